@@ -1,0 +1,71 @@
+# Build settings shared by every target, and the two helpers that declare them.
+
+option(OUTERLOOP_BUILD_TESTS "Build the tests" ON)
+option(OUTERLOOP_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(OUTERLOOP_TSAN "Build with ThreadSanitizer" OFF)
+option(OUTERLOOP_WERROR "Treat warnings as errors" ON)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+
+find_program(OUTERLOOP_CCACHE ccache)
+if(OUTERLOOP_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${OUTERLOOP_CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+
+# Results are defined operation by operation (ordered arithmetic), so the compiler may not contract
+# a*b+c on its own: explicit std::fma says where a fused step is meant.
+add_library(outerloop_flags INTERFACE)
+target_compile_options(outerloop_flags INTERFACE
+  -ffp-contract=off -Wall -Wextra -Wshadow -Wno-missing-field-initializers
+  $<$<BOOL:${OUTERLOOP_WERROR}>:-Werror>)
+if(OUTERLOOP_SANITIZE)
+  target_compile_options(outerloop_flags INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
+  target_link_options(outerloop_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(OUTERLOOP_TSAN)
+  target_compile_options(outerloop_flags INTERFACE -fsanitize=thread -g)
+  target_link_options(outerloop_flags INTERFACE -fsanitize=thread)
+endif()
+
+# ol_module(NAME SOURCES a.cpp … [PUBLIC targets…] [PRIVATE targets…])
+# One static library per module: target outerloop_<NAME>, alias outerloop::<NAME>.
+function(ol_module name)
+  cmake_parse_arguments(M "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(outerloop_${name} STATIC ${M_SOURCES})
+  add_library(outerloop::${name} ALIAS outerloop_${name})
+  set_target_properties(outerloop_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(outerloop_${name}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
+    PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(outerloop_${name}
+    PUBLIC ${M_PUBLIC} PRIVATE $<BUILD_INTERFACE:outerloop_flags> ${M_PRIVATE})
+endfunction()
+
+# ol_test(NAME SOURCES a.cpp … LINK targets… [LABELS l…] [TIMEOUT s])
+# One GoogleTest program, one CTest test per program: tests/<module>/ mirrors src/<module>/.
+function(ol_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${T_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE
+    OUTERLOOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OUTERLOOP_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE outerloop_flags ${T_LINK} GTest::gtest GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+endfunction()
