@@ -1,0 +1,53 @@
+#pragma once
+// Files that appear whole or not at all: written under a temporary name in the same folder, synced,
+// renamed, and the folder synced. A reader sees the old file or the new one, whatever is killed
+// when. Every function throws SystemFailure with path, step and the system's reason.
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace outerloop {
+
+// Replaces `file` by `content`.
+void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> content);
+
+// For content that another library writes by name: it writes temporary(), then commit() puts it at
+// its place. Without commit the destructor removes the temporary file.
+class AtomicFile {
+ public:
+  // `temporary` must lie in the folder of `target`; the one-argument form makes a name of its own.
+  explicit AtomicFile(std::filesystem::path target);
+  AtomicFile(std::filesystem::path target, std::filesystem::path temporary);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  const std::filesystem::path& target() const { return target_; }
+  const std::filesystem::path& temporary() const { return temporary_; }
+
+  // Syncs the temporary file, renames it to the target and syncs the folder.
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  bool committed_ = false;
+};
+
+// Waits until the file's (folder's) content is on stable storage.
+void sync_file(const std::filesystem::path& file);
+void sync_folder(const std::filesystem::path& folder);
+
+// Points the symbolic link `link` at `target` (stored as given), replacing an older link
+// atomically.
+void replace_symlink(const std::filesystem::path& link, const std::filesystem::path& target);
+
+// Whole content. Throws BadInput when the file does not exist, SystemFailure when it cannot be
+// read.
+std::string read_file(const std::filesystem::path& file);
+
+}  // namespace outerloop

@@ -1,0 +1,85 @@
+#pragma once
+// A folder of checkpoints, ckpt-<iteration, 9 digits>.h5, with the links `latest` and `best`.
+//
+// Saving: temporary file, sync, verify, rename, sync the folder, link; then old files are removed.
+// So whatever is killed when, the newest file that has its final name is whole.
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "outerloop/checkpoint/checkpoint.h"
+
+namespace outerloop::checkpoint {
+
+struct Retention {
+  int keep_last = 3;       // newest checkpoints; at least 1
+  int64_t keep_every = 0;  // also every checkpoint whose iteration is a multiple; 0: none
+  bool keep_best = true;   // also the one that was last saved as best
+};
+
+struct StoredFile {
+  int64_t iteration = 0;
+  std::filesystem::path file;
+};
+
+// Takes one line on something that was passed over, such as a damaged checkpoint.
+using Notice = std::function<void(const std::string&)>;
+
+class Store {
+ public:
+  // Creates the folder. Throws SystemFailure when it cannot be written.
+  explicit Store(std::filesystem::path folder, Retention retention = {});
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+  // Returns the file. An existing file of this iteration is replaced; files of later iterations
+  // belong to a course that was given up: they are renamed to *.superseded.
+  std::filesystem::path save(const Checkpoint& checkpoint, bool is_best = false);
+
+  // The newest checkpoint that passes every check; each damaged one is told to `skipped`. Removes
+  // temporary files that a killed run left. Nothing when there is no checkpoint; throws CorruptFile
+  // when there are checkpoints and all are damaged.
+  std::optional<Checkpoint> load_newest(const Notice& skipped = {});
+
+  // By iteration, oldest first.
+  std::vector<StoredFile> list() const;
+  // The file that `best` points to, if any.
+  std::optional<std::filesystem::path> best() const;
+  std::filesystem::path file_of(int64_t iteration) const;
+
+ private:
+  void set_aside_later_than(int64_t iteration) const;
+  void remove_old() const;
+
+  std::filesystem::path folder_;
+  Retention retention_;
+  int64_t resumed_from_ = -1;
+};
+
+// Saves in a thread of its own. One save at a time: a second one waits for the first. An error of
+// the writer is thrown by the next call of save() or finish().
+class BackgroundSaver {
+ public:
+  explicit BackgroundSaver(Store& store) : store_(store) {}  // the store must outlive this
+  ~BackgroundSaver();  // waits; an error that nobody asked for is lost, so call finish()
+  BackgroundSaver(const BackgroundSaver&) = delete;
+  BackgroundSaver& operator=(const BackgroundSaver&) = delete;
+
+  // Copies the checkpoint, then returns while the copy is being written.
+  void save(const Checkpoint& checkpoint, bool is_best = false);
+  // Waits until everything is on disk.
+  void finish();
+
+ private:
+  Store& store_;
+  std::thread writer_;
+  std::exception_ptr error_;
+};
+
+}  // namespace outerloop::checkpoint

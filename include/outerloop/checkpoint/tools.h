@@ -1,0 +1,57 @@
+#pragma once
+// What `outerloop ckpt` does: show, diff, average, export. Verify is verify_checkpoint().
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "outerloop/checkpoint/checkpoint.h"
+
+namespace outerloop::checkpoint {
+
+struct TensorSummary {
+  std::string name;  // with its tree: "parameters/net/conv1/weight"
+  DType dtype = DType::f32;
+  Shape shape;
+  // Over the finite elements; the deviation divides by their number.
+  double mean = 0, deviation = 0, minimum = 0, maximum = 0;
+  int64_t not_finite = 0;
+  std::string hash;  // xxh3-64 of the bytes, as stored in the file
+};
+
+std::vector<TensorSummary> summarize(const Checkpoint& checkpoint);
+
+// A table for people: the scalars, then one line a tensor.
+std::string show(const Checkpoint& checkpoint);
+
+struct TensorDifference {
+  std::string name;
+  int64_t elements = 0;  // that differ in their bits
+  double largest = 0;    // max |a − b|
+  double relative = 0;   // ‖a − b‖ / ‖b‖
+  double cosine = 0;     // of the angle between a and b
+};
+
+struct Difference {
+  std::vector<std::string> fields;  // differing scalars, shapes, missing tensors: one line each
+  std::vector<TensorDifference> tensors;  // in the order of the file; the first one is the first
+  bool identical() const { return fields.empty() && tensors.empty(); }
+};
+
+Difference diff(const Checkpoint& a, const Checkpoint& b);
+// "identical", or the first differing tensor with its numbers and a line for each other difference.
+std::string to_text(const Difference& difference);
+
+// The last checkpoint with parameters (and ema) replaced by the element-wise mean over all. Sums
+// run in the given order in double. Throws BadInput when names or shapes differ.
+Checkpoint average(std::span<const Checkpoint> checkpoints);
+
+enum class ExportFormat { safetensors, npz };
+
+// Writes the parameters ("ema": the averaged ones) under their plain names.
+void export_parameters(const Checkpoint& checkpoint, const std::filesystem::path& file,
+                       ExportFormat format, bool ema = false);
+
+}  // namespace outerloop::checkpoint
