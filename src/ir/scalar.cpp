@@ -80,58 +80,127 @@ ScalarBody ScalarBuilder::finish(std::span<const Scalar> outputs) const {
   return body;
 }
 
-Scalar operator+(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::add, a, b); }
-Scalar operator-(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::sub, a, b); }
-Scalar operator*(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::mul, a, b); }
-Scalar operator/(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::div, a, b); }
-Scalar operator-(Scalar a) { return a.builder->emit(ScalarOp::neg, a); }
-Scalar operator+(Scalar a, double b) { return a + a.builder->constant(b); }
-Scalar operator-(Scalar a, double b) { return a - a.builder->constant(b); }
-Scalar operator*(Scalar a, double b) { return a * a.builder->constant(b); }
-Scalar operator/(Scalar a, double b) { return a / a.builder->constant(b); }
-Scalar operator+(double a, Scalar b) { return b.builder->constant(a) + b; }
-Scalar operator-(double a, Scalar b) { return b.builder->constant(a) - b; }
-Scalar operator*(double a, Scalar b) { return b.builder->constant(a) * b; }
-Scalar operator/(double a, Scalar b) { return b.builder->constant(a) / b; }
-Scalar fma(Scalar a, Scalar b, Scalar c) { return a.builder->emit(ScalarOp::fma, a, b, c); }
-Scalar sqrt(Scalar a) { return a.builder->emit(ScalarOp::sqrt, a); }
-Scalar abs(Scalar a) { return a.builder->emit(ScalarOp::abs, a); }
-Scalar min(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::min, a, b); }
-Scalar max(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::max, a, b); }
-Scalar round(Scalar a) { return a.builder->emit(ScalarOp::round, a); }
-Scalar less(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::less, a, b); }
-Scalar less_equal(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::less_equal, a, b); }
-Scalar equal(Scalar a, Scalar b) { return a.builder->emit(ScalarOp::equal, a, b); }
+Scalar operator+(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::add, a, b);
+}
+Scalar operator-(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::sub, a, b);
+}
+Scalar operator*(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::mul, a, b);
+}
+Scalar operator/(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::div, a, b);
+}
+Scalar operator-(Scalar a) {
+  return a.builder->emit(ScalarOp::neg, a);
+}
+Scalar operator+(Scalar a, double b) {
+  return a + a.builder->constant(b);
+}
+Scalar operator-(Scalar a, double b) {
+  return a - a.builder->constant(b);
+}
+Scalar operator*(Scalar a, double b) {
+  return a * a.builder->constant(b);
+}
+Scalar operator/(Scalar a, double b) {
+  return a / a.builder->constant(b);
+}
+Scalar operator+(double a, Scalar b) {
+  return b.builder->constant(a) + b;
+}
+Scalar operator-(double a, Scalar b) {
+  return b.builder->constant(a) - b;
+}
+Scalar operator*(double a, Scalar b) {
+  return b.builder->constant(a) * b;
+}
+Scalar operator/(double a, Scalar b) {
+  return b.builder->constant(a) / b;
+}
+Scalar fma(Scalar a, Scalar b, Scalar c) {
+  return a.builder->emit(ScalarOp::fma, a, b, c);
+}
+Scalar sqrt(Scalar a) {
+  return a.builder->emit(ScalarOp::sqrt, a);
+}
+Scalar abs(Scalar a) {
+  return a.builder->emit(ScalarOp::abs, a);
+}
+Scalar min(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::min, a, b);
+}
+Scalar max(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::max, a, b);
+}
+Scalar round(Scalar a) {
+  return a.builder->emit(ScalarOp::round, a);
+}
+Scalar less(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::less, a, b);
+}
+Scalar less_equal(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::less_equal, a, b);
+}
+Scalar equal(Scalar a, Scalar b) {
+  return a.builder->emit(ScalarOp::equal, a, b);
+}
 Scalar select(Scalar mask, Scalar if_true, Scalar if_false) {
   return mask.builder->emit(ScalarOp::select, mask, if_true, if_false);
 }
-Scalar scale2(Scalar a, Scalar n) { return a.builder->emit(ScalarOp::scale2, a, n); }
-Scalar exponent(Scalar a) { return a.builder->emit(ScalarOp::exponent, a); }
-Scalar mantissa(Scalar a) { return a.builder->emit(ScalarOp::mantissa, a); }
+Scalar scale2(Scalar a, Scalar n) {
+  return a.builder->emit(ScalarOp::scale2, a, n);
+}
+Scalar exponent(Scalar a) {
+  return a.builder->emit(ScalarOp::exponent, a);
+}
+Scalar mantissa(Scalar a) {
+  return a.builder->emit(ScalarOp::mantissa, a);
+}
 
 template <class T>
 T evaluate(ScalarOp op, T a, T b, T c) {
   switch (op) {
     case ScalarOp::input:
-    case ScalarOp::constant: break;
-    case ScalarOp::add: return a + b;
-    case ScalarOp::sub: return a - b;
-    case ScalarOp::mul: return a * b;
-    case ScalarOp::div: return a / b;
-    case ScalarOp::fma: return std::fma(a, b, c);
-    case ScalarOp::sqrt: return std::sqrt(a);
-    case ScalarOp::neg: return -a;
-    case ScalarOp::abs: return std::fabs(a);
-    case ScalarOp::min: return a < b ? a : b;
-    case ScalarOp::max: return a > b ? a : b;
-    case ScalarOp::round: return std::nearbyint(a);
-    case ScalarOp::less: return a < b ? T{1} : T{0};
-    case ScalarOp::less_equal: return a <= b ? T{1} : T{0};
-    case ScalarOp::equal: return a == b ? T{1} : T{0};
-    case ScalarOp::select: return a != T{0} ? b : c;
-    case ScalarOp::scale2: return std::ldexp(a, static_cast<int>(b));
-    case ScalarOp::exponent: return static_cast<T>(std::ilogb(a));
-    case ScalarOp::mantissa: return std::ldexp(a, -std::ilogb(a));
+    case ScalarOp::constant:
+      break;
+    case ScalarOp::add:
+      return a + b;
+    case ScalarOp::sub:
+      return a - b;
+    case ScalarOp::mul:
+      return a * b;
+    case ScalarOp::div:
+      return a / b;
+    case ScalarOp::fma:
+      return std::fma(a, b, c);
+    case ScalarOp::sqrt:
+      return std::sqrt(a);
+    case ScalarOp::neg:
+      return -a;
+    case ScalarOp::abs:
+      return std::fabs(a);
+    case ScalarOp::min:
+      return a < b ? a : b;
+    case ScalarOp::max:
+      return a > b ? a : b;
+    case ScalarOp::round:
+      return std::nearbyint(a);
+    case ScalarOp::less:
+      return a < b ? T{1} : T{0};
+    case ScalarOp::less_equal:
+      return a <= b ? T{1} : T{0};
+    case ScalarOp::equal:
+      return a == b ? T{1} : T{0};
+    case ScalarOp::select:
+      return a != T{0} ? b : c;
+    case ScalarOp::scale2:
+      return std::ldexp(a, static_cast<int>(b));
+    case ScalarOp::exponent:
+      return static_cast<T>(std::ilogb(a));
+    case ScalarOp::mantissa:
+      return std::ldexp(a, -std::ilogb(a));
   }
   OL_ASSERT(false, "inputs and constants are not operations");
 }
@@ -139,7 +208,9 @@ T evaluate(ScalarOp op, T a, T b, T c) {
 template <class T>
 void evaluate(const ScalarBody& body, std::span<const T> inputs, std::span<T> outputs,
               std::span<T> registers) {
-  const auto operand = [&](int32_t id) { return id < 0 ? T{} : registers[static_cast<size_t>(id)]; };
+  const auto operand = [&](int32_t id) {
+    return id < 0 ? T{} : registers[static_cast<size_t>(id)];
+  };
   for (size_t i = 0; i < body.instructions.size(); ++i) {
     const ScalarInstruction& instruction = body.instructions[i];
     if (instruction.op == ScalarOp::input) {

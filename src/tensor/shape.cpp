@@ -1,9 +1,9 @@
 #include "outerloop/tensor/shape.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "outerloop/base/error.h"
 

@@ -1,10 +1,10 @@
 #include "outerloop/tensor/tensor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "outerloop/base/error.h"
 
@@ -15,9 +15,12 @@ namespace {
 template <class Visitor>
 decltype(auto) visit_dtype(DType dtype, Visitor&& visitor) {
   switch (dtype) {
-    case DType::f32: return visitor(static_cast<float*>(nullptr));
-    case DType::f64: return visitor(static_cast<double*>(nullptr));
-    case DType::i32: break;
+    case DType::f32:
+      return visitor(static_cast<float*>(nullptr));
+    case DType::f64:
+      return visitor(static_cast<double*>(nullptr));
+    case DType::i32:
+      break;
   }
   return visitor(static_cast<int32_t*>(nullptr));
 }

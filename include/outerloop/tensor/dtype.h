@@ -9,8 +9,12 @@ namespace outerloop {
 
 enum class DType : uint8_t { f32, f64, i32 };
 
-constexpr size_t size_of(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
-constexpr bool is_floating(DType dtype) { return dtype != DType::i32; }
+constexpr size_t size_of(DType dtype) {
+  return dtype == DType::f64 ? 8 : 4;
+}
+constexpr bool is_floating(DType dtype) {
+  return dtype != DType::i32;
+}
 constexpr std::string_view name_of(DType dtype) {
   return dtype == DType::f32 ? "f32" : dtype == DType::f64 ? "f64" : "i32";
 }

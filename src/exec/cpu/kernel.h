@@ -49,7 +49,7 @@ enum class LoopOutputKind : uint8_t {
   store,           // one element per iteration
   sum_contiguous,  // over the last extent
   max_contiguous,
-  sum_rows,        // over the last but one extent
+  sum_rows,  // over the last but one extent
   max_rows,
 };
 
