@@ -1,0 +1,48 @@
+#pragma once
+// A fixed team of threads for work that is handed out every few dozen microseconds.
+
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+namespace outerloop {
+
+// Cores that this process may run on, ascending.
+std::vector<int> allowed_cores();
+
+// `size` threads, the constructing one included: it is thread 0 of every run(). Workers spin for a
+// short while after each run and park when no work comes. When the team takes all allowed cores,
+// each thread, thread 0 too, is pinned to one of them, and the destructor gives thread 0 its
+// earlier cores back; a smaller team is left to the system's scheduler.
+//
+// run() is called by the constructing thread alone, never from inside a run.
+class ThreadPool {
+ public:
+  // 0 = one thread per allowed core. BadInput if negative or above 1024.
+  explicit ThreadPool(int size = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return size_; }
+
+  // Calls work(i) once on each thread i in 0 … size-1 and returns when all are done. If calls
+  // throw, the exception of the lowest thread is thrown here, after all have ended. Does not
+  // allocate.
+  template <class Work>
+  void run(Work&& work) {
+    using Plain = std::remove_reference_t<Work>;
+    run_erased([](void* context, int thread) { (*static_cast<Plain*>(context))(thread); },
+               const_cast<std::remove_const_t<Plain>*>(&work));
+  }
+
+ private:
+  struct Team;
+  using Call = void (*)(void* context, int thread);
+  void run_erased(Call call, void* context);
+
+  int size_;
+  std::unique_ptr<Team> team_;
+};
+
+}  // namespace outerloop

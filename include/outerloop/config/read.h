@@ -1,0 +1,60 @@
+#pragma once
+// Reading a config: a YAML file, then `key=value` words in order of the command line.
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outerloop/base/error.h"
+#include "outerloop/config/config.h"
+
+namespace outerloop::config {
+
+// All that is wrong with a config, one line each: `FILE:LINE:COLUMN: what, and what to do` or
+// `command line: word N: …`. what() is the lines joined by newlines.
+class ConfigErrors : public BadInput {
+ public:
+  explicit ConfigErrors(std::vector<std::string> lines);
+  const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+// A config and where each of its values came from.
+struct Resolved {
+  Config config;
+  // By place in schema(): "default", "configs/a.yaml:3:7" or "command line: word 2".
+  std::vector<std::string> origins;
+  // Folder of the file; data set names are looked up from it first.
+  std::filesystem::path folder;
+};
+
+// Throws ConfigErrors. An empty run_dir becomes runs/<file name>-seed<seed>.
+Resolved read_config(const std::filesystem::path& file,
+                     std::span<const std::string> overrides = {});
+
+// The same for text in memory; `name` stands for the file in messages.
+Resolved read_config_text(std::string_view text, std::string_view name,
+                          std::span<const std::string> overrides = {});
+
+// What no single key shows: lines that say which keys do not go together; empty = all well.
+std::vector<std::string> cross_check(const Config& config);
+
+// Full YAML text of a config. Reads back to the same config.
+std::string to_yaml(const Config& config);
+
+// One line per key: value, unit and origin.
+std::string describe_origins(const Resolved& resolved);
+
+// 32 hexadecimal digits (XXH3-128) over the values that can change results: not run_dir, threads,
+// logging, checkpointing or reports.
+std::string config_hash(const Config& config);
+
+// Looks `name` up in `folder`, the working directory, the folder $OUTERLOOP_DATA, and the configs
+// that were built or installed with the program. BadInput says where it looked.
+std::filesystem::path find_file(const std::string& name, const std::filesystem::path& folder);
+
+}  // namespace outerloop::config
