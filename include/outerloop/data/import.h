@@ -1,0 +1,41 @@
+#pragma once
+// Importers: foreign formats to an ImageSet, which save_image_set() writes. Same input, same set.
+
+#include <array>
+#include <filesystem>
+
+#include "outerloop/data/image_set.h"
+
+namespace outerloop::data {
+
+// The official archives images_background.zip and images_evaluation.zip (Lake et al. 2015). Class
+// "Alphabet/characterNN", group = alphabet, maker = drawer 0…19, ink = high. Split schemes:
+//   fixed     1100 / 100 / 423 classes, shuffled once (seed 1623) over classes in order of names
+//   official  background 964 / none / evaluation 659
+//   holdout   background without five alphabets / those five / evaluation
+ImageSet import_omniglot(const std::filesystem::path& background_zip,
+                         const std::filesystem::path& evaluation_zip, int size = 28);
+
+struct ImageImportOptions {
+  std::string name;     // empty: the folder's name
+  std::string licence;  // free text
+  ImagePreparation preparation;
+  // Shares of the classes, shuffled by split_seed. Not used where the top-level folders are named
+  // train, validation (or val) and test: those are the splits then.
+  std::array<double, 3> fractions = {0.7, 0.1, 0.2};
+  uint64_t split_seed = 0;
+};
+
+// A folder or zip; class = folder, nested names joined by '/', group = the class's parent folder.
+// Throws BadInput when there are no images, when images lie outside class folders, or when a class
+// is in two splits.
+ImageSet import_images(const std::filesystem::path& folder_or_zip,
+                       const ImageImportOptions& options);
+
+// IDX files (.gz or not): images (count, height, width) bytes and labels (count). Optional class
+// table, CSV (.gz or not) with a header: class,…; columns name, split (train, val or validation,
+// test) and script or group are used where present. fractions apply where there is no split column.
+ImageSet import_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
+                    const std::filesystem::path& class_table, const ImageImportOptions& options);
+
+}  // namespace outerloop::data
