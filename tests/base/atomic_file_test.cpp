@@ -1,0 +1,65 @@
+#include "outerloop/base/atomic_file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop {
+namespace {
+
+namespace fs = std::filesystem;
+
+class AtomicFileTest : public testing::Test {
+ protected:
+  AtomicFileTest() { fs::create_directories(folder_); }
+  ~AtomicFileTest() override { fs::remove_all(folder_); }
+
+  int64_t files() const {
+    return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
+  }
+
+  fs::path folder_ =
+      fs::path(testing::TempDir()) / ("atomic_file_test-" + std::to_string(getpid()));
+};
+
+TEST_F(AtomicFileTest, ReplacesTheContentAndLeavesNothingElse) {
+  write_file_atomically(folder_ / "a", "one");
+  write_file_atomically(folder_ / "a", "two");
+  EXPECT_EQ(read_file(folder_ / "a"), "two");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFileTest, WithoutCommitTheTargetStaysAsItWas) {
+  write_file_atomically(folder_ / "a", "one");
+  {
+    AtomicFile atomic(folder_ / "a");
+    std::ofstream(atomic.temporary()) << "half";
+  }
+  EXPECT_EQ(read_file(folder_ / "a"), "one");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFileTest, ErrorsNameThePathAndTheReason) {
+  try {
+    write_file_atomically(folder_ / "missing" / "a", "one");
+    FAIL() << "expected an error";
+  } catch (const SystemFailure& error) {
+    EXPECT_NE(std::string(error.what()).find("missing"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("No such file"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(read_file(folder_ / "missing"), BadInput);
+}
+
+TEST_F(AtomicFileTest, LinksAreReplaced) {
+  replace_symlink(folder_ / "latest", "a");
+  replace_symlink(folder_ / "latest", "b");
+  EXPECT_EQ(fs::read_symlink(folder_ / "latest"), "b");
+  EXPECT_EQ(files(), 1);
+}
+
+}  // namespace
+}  // namespace outerloop
