@@ -15,13 +15,25 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 
 find_program(OUTERLOOP_CCACHE ccache)
 if(OUTERLOOP_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${OUTERLOOP_CCACHE})
 endif()
 
-find_package(Threads REQUIRED)
+include(OuterloopDependencies)
+foreach(package IN LISTS OUTERLOOP_PACKAGES)
+  find_package(${package} REQUIRED)
+endforeach()
+find_package(PkgConfig REQUIRED)
+foreach(module IN LISTS OUTERLOOP_PKGCONFIG_MODULES)
+  pkg_check_modules(${module} REQUIRED IMPORTED_TARGET ${module})
+endforeach()
+
+# The interpreter that Debian's Python packages belong to.
+find_program(OUTERLOOP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(OUTERLOOP_PYTHON python3)
 
 # Results are defined operation by operation (ordered arithmetic), so the compiler may not contract
 # a*b+c on its own: explicit std::fma says where a fused step is meant.
@@ -31,11 +43,11 @@ target_compile_options(outerloop_flags INTERFACE
   $<$<BOOL:${OUTERLOOP_WERROR}>:-Werror>)
 if(OUTERLOOP_SANITIZE)
   target_compile_options(outerloop_flags INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(outerloop_flags INTERFACE -fsanitize=address,undefined)
 endif()
 if(OUTERLOOP_TSAN)
-  target_compile_options(outerloop_flags INTERFACE -fsanitize=thread -g)
+  target_compile_options(outerloop_flags INTERFACE -fsanitize=thread)
   target_link_options(outerloop_flags INTERFACE -fsanitize=thread)
 endif()
 
@@ -51,10 +63,15 @@ function(ol_module name)
     PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(outerloop_${name}
     PUBLIC ${M_PUBLIC} PRIVATE $<BUILD_INTERFACE:outerloop_flags> ${M_PRIVATE})
+  target_compile_features(outerloop_${name} PUBLIC cxx_std_20)
+  set_property(GLOBAL APPEND PROPERTY OUTERLOOP_MODULES outerloop_${name})
 endfunction()
 
 # ol_test(NAME SOURCES a.cpp … LINK targets… [LABELS l…] [TIMEOUT s])
 # One GoogleTest program, one CTest test per program: tests/<module>/ mirrors src/<module>/.
+# Label `sanitize` or `tsan`: the suite also runs this test in that sanitizer's build.
+add_custom_target(sanitize_tests)
+add_custom_target(tsan_tests)
 function(ol_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT T_TIMEOUT)
@@ -68,4 +85,9 @@ function(ol_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+  foreach(sanitizer IN ITEMS sanitize tsan)
+    if(sanitizer IN_LIST T_LABELS)
+      add_dependencies(${sanitizer}_tests ${name})
+    endif()
+  endforeach()
 endfunction()

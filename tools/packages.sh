@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The Debian packages that outerloop needs, listed here and nowhere else. Installs what is missing.
+#   tools/packages.sh           to build and run
+#   tools/packages.sh --tests   to run the test suite as well
+# What comes from elsewhere (environment modules, conda, /usr/local) counts as present.
+# Exit 2: something is missing and cannot be installed from here.
+set -euo pipefail
+
+# package, what shows that it is there: a command, a header, a pkg-config module or a Python module
+build_packages='
+  g++                 command  g++
+  cmake               command  cmake
+  ninja-build         command  ninja
+  pkg-config          command  pkg-config
+  libcli11-dev        header   CLI/CLI.hpp
+  libfmt-dev          header   fmt/format.h
+  libhdf5-dev         module   hdf5
+  libhwloc-dev        module   hwloc
+  libjpeg62-turbo-dev header   jpeglib.h
+  libpng-dev          module   libpng
+  librandom123-dev    header   Random123/philox.h
+  libxbyak-dev        header   xbyak/xbyak.h
+  libxxhash-dev       module   libxxhash
+  libyaml-cpp-dev     module   yaml-cpp
+  libzip-dev          module   libzip
+  nlohmann-json3-dev  header   nlohmann/json.hpp
+'
+test_packages='
+  clang-format        command  clang-format
+  libgtest-dev        header   gtest/gtest.h
+  python3             command  python3
+  python3-h5py        python   h5py
+  shellcheck          command  shellcheck
+'
+
+is_present() {
+  case $1 in
+    command) command -v "$2" >/dev/null ;;
+    header) printf '#if !__has_include(<%s>)\n#error\n#endif' "$2" | g++ -E -xc++ - &>/dev/null ;;
+    module) pkg-config --exists "$2" 2>/dev/null ;;
+    python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
+  esac
+}
+
+wanted=$build_packages
+[[ ${1:-} != --tests ]] || wanted+=$test_packages
+
+missing=()
+while read -r package kind name; do
+  [[ -z $package ]] || is_present "$kind" "$name" || missing+=("$package")
+done <<<"$wanted"
+((${#missing[@]})) || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "outerloop: missing packages, and no apt-get to install them:" "${missing[@]}" >&2
+  exit 2
+fi
+if ((EUID != 0)); then
+  echo "outerloop: missing packages; install them as root: apt-get install" "${missing[@]}" >&2
+  exit 2
+fi
+echo "outerloop: installing missing packages:" "${missing[@]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+if ! { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"; } \
+  </dev/null >&2; then
+  echo "outerloop: apt-get could not install:" "${missing[@]}" >&2
+  exit 2
+fi

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs every check of the repository: tools/test.sh [ctest words, such as -R name or -L label]
+# The sanitizer builds hold only the tests labelled for them; the release build holds all tests,
+# the lint checks and the install check among them.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+jobs=$(nproc)
+failed=()
+
+tools/packages.sh --tests || exit
+run_tests() {  # preset, ctest words…
+  local preset=$1
+  shift
+  ctest --test-dir "build/$preset" --output-on-failure -j "$jobs" "$@" || failed+=("$preset")
+}
+
+tools/build.sh release || exit
+if (($# == 0)); then
+  tools/build.sh dev sanitize_tests && run_tests dev -L '^sanitize$' || failed+=("dev build")
+  tools/build.sh tsan tsan_tests && run_tests tsan -L '^tsan$' || failed+=("tsan build")
+fi
+run_tests release "$@"
+
+((${#failed[@]} == 0)) || { echo "outerloop: failed:" "${failed[@]}" >&2; exit 1; }
