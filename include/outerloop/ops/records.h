@@ -1,0 +1,51 @@
+#pragma once
+// The op records: everything the system knows about each op (outerloop/ir/op_def.h).
+//
+// Attributes, by record (integers unless said):
+//   constant        value (real), dtype, shape (list)          iota         count
+//   pow             exponent (real)                            broadcast    shape, axes (lists)
+//   sum reduce_max  axes (list, rising)                        reshape      shape (list)
+//   transpose       permutation (list)                         concat       axis
+//   slice           starts, limits, strides (lists)            pad          low, high, interior
+//   gather          axis                                       scatter_add  axis, extent
+//   put_per_row     columns                                    scatter      shape (list)
+//   max_pool_index  window, stride                             one_hot      classes, dtype
+//   matmul          transpose_a, transpose_b                   triangle     lower, diagonal (real)
+//   triangular_solve lower, transposed                         conv2d       stride, pads (list of
+//   conv2d_input    as conv2d, height, width                                top, bottom, left,
+//   right) conv2d_filter   as conv2d, kernel_height, kernel_width random_uniform  stream, dtype,
+//   shape (list)                fused        body (program)
+
+#include <span>
+#include <string_view>
+
+#include "outerloop/ir/op_def.h"
+
+namespace outerloop {
+
+// Every record, in a fixed order.
+std::span<const OpDef* const> all_ops();
+// nullptr when there is none of that name.
+const OpDef* find_op(std::string_view name);
+// As its record's rule, or one per output element; 0 for constants and movement.
+double flops_of(const Program& program, const Equation& equation);
+
+namespace ops {
+
+extern const OpDef constant, iota;
+extern const OpDef neg, exp, log, sqrt, rsqrt, tanh, logistic, sin, cos, abs, relu, square;
+extern const OpDef reciprocal, sign, pow, stop_gradient;
+extern const OpDef add, sub, mul, div, maximum, minimum, less, less_equal, equal, select;
+extern const OpDef broadcast, sum, reduce_max;
+extern const OpDef reshape, transpose, slice, pad, concat;
+extern const OpDef gather, scatter_add, take_per_row, put_per_row, take, scatter;
+extern const OpDef max_pool_index, one_hot;
+extern const OpDef matmul, cholesky, triangular_solve, triangle;
+extern const OpDef conv2d, conv2d_input, conv2d_filter;
+extern const OpDef random_uniform;
+// Made by passes; any number of inputs and outputs. The attribute "body" is the defining program,
+// whose inputs and outputs are bound in order. Differentiation inlines the body.
+extern const OpDef fused;
+
+}  // namespace ops
+}  // namespace outerloop
