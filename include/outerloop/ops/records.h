@@ -1,20 +1,32 @@
 #pragma once
 // The op records: everything the system knows about each op (outerloop/ir/op_def.h).
 //
-// Attributes, by record (integers unless said):
-//   constant        value (real), dtype, shape (list)          iota         count
-//   pow             exponent (real)                            broadcast    shape, axes (lists)
-//   sum reduce_max  axes (list, rising)                        reshape      shape (list)
-//   transpose       permutation (list)                         concat       axis
-//   slice           starts, limits, strides (lists)            pad          low, high, interior
-//   gather          axis                                       scatter_add  axis, extent
-//   put_per_row     columns                                    scatter      shape (list)
-//   max_pool_index  window, stride                             one_hot      classes, dtype
-//   matmul          transpose_a, transpose_b                   triangle     lower, diagonal (real)
-//   triangular_solve lower, transposed                         conv2d       stride, pads (list of
-//   conv2d_input    as conv2d, height, width                                top, bottom, left,
-//   right) conv2d_filter   as conv2d, kernel_height, kernel_width random_uniform  stream, dtype,
-//   shape (list)                fused        body (program)
+// Attributes by record, integers unless said:
+//
+//   constant          value (real), dtype, shape (list)
+//   iota              count
+//   pow               exponent (real)
+//   broadcast         shape, axes (lists)
+//   sum, reduce_max   axes (list, rising)
+//   reshape           shape (list)
+//   transpose         permutation (list)
+//   slice             starts, limits, strides (lists)
+//   pad               low, high, interior (lists)
+//   concat            axis
+//   gather            axis
+//   scatter_add       axis, extent
+//   put_per_row       columns
+//   scatter           shape (list)
+//   max_pool_index    window, stride
+//   one_hot           classes, dtype
+//   matmul            transpose_a, transpose_b
+//   triangular_solve  lower, transposed
+//   triangle          lower, diagonal (real)
+//   conv2d            stride, pads (list: top, bottom, left, right)
+//   conv2d_input      stride, pads, height, width
+//   conv2d_filter     stride, pads, kernel_height, kernel_width
+//   random_uniform    stream, dtype, shape (list)
+//   fused             body (program)
 
 #include <span>
 #include <string_view>
