@@ -1,0 +1,100 @@
+#include "outerloop/base/thread_pool.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop {
+namespace {
+
+TEST(ThreadPool, CallsTheWorkOnceOnEachThread) {
+  for (const int size : {1, 2, 3, 7}) {
+    ThreadPool pool(size);
+    std::vector<int> calls(static_cast<std::size_t>(size));
+    std::vector<std::thread::id> ids(calls.size());
+    for (int round = 0; round < 100; ++round) {
+      pool.run([&](int thread) {
+        ++calls[static_cast<std::size_t>(thread)];
+        ids[static_cast<std::size_t>(thread)] = std::this_thread::get_id();
+      });
+    }
+    for (const int count : calls) EXPECT_EQ(count, 100);
+    EXPECT_EQ(std::set(ids.begin(), ids.end()).size(), ids.size());
+    EXPECT_EQ(ids[0], std::this_thread::get_id());
+  }
+}
+
+TEST(ThreadPool, UsesTheAllowedCoresByDefault) {
+  EXPECT_EQ(ThreadPool().size(), static_cast<int>(allowed_cores().size()));
+}
+
+TEST(ThreadPool, GivesTheCallersCoresBack) {
+  const std::vector<int> before = allowed_cores();
+  { ThreadPool pool; }
+  EXPECT_EQ(allowed_cores(), before);
+}
+
+TEST(ThreadPool, WorksAfterItsThreadsHaveParked) {
+  ThreadPool pool(3);
+  std::atomic<int> calls = 0;
+  for (int round = 0; round < 5; ++round) {
+    pool.run([&](int) { ++calls; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  }
+  EXPECT_EQ(calls, 15);
+}
+
+TEST(ThreadPool, WaitsForSlowThreads) {
+  ThreadPool pool(2);
+  bool done = false;
+  pool.run([&](int thread) {
+    if (thread == 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    done = true;
+  });
+  EXPECT_TRUE(done);
+}
+
+TEST(ThreadPool, ThrowsTheLowestThreadsExceptionAndGoesOn) {
+  ThreadPool pool(3);
+  try {
+    pool.run([](int thread) {
+      if (thread > 0) throw std::runtime_error(std::to_string(thread));
+    });
+    FAIL() << "nothing was thrown";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "1");
+  }
+  std::atomic<int> calls = 0;
+  pool.run([&](int) { ++calls; });
+  EXPECT_EQ(calls, 3);
+}
+
+TEST(ThreadPool, PassesExceptionsThroughWithOneThread) {
+  ThreadPool pool(1);
+  EXPECT_THROW(pool.run([](int) { throw BadInput("no"); }), BadInput);
+}
+
+TEST(ThreadPool, RefusesImpossibleSizes) {
+  EXPECT_THROW(ThreadPool(-1), BadInput);
+  EXPECT_THROW(ThreadPool(100'000), BadInput);
+}
+
+TEST(ThreadPool, RefusesARunInsideARun) {
+  ThreadPool pool(2);
+  EXPECT_THROW(pool.run([&](int thread) {
+    if (thread == 0) pool.run([](int) {});
+  }),
+               InternalError);
+}
+
+}  // namespace
+}  // namespace outerloop
