@@ -1,0 +1,192 @@
+// Hdf5File: opening, closing, groups.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "io/hdf5_handle.h"
+#include "outerloop/base/error.h"
+#include "outerloop/io/hdf5.h"
+#include "outerloop/io/seal.h"
+
+namespace outerloop::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+Hdf5Id access_properties(const Hdf5Place& place) {
+  Hdf5Id fapl = own(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, place, "set up");
+  check(H5Pset_fclose_degree(fapl.get(), H5F_CLOSE_STRONG), place, "set up");
+#if H5_VERSION_GE(1, 10, 7)
+  // Files get their final name only when complete, and some cluster file systems have no locks.
+  check(H5Pset_file_locking(fapl.get(), false, true), place, "set up");
+#endif
+  return fapl;
+}
+
+// Creation time would make equal content unequal files.
+Hdf5Id untimed_properties(hid_t kind, const Hdf5Place& place) {
+  Hdf5Id properties = own(H5Pcreate(kind), H5Pclose, place, "set up");
+  check(H5Pset_obj_track_times(properties.get(), false), place, "set up");
+  return properties;
+}
+
+// Tells apart what a user can mend before HDF5 says only "unable to open".
+void require_readable(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) throw BadInput(file.string() + ": no such file");
+  if (fs::is_directory(file, ignored)) throw BadInput(file.string() + ": is a folder, not a file");
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0)
+    throw SystemFailure(fmt::format("{}: cannot open: {}", file.string(), std::strerror(errno)));
+  ::close(descriptor);
+}
+
+herr_t collect_link(hid_t, const char* name, const H5L_info_t*, void* names) {
+  static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+  return 0;
+}
+
+}  // namespace
+
+Hdf5File::Hdf5File(fs::path path, int64_t id, bool writing)
+    : path_(std::move(path)), id_(id), writing_(writing) {}
+
+Hdf5File Hdf5File::open_read(const fs::path& file) {
+  const Hdf5Call call;
+  const Hdf5Place place{file, {}};
+  require_readable(file);
+  if (H5Fis_hdf5(file.c_str()) <= 0) {
+    H5Eclear2(H5E_DEFAULT);
+    throw BadInput(file.string() + ": is not an HDF5 file");
+  }
+  const Hdf5Id fapl = access_properties(place);
+  return {file, check(H5Fopen(file.c_str(), H5F_ACC_RDONLY, fapl.get()), place, "open"), false};
+}
+
+Hdf5File Hdf5File::create(const fs::path& file, const CreateOptions& options) {
+  const Hdf5Call call;
+  const Hdf5Place place{file, {}, true};
+  std::error_code ignored;
+  if (fs::exists(fs::symlink_status(file, ignored)))
+    throw SystemFailure(file.string() + ": exists already; files are not overwritten in place");
+  const Hdf5Id fapl = access_properties(place);
+  // This format keeps checksums over its metadata, the older ones do not.
+  check(H5Pset_libver_bounds(fapl.get(), H5F_LIBVER_V110, H5F_LIBVER_V110), place, "set up");
+  const Hdf5Id fcpl = untimed_properties(H5P_FILE_CREATE, place);
+  if (options.room_for_seal) check(H5Pset_userblock(fcpl.get(), kSealBytes), place, "set up");
+  return {file,
+          check(H5Fcreate(file.c_str(), H5F_ACC_EXCL, fcpl.get(), fapl.get()), place, "create"),
+          true};
+}
+
+Hdf5File::~Hdf5File() {
+  give_up();
+}
+
+Hdf5File::Hdf5File(Hdf5File&& other) noexcept
+    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)), writing_(other.writing_) {}
+
+Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(id_, other.id_);
+  std::swap(writing_, other.writing_);
+  return *this;
+}
+
+void Hdf5File::close() {
+  const Hdf5Call call;
+  OL_ASSERT(id_ >= 0, path_.string() + " is closed already");
+  const Hdf5Place place{path_, {}, writing_};
+  if (writing_) check(H5Fflush(id_, H5F_SCOPE_GLOBAL), place, "flush");
+  check(H5Fclose(id_), place, "close");
+  id_ = -1;
+}
+
+// After a failed write HDF5 cannot close the file, and would try again when the process ends. So
+// the rest goes to a memory file that takes the place of the descriptor.
+void Hdf5File::give_up() noexcept {
+  if (id_ < 0) return;
+  const Hdf5Call call;
+  void* descriptor = nullptr;
+  if (writing_ && H5Fget_vfd_handle(id_, H5P_DEFAULT, &descriptor) >= 0) {
+    const int memory = ::memfd_create("outerloop-abandoned", MFD_CLOEXEC);
+    if (memory >= 0) {
+      ::dup2(memory, *static_cast<int*>(descriptor));
+      ::close(memory);
+    }
+  }
+  H5Fclose(id_);
+  H5Eclear2(H5E_DEFAULT);
+  id_ = -1;
+}
+
+bool Hdf5File::exists(std::string_view name) const {
+  const Hdf5Call call;
+  return path_exists(id_, {path_, name, writing_});
+}
+
+bool Hdf5File::is_group(std::string_view name) const {
+  const Hdf5Call call;
+  const Hdf5Place place{path_, name, writing_};
+  if (!path_exists(id_, place)) return false;
+  return H5Iget_type(open_object(id_, place).get()) == H5I_GROUP;
+}
+
+std::vector<std::string> Hdf5File::list(std::string_view group) const {
+  const Hdf5Call call;
+  const Hdf5Place place{path_, group, writing_};
+  const Hdf5Id object = open_object(id_, place);
+  if (H5Iget_type(object.get()) != H5I_GROUP)
+    throw BadInput(fmt::format("{}: {} is not a group", path_.string(), absolute(group)));
+  std::vector<std::string> names;
+  check(H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect_link, &names), place,
+        "list");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> Hdf5File::list_datasets(std::string_view group) const {
+  // Links of a damaged or foreign file may form a circle.
+  constexpr int kMaxDepth = 32;
+  const Hdf5Call call;
+  std::vector<std::string> datasets;
+  std::vector<std::string> groups = {absolute(group)};
+  while (!groups.empty()) {
+    const std::string parent = std::move(groups.back());
+    groups.pop_back();
+    if (std::count(parent.begin(), parent.end(), '/') > kMaxDepth)
+      throw CorruptFile(
+          fmt::format("{}: {}: groups nested past {} levels", path_.string(), parent, kMaxDepth));
+    for (const std::string& member : list(parent)) {
+      const std::string path = (parent == "/" ? "" : parent) + "/" + member;
+      const Hdf5Id object = open_object(id_, {path_, path, writing_});
+      if (H5Iget_type(object.get()) == H5I_GROUP) groups.push_back(path);
+      if (H5Iget_type(object.get()) == H5I_DATASET) datasets.push_back(path.substr(1));
+    }
+  }
+  std::sort(datasets.begin(), datasets.end());
+  return datasets;
+}
+
+void Hdf5File::create_group(std::string_view group) {
+  const Hdf5Call call;
+  const Hdf5Place place{path_, group, true};
+  const std::string path = absolute(group);
+  const Hdf5Id properties = untimed_properties(H5P_GROUP_CREATE, place);
+  for (size_t end = 0; end != std::string::npos && path != "/";) {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (path_exists(id_, {path_, part, true})) continue;
+    own(H5Gcreate2(id_, part.c_str(), H5P_DEFAULT, properties.get(), H5P_DEFAULT), H5Gclose, place,
+        "create the group");
+  }
+}
+
+}  // namespace outerloop::io
