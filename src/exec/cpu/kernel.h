@@ -9,19 +9,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <string_view>
 #include <vector>
 
+#include "outerloop/exec/isa.h"
 #include "outerloop/ir/scalar.h"
 #include "outerloop/tensor/dtype.h"
 
 namespace outerloop::exec {
-
-enum class Isa : uint8_t { scalar, avx2, avx512 };
-std::string_view name_of(Isa isa);
-// The widest this machine runs, or what OUTERLOOP_ISA=scalar|avx2|avx512 asks for.
-// Throws BadInput when the machine lacks what is asked for.
-Isa select_isa();
 
 // A compiled kernel. Calling it costs one indirect call. Operand pointers come in the order that
 // the spec states; they need the alignment of their element type only.
@@ -29,8 +23,8 @@ class Kernel {
  public:
   using Function = void (*)(const void* state, void* const* operands);
   Kernel() = default;
-  Kernel(Function function, std::shared_ptr<const void> state)
-      : function_(function), state_(std::move(state)) {}
+  Kernel(Function entry, std::shared_ptr<const void> owner)
+      : function_(entry), state_(std::move(owner)) {}
 
   void operator()(void* const* operands) const { function_(state_.get(), operands); }
   Function function() const { return function_; }
