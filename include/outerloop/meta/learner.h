@@ -1,0 +1,119 @@
+#pragma once
+// A meta-learner is three functions that append to a program, and a rule:
+//
+//   init  theta                  -> phi_0       what the inner loop starts from
+//   step  phi_k, support, theta  -> phi_k+1     one adaptation step
+//   loss  phi, query, theta      -> scalar      the outer objective
+//
+// Nothing else in the system knows which learner is running: plans (outerloop/meta/plan.h) turn
+// these into programs. Adding an algorithm touches its own file, one line of the registry, its
+// config and its tests.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "outerloop/config/config.h"
+#include "outerloop/nn/model.h"
+#include "outerloop/nn/parameter.h"
+#include "outerloop/nn/values.h"
+
+namespace outerloop::meta {
+
+using nn::Values;
+
+// Sizes of a task. Classification: labels are int32 (rows,) in 0 … ways-1; regression: targets are
+// (rows, outputs).
+struct TaskShape {
+  Shape example;  // one input: (features) or (height, width, channels)
+  bool classification = false;
+  int64_t outputs = 1;  // ways, or values of a target
+  int64_t support_rows = 0;
+  int64_t query_rows = 0;
+  int64_t minibatch_rows = 0;  // support rows of an inner step, chosen by an input; 0: all of them
+};
+
+// A task as values of a program; an invalid Expr where a program does not have that input.
+struct Task {
+  Expr support_x, support_y;
+  Expr query_x, query_y;
+  int64_t outputs = 1;
+  bool classification = false;
+};
+
+// One inner step being written: its batch, its number, its settings (src/meta/step.h).
+class Step;
+
+struct StepResult {
+  Values state;       // phi_k+1
+  Expr support_loss;  // before the step, on its batch
+};
+
+struct Objective {
+  Expr loss;        // scalar
+  Expr prediction;  // (query rows, outputs): logits or values
+};
+
+enum class RuleKind {
+  exact,        // through the last `truncation` steps, all of them where it is 0
+  first_order,  // d phi_K / d phi_0 is the identity
+  implicit,     // (I + H / lambda)^-1
+  reptile,      // theta - phi_K
+};
+
+struct Rule {
+  RuleKind kind = RuleKind::exact;
+  int64_t truncation = 0;
+  config::Implicit implicit;
+};
+
+struct Learner {
+  std::string algorithm;
+  nn::ParameterSpecs parameters;  // theta
+  Rule rule;
+  int64_t steps = 0;        // inner steps in training
+  int64_t segment = 0;      // steps between two stored states; 0: everything is stored
+  int64_t most_steps = -1;  // at test; -1: any number
+  // theta enters the steps other than through phi_0 and the network (learned rates, losses).
+  bool learned_steps = false;
+  bool has_dropout = false;
+
+  std::function<Values(const Values& theta)> init;
+  // Empty for learners without steps.
+  std::function<StepResult(const Values& theta, const Values& state, Step& step)> step;
+  // Answers for the query rows after the step `last` (null: before any). Needs no query_y.
+  std::function<Expr(const Values& theta, const Values& state, const Task& task, Step* last,
+                     Expr dropout_key)>
+      predict;
+  // The outer objective at the end of the inner loop; empty: loss_of(prediction).
+  std::function<Objective(const Values& theta, const Values& state, const Task& task, Step* last,
+                          Expr dropout_key)>
+      objective;
+};
+
+// Mean cross-entropy of logits (rows, classes) and labels, or mean squared error.
+Expr loss_of(Expr prediction, Expr target, bool classification);
+// Fraction of rows whose largest logit, the lowest class at ties, is the label's.
+Expr accuracy_of(Expr logits, Expr labels);
+
+struct Algorithm {
+  std::string_view name;
+  std::string_view help;
+  Learner (*make)(const config::Config& config, const TaskShape& shape);
+};
+// By name, sorted.
+std::span<const Algorithm> algorithms();
+
+// The learner that config.learner names, for training tasks of this shape. Throws BadInput on an
+// unknown algorithm or settings that it cannot use.
+Learner make_learner(const config::Config& config, const TaskShape& shape);
+
+// Multi-step loss weights of MAML++ (Antoniou et al. 2019, section 3; the authors' code): from
+// equal weights to the last step's alone over `epochs` epochs. The training loop gives them as the
+// input "hyper/multi_step_weights", (steps,).
+std::vector<double> multi_step_weights(int64_t epoch, int64_t epochs, int64_t steps);
+
+}  // namespace outerloop::meta

@@ -1,0 +1,78 @@
+#pragma once
+// What a driver runs per task, as programs. Data only: nothing here executes.
+//
+// Inputs of programs, found by name; each is there only where the program uses it:
+//   theta/<parameter>        shared
+//   hyper/<name>             shared; settings of the run, set by the training loop
+//   schedule/<name>          shared; Call::constants gives them
+//   support_x, support_y, query_x, query_y      per lane, shapes by TaskShape
+//   minibatch                per lane, int32 (steps of the call, minibatch rows): the rows
+//                            first_step … first_step + steps - 1 of the episode's minibatches
+//   dropout_key              per lane, int32 (4,) (outerloop/ops/ops.h, random_uniform)
+//   state/<name>             per lane; phi, written by the call before
+//   cotangent/<name>         per lane; d loss / d state, written by the backward call before
+// Outputs:
+//   state/<name>             phi after the call's steps
+//   cotangent/<name>         d loss / d phi before the call's steps
+//   grad/<parameter>         d loss / d theta; one that is absent is zero
+//   loss                     the outer objective; reptile: the support loss before the last step
+//   accuracy                 of the query answers, classification only
+//   prediction               (query rows, outputs): logits or values
+//   support_loss             before the (last) step of the call, on its batch
+//   negative_curvature, solver_residual   implicit rule: 1 where I + H / lambda was seen not to be
+//                            positive definite; ||b - A x|| / ||b||
+// Equal programs are one object, so a driver compiles each address once.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "outerloop/ir/program.h"
+#include "outerloop/meta/learner.h"
+#include "outerloop/tensor/tensor.h"
+
+namespace outerloop::meta {
+
+struct Constant {
+  std::string name;
+  Tensor value;
+};
+
+struct Call {
+  std::shared_ptr<const Program> program;  // null: nothing to run
+  std::vector<Constant> constants;
+  int64_t first_step = 0;
+  int64_t steps = 0;
+};
+
+// The meta-gradient of one task. Run forward[0] …, last, then backward from its end to its start.
+// A state is needed again by the backward call of the segment that it enters, so a driver keeps all
+// of them. d loss / d theta is the sum over last, backward[n-1], …, backward[0], in this order.
+struct GradientPlan {
+  std::vector<Call> forward;
+  Call last;
+  std::vector<Call> backward;  // one per forward call; without a program where the rule needs none
+};
+
+GradientPlan make_gradient_plan(const Learner& learner, const TaskShape& shape,
+                                DType dtype = DType::f32);
+
+struct EvaluationOptions {
+  int64_t steps = 0;
+  bool query_labels = true;  // else no query_y, and neither loss nor accuracy
+};
+
+// The answers before any step, then one call per step; steps[0] starts from theta.
+struct EvaluationPlan {
+  Call start;
+  std::vector<Call> steps;
+};
+
+// Any number of support and query rows. A learner whose network ends in a fixed layer takes as many
+// ways as that has outputs or fewer (the first ones are used); others take any number. Throws
+// BadInput where the learner cannot do what is asked.
+EvaluationPlan make_evaluation_plan(const Learner& learner, const TaskShape& shape,
+                                    const EvaluationOptions& options, DType dtype = DType::f32);
+
+}  // namespace outerloop::meta
