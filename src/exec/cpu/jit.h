@@ -63,20 +63,20 @@ class Assembler : public Xbyak::CodeGenerator {
   Xbyak::Address constant(double value);
   // The same for bit patterns of the element's size.
   Xbyak::Address constant_bits(uint64_t pattern);
-  // One element in memory holding the pattern.
-  Xbyak::Address constant_scalar(uint64_t pattern);
 
   // Elements beyond `lanes.count` are read as zero and never stored. `spare` is a register that
   // store_lanes may overwrite (AVX2 partial vectors of more than half; may equal `source`).
   void load_lanes(Vector target, const Xbyak::RegExp& address, const Lanes& lanes);
   void load_broadcast(Vector target, const Xbyak::RegExp& address);
   void store_lanes(const Xbyak::RegExp& address, Vector source, const Lanes& lanes, int spare);
-  // Register to register, and from a memory operand that constant() gave.
+  // Whether store_lanes uses `spare`.
+  bool store_needs_spare(const Lanes& lanes) const;
   void move(Vector target, Vector source);
-  void move_constant(Vector target, double value);
+  void load_constant(Vector target, double value);
   void zero(Vector target);
 
   // Arithmetic by element type; the last operand may be memory.
+  using CodeGenerator::add, CodeGenerator::sub, CodeGenerator::mul, CodeGenerator::div;
   void add(Vector target, Vector a, const Xbyak::Operand& b);
   void sub(Vector target, Vector a, const Xbyak::Operand& b);
   void mul(Vector target, Vector a, const Xbyak::Operand& b);
@@ -92,13 +92,16 @@ class Assembler : public Xbyak::CodeGenerator {
   Kernel finish(std::shared_ptr<const void> state = nullptr);
 
  private:
-  Xbyak::Label& constant_label(uint64_t pattern, int bytes);
+  Assembler(Isa isa, DType dtype, std::unique_ptr<uint8_t[]> buffer);
+  enum class Pooled : uint8_t { element, vector, lane_mask };
+  void broadcast_element(Vector target, const Xbyak::Address& element);
+  Xbyak::RegRip pooled(Pooled kind, uint64_t content);
   void place_constants();
 
   Isa isa_;
   DType dtype_;
   std::unique_ptr<uint8_t[]> buffer_;
-  std::map<std::pair<uint64_t, int>, Xbyak::Label> constants_;
+  std::map<std::pair<Pooled, uint64_t>, Xbyak::Label> constants_;
   int saved_ = 0;
   int frame_bytes_ = 0;
   size_t frame_patch_ = 0;
