@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Runs every lint check, then prints the table of sizes. The suite runs the checks too (label lint).
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+status=0
+"$here/layers.py" || status=1
+"$here/format.sh" || status=1
+"$here/shell.sh" || status=1
+"$here/sizes.py"
+exit "$status"
