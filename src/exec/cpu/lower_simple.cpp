@@ -1,0 +1,79 @@
+// Equations that become plain loops: constants, reductions outside of fused bodies, movement.
+
+#include <array>
+
+#include "exec/cpu/lowering.h"
+#include "outerloop/ops/records.h"
+#include "outerloop/ops/reduce.h"
+
+namespace outerloop::exec {
+namespace {
+
+ScalarBody identity_body(DType dtype) {
+  ScalarBuilder builder(dtype, 1);
+  return builder.finish(std::array{builder.input(0)});
+}
+
+LoopStrides dense_strides(std::span<const int64_t> extents) {
+  LoopStrides strides{};
+  int64_t stride = 1;
+  for (size_t axis = extents.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= extents[axis];
+  }
+  return strides;
+}
+
+LoopSpec step_spec(DType dtype, const ReduceStep& step, bool is_sum) {
+  LoopSpec spec{.dtype = dtype, .body = identity_body(dtype)};
+  LoopOutput output;
+  if (step.contiguous()) {
+    spec.extents = {step.outer, step.reduced};
+    output.kind = is_sum ? LoopOutputKind::sum_contiguous : LoopOutputKind::max_contiguous;
+    output.strides = {1, 0};
+  } else {
+    spec.extents = {step.outer, step.reduced, step.inner};
+    output.kind = is_sum ? LoopOutputKind::sum_rows : LoopOutputKind::max_rows;
+    output.strides = {step.inner, 0, 1};
+  }
+  spec.inputs = {dense_strides(spec.extents)};
+  spec.outputs = {output};
+  return spec;
+}
+
+}  // namespace
+
+void lower_constant(Lowering& lowering, const Equation& equation) {
+  const ValueId value = equation.outputs.front();
+  const TensorType& type = lowering.type(value);
+  ScalarBuilder builder(type.dtype, 0);
+  LoopSpec spec{.dtype = type.dtype, .extents = {type.shape.elements()}};
+  spec.body = builder.finish(std::array{builder.constant(equation.attributes.real("value"))});
+  spec.outputs = {{LoopOutputKind::store, {1}}};
+  lowering.call(lowering.loop(spec), {}, {Lowering::buffer(value)});
+}
+
+void lower_alias(Lowering& lowering, const Equation& equation) {
+  lowering.alias(equation.outputs.front(), equation.inputs.front());
+}
+
+void lower_reduction(Lowering& lowering, const Equation& equation) {
+  const ValueId input = equation.inputs.front();
+  const ValueId output = equation.outputs.front();
+  const TensorType& type = lowering.type(input);
+  const std::vector<ReduceStep> steps =
+      reduce_steps(type.shape, equation.attributes.integers("axes"));
+  if (steps.empty()) return lowering.alias(output, input);
+  BufferId source = Lowering::buffer(input);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const ReduceStep& step = steps[i];
+    const int64_t bytes = step.outer * step.inner * static_cast<int64_t>(size_of(type.dtype));
+    const BufferId target =
+        i + 1 == steps.size() ? Lowering::buffer(output) : lowering.scratch(bytes);
+    const LoopSpec spec = step_spec(type.dtype, step, equation.op == &ops::sum);
+    lowering.call(lowering.loop(spec), {source}, {target});
+    source = target;
+  }
+}
+
+}  // namespace outerloop::exec

@@ -1,0 +1,105 @@
+#include "exec/cpu/lowering.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "exec/cpu/spec_key.h"
+#include "outerloop/base/error.h"
+#include "outerloop/ops/records.h"
+
+namespace outerloop::exec {
+namespace {
+
+struct Entry {
+  const OpDef* op;
+  LowerRule rule;
+};
+
+// The kernel table. Pointwise ops and contractions go by their group.
+std::span<const Entry> kernel_table() {
+  static const Entry kTable[] = {
+      {&ops::fused, lower_fused},          {&ops::reshape, lower_alias},
+      {&ops::stop_gradient, lower_alias},  {&ops::transpose, lower_transpose},
+      {&ops::slice, lower_slice},          {&ops::pad, lower_pad},
+      {&ops::concat, lower_concat},        {&ops::sum, lower_reduction},
+      {&ops::reduce_max, lower_reduction}, {&ops::constant, lower_constant},
+  };
+  return kTable;
+}
+
+}  // namespace
+
+LowerRule find_rule(const OpDef& op) {
+  const auto table = kernel_table();
+  const auto found = std::ranges::find(table, &op, &Entry::op);
+  if (found != table.end()) return found->rule;
+  switch (op.group) {
+    case OpGroup::elementwise:
+    case OpGroup::broadcast:
+    case OpGroup::contraction:
+      return lower_fused;
+    default:
+      return lower_plain;
+  }
+}
+
+Lowering::Lowering(const Program& program, Isa isa) : program_(program), isa_(isa) {
+  for (const TensorType& type : program.values) {
+    lowered_.root.push_back({static_cast<int32_t>(lowered_.buffer_bytes.size())});
+    lowered_.buffer_bytes.push_back(static_cast<int64_t>(type.bytes()));
+  }
+}
+
+BufferId Lowering::scratch(int64_t bytes) {
+  const BufferId id{static_cast<int32_t>(lowered_.buffer_bytes.size())};
+  lowered_.root.push_back(id);
+  lowered_.buffer_bytes.push_back(bytes);
+  return id;
+}
+
+void Lowering::alias(ValueId value, ValueId source) {
+  lowered_.root[static_cast<size_t>(value.index)] =
+      lowered_.root[static_cast<size_t>(source.index)];
+}
+
+void Lowering::call(Kernel kernel, std::vector<BufferId> reads, std::vector<BufferId> writes,
+                    std::vector<int32_t> in_place) {
+  in_place.resize(writes.size(), -1);
+  lowered_.steps.push_back(
+      {std::move(kernel), std::move(reads), std::move(writes), std::move(in_place), equation_});
+}
+
+Kernel Lowering::loop(const LoopSpec& spec) {
+  Kernel& kernel = kernels_[key_of(spec)];
+  if (!kernel) kernel = make_loop(spec, isa_);
+  return kernel;
+}
+
+Kernel Lowering::matmul(const MatmulSpec& spec) {
+  Kernel& kernel = kernels_[key_of(spec)];
+  if (!kernel) kernel = make_matmul(spec, isa_);
+  return kernel;
+}
+
+Kernel Lowering::conv(const ConvSpec& spec) {
+  Kernel& kernel = kernels_[key_of(spec)];
+  if (!kernel) kernel = make_conv(spec, isa_);
+  return kernel;
+}
+
+Lowered Lowering::run() {
+  for (size_t e = 0; e < program_.equations.size(); ++e) {
+    equation_ = static_cast<int32_t>(e);
+    const Equation& equation = program_.equations[e];
+    find_rule (*equation.op)(*this, equation);
+  }
+  return std::move(lowered_);
+}
+
+Lowered lower(const Program& program, Isa isa) {
+  return Lowering(program, isa).run();
+}
+
+}  // namespace outerloop::exec

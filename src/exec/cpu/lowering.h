@@ -1,0 +1,59 @@
+#pragma once
+// Lowering: equations become kernel calls through a table keyed by op record.
+
+#include <string>
+#include <unordered_map>
+
+#include "exec/cpu/plan.h"
+#include "outerloop/ir/op_def.h"
+
+namespace outerloop::exec {
+
+class Lowering {
+ public:
+  Lowering(const Program& program, Isa isa);
+
+  Lowered run();
+
+  const Program& program() const { return program_; }
+  Isa isa() const { return isa_; }
+  const TensorType& type(ValueId value) const { return program_.type(value); }
+
+  static BufferId buffer(ValueId value) { return {value.index}; }
+  BufferId scratch(int64_t bytes);
+  // The value is the same memory as another.
+  void alias(ValueId value, ValueId source);
+  void call(Kernel kernel, std::vector<BufferId> reads, std::vector<BufferId> writes,
+            std::vector<int32_t> in_place = {});
+
+  // Kernels with equal descriptions are made once.
+  Kernel loop(const LoopSpec& spec);
+  Kernel matmul(const MatmulSpec& spec);
+  Kernel conv(const ConvSpec& spec);
+
+ private:
+  const Program& program_;
+  Isa isa_;
+  Lowered lowered_;
+  int32_t equation_ = -1;
+  std::unordered_map<std::string, Kernel> kernels_;
+};
+
+using LowerRule = void (*)(Lowering&, const Equation&);
+
+// nullptr when the op has no rule.
+LowerRule find_rule(const OpDef& op);
+
+// Rules by family; the table is in lowering.cpp.
+void lower_fused(Lowering& lowering, const Equation& equation);  // also single pointwise ones
+void lower_constant(Lowering& lowering, const Equation& equation);
+void lower_reduction(Lowering& lowering, const Equation& equation);
+void lower_alias(Lowering& lowering, const Equation& equation);
+void lower_transpose(Lowering& lowering, const Equation& equation);
+void lower_slice(Lowering& lowering, const Equation& equation);
+void lower_pad(Lowering& lowering, const Equation& equation);
+void lower_concat(Lowering& lowering, const Equation& equation);
+// Ops without a tuned kernel run the plain loop of their record (exec/plain_kernels.h).
+void lower_plain(Lowering& lowering, const Equation& equation);
+
+}  // namespace outerloop::exec

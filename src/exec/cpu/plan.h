@@ -1,0 +1,38 @@
+#pragma once
+// What a compiled program is made of: kernels, and where each of their operands lives.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "exec/cpu/kernel.h"
+#include "outerloop/ir/program.h"
+
+namespace outerloop::exec {
+
+// Buffers are numbered. The first are the values of the optimised program; steps may add scratch.
+struct BufferId {
+  int32_t index = -1;
+  bool operator==(const BufferId&) const = default;
+};
+
+// One kernel call.
+struct Step {
+  Kernel kernel;
+  std::vector<BufferId> reads;   // in the order that the kernel states
+  std::vector<BufferId> writes;  // after the reads
+  // writes[i] may take the memory of reads[in_place[i]]; -1: it may not.
+  std::vector<int32_t> in_place;
+  int32_t equation = -1;
+};
+
+// The result of lowering a program, before memory is planned.
+struct Lowered {
+  std::vector<Step> steps;
+  std::vector<int64_t> buffer_bytes;  // by buffer
+  std::vector<BufferId> root;         // by buffer: the one whose memory it is (reshapes)
+};
+
+Lowered lower(const Program& program, Isa isa);
+
+}  // namespace outerloop::exec

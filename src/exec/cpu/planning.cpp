@@ -1,0 +1,237 @@
+// From kernel calls to memory: which steps run once for all lanes, where each buffer lives.
+
+#include <algorithm>
+#include <cstring>
+
+#include "exec/cpu/executable_impl.h"
+#include "outerloop/ops/records.h"
+#include "outerloop/passes/memory_plan.h"
+
+namespace outerloop::exec {
+namespace {
+
+Kernel copy_kernel(int64_t bytes) {
+  return {[](const void* state, void* const* operands) {
+            std::memcpy(operands[1], operands[0], *static_cast<const size_t*>(state));
+          },
+          std::make_shared<const size_t>(static_cast<size_t>(bytes))};
+}
+
+class Planner {
+ public:
+  Planner(Program optimised, Isa isa)
+      : impl_(std::make_unique<Executable::Impl>()), lowered_(lower(optimised, isa)) {
+    impl_->isa = isa;
+    impl_->optimised = std::move(optimised);
+    locations_.resize(lowered_.buffer_bytes.size());
+    memory_.resize(lowered_.buffer_bytes.size());
+    for (size_t b = 0; b < memory_.size(); ++b) memory_[b] = static_cast<int32_t>(b);
+  }
+
+  std::unique_ptr<const Executable::Impl> run() {
+    place_inputs();
+    find_shared_equations();
+    claim_outputs();
+    for (const bool shared : {true, false}) {
+      std::vector<int32_t> steps = steps_of(shared);
+      share_memory_in_place(steps, shared);
+      assign_arena(steps, shared);
+    }
+    emit();
+    count_flops();
+    return std::move(impl_);
+  }
+
+ private:
+  const Program& program() const { return impl_->optimised; }
+  int32_t root(BufferId buffer) const {
+    return lowered_.root[static_cast<size_t>(buffer.index)].index;
+  }
+  int32_t root(ValueId value) const { return root(BufferId{value.index}); }
+  Location& location(int32_t root_index) { return locations_[static_cast<size_t>(root_index)]; }
+
+  void place_inputs() {
+    for (size_t i = 0; i < program().inputs.size(); ++i) {
+      location(program().inputs[i].value.index) = {Place::input, static_cast<int64_t>(i)};
+    }
+  }
+
+  // An equation is shared when all it reads is; what writes an output runs per lane, because
+  // outputs are per lane.
+  void find_shared_equations() {
+    std::vector<bool> shared_value(program().values.size(), false);
+    for (const ProgramInput& input : program().inputs) {
+      shared_value[static_cast<size_t>(input.value.index)] = input.binding == Binding::shared;
+    }
+    std::vector<bool> is_output(lowered_.buffer_bytes.size(), false);
+    for (const ProgramOutput& output : program().outputs) {
+      is_output[static_cast<size_t>(root(output.value))] = true;
+    }
+    shared_equation_.resize(program().equations.size());
+    for (size_t e = 0; e < program().equations.size(); ++e) {
+      const Equation& equation = program().equations[e];
+      const bool shared =
+          std::ranges::all_of(
+              equation.inputs,
+              [&](ValueId v) { return shared_value[static_cast<size_t>(v.index)]; }) &&
+          std::ranges::none_of(equation.outputs,
+                               [&](ValueId v) { return is_output[static_cast<size_t>(root(v))]; });
+      shared_equation_[e] = shared;
+      for (ValueId v : equation.outputs) shared_value[static_cast<size_t>(v.index)] = shared;
+    }
+  }
+
+  // The first output of a computed value is written in its place; others are copied at the end.
+  void claim_outputs() {
+    for (size_t o = 0; o < program().outputs.size(); ++o) {
+      const ValueId value = program().outputs[o].value;
+      Location& place = location(root(value));
+      if (place.place == Place::unused) {
+        place = {Place::output, static_cast<int64_t>(o)};
+      } else {
+        copies_.push_back({root(value), static_cast<int64_t>(o),
+                           static_cast<int64_t>(program().type(value).bytes())});
+      }
+    }
+  }
+
+  std::vector<int32_t> steps_of(bool shared) const {
+    std::vector<int32_t> steps;
+    for (size_t s = 0; s < lowered_.steps.size(); ++s) {
+      if (shared_equation_[static_cast<size_t>(lowered_.steps[s].equation)] == shared) {
+        steps.push_back(static_cast<int32_t>(s));
+      }
+    }
+    return steps;
+  }
+
+  int32_t memory_of(int32_t root_index) const {
+    while (memory_[static_cast<size_t>(root_index)] != root_index) {
+      root_index = memory_[static_cast<size_t>(root_index)];
+    }
+    return root_index;
+  }
+
+  // The position of the last step that reads each root; results of shared steps live on.
+  std::vector<int32_t> last_reads(const std::vector<int32_t>& steps, bool shared) const {
+    std::vector<int32_t> last(lowered_.buffer_bytes.size(), -1);
+    for (size_t p = 0; p < steps.size(); ++p) {
+      for (BufferId read : step(steps[p]).reads) {
+        last[static_cast<size_t>(root(read))] = static_cast<int32_t>(p);
+      }
+    }
+    const auto forever = static_cast<int32_t>(steps.size());
+    for (const Copy& copy : copies_) last[static_cast<size_t>(copy.source)] = forever;
+    if (!shared) return last;
+    for (const Step& other : lowered_.steps) {
+      if (shared_equation_[static_cast<size_t>(other.equation)]) continue;
+      for (BufferId read : other.reads) last[static_cast<size_t>(root(read))] = forever;
+    }
+    return last;
+  }
+
+  const Step& step(int32_t s) const { return lowered_.steps[static_cast<size_t>(s)]; }
+
+  void share_memory_in_place(const std::vector<int32_t>& steps, bool shared) {
+    const std::vector<int32_t> last = last_reads(steps, shared);
+    std::vector<bool> ours(lowered_.buffer_bytes.size(), false);
+    for (size_t p = 0; p < steps.size(); ++p) {
+      const Step& current = step(steps[p]);
+      for (size_t w = 0; w < current.writes.size(); ++w) {
+        const int32_t written = root(current.writes[w]);
+        ours[static_cast<size_t>(written)] = true;
+        if (current.in_place[w] < 0 || location(written).place != Place::unused) continue;
+        const int32_t read = root(current.reads[static_cast<size_t>(current.in_place[w])]);
+        const bool dies = last[static_cast<size_t>(read)] == static_cast<int32_t>(p);
+        if (dies && ours[static_cast<size_t>(read)] && location(read).place == Place::unused &&
+            lowered_.buffer_bytes[static_cast<size_t>(read)] ==
+                lowered_.buffer_bytes[static_cast<size_t>(written)]) {
+          memory_[static_cast<size_t>(written)] = memory_of(read);
+        }
+      }
+    }
+  }
+
+  void assign_arena(const std::vector<int32_t>& steps, bool shared) {
+    const std::vector<int32_t> last = last_reads(steps, shared);
+    std::vector<int32_t> slot(lowered_.buffer_bytes.size(), -1);  // by memory
+    std::vector<passes::Lifetime> lifetimes;
+    std::vector<int32_t> written_roots;
+    for (size_t p = 0; p < steps.size(); ++p) {
+      for (BufferId write : step(steps[p]).writes) {
+        const int32_t written = root(write);
+        if (location(written).place != Place::unused) continue;
+        written_roots.push_back(written);
+        int32_t& index = slot[static_cast<size_t>(memory_of(written))];
+        if (index < 0) {
+          index = static_cast<int32_t>(lifetimes.size());
+          lifetimes.push_back({lowered_.buffer_bytes[static_cast<size_t>(written)],
+                               static_cast<int32_t>(p), static_cast<int32_t>(p)});
+        }
+        passes::Lifetime& life = lifetimes[static_cast<size_t>(index)];
+        life.last =
+            std::max({life.last, static_cast<int32_t>(p), last[static_cast<size_t>(written)]});
+      }
+    }
+    const passes::MemoryPlan plan = passes::plan_memory(lifetimes);
+    for (int32_t written : written_roots) {
+      const int32_t index = slot[static_cast<size_t>(memory_of(written))];
+      location(written) = {shared ? Place::shared_arena : Place::lane_arena,
+                           plan.offsets[static_cast<size_t>(index)]};
+    }
+    (shared ? impl_->shared_arena_bytes : impl_->lane_arena_bytes) = plan.arena_bytes;
+    if (!shared) impl_->peak_live_bytes = plan.peak_live_bytes;
+  }
+
+  void append(StepList& list, Kernel kernel, const std::vector<Location>& operands,
+              int32_t equation) {
+    if (list.first_operand.empty()) list.first_operand.push_back(0);
+    list.kernels.push_back(std::move(kernel));
+    list.operands.insert(list.operands.end(), operands.begin(), operands.end());
+    list.first_operand.push_back(static_cast<int32_t>(list.operands.size()));
+    list.equation.push_back(equation);
+  }
+
+  void emit() {
+    for (const Step& current : lowered_.steps) {
+      std::vector<Location> operands;
+      for (BufferId read : current.reads) operands.push_back(location(root(read)));
+      for (BufferId write : current.writes) operands.push_back(location(root(write)));
+      StepList& list =
+          shared_equation_[static_cast<size_t>(current.equation)] ? impl_->shared : impl_->lane;
+      append(list, current.kernel, operands, current.equation);
+    }
+    for (const Copy& copy : copies_) {
+      append(impl_->lane, copy_kernel(copy.bytes),
+             {location(copy.source), {Place::output, copy.output}}, -1);
+    }
+  }
+
+  void count_flops() {
+    for (size_t e = 0; e < program().equations.size(); ++e) {
+      (shared_equation_[e] ? impl_->shared_flops : impl_->lane_flops) +=
+          flops_of(program(), program().equations[e]);
+    }
+  }
+
+  struct Copy {
+    int32_t source = -1;  // root
+    int64_t output = 0;
+    int64_t bytes = 0;
+  };
+
+  std::unique_ptr<Executable::Impl> impl_;
+  Lowered lowered_;
+  std::vector<Location> locations_;  // by root
+  std::vector<int32_t> memory_;      // by root: whose memory it takes
+  std::vector<bool> shared_equation_;
+  std::vector<Copy> copies_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Executable::Impl> plan(Program optimised, Isa isa) {
+  return Planner(std::move(optimised), isa).run();
+}
+
+}  // namespace outerloop::exec
