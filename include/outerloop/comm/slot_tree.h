@@ -1,0 +1,57 @@
+#pragma once
+// The fixed-order sum over the slots of a meta-batch.
+//
+// The slots 0 … T-1 are the leaves of a binary tree: node i of level l covers slots i 2^l … (i+1) 2^l
+// - 1 and is the sum left + right of its children. A leaf that is left out (its gradient was not
+// finite) or lies past T is absent: its parent is the other child. So the sum is a function of the
+// slots' values alone, however they were dealt to threads and ranks.
+//
+// A worker that owns consecutive slots adds them in rising order and is left with the roots of the
+// largest aligned subtrees it could finish, at most 2 log2(T). finish_tree() finishes the tree from
+// the workers' nodes; since the sum is elementwise, each worker does so for its share of elements.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "outerloop/tensor/tensor.h"
+
+namespace outerloop::comm {
+
+struct SlotNode {
+  int level = 0;
+  int64_t index = 0;
+  bool present = false;
+  float* data = nullptr;  // `elements` floats, owned by the accumulator; null when absent
+};
+
+// Adds up consecutive slots of one worker. No allocation after construction.
+class SlotAccumulator {
+ public:
+  // Room for `slots` consecutive slots, wherever they start.
+  SlotAccumulator(int64_t elements, int64_t slots);
+
+  void clear();
+  // Slots come in rising order without gaps.
+  void add(int64_t slot, std::span<const float> leaf);
+  void skip(int64_t slot);
+  std::span<const SlotNode> nodes() const { return {nodes_.data(), nodes_.size()}; }
+
+ private:
+  void push(SlotNode node);
+  float* take_buffer();
+
+  int64_t elements_;
+  std::vector<Tensor> buffers_;
+  std::vector<float*> free_;
+  std::vector<SlotNode> nodes_;  // by rising slot
+};
+
+// Finishes the tree over the elements [begin, end): writes the sum to `total` and returns whether
+// any slot was present (if none, zeros are written). `nodes`: those of all workers by rising slot,
+// together covering 0 … T-1. Their data in the range is overwritten.
+bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
+                 std::span<float> total);
+
+}  // namespace outerloop::comm

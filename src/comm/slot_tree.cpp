@@ -1,0 +1,121 @@
+#include "outerloop/comm/slot_tree.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::comm {
+namespace {
+
+// Elementwise, so every vector width gives the same bits.
+__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) void add_to(
+    float* __restrict target, const float* __restrict source, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) target[i] += source[i];
+}
+
+// Deeper trees would need more than 2^48 slots.
+constexpr size_t kMaxNodes = 128;
+
+bool is_right_sibling(const SlotNode& left, const SlotNode& right) {
+  return left.level == right.level && right.index % 2 == 1 && left.index + 1 == right.index;
+}
+
+}  // namespace
+
+SlotAccumulator::SlotAccumulator(int64_t elements, int64_t slots) : elements_(elements) {
+  const auto levels = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(slots)));
+  for (size_t i = 0; i < 2 * levels + 1; ++i) buffers_.emplace_back(DType::f32, Shape{elements});
+  free_.reserve(buffers_.size());
+  nodes_.reserve(buffers_.size());
+  clear();
+}
+
+void SlotAccumulator::clear() {
+  nodes_.clear();
+  free_.clear();
+  for (Tensor& buffer : buffers_) free_.push_back(buffer.as<float>().data());
+}
+
+float* SlotAccumulator::take_buffer() {
+  OL_ASSERT(!free_.empty(), "a worker got more slots than it was made for");
+  float* buffer = free_.back();
+  free_.pop_back();
+  return buffer;
+}
+
+void SlotAccumulator::add(int64_t slot, std::span<const float> leaf) {
+  const SlotNode node{0, slot, true, nullptr};
+  if (!nodes_.empty() && is_right_sibling(nodes_.back(), node) && nodes_.back().present) {
+    add_to(nodes_.back().data, leaf.data(), elements_);
+    SlotNode parent = nodes_.back();
+    nodes_.pop_back();
+    ++parent.level;
+    parent.index /= 2;
+    return push(parent);
+  }
+  float* buffer = take_buffer();
+  std::ranges::copy(leaf, buffer);
+  push({0, slot, true, buffer});
+}
+
+void SlotAccumulator::skip(int64_t slot) { push({0, slot, false, nullptr}); }
+
+void SlotAccumulator::push(SlotNode node) {
+  while (!nodes_.empty() && is_right_sibling(nodes_.back(), node)) {
+    SlotNode& left = nodes_.back();
+    if (left.present && node.present) {
+      add_to(left.data, node.data, elements_);
+      free_.push_back(node.data);
+      node.data = left.data;
+    } else if (left.present) {
+      node.data = left.data;
+    }
+    node = {node.level + 1, node.index / 2, left.present || node.present, node.data};
+    nodes_.pop_back();
+  }
+  nodes_.push_back(node);
+}
+
+bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
+                 std::span<float> total) {
+  std::array<SlotNode, kMaxNodes> stack;
+  size_t depth = 0;
+  // Merges the top with its left sibling below it, if that is what lies there.
+  const auto merge_top = [&] {
+    while (depth >= 2 && is_right_sibling(stack[depth - 2], stack[depth - 1])) {
+      SlotNode& left = stack[depth - 2];
+      const SlotNode& right = stack[depth - 1];
+      if (left.present && right.present) {
+        add_to(left.data + begin, right.data + begin, end - begin);
+      } else if (right.present) {
+        left.data = right.data;
+      }
+      left = {left.level + 1, left.index / 2, left.present || right.present, left.data};
+      --depth;
+    }
+  };
+  for (const SlotNode& node : nodes) {
+    OL_ASSERT(depth < kMaxNodes, "the slot tree is too deep");
+    stack[depth++] = node;
+    merge_top();
+  }
+  // What has no right sibling is its own parent.
+  while (depth > 1) {
+    SlotNode& top = stack[depth - 1];
+    ++top.level;
+    top.index /= 2;
+    merge_top();
+  }
+  const bool present = depth == 1 && stack[0].present;
+  const auto target = total.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  if (present) {
+    std::copy(stack[0].data + begin, stack[0].data + end, target.begin());
+  } else {
+    std::ranges::fill(target, 0.0f);
+  }
+  return present;
+}
+
+}  // namespace outerloop::comm
