@@ -14,7 +14,8 @@ namespace {
 
 constexpr double kTwoToMinus53 = 0x1p-53;
 
-// Natural logarithm of x in (0, 1) from correctly rounded operations only, so that it has the same
+// Natural logarithm of x in (0, 1) from correctly rounded operations only (plain products and sums:
+// a fused step would be a library call where the build targets no FMA), so that it has the same
 // bits everywhere: log(2^e m) = e log 2 + 2 atanh((m - 1) / (m + 1)) with m in [sqrt 1/2, sqrt 2).
 double ordered_log(double x) {
   int exponent = 0;
@@ -26,14 +27,14 @@ double ordered_log(double x) {
   const double s = (mantissa - 1) / (mantissa + 1);
   const double square = s * s;
   double series = 0;
-  for (int power = 23; power >= 1; power -= 2) series = std::fma(series, square, 1.0 / power);
-  return std::fma(exponent, 0.69314718055994530942, 2 * s * series);
+  for (int power = 23; power >= 1; power -= 2) series = series * square + 1.0 / power;
+  return exponent * 0.69314718055994530942 + 2 * s * series;
 }
 
 template <size_t N>
 double polynomial(const std::array<double, N>& coefficients, double x) {
   double value = 0;
-  for (size_t i = N; i-- > 0;) value = std::fma(value, x, coefficients[i]);
+  for (size_t i = N; i-- > 0;) value = value * x + coefficients[i];
   return value;
 }
 
