@@ -6,6 +6,17 @@
 #include "outerloop/ir/op_def.h"
 
 namespace outerloop {
+namespace {
+
+std::vector<TensorType> infer(const OpDef& op, TypeSpan inputs, const Attributes& attributes) {
+  try {
+    return op.infer(inputs, attributes);
+  } catch (const BadInput& error) {
+    throw BadInput(fmt::format("[{}] {}", op.name, error.what()));
+  }
+}
+
+}  // namespace
 
 const TensorType& Expr::type() const {
   OL_ASSERT(valid(), "a symbolic zero has no type");
@@ -38,7 +49,7 @@ std::vector<Expr> Builder::apply_multiple(const OpDef& op, std::span<const Expr>
   OL_ASSERT(op.arity < 0 || static_cast<size_t>(op.arity) == inputs.size(),
             fmt::format("[{}] takes {} inputs, got {}", op.name, op.arity, inputs.size()));
   std::vector<Expr> results;
-  for (TensorType& type : op.infer(types, equation.attributes)) {
+  for (TensorType& type : infer(op, types, equation.attributes)) {
     const ValueId id = program_.add_value(std::move(type));
     equation.outputs.push_back(id);
     results.emplace_back(this, id);

@@ -27,8 +27,8 @@ enum class OpGroup : uint8_t {
 };
 
 using TypeSpan = std::span<const TensorType>;
-// Checks the inputs and gives the outputs' types. Throws BadInput:
-// "[matmul] inner extents must agree: (2, 3) x (4, 5)".
+// Checks the inputs and gives the outputs' types. Throws BadInput: "inner extents must agree:
+// (2, 3) x (4, 5)"; the builder puts the name of the op before it.
 using TypeRule = std::vector<TensorType> (*)(TypeSpan inputs, const Attributes& attributes);
 
 // Mathematics of one element; `inputs` are scalars of the input elements.
@@ -41,6 +41,7 @@ struct VjpArguments {
   std::span<const Expr> inputs;
   Expr output;
   Expr cotangent;
+  std::vector<bool> needed;  // per input: whether its gradient is asked for; others may stay zero
 };
 using VjpRule = std::vector<Expr> (*)(const VjpArguments&);
 
@@ -64,6 +65,7 @@ struct OpSample {
   double high = 1;
   double margin = 0;        // float inputs keep at least this far from 0 and from ties
   int64_t index_limit = 0;  // int32 inputs are drawn from [0, index_limit)
+  double diagonal = 0;      // added to the diagonal of input 0, a matrix
   std::vector<std::pair<double, double>> ranges;  // per input; empty: low and high for all
 };
 
