@@ -1,0 +1,75 @@
+#pragma once
+// A register tile: rows x vectors accumulators that stay in registers over a whole chain, and the
+// epilogue that is applied to them before they are stored. Matmul and convolution are loops around
+// it.
+
+#include <functional>
+#include <vector>
+
+#include "exec/cpu/body_emitter.h"
+#include "exec/cpu/jit.h"
+
+namespace outerloop::exec {
+
+struct TileShape {
+  int rows = 0;
+  int vectors = 0;
+  Lanes last;  // of the last vector in each row; the others are whole
+};
+
+class Tile {
+ public:
+  // Address of element A[row] or of vector B[vector] of the current step.
+  using Place = std::function<Xbyak::RegExp(int)>;
+
+  Tile(Assembler& assembler, const TileShape& shape) : assembler_(assembler), shape_(shape) {}
+
+  const TileShape& shape() const { return shape_; }
+  int accumulator(int row, int vector) const { return row * shape_.vectors + vector; }
+  Lanes lanes(int vector) const;
+
+  void clear();
+  // One step of every chain: acc[row][vector] = fma(A[row], B[vector], acc[row][vector]).
+  void step(const Place& a, const Place& b);
+
+ private:
+  int spare(int index) const { return shape_.rows * shape_.vectors + index; }
+  Vector vector_register(int index, int vector) const;
+  void step_over_rows(const Place& a, const Place& b);
+  void step_over_vectors(const Place& a, const Place& b);
+
+  Assembler& assembler_;
+  TileShape shape_;
+};
+
+// Where row `row` of an epilogue operand starts, at the first column of the tile. Without a
+// register for its base, `address` is relative to rax, which is loaded from `base`.
+struct OperandPlace {
+  Xbyak::RegExp address;
+  bool loads_base = false;
+  Xbyak::RegExp base;
+};
+
+class TileEpilogue {
+ public:
+  // The place of an operand (inputs first, then outputs).
+  using Place = std::function<OperandPlace(size_t operand, int row)>;
+
+  TileEpilogue(Assembler& assembler, const Epilogue& epilogue, int compare_mask)
+      : assembler_(assembler), epilogue_(epilogue), body_(assembler, epilogue.body, compare_mask) {}
+
+  size_t operand_count() const { return epilogue_.inputs.size() + epilogue_.outputs.size(); }
+  const TileStrides& strides(size_t operand) const;
+  // `begin_row` is called before the places of a row are asked for.
+  void emit(const Tile& tile, const Place& place, const std::function<void(int)>& begin_row);
+
+ private:
+  void emit_vector(const Tile& tile, int row, int vector, const Place& place,
+                   std::vector<int>& free);
+
+  Assembler& assembler_;
+  const Epilogue& epilogue_;
+  BodyEmitter body_;
+};
+
+}  // namespace outerloop::exec
