@@ -24,22 +24,32 @@ OL_CONFIG_CHOICE(TaskFamily, sinusoid, harmonic, images)
 OL_CONFIG_CHOICE(Rotation, none, per_class, as_classes)
 OL_CONFIG_CHOICE(Within, none, group)
 
+// y = amplitude * sin(x - phase); each task draws amplitude and phase uniformly.
+struct Sinusoid {
+  Interval amplitude{0.1, 5.0};
+  Interval phase{0.0, std::numbers::pi};
+  Interval x{-5.0, 5.0};
+};
+
+// y = a1 sin(f x + b1) + a2 sin(2 f x + b2), x ~ N(centre, 1), a1, a2 ~ N(0, 1).
+struct Harmonic {
+  Interval centre{-4.0, 4.0};
+  Interval frequency{5.0, 7.0};
+  Interval phase{0.0, 2 * std::numbers::pi};
+  double noise = 0.0;
+};
+
 struct Tasks {
   TaskFamily family = TaskFamily::sinusoid;
   std::string dataset;  // images: a data set file, found by find_file()
-  std::string split;    // images: name of a split stored in the data set; empty = its first
+  std::string split;    // images: name of a split scheme in the data set; empty = its default
   std::int64_t ways = 1;
   std::int64_t shots = 10;    // per class; points of a regression task
   std::int64_t queries = 10;  // per class; points of a regression task
   Rotation rotation = Rotation::none;
   Within within = Within::none;
-  // Synthetic families: y = sum over h of A_h sin(h w x - phase_h) + noise.
-  Interval amplitude{0.1, 5.0};
-  Interval phase{0.0, std::numbers::pi};
-  Interval frequency{1.0, 1.0};
-  Interval x{-5.0, 5.0};
-  std::int64_t harmonics = 2;  // harmonic family only
-  double noise = 0.0;
+  Sinusoid sinusoid;
+  Harmonic harmonic;
 };
 
 OL_CONFIG_CHOICE(ModelKind, mlp, conv4)
@@ -137,10 +147,10 @@ struct Outer {
   double epsilon = 1e-8;
   double weight_decay = 0.0;
   Schedule schedule = Schedule::constant;
-  double final_rate = 0.0;         // cosine, linear: rate at the last iteration
-  std::int64_t warmup = 0;         // iterations of linear rise to the full rate
-  std::int64_t step_every = 2000;  // step: iterations between two cuts
-  double step_factor = 0.5;        // step: what each cut multiplies by
+  double final_rate = 0.0;          // cosine, linear: rate at the last iteration
+  std::int64_t schedule_every = 1;  // iterations between two changes of the rate
+  double step_factor = 0.5;         // step: what each change multiplies by
+  std::int64_t warmup = 0;          // iterations of linear rise to the scheduled rate
   std::optional<double> clip_value;
   std::optional<double> clip_norm;
   std::optional<double> ema;  // decay of the running mean of the meta-parameters
@@ -155,7 +165,7 @@ struct Validation {
 OL_CONFIG_CHOICE(TestRotation, as_training, none, per_class, as_classes)
 OL_CONFIG_CHOICE(TestWithin, as_training, none, group)
 
-// Protocol of validation and test tasks; 0 and as_training mean the value used in training.
+// How validation and test tasks are drawn and solved; 0 and as_training mean as in training.
 struct Test {
   std::int64_t tasks = 600;
   std::int64_t steps = 0;
@@ -217,13 +227,22 @@ struct Config {
   Stop stop;
 };
 
-// The protocol of validation and test with every "as in training" replaced by its value.
+// How tasks are drawn and solved, with every "as in training" replaced by its value. Learners
+// without inner steps (protonet, r2d2) have steps = 0.
 struct Protocol {
-  std::int64_t ways, shots, queries, steps, batch;
-  Rotation rotation;
-  Within within;
+  std::int64_t ways = 0;
+  std::int64_t shots = 0;
+  std::int64_t queries = 0;
+  std::int64_t steps = 0;
+  std::int64_t batch = 0;  // support examples per step; 0 = all
+  Rotation rotation = Rotation::none;
+  Within within = Within::none;
+  bool operator==(const Protocol&) const = default;
 };
 Protocol training_protocol(const Config& config);
 Protocol test_protocol(const Config& config);
+
+// Whether the tasks have classes (else real-valued targets).
+bool is_classification(const Config& config);
 
 }  // namespace outerloop::config

@@ -40,21 +40,16 @@ Resolved read_config(const std::filesystem::path& file,
 Resolved read_config_text(std::string_view text, std::string_view name,
                           std::span<const std::string> overrides = {});
 
-// What no single key shows: lines that say which keys do not go together; empty = all well.
-std::vector<std::string> cross_check(const Config& config);
-
-// Full YAML text of a config. Reads back to the same config.
-std::string to_yaml(const Config& config);
-
-// One line per key: value, unit and origin.
-std::string describe_origins(const Resolved& resolved);
-
-// 32 hexadecimal digits (XXH3-128) over the values that can change results: not run_dir, threads,
-// logging, checkpointing or reports.
-std::string config_hash(const Config& config);
+// Keys that do not go together: the key to change and what is wrong. Empty = all well.
+struct Complaint {
+  std::string key;
+  std::string text;
+};
+std::vector<Complaint> cross_check(const Config& config);
 
 // Looks `name` up in `folder`, the working directory, the folder $OUTERLOOP_DATA, and the configs
-// that were built or installed with the program. BadInput says where it looked.
+// that lie beside the running program (in its source tree or installed). BadInput says where it
+// looked.
 std::filesystem::path find_file(const std::string& name, const std::filesystem::path& folder);
 
 }  // namespace outerloop::config

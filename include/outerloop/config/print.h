@@ -1,0 +1,29 @@
+#pragma once
+// Showing a config: as YAML, with origins, as a hash, as help.
+
+#include <string>
+#include <string_view>
+
+#include "outerloop/config/config.h"
+#include "outerloop/config/read.h"
+
+namespace outerloop::config {
+
+// Full YAML text of a config. Reads back to the same config.
+std::string to_yaml(const Config& config);
+
+// The same with the origin of each value in a comment.
+std::string describe_origins(const Resolved& resolved);
+
+// 32 hexadecimal digits (XXH3-128) over the values that can change results: not run_dir, threads,
+// logging, checkpointing or reports.
+std::string config_hash(const Config& config);
+
+// One line per key.
+std::string help_all();
+
+// Type, unit, default, allowed values and meaning of one key, or a list of a section's keys.
+// BadInput with the nearest key when there is none of this name.
+std::string help(std::string_view key_or_section);
+
+}  // namespace outerloop::config

@@ -1,0 +1,40 @@
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "outerloop/config/read.h"
+
+namespace outerloop::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where the shipped configs are, seen from the program: build/<preset>/outerloop in a source tree,
+// bin/outerloop where it is installed.
+std::vector<fs::path> shipped_folders() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const fs::path beside = program.parent_path();
+  return {beside / "../../configs", beside / "../share/outerloop/configs"};
+}
+
+}  // namespace
+
+fs::path find_file(const std::string& name, const fs::path& folder) {
+  std::vector<fs::path> folders{folder.empty() ? "." : folder, "."};
+  if (const char* data = std::getenv("OUTERLOOP_DATA"); data && *data) folders.emplace_back(data);
+  for (const fs::path& shipped : shipped_folders()) folders.push_back(shipped);
+
+  std::vector<std::string> tried;
+  for (const fs::path& place : folders) {
+    const fs::path candidate =
+        (place / name).lexically_normal();  // absolute names stay as they are
+    std::error_code error;
+    if (fs::is_regular_file(candidate, error)) return candidate;
+    if (tried.empty() || tried.back() != candidate.string()) tried.push_back(candidate.string());
+  }
+  throw BadInput(fmt::format("{}: no such file; looked for {}", name, fmt::join(tried, ", ")));
+}
+
+}  // namespace outerloop::config

@@ -1,0 +1,198 @@
+#include "outerloop/config/read.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <map>
+
+#include "config/suggest.h"
+#include "config/value.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/config/schema.h"
+
+namespace outerloop::config {
+namespace {
+
+constexpr std::size_t kLargestFile = 1 << 20;
+
+// Reads keys from both sources into one config and collects what is wrong.
+class Reader {
+ public:
+  explicit Reader(std::string_view file_name) : file_(file_name) {
+    result_.origins.assign(schema().size(), "default");
+  }
+
+  void read_yaml(std::string_view text) {
+    try {
+      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+      if (documents.size() > 1) complain(file_, "expected one YAML document, got several ('---')");
+      if (documents.empty() || documents[0].IsNull()) return;
+      if (!documents[0].IsMap()) {
+        return complain(place(documents[0].Mark()), "expected `key: value` lines");
+      }
+      read_map(documents[0], "");
+    } catch (const YAML::Exception& error) {
+      complain(place(error.mark), fmt::format("not readable as YAML: {}", error.msg));
+    }
+  }
+
+  void read_word(int number, std::string_view word) {
+    const std::string origin = fmt::format("command line: word {}", number);
+    const auto equals = word.find('=');
+    if (equals == word.npos || equals == 0) {
+      return complain(origin, fmt::format("expected key=value, got '{}'", word));
+    }
+    const std::string_view path = word.substr(0, equals);
+    const Key* key = find_key(path);
+    if (key == nullptr) {
+      return complain(origin, is_section(path)
+                                  ? fmt::format("'{}' is a section; name a key in it, such as {}",
+                                                path, keys_of_section(path).front())
+                                  : unknown_key(path));
+    }
+    if (given_before(path, origin, words_)) return;
+    take(*key, parse_word(*key, word.substr(equals + 1)), origin);
+  }
+
+  Resolved finish() {
+    if (errors_.empty()) check_together();
+    if (!errors_.empty()) throw ConfigErrors(std::move(errors_));
+    return std::move(result_);
+  }
+
+  Config& config() { return result_.config; }
+
+ private:
+  // yaml-cpp counts lines and columns from 0.
+  std::string place(const YAML::Mark& mark) const {
+    if (mark.is_null()) return file_;
+    return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
+  }
+
+  void complain(const std::string& origin, std::string_view text) {
+    errors_.push_back(fmt::format("{}: {}", origin, text));
+  }
+
+  // Complains about a second `path` in the same source.
+  bool given_before(std::string_view path, const std::string& origin,
+                    std::map<std::string, std::string, std::less<>>& seen) {
+    const auto [earlier, is_new] = seen.emplace(path, origin);
+    if (!is_new) {
+      complain(origin,
+               fmt::format("'{}' is given twice, first at {}; remove one", path, earlier->second));
+    }
+    return !is_new;
+  }
+
+  // Sections nest as deep as the schema, whatever the file holds.
+  void read_map(const YAML::Node& map, const std::string& prefix) {
+    for (const auto& entry : map) {
+      const YAML::Node& name = entry.first;
+      const std::string origin = place(name.Mark());
+      if (!name.IsScalar()) {
+        complain(origin, "expected the name of a key");
+        continue;
+      }
+      const std::string path = prefix + name.Scalar();
+      const Key* key = find_key(path);
+      if (key == nullptr && !is_section(path)) {
+        complain(origin, unknown_key(path));
+      } else if (!given_before(path, origin, lines_)) {
+        key != nullptr ? read_value(*key, entry.second, origin)
+                       : read_section(entry.second, path, origin);
+      }
+    }
+  }
+
+  void read_section(const YAML::Node& node, const std::string& path, const std::string& origin) {
+    if (node.IsMap()) return read_map(node, path + ".");
+    if (node.IsNull()) return;
+    complain(origin, fmt::format("'{}' is a section; write its keys indented below it: {}", path,
+                                 fmt::join(keys_of_section(path), ", ")));
+  }
+
+  void read_value(const Key& key, const YAML::Node& node, const std::string& name_origin) {
+    const std::string origin = node.IsNull() ? name_origin : place(node.Mark());
+    if (node.IsMap()) {
+      return complain(origin, fmt::format("{}: expected {}, got keys", key.path, expectation(key)));
+    }
+    RawValue value = raw_scalar(node);
+    if (node.IsSequence()) {
+      value.kind = RawValue::Kind::list;
+      for (const YAML::Node& element : node) value.elements.push_back(raw_scalar(element));
+    }
+    take(key, value, origin);
+  }
+
+  // Anything but a scalar, and scalars with a tag of their own (!!int), become Kind::none.
+  static RawValue raw_scalar(const YAML::Node& node) {
+    RawValue value;
+    if (!node.IsScalar() || (node.Tag() != "?" && node.Tag() != "!")) {
+      value.kind = RawValue::Kind::none;
+      return value;
+    }
+    value.text = node.Scalar();
+    value.quoted = node.Tag() == "!";
+    return value;
+  }
+
+  void take(const Key& key, const RawValue& value, const std::string& origin) {
+    if (const auto refusal = assign(key, value, result_.config)) {
+      return complain(origin, fmt::format("{}: {}", key.path, *refusal));
+    }
+    result_.origins[static_cast<std::size_t>(&key - schema().data())] = origin;
+  }
+
+  void check_together() {
+    for (const Complaint& complaint : cross_check(result_.config)) {
+      const Key* key = find_key(complaint.key);
+      OL_ASSERT(key != nullptr, fmt::format("no key '{}'", complaint.key));
+      const std::string& origin = result_.origins[static_cast<std::size_t>(key - schema().data())];
+      complain(origin == "default" ? file_ : origin,
+               fmt::format("{}: {}", complaint.key, complaint.text));
+    }
+  }
+
+  std::string file_;
+  Resolved result_;
+  std::vector<std::string> errors_;
+  std::map<std::string, std::string, std::less<>> lines_;  // where the file has which key
+  std::map<std::string, std::string, std::less<>> words_;  // the same for the command line
+};
+
+Resolved read(std::string_view text, std::string_view name, const std::filesystem::path& folder,
+              std::string_view stem, std::span<const std::string> overrides) {
+  if (text.size() > kLargestFile) {
+    throw ConfigErrors({fmt::format("{}: is no config: larger than {} bytes", name, kLargestFile)});
+  }
+  Reader reader(name);
+  reader.read_yaml(text);
+  int number = 0;
+  for (const std::string& word : overrides) reader.read_word(++number, word);
+  Config& config = reader.config();
+  if (config.run_dir.empty()) config.run_dir = fmt::format("runs/{}-seed{}", stem, config.seed);
+  Resolved resolved = reader.finish();
+  resolved.folder = folder;
+  return resolved;
+}
+
+}  // namespace
+
+ConfigErrors::ConfigErrors(std::vector<std::string> lines)
+    : BadInput(fmt::format("{}", fmt::join(lines, "\n"))), lines_(std::move(lines)) {}
+
+Resolved read_config(const std::filesystem::path& file, std::span<const std::string> overrides) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) {
+    throw ConfigErrors({fmt::format("{}: no such config file", file.string())});
+  }
+  return read(read_file(file), file.string(), file.parent_path(), file.stem().string(), overrides);
+}
+
+Resolved read_config_text(std::string_view text, std::string_view name,
+                          std::span<const std::string> overrides) {
+  return read(text, name, {}, std::filesystem::path(name).stem().string(), overrides);
+}
+
+}  // namespace outerloop::config

@@ -1,0 +1,91 @@
+#include "config/suggest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "outerloop/base/edit_distance.h"
+#include "outerloop/config/schema.h"
+
+namespace outerloop::config {
+namespace {
+
+constexpr std::size_t kLongestShown = 60;
+
+std::string_view last_part(std::string_view path) {
+  return path.substr(path.rfind('.') + 1);
+}
+
+// Every name that could have been meant: sections and keys.
+std::vector<std::string_view> all_paths() {
+  std::vector<std::string_view> paths;
+  for (const Key& key : schema()) {
+    for (auto dot = key.path.find('.'); dot != key.path.npos; dot = key.path.find('.', dot + 1)) {
+      const std::string_view section = key.path.substr(0, dot);
+      if (std::ranges::find(paths, section) == paths.end()) paths.push_back(section);
+    }
+    paths.push_back(key.path);
+  }
+  return paths;
+}
+
+std::vector<std::string> quoted_keys_ending_with(std::string_view name) {
+  std::vector<std::string> found;
+  for (const Key& key : schema()) {
+    if (last_part(key.path) == name) found.push_back(fmt::format("'{}'", key.path));
+  }
+  return found;
+}
+
+// The nearest of the keys below one section, by their last parts.
+std::optional<std::string_view> nearest_in_section(std::string_view path) {
+  const auto dot = path.rfind('.');
+  if (dot == path.npos) return std::nullopt;
+  std::vector<std::string_view> names;
+  for (const std::string_view key : keys_of_section(path.substr(0, dot))) {
+    names.push_back(key.substr(dot + 1));
+  }
+  const auto nearest = nearest_word(path.substr(dot + 1), names);
+  if (!nearest) return std::nullopt;
+  return find_key(std::string(path.substr(0, dot + 1)) + std::string(*nearest))->path;
+}
+
+}  // namespace
+
+std::vector<std::string_view> keys_of_section(std::string_view section) {
+  std::vector<std::string_view> keys;
+  for (const Key& key : schema()) {
+    if (key.path.starts_with(section) && key.path.substr(section.size()).starts_with('.')) {
+      keys.push_back(key.path);
+    }
+  }
+  return keys;
+}
+
+std::string unknown_key(std::string_view path) {
+  const bool is_long = path.size() > kLongestShown;
+  std::string text =
+      fmt::format("unknown key '{}{}'", path.substr(0, kLongestShown), is_long ? "..." : "");
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  if (is_long) return text;
+
+  if (const auto near = nearest_in_section(path)) {
+    return text + fmt::format("; did you mean '{}'?", *near);
+  }
+  if (const auto same = quoted_keys_ending_with(last_part(path)); !same.empty()) {
+    return text + fmt::format("; did you mean {}?", fmt::join(same, " or "));
+  }
+  const auto candidates = all_paths();
+  if (const auto near = nearest_word(path, candidates)) {
+    return text + fmt::format("; did you mean '{}'?", *near);
+  }
+  const std::string_view section = path.substr(0, std::min(path.size(), path.rfind('.')));
+  if (is_section(section)) {
+    return text + fmt::format("; '{}' has: {}", section, fmt::join(keys_of_section(section), ", "));
+  }
+  return text + "; `outerloop config help` lists all keys";
+}
+
+}  // namespace outerloop::config

@@ -1,0 +1,334 @@
+#include "config/value.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "outerloop/base/edit_distance.h"
+
+namespace outerloop::config {
+namespace {
+
+constexpr std::string_view kBlanks = " \t";
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(kBlanks);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+// Enough of a value to recognise it in a message, on one line.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  std::string result;
+  for (const char c : text.substr(0, kLongest)) {
+    const bool plain = static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+    result += plain ? c : '?';
+  }
+  return text.size() > kLongest ? result + "..." : result;
+}
+
+std::string shown(const RawValue& value) {
+  switch (value.kind) {
+    case RawValue::Kind::none:
+      return "nothing";
+    case RawValue::Kind::list:
+      return fmt::format("a list of {}", value.elements.size());
+    case RawValue::Kind::scalar:
+      break;
+  }
+  return fmt::format("{}'{}'", value.quoted ? "the quoted text " : "", shown(value.text));
+}
+
+// Why a number was refused, beyond "expected …, got …"; empty = nothing to add.
+std::string_view hint_for(std::string_view text) {
+  std::string_view digits = text;
+  if (digits.starts_with('-') || digits.starts_with('+')) digits.remove_prefix(1);
+  const bool leading_zero = digits.size() > 1 && digits[0] == '0' && digits[1] != '.';
+  if (leading_zero) return "; write decimal numbers, without leading zeros";
+  if (text.starts_with('+')) return "; write it without '+'";
+  return {};
+}
+
+// Decimal digits with an optional '-', no leading zeros (YAML reads 010 as eight).
+std::optional<std::int64_t> parse_int(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (!hint_for(text).empty()) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_double(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (!std::isfinite(value) || !hint_for(text).empty()) return std::nullopt;
+  return value;
+}
+
+bool inside(const Bounds& bounds, double value) {
+  const bool above = bounds.low_open ? value > bounds.low : value >= bounds.low;
+  const bool below = bounds.high_open ? value < bounds.high : value <= bounds.high;
+  return above && below;
+}
+
+// 10000 rather than 1e+04.
+std::string number(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return fmt::format("{:.0f}", value);
+  return fmt::format("{}", value);
+}
+
+std::string range(const Bounds& bounds) {
+  const bool has_low = std::isfinite(bounds.low), has_high = std::isfinite(bounds.high);
+  std::string text;
+  if (has_low)
+    text += fmt::format(" {} {}", bounds.low_open ? "above" : "from", number(bounds.low));
+  if (has_high)
+    text += fmt::format(" {} {}", bounds.high_open ? "to below" : "to", number(bounds.high));
+  return has_low && !has_high && !bounds.low_open ? text + " up" : text;
+}
+
+// Text that a file name or a YAML line can hold: UTF-8 without control characters.
+bool is_clean_text(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    if (lead < 0x20 || lead == 0x7f) return false;
+    if (lead < 0x80) continue;
+    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    if (lead < 0xc2 || lead > 0xf4) return false;
+    std::uint32_t code = lead & (0x3fU >> more);
+    for (int k = 0; k < more; ++k) {
+      if (i == text.size() || (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
+      code = code << 6 | (static_cast<unsigned char>(text[i++]) & 0x3f);
+    }
+    constexpr std::uint32_t kLeast[] = {0x80, 0x800, 0x10000};
+    const bool surrogate = code >= 0xd800 && code < 0xe000;
+    const bool control = code < 0xa0 || code == 0x2028 || code == 0x2029 || code == 0xfeff;
+    const bool not_a_character = (code & 0xfffe) == 0xfffe;
+    if (code < kLeast[more - 1] || code > 0x10ffff) return false;
+    if (surrogate || control || not_a_character) return false;
+  }
+  return true;
+}
+
+// assign() for each type: true if the value was taken.
+
+bool take(const Key&, const RawValue& raw, bool& value) {
+  if (raw.quoted || (raw.text != "true" && raw.text != "false")) return false;
+  value = raw.text == "true";
+  return true;
+}
+
+bool take(const Key& key, const RawValue& raw, std::int64_t& value) {
+  const auto parsed = raw.quoted ? std::nullopt : parse_int(raw.text);
+  if (!parsed || !inside(key.bounds, static_cast<double>(*parsed))) return false;
+  value = *parsed;
+  return true;
+}
+
+bool take(const Key& key, const RawValue& raw, double& value) {
+  const auto parsed = raw.quoted ? std::nullopt : parse_double(raw.text);
+  if (!parsed || !inside(key.bounds, *parsed)) return false;
+  value = *parsed;
+  return true;
+}
+
+bool take(const Key& key, const RawValue& raw, std::optional<double>& value) {
+  if (!raw.quoted && raw.text == "none") {
+    value.reset();
+    return true;
+  }
+  double number = 0;
+  if (!take(key, raw, number)) return false;
+  value = number;
+  return true;
+}
+
+bool take(const Key& key, const RawValue& raw, std::string& value) {
+  const auto words = split_words(key.words);
+  const bool allowed = words.empty() || std::ranges::find(words, raw.text) != words.end();
+  if (!allowed || !is_clean_text(raw.text)) return false;
+  value = raw.text;
+  return true;
+}
+
+bool take(const Key& key, const RawValue& raw, Interval& value) {
+  Interval read;
+  if (raw.elements.size() != 2) return false;
+  if (!take(key, raw.elements[0], read.low) || !take(key, raw.elements[1], read.high)) return false;
+  if (read.low > read.high) return false;
+  value = read;
+  return true;
+}
+
+bool take(const Key& key, const RawValue& raw, std::vector<std::int64_t>& value) {
+  constexpr std::size_t kMost = 1000;
+  std::vector<std::int64_t> read(std::min(raw.elements.size(), kMost));
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!take(key, raw.elements[i], read[i])) return false;
+  }
+  if (raw.elements.size() > kMost) return false;
+  value = std::move(read);
+  return true;
+}
+
+bool wants_list(const Key& key) {
+  return std::holds_alternative<Member<Interval>>(key.field) ||
+         std::holds_alternative<Member<std::vector<std::int64_t>>>(key.field);
+}
+
+bool assign_choice(const ChoiceMember& member, const RawValue& raw, Config& config) {
+  const auto words = split_words(member.words);
+  const auto found = std::ranges::find(words, raw.text);
+  if (found == words.end()) return false;
+  member.write(config, static_cast<int>(found - words.begin()));
+  return true;
+}
+
+// ", did you mean 'tanh'?" for a word that is nearly one of `words`.
+std::string suggestion(std::string_view words, const RawValue& raw) {
+  if (words.empty() || raw.kind != RawValue::Kind::scalar || raw.text.size() > 64) return {};
+  const auto candidates = split_words(words);
+  const auto nearest = nearest_word(raw.text, candidates);
+  return nearest ? fmt::format("; did you mean '{}'?", *nearest) : "";
+}
+
+std::string why_refused(const Key& key, const RawValue& raw) {
+  const auto* choice = std::get_if<ChoiceMember>(&key.field);
+  const std::string_view words = choice ? choice->words : key.words;
+  std::string text = fmt::format("expected {}, got {}", expectation(key), shown(raw));
+  if (raw.kind == RawValue::Kind::scalar && raw.quoted && words.empty())
+    text += "; write it without quotes";
+  if (std::holds_alternative<Member<std::string>>(key.field) && words.empty()) return text;
+  if (raw.kind == RawValue::Kind::scalar && !raw.quoted && words.empty())
+    text += hint_for(raw.text);
+  for (const RawValue& element : raw.elements) {
+    if (const auto hint = hint_for(element.text); !hint.empty()) return text + std::string(hint);
+  }
+  return text + suggestion(words, raw);
+}
+
+std::string quote(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+std::string format(bool value) {
+  return value ? "true" : "false";
+}
+std::string format(std::int64_t value) {
+  return fmt::format("{}", value);
+}
+std::string format(double value) {
+  return fmt::format("{}", value);
+}
+std::string format(const std::string& value) {
+  return quote(value);
+}
+std::string format(const std::optional<double>& value) {
+  return value ? format(*value) : "none";
+}
+std::string format(const Interval& value) {
+  return fmt::format("[{}, {}]", value.low, value.high);
+}
+std::string format(const std::vector<std::int64_t>& value) {
+  return fmt::format("[{}]", fmt::join(value, ", "));
+}
+
+}  // namespace
+
+std::vector<std::string_view> split_words(std::string_view words) {
+  std::vector<std::string_view> result;
+  for (int i = 0;; ++i) {
+    const std::string_view word = choice_word(words, i);
+    if (word.empty()) return result;
+    result.push_back(word);
+  }
+}
+
+RawValue parse_word(const Key& key, std::string_view text) {
+  RawValue value;
+  const std::string_view trimmed = trim(text);
+  const bool bracketed = trimmed.size() >= 2 && trimmed.front() == '[' && trimmed.back() == ']';
+  if (!wants_list(key) || !bracketed) {
+    const bool verbatim = std::holds_alternative<Member<std::string>>(key.field);
+    value.text = verbatim ? text : trimmed;
+    return value;
+  }
+  value.kind = RawValue::Kind::list;
+  std::string_view rest = trim(trimmed.substr(1, trimmed.size() - 2));
+  while (!rest.empty()) {
+    const auto comma = rest.find(',');
+    RawValue element;
+    element.text = trim(rest.substr(0, comma));
+    value.elements.push_back(std::move(element));
+    if (comma == rest.npos) break;
+    rest = rest.substr(comma + 1);
+    if (rest.empty()) value.elements.emplace_back();  // "[1,]": an element is missing
+  }
+  return value;
+}
+
+std::optional<std::string> assign(const Key& key, const RawValue& value, Config& config) {
+  const auto kind = wants_list(key) ? RawValue::Kind::list : RawValue::Kind::scalar;
+  const bool taken = value.kind == kind && std::visit(
+                                               [&](const auto& field) {
+                                                 if constexpr (requires { field.words; }) {
+                                                   return assign_choice(field, value, config);
+                                                 } else {
+                                                   return take(key, value, field.write(config));
+                                                 }
+                                               },
+                                               key.field);
+  if (taken) return std::nullopt;
+  return why_refused(key, value);
+}
+
+std::string format_value(const Key& key, const Config& config) {
+  return std::visit(
+      [&](const auto& field) -> std::string {
+        if constexpr (requires { field.words; }) {
+          return std::string(choice_word(field.words, field.read(config)));
+        } else {
+          return format(field.read(config));
+        }
+      },
+      key.field);
+}
+
+std::string expectation(const Key& key) {
+  struct Describe {
+    const Key& key;
+    std::string operator()(const Member<bool>&) const { return "true or false"; }
+    std::string operator()(const Member<std::int64_t>&) const {
+      return "a whole number" + range(key.bounds);
+    }
+    std::string operator()(const Member<double>&) const { return "a number" + range(key.bounds); }
+    std::string operator()(const Member<std::string>&) const {
+      return key.words.empty() ? "text without control characters"
+                               : fmt::format("one of {}", key.words);
+    }
+    std::string operator()(const Member<std::optional<double>>&) const {
+      return fmt::format("a number{} or none", range(key.bounds));
+    }
+    std::string operator()(const Member<Interval>&) const {
+      return fmt::format("two numbers{} as [low, high]", range(key.bounds));
+    }
+    std::string operator()(const Member<std::vector<std::int64_t>>&) const {
+      return fmt::format("a list of whole numbers{} as [a, b]", range(key.bounds));
+    }
+    std::string operator()(const ChoiceMember& choice) const {
+      return fmt::format("one of {}", fmt::join(split_words(choice.words), ", "));
+    }
+  };
+  return std::visit(Describe{key}, key.field);
+}
+
+}  // namespace outerloop::config

@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include "outerloop/config/read.h"
+
+namespace outerloop::config {
+namespace {
+
+std::vector<std::string> errors(std::vector<std::string> words) {
+  try {
+    read_config_text("", "a.yaml", words);
+  } catch (const ConfigErrors& refused) {
+    return refused.lines();
+  }
+  return {};
+}
+
+const std::vector<std::string> kImages{"tasks.family=images", "tasks.dataset=x.h5", "tasks.ways=5",
+                                       "tasks.shots=1", "model.kind=conv4"};
+
+std::vector<std::string> image_errors(std::initializer_list<const char*> more) {
+  std::vector<std::string> words = kImages;
+  words.insert(words.end(), more.begin(), more.end());
+  return errors(std::move(words));
+}
+
+TEST(CrossCheck, AcceptsTheDefaultsAndAnImageRun) {
+  EXPECT_TRUE(cross_check(Config{}).empty());
+  EXPECT_TRUE(errors(kImages).empty());
+}
+
+TEST(CrossCheck, NamesTheKeyAndItsPlace) {
+  EXPECT_EQ(errors({"inner.segment=4", "inner.steps=3"}),
+            std::vector<std::string>{"command line: word 1: inner.segment: expected 0 (store all) "
+                                     "to inner.steps = 3, got 4"});
+  EXPECT_EQ(errors({"tasks.family=images"}).size(), 2u);
+  EXPECT_EQ(errors({"tasks.family=images"}).at(0).substr(0, 22), "a.yaml: tasks.dataset:");
+}
+
+TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"tasks.ways=2"},
+           {"test.ways=2"},
+           {"model.kind=conv4"},
+           {"tasks.rotation=per_class"},
+           {"tasks.within=group"},
+           {"learner.algorithm=protonet"},
+           {"inner.batch=11"},
+           {"test.batch=11"},
+           {"test.shots=5", "inner.batch=8"},
+           {"learner.truncation=2"},
+           {"learner.algorithm=fomaml", "learner.order=second"},
+           {"learner.algorithm=reptile", "learner.learn_rate=true"},
+           {"learner.algorithm=imaml", "learner.learn_weight_decay=true"},
+           {"learner.algorithm=mamlpp", "test.steps=2"},
+           {"learner.multi_step_loss_epochs=1"},
+           {"outer.schedule=step"},
+           {"outer.warmup=2000"},
+           {"validation.every=0", "validation.patience=1"},
+       }) {
+    EXPECT_EQ(errors(words).size(), 1u) << words[0];
+  }
+  EXPECT_EQ(image_errors({"test.ways=1"}).size(), 1u);
+}
+
+TEST(Protocol, TakesWhatTestDoesNotSayFromTraining) {
+  Config config;
+  config.tasks.rotation = Rotation::per_class;
+  config.inner.steps = 5;
+  EXPECT_EQ(test_protocol(config), training_protocol(config));
+  config.test.rotation = TestRotation::none;
+  config.test.within = TestWithin::group;
+  config.test.steps = 10;
+  config.test.shots = 3;
+  const Protocol protocol = test_protocol(config);
+  EXPECT_EQ(protocol.rotation, Rotation::none);
+  EXPECT_EQ(protocol.within, Within::group);
+  EXPECT_EQ(protocol.steps, 10);
+  EXPECT_EQ(protocol.shots, 3);
+  EXPECT_EQ(protocol.queries, config.tasks.queries);
+}
+
+TEST(Protocol, MapsEveryRotationToItself) {
+  Config config;
+  config.test.rotation = TestRotation::per_class;
+  EXPECT_EQ(test_protocol(config).rotation, Rotation::per_class);
+  config.test.rotation = TestRotation::as_classes;
+  EXPECT_EQ(test_protocol(config).rotation, Rotation::as_classes);
+}
+
+TEST(Protocol, HasNoStepsForClosedForms) {
+  Config config;
+  config.learner.algorithm = "r2d2";
+  config.test.steps = 10;
+  EXPECT_EQ(test_protocol(config).steps, 0);
+}
+
+}  // namespace
+}  // namespace outerloop::config
