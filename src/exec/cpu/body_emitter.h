@@ -59,6 +59,16 @@ struct BodySink {
   static BodySink handler(std::function<void(Vector)> take) { return {.take = std::move(take)}; }
 };
 
+// When the values of a body are read, as the emitter orders its instructions.
+struct BodyLiveness {
+  explicit BodyLiveness(const ScalarBody& body);
+  // Positions (instruction indices) that read each value, rising; a position that reads it twice
+  // is there twice. Outputs are not among them.
+  std::vector<std::vector<int>> uses;
+  // Comparisons that are emitted at the selects that use them and never become a value.
+  std::vector<bool> deferred;
+};
+
 class BodyEmitter {
  public:
   // `compare_mask`: the number of a k register that the emitter may overwrite (AVX-512).
@@ -70,16 +80,14 @@ class BodyEmitter {
   void emit(std::span<const BodySource> sources, std::span<const BodySink> sinks,
             std::span<const int> free, const Lanes& lanes);
 
-  // The most registers that values of the body need at one time, its register inputs included.
+  // The most registers that values of the body need at one time when every input is in memory.
   int pressure() const;
 
  private:
-  class Emission;
   Assembler& assembler_;
   ScalarBody body_;
+  BodyLiveness liveness_;
   int compare_mask_;
-  std::vector<std::vector<int>> uses_;      // per value: positions of its uses, rising
-  std::vector<bool> deferred_;              // comparisons emitted at the selects that use them
   std::vector<Xbyak::RegExp> spill_slots_;  // shared by all emissions
 };
 

@@ -83,13 +83,12 @@ Xbyak::RegRip Assembler::pooled(Pooled kind, uint64_t content) {
 }
 
 Xbyak::Address Assembler::constant(double value) {
-  return constant_bits(is_f32() ? std::bit_cast<uint32_t>(static_cast<float>(value))
-                                : std::bit_cast<uint64_t>(value));
+  return constant_bits(pattern(value));
 }
 
-Xbyak::Address Assembler::constant_bits(uint64_t pattern) {
-  if (is_avx512()) return ptr_b[pooled(Pooled::element, pattern)];
-  return ptr[pooled(Pooled::vector, pattern)];
+Xbyak::Address Assembler::constant_bits(uint64_t bits) {
+  if (is_avx512()) return ptr_b[pooled(Pooled::element, bits)];
+  return ptr[pooled(Pooled::vector, bits)];
 }
 
 void Assembler::place_constants() {
@@ -124,20 +123,12 @@ void Assembler::load_lanes(Vector target, const Xbyak::RegExp& address, const La
   }
 }
 
-void Assembler::broadcast_element(Vector target, const Xbyak::Address& element) {
-  if (is_f32()) {
-    vbroadcastss(target, element);
-  } else if (target.isXMM()) {
-    vmovddup(target, element);
-  } else if (target.isYMM()) {
-    vbroadcastsd(Xbyak::Ymm(target.getIdx()), element);
-  } else {
-    vbroadcastsd(Xbyak::Zmm(target.getIdx()), element);
-  }
-}
-
 void Assembler::load_broadcast(Vector target, const Xbyak::RegExp& address) {
   broadcast_element(target, ptr[address]);
+}
+
+void Assembler::broadcast_element(Vector target, const Xbyak::Address& element) {
+  is_f32() ? vpbroadcastd(target, element) : vpbroadcastq(target, element);
 }
 
 bool Assembler::store_needs_spare(const Lanes& lanes) const {
@@ -175,10 +166,17 @@ void Assembler::move(Vector target, Vector source) {
   if (target.getIdx() != source.getIdx()) vmovaps(target, source);
 }
 
+uint64_t Assembler::pattern(double value) const {
+  return is_f32() ? std::bit_cast<uint32_t>(static_cast<float>(value))
+                  : std::bit_cast<uint64_t>(value);
+}
+
 void Assembler::load_constant(Vector target, double value) {
-  const uint64_t bits = is_f32() ? std::bit_cast<uint32_t>(static_cast<float>(value))
-                                 : std::bit_cast<uint64_t>(value);
-  if (bits == 0) {
+  load_constant_bits(target, pattern(value));
+}
+
+void Assembler::load_constant_bits(Vector target, uint64_t bits) {
+  if (bits == 0 && !target.getOpmaskIdx()) {
     zero(target);
   } else if (is_avx512()) {
     broadcast_element(target, ptr[pooled(Pooled::element, bits)]);

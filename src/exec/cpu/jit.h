@@ -62,7 +62,7 @@ class Assembler : public Xbyak::CodeGenerator {
   // whole vector in memory on AVX2. Values are rounded to the element type.
   Xbyak::Address constant(double value);
   // The same for bit patterns of the element's size.
-  Xbyak::Address constant_bits(uint64_t pattern);
+  Xbyak::Address constant_bits(uint64_t bits);
 
   // Elements beyond `lanes.count` are read as zero and never stored. `spare` is a register that
   // store_lanes may overwrite (AVX2 partial vectors of more than half; may equal `source`).
@@ -73,7 +73,10 @@ class Assembler : public Xbyak::CodeGenerator {
   bool store_needs_spare(const Lanes& lanes) const;
   void move(Vector target, Vector source);
   void load_constant(Vector target, double value);
+  void load_constant_bits(Vector target, uint64_t bits);
   void zero(Vector target);
+  // The bit pattern of a value of the element type.
+  uint64_t pattern(double value) const;
 
   // Arithmetic by element type; the last operand may be memory.
   using CodeGenerator::add, CodeGenerator::sub, CodeGenerator::mul, CodeGenerator::div;
