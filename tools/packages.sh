@@ -62,7 +62,7 @@ fi
 echo "outerloop: installing missing packages:" "${missing[@]}" >&2
 export DEBIAN_FRONTEND=noninteractive
 if ! { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"; } \
-  </dev/null >&2; then
+  </dev/null >/dev/null; then
   echo "outerloop: apt-get could not install:" "${missing[@]}" >&2
   exit 2
 fi
