@@ -1,6 +1,10 @@
 // Convolution and its two adjoints: a family that is closed under differentiation. All three are
 // the trilinear form sum of dy[n,i,j,o] x[n,i*s+p-top,j*s+q-left,c] w[p,q,c,o] with one factor
 // left out.
+//
+// The record conv2d_input takes the filter with its channels swapped, wt (p, q, O, C), because that
+// is what kernels read; the function conv2d_input writes the swap, which is then shared by all its
+// users and done once for meta-parameters.
 
 #include <algorithm>
 
@@ -59,14 +63,14 @@ Types conv2d_types(TypeSpan inputs, const Attributes& attributes) {
 }
 
 Types conv2d_input_types(TypeSpan inputs, const Attributes& attributes) {
-  require_pair(inputs, "dy (N, H', W', O)", "w (p, q, C, O)");
+  require_pair(inputs, "dy (N, H', W', O)", "wt (p, q, O, C)");
   const Shape &dy = inputs[0].shape, &w = inputs[1].shape;
-  require(dy[3] == w[3], "channels must agree: dy {}, w {}", to_string(dy), to_string(w));
+  require(dy[3] == w[2], "channels must agree: dy {}, wt {}", to_string(dy), to_string(w));
   const Extents image{attributes.integer("height"), attributes.integer("width")};
   const auto [height, width] = result_extents(Window::of(attributes), image, {w[0], w[1]});
   require(height == dy[1] && width == dy[2], "images of {} x {} give {} x {}, not dy {}",
           image.height, image.width, height, width, to_string(dy));
-  return {{inputs[0].dtype, {dy[0], image.height, image.width, w[2]}}};
+  return {{inputs[0].dtype, {dy[0], image.height, image.width, w[3]}}};
 }
 
 Types conv2d_filter_types(TypeSpan inputs, const Attributes& attributes) {
@@ -81,6 +85,8 @@ Types conv2d_filter_types(TypeSpan inputs, const Attributes& attributes) {
   return {{inputs[0].dtype, {kernel.height, kernel.width, x[3], dy[3]}}};
 }
 
+Expr swap_channels(Expr filter) { return transpose(filter, {0, 1, 3, 2}); }
+
 std::vector<Expr> conv2d_vjp(const VjpArguments& a) {
   const auto [stride, pads] = Window::of(a.equation.attributes);
   const Expr x = a.inputs[0], w = a.inputs[1], dy = a.cotangent;
@@ -92,10 +98,13 @@ std::vector<Expr> conv2d_vjp(const VjpArguments& a) {
 
 std::vector<Expr> conv2d_input_vjp(const VjpArguments& a) {
   const auto [stride, pads] = Window::of(a.equation.attributes);
-  const Expr dy = a.inputs[0], w = a.inputs[1], x = a.cotangent;
+  const Expr dy = a.inputs[0], wt = a.inputs[1], x = a.cotangent;
   std::vector<Expr> result(2);
-  if (a.needed[0]) result[0] = conv2d(x, w, stride, pads);
-  if (a.needed[1]) result[1] = conv2d_filter(x, dy, stride, pads, w.shape()[0], w.shape()[1]);
+  if (a.needed[0]) result[0] = conv2d(x, swap_channels(wt), stride, pads);
+  if (a.needed[1]) {
+    result[1] = swap_channels(
+        conv2d_filter(x, dy, stride, pads, wt.shape()[0], wt.shape()[1]));
+  }
   return result;
 }
 
@@ -157,7 +166,7 @@ std::vector<OpSample> conv2d_input_samples() {
     Attributes attributes = window.attributes();
     attributes.set("height", x[1]);
     attributes.set("width", x[2]);
-    samples.push_back(sample(dy, w, attributes));
+    samples.push_back(sample(dy, {w[0], w[1], w[3], w[2]}, attributes));
   }
   return samples;
 }
@@ -224,7 +233,8 @@ Expr conv2d_input(Expr dy, Expr w, int64_t stride, const Pads2d& pads, int64_t h
   Attributes attributes = rules::Window{stride, pads}.attributes();
   attributes.set("height", height);
   attributes.set("width", width);
-  return dy.builder().apply(ops::conv2d_input, {dy, w}, std::move(attributes));
+  return dy.builder().apply(ops::conv2d_input, {dy, transpose(w, {0, 1, 3, 2})},
+                            std::move(attributes));
 }
 
 Expr conv2d_filter(Expr x, Expr dy, int64_t stride, const Pads2d& pads, int64_t kernel_height,

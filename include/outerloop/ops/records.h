@@ -23,7 +23,7 @@
 //   triangular_solve  lower, transposed
 //   triangle          lower, diagonal (real)
 //   conv2d            stride, pads (list: top, bottom, left, right)
-//   conv2d_input      stride, pads, height, width
+//   conv2d_input      stride, pads, height, width; its filter has swapped channels (p, q, O, C)
 //   conv2d_filter     stride, pads, kernel_height, kernel_width
 //   random_uniform    stream, dtype, shape (list)
 //   fused             body (program)

@@ -301,7 +301,7 @@ MatmulSpec matmul_spec(const Program& program, const Equation& head) {
 
 ConvSpec conv_spec(const Program& program, const Equation& head) {
   const bool filter = head.op == &ops::conv2d_filter;
-  const bool input = head.op == &ops::conv2d_input || head.op == &ops::conv2d_input_packed;
+  const bool input = head.op == &ops::conv2d_input;
   const Shape& first = program.type(head.inputs[0]).shape;
   const Shape& result = program.type(head.outputs.front()).shape;
   const Shape& x = input ? result : first;
