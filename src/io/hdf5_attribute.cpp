@@ -38,6 +38,10 @@ struct Attribute {
     return H5Aopen(owner.get(), text.c_str(), H5P_DEFAULT);
   }
 
+  void read(hid_t in_memory, void* values) const {
+    if (elements > 0) check(H5Aread(id.get(), in_memory, values), place, "read");
+  }
+
   [[noreturn]] void refuse(const char* expected) const {
     throw BadInput(fmt::format("{}: {}: expected {}", place.file.string(), label, expected));
   }
@@ -54,7 +58,7 @@ std::string read_variable_text(const Attribute& attribute) {
   check(H5Tset_cset(type.get(), H5Tget_cset(attribute.type.get())), attribute.place,
         "make a string type");
   char* text = nullptr;
-  check(H5Aread(attribute.id.get(), type.get(), &text), attribute.place, "read");
+  attribute.read(type.get(), &text);
   std::string copy = text == nullptr ? "" : text;
   H5free_memory(text);
   return copy;
@@ -71,7 +75,8 @@ void write_attribute(hid_t file, const Hdf5Place& place, std::string_view object
   Hdf5Id attribute =
       own(H5Acreate2(owner.get(), text.c_str(), stored, space.get(), H5P_DEFAULT, H5P_DEFAULT),
           H5Aclose, place, "create");
-  check(H5Awrite(attribute.get(), in_memory, values), place, "write");
+  if (check(H5Sget_simple_extent_npoints(space.get()), place, "write") > 0)
+    check(H5Awrite(attribute.get(), in_memory, values), place, "write");
   check(attribute.close(), place, "write");
 }
 
@@ -114,7 +119,7 @@ std::vector<int64_t> Hdf5File::attribute_ints(std::string_view object,
   const Attribute attribute(id_, path_, object, name);
   if (H5Tget_class(attribute.type.get()) != H5T_INTEGER) attribute.refuse("integers");
   std::vector<int64_t> values(static_cast<size_t>(attribute.elements));
-  check(H5Aread(attribute.id.get(), H5T_NATIVE_INT64, values.data()), attribute.place, "read");
+  attribute.read(H5T_NATIVE_INT64, values.data());
   return values;
 }
 
@@ -125,7 +130,7 @@ std::vector<double> Hdf5File::attribute_reals(std::string_view object,
   const H5T_class_t kind = H5Tget_class(attribute.type.get());
   if (kind != H5T_FLOAT && kind != H5T_INTEGER) attribute.refuse("numbers");
   std::vector<double> values(static_cast<size_t>(attribute.elements));
-  check(H5Aread(attribute.id.get(), H5T_NATIVE_DOUBLE, values.data()), attribute.place, "read");
+  attribute.read(H5T_NATIVE_DOUBLE, values.data());
   return values;
 }
 
@@ -151,7 +156,7 @@ std::string Hdf5File::attribute_text(std::string_view object, std::string_view n
   if (check(H5Tis_variable_str(attribute.type.get()), attribute.place, "read the type of") > 0)
     return read_variable_text(attribute);
   std::string raw(H5Tget_size(attribute.type.get()), '\0');
-  check(H5Aread(attribute.id.get(), attribute.type.get(), raw.data()), attribute.place, "read");
+  attribute.read(attribute.type.get(), raw.data());
   return trimmed(raw, attribute.type.get());
 }
 

@@ -65,8 +65,9 @@ struct Dataset {
   }
 
   void read(hid_t in_memory, void* target) const {
-    if (H5Dread(id.get(), in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, target) < 0)
-      throw_hdf5_error(place, "read", first_bad_chunk(in_memory));
+    if (H5Dread(id.get(), in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, target) >= 0) return;
+    const std::string reason = last_hdf5_message();
+    throw_hdf5_error(place, "read", reason, first_bad_chunk(in_memory));
   }
 
   [[noreturn]] void refuse(const char* expected) const {

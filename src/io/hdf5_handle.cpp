@@ -14,8 +14,14 @@ std::recursive_mutex& library_mutex() {
   return mutex;
 }
 
+}  // namespace
+
+Hdf5Call::Hdf5Call() : lock_(library_mutex()) {
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
 // HDF5 describes a failed system call with pointers and offsets; only the reason helps a reader.
-std::string innermost_message() {
+std::string last_hdf5_message() {
   std::string message;
   const auto take_first = [](unsigned, const H5E_error2_t* error, void* target) -> herr_t {
     auto& text = *static_cast<std::string*>(target);
@@ -33,14 +39,8 @@ std::string innermost_message() {
   return message.empty() ? "unknown HDF5 error" : message;
 }
 
-}  // namespace
-
-Hdf5Call::Hdf5Call() : lock_(library_mutex()) {
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-
-void throw_hdf5_error(const Hdf5Place& place, const char* step, const std::string& where) {
-  const std::string reason = innermost_message();
+void throw_hdf5_error(const Hdf5Place& place, const char* step, const std::string& reason,
+                      const std::string& where) {
   const std::string object = place.object.empty() ? "" : " " + absolute(place.object);
   const std::string text =
       fmt::format("{}:{}{}: cannot {}: {}", place.file.string(), object, where, step, reason);

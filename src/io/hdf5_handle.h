@@ -55,14 +55,17 @@ struct Hdf5Place {
   bool writing = false;
 };
 
-// Throws CorruptFile or SystemFailure with HDF5's innermost message; `where` may add a chunk.
+// HDF5's innermost message on the last failure, made one line; forgotten by the next HDF5 call.
+std::string last_hdf5_message();
+
+// Throws CorruptFile or SystemFailure; `where` may add a chunk.
 [[noreturn]] void throw_hdf5_error(const Hdf5Place& place, const char* step,
-                                   const std::string& where = {});
+                                   const std::string& reason, const std::string& where = {});
 
 // Passes a result through; negative values (hid_t, herr_t, htri_t, ssize_t) throw.
 template <class Result>
 Result check(Result result, const Hdf5Place& place, const char* step) {
-  if (result < 0) throw_hdf5_error(place, step);
+  if (result < 0) throw_hdf5_error(place, step, last_hdf5_message());
   return result;
 }
 
