@@ -48,6 +48,15 @@ constexpr Entry kKernels[] = {
     {&ops::triangle, triangle},
 };
 
+}  // namespace
+
+Kernel find_kernel(const OpDef& op) {
+  const auto entry = std::ranges::find(kKernels, &op, &Entry::op);
+  return entry == std::end(kKernels) ? nullptr : entry->kernel;
+}
+
+namespace {
+
 // One equation, given its inputs and the types of its outputs.
 std::vector<Tensor> evaluate(const Program& program, const Equation& equation, Tensors inputs) {
   const OpDef& op = *equation.op;
@@ -58,9 +67,9 @@ std::vector<Tensor> evaluate(const Program& program, const Equation& equation, T
     elementwise(op, equation.attributes, inputs, output);
     return {output};
   }
-  const auto entry = std::ranges::find(kKernels, &op, &Entry::op);
-  OL_ASSERT(entry != std::end(kKernels), fmt::format("the oracle has no kernel for {}", op.name));
-  entry->kernel(equation.attributes, inputs, output);
+  const Kernel kernel = find_kernel(op);
+  OL_ASSERT(kernel != nullptr, fmt::format("the oracle has no kernel for {}", op.name));
+  kernel(equation.attributes, inputs, output);
   return {output};
 }
 

@@ -14,6 +14,9 @@ using Tensors = std::span<const Tensor>;
 // Fills `output`, which has the type that the record states and holds zeros.
 using Kernel = void (*)(const Attributes& attributes, Tensors inputs, Tensor& output);
 
+// nullptr for elementwise ops and `fused`, which their records define.
+Kernel find_kernel(const OpDef& op);
+
 // Calls function(T{}) with the element type.
 template <class Function>
 void by_floating_type(DType dtype, Function&& function) {

@@ -38,6 +38,14 @@ Tensor::Tensor(DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {
   data_ = std::shared_ptr<std::byte>(memory, [](std::byte* p) { std::free(p); });
 }
 
+Tensor Tensor::view(DType dtype, const Shape& shape, std::byte* data) {
+  Tensor tensor;
+  tensor.dtype_ = dtype;
+  tensor.shape_ = shape;
+  tensor.data_ = std::shared_ptr<std::byte>(std::shared_ptr<std::byte>(), data);
+  return tensor;
+}
+
 template <class T>
 Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
   if (static_cast<int64_t>(values.size()) != shape.elements()) {

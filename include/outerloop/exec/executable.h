@@ -4,7 +4,8 @@
 //   auto executable = Executable::compile(program);
 //   SharedState shared(executable);          // one per set of meta-parameters
 //   shared.bind_input(i, theta);
-//   Instance instance(executable, shared);   // one per thread: its arena is its own
+//   Workspace workspace(executable->lane_arena_bytes());        // one per thread
+//   Instance instance(executable, shared, workspace);
 //   instance.bind_input(j, support); instance.bind_output(k, gradient);
 //   shared.run();                            // when shared inputs changed
 //   instance.run();                          // one lane; no allocation
@@ -41,7 +42,7 @@ class Executable {
 
   const Program& optimised() const;  // after the passes: what the steps are made of
   Isa isa() const;
-  size_t lane_arena_bytes() const;    // planned: allocated by each Instance
+  size_t lane_arena_bytes() const;    // planned: what a Workspace needs
   size_t shared_arena_bytes() const;  // planned: allocated by a SharedState
   size_t peak_live_bytes() const;     // lower bound of any plan for a lane
   double lane_flops() const;          // counted from the records, of the equations run per lane
@@ -78,10 +79,27 @@ struct StepTime {
   double flops = 0;
 };
 
-// One lane's arena and pointers. Not thread-safe; the SharedState must outlive it.
+// Memory that kernels work in, 64-byte aligned and zeroed. Throws SystemFailure when there is none.
+class Workspace {
+ public:
+  explicit Workspace(size_t bytes);
+  std::span<std::byte> bytes() const { return {data_.get(), size_}; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  size_t size_;
+  std::unique_ptr<std::byte, Free> data_;
+};
+
+// One lane's pointers. Not thread-safe; the SharedState and the workspace must outlive it.
 class Instance {
  public:
-  Instance(std::shared_ptr<const Executable> executable, const SharedState& shared);
+  // Works in a workspace of at least lane_arena_bytes(), which instances that do not run at the
+  // same time may share: nothing is kept there between runs.
+  Instance(std::shared_ptr<const Executable> executable, const SharedState& shared,
+           const Workspace& workspace);
   ~Instance();
   Instance(Instance&&) noexcept;
 

@@ -20,6 +20,8 @@ class Tensor {
   // Zero-filled. Throws SystemFailure when memory is short.
   Tensor(DType dtype, const Shape& shape);
 
+  // Memory that somebody else owns and keeps alive. Does not allocate.
+  static Tensor view(DType dtype, const Shape& shape, std::byte* data);
   template <class T>
   static Tensor from(const Shape& shape, std::span<const T> values);
   template <class T>

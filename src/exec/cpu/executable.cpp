@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <cstring>
 
-#include "exec/cpu/arena.h"
 #include "exec/cpu/executable_impl.h"
 #include "outerloop/base/error.h"
 #include "outerloop/ir/op_def.h"
@@ -122,13 +123,26 @@ size_t Executable::lane_steps() const {
   return impl_->lane.kernels.size();
 }
 
+Workspace::Workspace(size_t bytes) : size_((bytes + 63) / 64 * 64) {
+  if (size_ == 0) return;
+  data_.reset(static_cast<std::byte*>(std::aligned_alloc(64, size_)));
+  if (!data_) {
+    throw SystemFailure(fmt::format("out of memory: a workspace of {} bytes; lower model.filters, "
+                                    "tasks.queries or inner.segment",
+                                    size_));
+  }
+  std::memset(data_.get(), 0, size_);
+}
+
+void Workspace::Free::operator()(std::byte* p) const { std::free(p); }
+
 struct SharedState::Impl {
   explicit Impl(std::shared_ptr<const Executable> e)
       : executable(std::move(e)),
         arena(executable->shared_arena_bytes()),
-        steps(executable->impl().shared, executable->optimised(), nullptr, arena.data()) {}
+        steps(executable->impl().shared, executable->optimised(), nullptr, arena.bytes().data()) {}
   std::shared_ptr<const Executable> executable;
-  Arena arena;
+  Workspace arena;
   BoundSteps steps;
 };
 
@@ -144,17 +158,20 @@ void SharedState::run() {
 }
 
 struct Instance::Impl {
-  Impl(std::shared_ptr<const Executable> e, std::byte* shared)
+  Impl(std::shared_ptr<const Executable> e, std::byte* lane, std::byte* shared)
       : executable(std::move(e)),
-        arena(executable->lane_arena_bytes()),
-        steps(executable->impl().lane, executable->optimised(), arena.data(), shared) {}
+        steps(executable->impl().lane, executable->optimised(), lane, shared) {}
   std::shared_ptr<const Executable> executable;
-  Arena arena;
   BoundSteps steps;
 };
 
-Instance::Instance(std::shared_ptr<const Executable> executable, const SharedState& shared)
-    : impl_(std::make_unique<Impl>(std::move(executable), shared.impl_->arena.data())) {}
+Instance::Instance(std::shared_ptr<const Executable> executable, const SharedState& shared,
+                   const Workspace& workspace) {
+  OL_ASSERT(workspace.bytes().size() >= executable->lane_arena_bytes(),
+            "the workspace is too small");
+  impl_ = std::make_unique<Impl>(std::move(executable), workspace.bytes().data(),
+                                 shared.impl_->arena.bytes().data());
+}
 Instance::~Instance() = default;
 Instance::Instance(Instance&&) noexcept = default;
 void Instance::bind_input(int index, const void* data) {
@@ -193,7 +210,8 @@ std::vector<Tensor> run_once(const std::shared_ptr<const Executable>& executable
         fmt::format("the program has {} inputs, got {}", program.inputs.size(), inputs.size()));
   }
   SharedState shared(executable);
-  Instance instance(executable, shared);
+  const Workspace workspace(executable->lane_arena_bytes());
+  Instance instance(executable, shared, workspace);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorType& type = program.type(program.inputs[i].value);
     if (inputs[i].dtype() != type.dtype || !(inputs[i].shape() == type.shape)) {

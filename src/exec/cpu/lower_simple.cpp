@@ -1,8 +1,11 @@
-// Equations that become plain loops: constants, reductions outside of fused bodies, movement.
+// Equations outside of fused bodies: constants, reductions, aliases, and ops without tuned kernels.
 
 #include <array>
+#include <cstring>
 
 #include "exec/cpu/lowering.h"
+#include "exec/oracle_kernels.h"
+#include "outerloop/base/error.h"
 #include "outerloop/ops/records.h"
 #include "outerloop/ops/reduce.h"
 
@@ -46,6 +49,7 @@ LoopSpec step_spec(DType dtype, const ReduceStep& step, bool is_sum) {
 void lower_constant(Lowering& lowering, const Equation& equation) {
   const ValueId value = equation.outputs.front();
   const TensorType& type = lowering.type(value);
+  if (!is_floating(type.dtype)) return lower_plain(lowering, equation);
   ScalarBuilder builder(type.dtype, 0);
   LoopSpec spec{.dtype = type.dtype, .extents = {type.shape.elements()}};
   spec.body = builder.finish(std::array{builder.constant(equation.attributes.real("value"))});
@@ -74,6 +78,46 @@ void lower_reduction(Lowering& lowering, const Equation& equation) {
     lowering.call(lowering.loop(spec), {source}, {target});
     source = target;
   }
+}
+
+namespace {
+
+// A call of an oracle kernel on bound memory.
+struct PlainCall {
+  static constexpr size_t kMaxInputs = 16;
+  oracle::Kernel kernel = nullptr;
+  Attributes attributes;
+  std::vector<TensorType> inputs;
+  TensorType output;
+
+  static void run(const void* state, void* const* operands) {
+    const auto& call = *static_cast<const PlainCall*>(state);
+    std::array<Tensor, kMaxInputs> inputs;
+    for (size_t i = 0; i < call.inputs.size(); ++i) {
+      inputs[i] = Tensor::view(call.inputs[i].dtype, call.inputs[i].shape,
+                               static_cast<std::byte*>(operands[i]));
+    }
+    Tensor output = Tensor::view(call.output.dtype, call.output.shape,
+                                 static_cast<std::byte*>(operands[call.inputs.size()]));
+    std::memset(output.data(), 0, output.bytes());
+    call.kernel(call.attributes, {inputs.data(), call.inputs.size()}, output);
+  }
+};
+
+}  // namespace
+
+void lower_plain(Lowering& lowering, const Equation& equation) {
+  PlainCall call{.kernel = oracle::find_kernel(*equation.op), .attributes = equation.attributes};
+  OL_ASSERT(call.kernel != nullptr, "no kernel for " + std::string(equation.op->name));
+  OL_ASSERT(equation.inputs.size() <= PlainCall::kMaxInputs, "too many operands");
+  std::vector<BufferId> reads;
+  for (ValueId input : equation.inputs) {
+    call.inputs.push_back(lowering.type(input));
+    reads.push_back(Lowering::buffer(input));
+  }
+  call.output = lowering.type(equation.outputs.front());
+  lowering.call(Kernel(PlainCall::run, std::make_shared<const PlainCall>(std::move(call))), reads,
+                {Lowering::buffer(equation.outputs.front())});
 }
 
 }  // namespace outerloop::exec

@@ -49,11 +49,7 @@ void lower_fused(Lowering& lowering, const Equation& equation);  // also single 
 void lower_constant(Lowering& lowering, const Equation& equation);
 void lower_reduction(Lowering& lowering, const Equation& equation);
 void lower_alias(Lowering& lowering, const Equation& equation);
-void lower_transpose(Lowering& lowering, const Equation& equation);
-void lower_slice(Lowering& lowering, const Equation& equation);
-void lower_pad(Lowering& lowering, const Equation& equation);
-void lower_concat(Lowering& lowering, const Equation& equation);
-// Ops without a tuned kernel run the plain loop of their record (exec/plain_kernels.h).
+// Ops without a tuned kernel run the oracle's.
 void lower_plain(Lowering& lowering, const Equation& equation);
 
 }  // namespace outerloop::exec

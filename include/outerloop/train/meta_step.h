@@ -1,0 +1,66 @@
+#pragma once
+// One outer iteration on all threads: draw, adapt, meta-gradients, the fixed-order sum, the update.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "outerloop/base/thread_pool.h"
+#include "outerloop/config/config.h"
+#include "outerloop/data/family.h"
+#include "outerloop/exec/executable.h"
+#include "outerloop/meta/learner.h"
+#include "outerloop/optim/outer.h"
+#include "outerloop/train/theta.h"
+
+namespace outerloop::train {
+
+struct MetaStepResult {
+  double loss = 0;        // mean over the slots with finite results, in slot order
+  double accuracy = 0;    // the same; classification only
+  int64_t nonfinite = 0;  // slots left out
+};
+
+// Where the time of meta-steps went, summed over calls of run() that asked for it. Seconds of the
+// busiest thread.
+struct MetaStepTimes {
+  double draw = 0;
+  double compute = 0;
+  double reduce = 0;  // local sums and the tree
+  double update = 0;
+  double total = 0;
+};
+
+// The state that a checkpoint keeps.
+struct OuterState {
+  Tensor theta;                            // (layout.elements,)
+  std::vector<io::NamedTensor> optimizer;  // each (layout.elements,), by OuterPlan::state
+};
+
+class MetaStep {
+ public:
+  MetaStep(const config::Config& config, const meta::Learner& learner, const meta::TaskShape& shape,
+           std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
+           const exec::CompileOptions& options = {});
+  ~MetaStep();
+
+  const optim::ThetaLayout& layout() const;
+  const OuterState& state() const;
+  // Copies; sizes must fit.
+  void set_state(const OuterState& state);
+
+  MetaStepResult run(int64_t iteration, MetaStepTimes* times = nullptr);
+
+  double flops_per_task() const;
+  size_t steps_per_task() const;  // kernel calls
+  size_t planned_lane_bytes() const;
+  size_t buffer_bytes() const;  // all lanes: workspaces, episodes, states, gradients
+  // Kernel times of one task on the calling thread.
+  std::vector<exec::StepTime> profile(int64_t iteration, int repeats);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace outerloop::train

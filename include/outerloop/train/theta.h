@@ -1,0 +1,21 @@
+#pragma once
+// The meta-parameters of a run: one flat vector and where each of them lies in it.
+
+#include "outerloop/io/named_tensor.h"
+#include "outerloop/meta/learner.h"
+#include "outerloop/optim/outer.h"
+
+namespace outerloop::train {
+
+optim::ThetaLayout layout_of(const nn::ParameterSpecs& parameters);
+
+// (layout.elements,) float32: the initial values, padding zero. A function of the seed alone.
+Tensor initial_theta(const nn::ParameterSpecs& parameters, const optim::ThetaLayout& layout,
+                     uint64_t seed);
+
+// A flat vector as named tensors and back. unflatten copies; flatten throws BadInput when a name or
+// shape differs from the layout.
+io::TensorTree unflatten(const Tensor& flat, const optim::ThetaLayout& layout);
+Tensor flatten(const io::TensorTree& tree, const optim::ThetaLayout& layout);
+
+}  // namespace outerloop::train

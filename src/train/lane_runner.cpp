@@ -1,0 +1,234 @@
+#include "train/lane_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::train {
+namespace {
+
+// Whether no element is infinite or NaN: none has all exponent bits set.
+__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) bool all_finite(
+    const float* values, int64_t count) {
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, values + i, sizeof(bits));
+    bad |= static_cast<uint32_t>((bits & 0x7F800000u) == 0x7F800000u);
+  }
+  return bad == 0;
+}
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+}  // namespace
+
+CompiledGradientPlan::CompiledGradientPlan(const meta::GradientPlan& plan, CallCompiler& compiler) {
+  for (const meta::Call& call : plan.forward) forward.emplace_back(call, compiler);
+  last.emplace_back(plan.last, compiler);
+  for (size_t s = plan.backward.size(); s-- > 0;) {
+    if (!plan.backward[s].program) continue;
+    backward.emplace_back(plan.backward[s], compiler);
+    backward_segment.push_back(s);
+  }
+}
+
+template <class Visitor>
+void CompiledGradientPlan::each(Visitor visitor) {
+  for (auto* calls : {&forward, &last, &backward}) std::ranges::for_each(*calls, visitor);
+}
+
+void CompiledGradientPlan::bind_shared(const SharedInputs& inputs) {
+  each([&](CompiledCall& call) { call.bind_shared(inputs); });
+}
+
+void CompiledGradientPlan::refresh() {
+  each([](CompiledCall& call) { call.refresh(); });
+}
+
+size_t CompiledGradientPlan::workspace_bytes() const {
+  size_t bytes = 0;
+  const_cast<CompiledGradientPlan*>(this)->each(
+      [&](CompiledCall& call) { bytes = std::max(bytes, call.executable().lane_arena_bytes()); });
+  return bytes;
+}
+
+double CompiledGradientPlan::flops_per_task() const {
+  double flops = 0;
+  const_cast<CompiledGradientPlan*>(this)->each(
+      [&](CompiledCall& call) { flops += call.executable().lane_flops(); });
+  return flops;
+}
+
+size_t CompiledGradientPlan::steps_per_task() const {
+  size_t steps = 0;
+  const_cast<CompiledGradientPlan*>(this)->each(
+      [&](CompiledCall& call) { steps += call.executable().lane_steps(); });
+  return steps;
+}
+
+// Finds the memory of every per-lane input and output.
+struct LaneRunner::Wiring {
+  LaneRunner& runner;
+  const optim::ThetaLayout& layout;
+  std::map<std::pair<size_t, std::string>, std::byte*> states;      // by boundary and name
+  std::map<std::pair<size_t, std::string>, std::byte*> cotangents;  // by boundary parity and name
+  std::map<std::string, int> writers_left;                          // by parameter
+  std::byte* gradients[2] = {};
+
+  std::byte* buffer(const TensorType& type) {
+    runner.buffers_.emplace_back(type.dtype, type.shape);
+    runner.buffer_bytes_ += type.bytes();
+    return runner.buffers_.back().data();
+  }
+
+  std::byte* kept(std::map<std::pair<size_t, std::string>, std::byte*>& table, size_t place,
+                  const std::string& name, const TensorType& type) {
+    std::byte*& memory = table[{place, name}];
+    if (memory == nullptr) memory = buffer(type);
+    return memory;
+  }
+
+  // The newest value is in gradients[0] when no writer is left.
+  std::byte* gradient(const std::string& parameter) const {
+    const optim::ThetaEntry* entry = layout.find(parameter);
+    OL_ASSERT(entry != nullptr, "a gradient of an unknown parameter: " + parameter);
+    const int left = writers_left.at(parameter);
+    return gradients[left % 2] + entry->offset * static_cast<int64_t>(sizeof(float));
+  }
+
+  // `enter` and `leave` number the segment borders before and after the call.
+  const void* input(const std::string& name, const TensorType& type, const meta::Call& call,
+                    size_t enter, size_t leave) {
+    data::Episode& episode = runner.episode_;
+    if (name == "support_x") return episode.support_x.data();
+    if (name == "support_y") return episode.support_y.data();
+    if (name == "query_x") return episode.query_x.data();
+    if (name == "query_y") return episode.query_y.data();
+    if (name == "dropout_key") return runner.dropout_key_.data();
+    if (name == "minibatch") {
+      const int64_t rows = type.shape[type.shape.rank() - 1];
+      return episode.minibatches.as<int32_t>().data() + call.first_step * rows;
+    }
+    if (starts_with(name, "state/")) return kept(states, enter, name, type);
+    if (starts_with(name, "cotangent/")) return kept(cotangents, leave % 2, name, type);
+    if (starts_with(name, "grad/")) return gradient(name.substr(5));
+    throw_internal_error("known input", __FILE__, __LINE__, "nobody gives the input " + name);
+  }
+
+  std::byte* output(const std::string& name, const TensorType& type, size_t enter, size_t leave) {
+    if (starts_with(name, "state/")) return kept(states, leave, name, type);
+    if (starts_with(name, "cotangent/")) return kept(cotangents, enter % 2, name, type);
+    if (starts_with(name, "grad/")) {
+      --writers_left.at(name.substr(5));
+      return gradient(name.substr(5));
+    }
+    std::byte* memory = buffer(type);
+    const auto* scalar = reinterpret_cast<const float*>(memory);
+    if (name == "loss") runner.loss_ = scalar;
+    if (name == "accuracy") runner.accuracy_ = scalar;
+    if (name == "support_loss") runner.support_loss_ = scalar;
+    return memory;
+  }
+
+  void bind(const CompiledCall& call, size_t enter, size_t leave) {
+    exec::Instance instance = call.instance(runner.workspace_);
+    const Program& program = call.program();
+    for (size_t i = 0; i < program.inputs.size(); ++i) {
+      const ProgramInput& in = program.inputs[i];
+      if (in.binding == Binding::shared) continue;
+      instance.bind_input(static_cast<int>(i),
+                          input(in.name, program.type(in.value), call.call(), enter, leave));
+    }
+    for (size_t o = 0; o < program.outputs.size(); ++o) {
+      const ProgramOutput& out = program.outputs[o];
+      instance.bind_output(static_cast<int>(o),
+                           output(out.name, program.type(out.value), enter, leave));
+    }
+    runner.calls_.push_back(std::move(instance));
+  }
+
+  void count_writers(const CompiledCall& call) {
+    for (const ProgramOutput& out : call.program().outputs) {
+      if (starts_with(out.name, "grad/")) ++writers_left[out.name.substr(5)];
+    }
+  }
+};
+
+LaneRunner::LaneRunner(const CompiledGradientPlan& plan,
+                       std::shared_ptr<const data::TaskFamily> family,
+                       const optim::ThetaLayout& layout)
+    : family_(std::move(family)),
+      workspace_(plan.workspace_bytes()),
+      episode_(family_->spec()),
+      episode_buffers_(episode_.buffers()),
+      dropout_key_(DType::i32, Shape{4}) {
+  wire(plan, layout);
+}
+
+void LaneRunner::wire(const CompiledGradientPlan& plan, const optim::ThetaLayout& layout) {
+  Wiring wiring{*this, layout, {}, {}, {}, {}};
+  for (std::byte*& memory : wiring.gradients) {
+    memory = wiring.buffer({DType::f32, Shape{layout.elements}});
+  }
+  gradient_ = {reinterpret_cast<const float*>(wiring.gradients[0]),
+               static_cast<size_t>(layout.elements)};
+  for (const auto* calls : {&plan.last, &plan.backward}) {
+    for (const CompiledCall& call : *calls) wiring.count_writers(call);
+  }
+  for (size_t s = 0; s < plan.forward.size(); ++s) wiring.bind(plan.forward[s], s, s + 1);
+  wiring.bind(plan.last.front(), plan.forward.size(), plan.forward.size() + 1);
+  for (size_t b = 0; b < plan.backward.size(); ++b) {
+    const size_t segment = plan.backward_segment[b];
+    wiring.bind(plan.backward[b], segment, segment + 1);
+  }
+  OL_ASSERT(loss_ != nullptr, "the plan gives no loss");
+}
+
+void LaneRunner::draw(const data::TaskKey& key) {
+  family_->draw(key, episode_buffers_);
+  const auto words = dropout_key_.as<int32_t>();
+  words[0] = static_cast<int32_t>(key.seed & 0xFFFFFFFFu);
+  words[1] = static_cast<int32_t>(key.seed >> 32);
+  words[2] = static_cast<int32_t>(key.iteration & 0xFFFFFFFFu);
+  words[3] = static_cast<int32_t>(key.slot);
+}
+
+TaskResult LaneRunner::compute() {
+  for (exec::Instance& call : calls_) call.run();
+  TaskResult result{.loss = *loss_};
+  if (support_loss_ != nullptr) result.support_loss = *support_loss_;
+  if (accuracy_ != nullptr) result.accuracy = *accuracy_;
+  result.finite = std::isfinite(result.loss) &&
+                  all_finite(gradient_.data(), static_cast<int64_t>(gradient_.size()));
+  return result;
+}
+
+TaskResult LaneRunner::run(const data::TaskKey& key) {
+  draw(key);
+  return compute();
+}
+
+void LaneRunner::profile(std::vector<exec::StepTime>& times) {
+  std::vector<exec::StepTime> all;
+  for (exec::Instance& call : calls_) {
+    std::vector<exec::StepTime> own;
+    call.run_timed(own);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  if (times.empty()) times.resize(all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    times[i].description = all[i].description;
+    times[i].flops = all[i].flops;
+    times[i].seconds += all[i].seconds;
+  }
+}
+
+}  // namespace outerloop::train

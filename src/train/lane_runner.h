@@ -1,0 +1,75 @@
+#pragma once
+// One thread's way through a gradient plan: draws a task, adapts, and leaves the task's
+// meta-gradient in a flat vector.
+
+#include <memory>
+#include <vector>
+
+#include "outerloop/data/family.h"
+#include "train/compiled_call.h"
+
+namespace outerloop::train {
+
+// A plan compiled for all threads.
+struct CompiledGradientPlan {
+  CompiledGradientPlan(const meta::GradientPlan& plan, CallCompiler& compiler);
+
+  void bind_shared(const SharedInputs& inputs);
+  void refresh();
+  size_t workspace_bytes() const;
+  double flops_per_task() const;
+  size_t steps_per_task() const;  // kernel calls
+
+  std::vector<CompiledCall> forward;
+  std::vector<CompiledCall> last;        // one
+  std::vector<CompiledCall> backward;    // from the last segment to the first
+  std::vector<size_t> backward_segment;  // which segment each backward call belongs to
+
+ private:
+  template <class Visitor>
+  void each(Visitor visitor);
+};
+
+struct TaskResult {
+  float loss = 0;
+  float support_loss = 0;
+  float accuracy = 0;   // classification only
+  bool finite = false;  // the loss and every element of the gradient
+};
+
+class LaneRunner {
+ public:
+  // The plan's shared inputs are bound already.
+  LaneRunner(const CompiledGradientPlan& plan, std::shared_ptr<const data::TaskFamily> family,
+             const optim::ThetaLayout& layout);
+
+  TaskResult run(const data::TaskKey& key);
+  // The two halves of run(), for benchmarks.
+  void draw(const data::TaskKey& key);
+  TaskResult compute();
+
+  // (layout.elements,): of the last run; padding is zero.
+  std::span<const float> gradient() const { return gradient_; }
+  // Bytes that this runner holds besides the workspace.
+  size_t buffer_bytes() const { return buffer_bytes_; }
+  void profile(std::vector<exec::StepTime>& times);
+
+ private:
+  struct Wiring;
+  void wire(const CompiledGradientPlan& plan, const optim::ThetaLayout& layout);
+
+  std::shared_ptr<const data::TaskFamily> family_;
+  exec::Workspace workspace_;
+  data::Episode episode_;
+  data::EpisodeBuffers episode_buffers_;
+  Tensor dropout_key_;
+  std::vector<Tensor> buffers_;  // states, cotangents, gradients, unused outputs
+  std::vector<exec::Instance> calls_;
+  std::span<const float> gradient_;
+  const float* loss_ = nullptr;
+  const float* accuracy_ = nullptr;
+  const float* support_loss_ = nullptr;
+  size_t buffer_bytes_ = 0;
+};
+
+}  // namespace outerloop::train
