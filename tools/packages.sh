@@ -14,6 +14,7 @@ build_packages='
   pkg-config          command  pkg-config
   libcli11-dev        header   CLI/CLI.hpp
   libfmt-dev          header   fmt/format.h
+  libgtest-dev        header   gtest/gtest.h
   libhdf5-dev         module   hdf5
   libhwloc-dev        module   hwloc
   libjpeg62-turbo-dev header   jpeglib.h
@@ -27,7 +28,6 @@ build_packages='
 '
 test_packages='
   clang-format        command  clang-format
-  libgtest-dev        header   gtest/gtest.h
   python3             command  python3
   python3-h5py        python   h5py
   shellcheck          command  shellcheck
