@@ -4,24 +4,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 
 namespace outerloop::io {
+
+class AppendFile;
 
 class JsonlWriter {
  public:
   // Opens for appending; creates the file when there is none. Throws SystemFailure.
   explicit JsonlWriter(const std::filesystem::path& file);
   ~JsonlWriter();
-  JsonlWriter(const JsonlWriter&) = delete;
-  JsonlWriter& operator=(const JsonlWriter&) = delete;
 
   // `object` is one JSON object without a line break; the line break is added.
   void append(std::string_view object);
 
  private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  std::unique_ptr<AppendFile> file_;
 };
 
 // For a run that goes on from `iteration`: cuts the file before the first line whose "iteration" is

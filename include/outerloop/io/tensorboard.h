@@ -3,30 +3,29 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 
 namespace outerloop::io {
 
+class AppendFile;
+
 class EventWriter {
  public:
   // Creates FOLDER/events.out.tfevents.<seconds>.<host>.<pid>.<n>. Throws SystemFailure.
-  // When the run goes on after `resumed_from`, TensorBoard drops what older files in the folder say
-  // about later steps; -1 for a new run.
+  // When the run goes on after iteration `resumed_from`, TensorBoard drops what older files of the
+  // folder say about later steps; -1 for a new run.
   explicit EventWriter(const std::filesystem::path& folder, int64_t resumed_from = -1);
   ~EventWriter();
-  EventWriter(const EventWriter&) = delete;
-  EventWriter& operator=(const EventWriter&) = delete;
 
-  // One point of the curve `tag` ("train/loss"), stamped with the wall time of the call.
+  // One point of the curve `tag` ("train/loss"), stamped with the wall time of the call; stored as
+  // float32, as TensorBoard shows it.
   void scalar(std::string_view tag, int64_t step, double value);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const;
 
  private:
-  void append(std::string_view event);
-
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  std::unique_ptr<AppendFile> file_;
 };
 
 }  // namespace outerloop::io
