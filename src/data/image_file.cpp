@@ -1,0 +1,126 @@
+#include "outerloop/data/image_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "data/decode.h"
+#include "data/file_tree.h"
+#include "data/pixels.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+
+namespace outerloop::data {
+namespace {
+
+constexpr uint64_t kMostPixels = 1ULL << 26;
+
+bool starts_with(std::span<const std::byte> file, std::string_view magic) {
+  return file.size() >= magic.size() && std::memcmp(file.data(), magic.data(), magic.size()) == 0;
+}
+
+bool is_pnm(std::span<const std::byte> file) {
+  return starts_with(file, "P2") || starts_with(file, "P3") || starts_with(file, "P5") ||
+         starts_with(file, "P6");
+}
+
+std::vector<uint8_t> to_grey(const std::vector<uint8_t>& rgb) {
+  std::vector<uint8_t> grey;
+  grey.reserve(rgb.size() / 3);
+  for (size_t i = 0; i < rgb.size(); i += 3) {
+    const uint32_t level = rgb[i] * 19595U + rgb[i + 1] * 38470U + rgb[i + 2] * 7471U + 0x8000U;
+    grey.push_back(static_cast<uint8_t>(level >> 16));
+  }
+  return grey;
+}
+
+std::vector<uint8_t> to_rgb(const std::vector<uint8_t>& grey) {
+  std::vector<uint8_t> rgb;
+  rgb.reserve(grey.size() * 3);
+  for (const uint8_t level : grey) rgb.insert(rgb.end(), 3, level);
+  return rgb;
+}
+
+bool has_image_ending(std::string name) {
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  constexpr std::array<std::string_view, 6> kEndings = {".png", ".jpg", ".jpeg",
+                                                        ".pgm", ".ppm", ".pnm"};
+  return std::ranges::any_of(kEndings, [&](std::string_view end) { return name.ends_with(end); });
+}
+
+void check_preparation(const ImagePreparation& preparation) {
+  const auto bad_extent = [](int extent) { return extent < 1 || extent > 4096; };
+  if (bad_extent(preparation.height) || bad_extent(preparation.width)) {
+    throw BadInput(fmt::format("image size {} x {}: both must be 1 to 4096", preparation.height,
+                               preparation.width));
+  }
+  if (preparation.channels != 1 && preparation.channels != 3) {
+    throw BadInput(
+        fmt::format("image channels must be 1 (grey) or 3 (colour), got {}", preparation.channels));
+  }
+}
+
+}  // namespace
+
+void check_size(uint64_t height, uint64_t width, const std::string& name) {
+  if (height == 0 || width == 0) throw BadInput(fmt::format("{}: the image is empty", name));
+  if (height > kMostPixels || width > kMostPixels || height * width > kMostPixels) {
+    throw BadInput(fmt::format("{}: an image of {} x {} pixels is too large (at most {} pixels)",
+                               name, height, width, kMostPixels));
+  }
+}
+
+Image decode_image(std::span<const std::byte> file, const std::string& name) {
+  if (starts_with(file, "\x89PNG")) return decode_png(file, name);
+  if (starts_with(file, "\xFF\xD8\xFF")) return decode_jpeg(file, name);
+  if (is_pnm(file)) return decode_pnm(file, name);
+  throw BadInput(fmt::format("{}: not a PNG, JPEG, PGM or PPM image", name));
+}
+
+Image prepare(const Image& image, const ImagePreparation& preparation) {
+  check_preparation(preparation);
+  Image result = image;
+  if (result.channels != preparation.channels) {
+    result.pixels = preparation.channels == 1 ? to_grey(image.pixels) : to_rgb(image.pixels);
+    result.channels = preparation.channels;
+  }
+  result = resize_lanczos(result, preparation.height, preparation.width);
+  if (preparation.invert) {
+    for (uint8_t& level : result.pixels) level = static_cast<uint8_t>(255 - level);
+  }
+  return result;
+}
+
+std::vector<float> load_image(const std::filesystem::path& path,
+                              const ImagePreparation& preparation) {
+  const std::string content = read_file(path);
+  const Image image =
+      prepare(decode_image(std::as_bytes(std::span(content)), path.string()), preparation);
+  std::vector<float> values(image.pixels.size());
+  scale_pixels(image.pixels, values);
+  return values;
+}
+
+std::vector<NamedImage> read_images(const std::filesystem::path& folder_or_zip,
+                                    const ImagePreparation& preparation) {
+  const std::unique_ptr<FileTree> tree = open_file_tree(folder_or_zip);
+  std::vector<NamedImage> images;
+  for (const std::string& name : tree->names()) {
+    if (!has_image_ending(name)) continue;
+    const std::string where = (folder_or_zip / name).string();
+    const size_t slash = name.rfind('/');
+    images.push_back({.name = name,
+                      .label = slash == std::string::npos ? "" : name.substr(0, slash),
+                      .image = prepare(decode_image(tree->read(name), where), preparation)});
+  }
+  if (images.empty()) {
+    throw BadInput(
+        fmt::format("{}: no images in it (PNG, JPEG, PGM or PPM)", folder_or_zip.string()));
+  }
+  return images;
+}
+
+}  // namespace outerloop::data
