@@ -44,7 +44,8 @@ constexpr Bounds count_from(double low) {
 }
 
 constexpr std::string_view kAlgorithms =
-    "maml, fomaml, anil, boil, meta_sgd, mamlpp, reptile, imaml, protonet, r2d2";
+    "maml, fomaml, anil, boil, meta_sgd, mamlpp, reptile, imaml, protonet, r2d2, "
+    "learned_optimizer";
 
 constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(seed), .bounds = count_from(0), .help = "every random number follows from it"},
@@ -124,6 +125,11 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(learner.transductive),
      .help = "all queries of a task in one batch (they share batch statistics); false = one by one "
              "beside the support set"},
+    {OL_KEY(learner.joint_batch),
+     .help = "protonet, r2d2: support and query go through the network as one batch, so that batch "
+             "norm sees both"},
+    {OL_KEY(learner.optimizer_hidden), .bounds = between(1, 4096), .unit = "units",
+     .help = "learned_optimizer: hidden units of the update rule's network"},
     {OL_KEY(learner.implicit.lambda), .bounds = above_zero(),
      .help = "imaml: strength of the pull towards the meta-parameters"},
     {OL_KEY(learner.implicit.solver), .help = "imaml: conjugate gradients or a Neumann series"},

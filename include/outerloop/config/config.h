@@ -109,7 +109,9 @@ struct Learner {
   bool per_step_rate = true;  // mamlpp
   bool per_step_norm = true;  // mamlpp
   std::int64_t multi_step_loss_epochs = 0;
-  bool transductive = true;  // all queries of a task in one batch
+  bool transductive = true;            // all queries of a task in one batch
+  bool joint_batch = false;            // protonet, r2d2: support and query in one batch
+  std::int64_t optimizer_hidden = 16;  // learned_optimizer: hidden units per weight
   Implicit implicit;
   Ridge ridge;
 };

@@ -36,20 +36,14 @@ struct TaskShape {
   int64_t minibatch_rows = 0;  // support rows of an inner step, chosen by an input; 0: all of them
 };
 
-// A task as values of a program; an invalid Expr where a program does not have that input.
-struct Task {
-  Expr support_x, support_y;
-  Expr query_x, query_y;
-  int64_t outputs = 1;
-  bool classification = false;
-};
-
-// One inner step being written: its batch, its number, its settings (src/meta/step.h).
-class Step;
+// What a learner works on while it writes a program (src/meta/step.h).
+class Step;    // one inner step: its batch, its number, its settings
+struct Query;  // the query side of a task, and the step that came before
 
 struct StepResult {
-  Values state;       // phi_k+1
-  Expr support_loss;  // before the step, on its batch
+  Values state;          // phi_k+1
+  Expr support_loss;     // mean loss of the batch, before the step
+  Expr inner_objective;  // what the step descends, without any pull towards theta; implicit rule
 };
 
 struct Objective {
@@ -74,24 +68,21 @@ struct Learner {
   std::string algorithm;
   nn::ParameterSpecs parameters;  // theta
   Rule rule;
-  int64_t steps = 0;        // inner steps in training
-  int64_t segment = 0;      // steps between two stored states; 0: everything is stored
-  int64_t most_steps = -1;  // at test; -1: any number
+  int64_t steps = 0;          // inner steps in training
+  int64_t segment = 0;        // steps between two stored states; 0: everything is stored
+  int64_t most_steps = -1;    // at test; -1: any number
+  int64_t head_outputs = -1;  // of the network's last layer; -1: as many as the task has
   // theta enters the steps other than through phi_0 and the network (learned rates, losses).
   bool learned_steps = false;
-  bool has_dropout = false;
+  bool has_dropout = false;  // programs of the training loop take a dropout_key
 
   std::function<Values(const Values& theta)> init;
   // Empty for learners without steps.
-  std::function<StepResult(const Values& theta, const Values& state, Step& step)> step;
-  // Answers for the query rows after the step `last` (null: before any). Needs no query_y.
-  std::function<Expr(const Values& theta, const Values& state, const Task& task, Step* last,
-                     Expr dropout_key)>
-      predict;
-  // The outer objective at the end of the inner loop; empty: loss_of(prediction).
-  std::function<Objective(const Values& theta, const Values& state, const Task& task, Step* last,
-                          Expr dropout_key)>
-      objective;
+  std::function<StepResult(const Values& theta, const Values& state, const Step& step)> step;
+  // Answers for the query rows. Needs no query_y.
+  std::function<Expr(const Values& theta, const Values& state, const Query& query)> predict;
+  // The outer objective at the end of the inner loop. Empty: loss_of(predict).
+  std::function<Objective(const Values& theta, const Values& state, const Query& query)> objective;
 };
 
 // Mean cross-entropy of logits (rows, classes) and labels, or mean squared error.

@@ -10,11 +10,12 @@
 //                            first_step … first_step + steps - 1 of the episode's minibatches
 //   dropout_key              per lane, int32 (4,) (outerloop/ops/ops.h, random_uniform)
 //   state/<name>             per lane; phi, written by the call before
-//   cotangent/<name>         per lane; d loss / d state, written by the backward call before
+//   cotangent/<name>         per lane; d loss / d state, written by the call after this in steps
+//   grad/<parameter>         per lane; d loss / d theta so far, to which the call adds
 // Outputs:
 //   state/<name>             phi after the call's steps
 //   cotangent/<name>         d loss / d phi before the call's steps
-//   grad/<parameter>         d loss / d theta; one that is absent is zero
+//   grad/<parameter>         d loss / d theta so far
 //   loss                     the outer objective; reptile: the support loss before the last step
 //   accuracy                 of the query answers, classification only
 //   prediction               (query rows, outputs): logits or values
@@ -46,9 +47,11 @@ struct Call {
   int64_t steps = 0;
 };
 
-// The meta-gradient of one task. Run forward[0] …, last, then backward from its end to its start.
+// The meta-gradient of one task. Run forward[0], …, last, then backward from its end to its start.
 // A state is needed again by the backward call of the segment that it enters, so a driver keeps all
-// of them. d loss / d theta is the sum over last, backward[n-1], …, backward[0], in this order.
+// of them. d loss / d parameter is the newest value that any call wrote to grad/<parameter>; zero
+// where none did. Steps are added in one order, from the last to the first, however they are cut
+// into segments, so the bits do not depend on the segments.
 struct GradientPlan {
   std::vector<Call> forward;
   Call last;

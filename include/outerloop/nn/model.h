@@ -20,8 +20,7 @@ struct Model {
   ParameterSpecs parameters;
   int64_t outputs = 0;            // columns of the result
   bool couples_examples = false;  // batch norm: a row's result depends on the other rows
-  bool has_dropout = false;
-  int64_t dropout_layers = 0;
+  int64_t dropout_layers = 0;     // streams that one forward pass takes
   // parameters by their names, x (rows, …example) -> (rows, outputs). A null source: no dropout.
   std::function<Expr(const Values& parameters, Expr x, DropoutSource* dropout)> forward;
 };

@@ -13,7 +13,7 @@
 namespace outerloop::nn {
 
 // How one parameter is drawn.
-//   he                normal of variance 2 / fan_in (He et al. 2015)
+//   he                uniform in ±sqrt(6 / fan_in) (He et al. 2015)
 //   xavier            uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)
 //   fan_in            uniform in ±1 / sqrt(fan_in)
 //   truncated_normal  normal of standard deviation `std`, cut at two of them
