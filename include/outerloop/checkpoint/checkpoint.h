@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "outerloop/base/error.h"
 #include "outerloop/io/named_tensor.h"
 
 namespace outerloop::checkpoint {
@@ -32,13 +33,18 @@ struct Checkpoint {
 
 inline constexpr int kFormatVersion = 1;
 
+// The file comes from a later version of the program. It is whole, so no older one may replace it.
+class NewerFormat : public BadInput {
+ public:
+  using BadInput::BadInput;
+};
+
 // Writes a new sealed file; it is complete but not synced. Throws SystemFailure (also when the file
-// exists) and BadInput on names that occur twice.
+// exists) and BadInput on tensor names that occur twice or cannot be paths.
 void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& file);
 
 // Reads and verifies everything. Throws CorruptFile with file, data set and chunk when anything
-// differs from what was written, BadInput when the file is not there, is not a checkpoint, or comes
-// from a newer format version.
+// differs from what was written, BadInput when the file is not there or is no checkpoint.
 Checkpoint read_checkpoint(const std::filesystem::path& file);
 
 // The checks of read_checkpoint with one tensor in memory at a time.

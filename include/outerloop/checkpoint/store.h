@@ -33,8 +33,12 @@ using Notice = std::function<void(const std::string&)>;
 
 class Store {
  public:
-  // Creates the folder. Throws SystemFailure when it cannot be written.
+  // For the one process that writes: creates the folder. Throws SystemFailure when it cannot be
+  // written.
   explicit Store(std::filesystem::path folder, Retention retention = {});
+  // For readers beside a training that may be running: changes nothing, save() is forbidden. Throws
+  // BadInput when there is no such folder.
+  static Store open_read(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }
 
@@ -42,9 +46,12 @@ class Store {
   // belong to a course that was given up: they are renamed to *.superseded.
   std::filesystem::path save(const Checkpoint& checkpoint, bool is_best = false);
 
-  // The newest checkpoint that passes every check; each damaged one is told to `skipped`. Removes
-  // temporary files that a killed run left. Nothing when there is no checkpoint; throws CorruptFile
-  // when there are checkpoints and all are damaged.
+  // Points `best` at the checkpoint of this iteration. Throws BadInput when there is none.
+  void mark_best(int64_t iteration);
+
+  // The newest checkpoint that passes every check; each damaged one is told to `skipped`. A writer
+  // also removes temporary files that a killed run left. Nothing when there is no checkpoint;
+  // throws CorruptFile when there are checkpoints and all are damaged, NewerFormat at once.
   std::optional<Checkpoint> load_newest(const Notice& skipped = {});
 
   // By iteration, oldest first.
@@ -54,11 +61,14 @@ class Store {
   std::filesystem::path file_of(int64_t iteration) const;
 
  private:
+  Store() = default;
+  void remove_stale() const;
   void set_aside_later_than(int64_t iteration) const;
   void remove_old() const;
 
   std::filesystem::path folder_;
   Retention retention_;
+  bool writing_ = true;
   int64_t resumed_from_ = -1;
 };
 
