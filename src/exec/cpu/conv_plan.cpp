@@ -121,7 +121,7 @@ ConvPlan plan_pixels(const ConvGeometry& g, bool forward) {
   for (int64_t j = 0; j < (forward ? g.out_width : g.width); ++j) {
     walk.columns.push_back(forward ? horizontal.forward(j) : horizontal.input(j));
   }
-  ConvPlan plan{.columns = forward ? g.out_channels : g.in_channels, .a_step = 1};
+  ConvPlan plan{.columns = forward ? g.out_channels : g.in_channels, .geometry = g};
   plan.b_step = plan.columns;
   int64_t common = 0;  // divisor of the segment lengths
   for (auto& [taps, group] : group_pixels(walk)) {
@@ -141,6 +141,7 @@ ConvPlan plan_pixels(const ConvGeometry& g, bool forward) {
     }
     for (const ConvSegment& segment : group.segments) {
       common = std::gcd(common, int64_t{segment.rounds});
+      group.steps += segment.rounds;
     }
     plan.groups.push_back(std::move(group));
   }
@@ -153,44 +154,66 @@ ConvPlan plan_pixels(const ConvGeometry& g, bool forward) {
   return plan;
 }
 
-// The images whose positions are listed in one table, a divisor of all images.
-int64_t images_per_table(const ConvGeometry& g) {
-  constexpr int64_t kEntries = 1024;
+// The most images, dividing all of them, whose `each` units do not exceed `limit`; at least one.
+int64_t images_within(int64_t images, int64_t each, int64_t limit) {
   int64_t best = 1;
-  for (int64_t images = 1; images <= g.images; ++images) {
-    if (g.images % images == 0 && images * g.out_height * g.out_width <= kEntries) best = images;
+  for (int64_t count = 1; count <= images; ++count) {
+    if (images % count == 0 && count * each <= limit) best = count;
   }
   return best;
 }
 
+// Chunks of images that fit into the cache, tables that fit beside them.
+void cut_images(ConvPlan& plan, DType dtype) {
+  constexpr int64_t kCacheBytes = 512 << 10, kEntries = 1024, kPanelColumns = 64;
+  const ConvGeometry& g = plan.geometry;
+  const int64_t x = g.height * g.width * g.in_channels;
+  const int64_t positions = g.out_height * g.out_width;
+  const int64_t bytes = (x + positions * std::min(g.out_channels, kPanelColumns)) *
+                        static_cast<int64_t>(size_of(dtype));
+  const int64_t chunk = images_within(g.images, bytes, kCacheBytes);
+  const int64_t table = images_within(chunk, positions, kEntries);
+  const int64_t y = positions * g.out_channels;
+  plan.chunks = {g.images / chunk, chunk * x, chunk * y};
+  plan.repeats = {chunk / table, table * x, table * y};
+  plan.images_per_table = table;
+}
+
+// Where row (tap, channel) starts in x, relative to the first pixel that an output reads.
+std::vector<ConvRow> filter_rows(const ConvGeometry& g, int64_t p, int64_t q) {
+  std::vector<ConvRow> rows;
+  const int64_t offset = ((p - g.pad_top) * g.width + q - g.pad_left) * g.in_channels;
+  for (int64_t c = 0; c < g.in_channels; ++c) {
+    rows.push_back({narrow(offset + c), narrow((p * g.kernel_width + q) * g.in_channels + c)});
+  }
+  return rows;
+}
+
 // Rows are (tap, channel), a step is one output pixel. Taps with the same pixels share a group.
-ConvPlan plan_filter(const ConvGeometry& g) {
-  std::map<std::pair<Pair, Pair>, std::vector<Pair>> places;  // taps by their ranges of positions
+ConvPlan plan_filter(const ConvGeometry& g, DType dtype) {
+  constexpr int64_t kFewChannels = 8;
+  ConvPlan plan{.columns = g.out_channels,
+                .a_step = g.stride * g.in_channels,
+                .b_step = g.out_channels,
+                .masked = g.in_channels < kFewChannels,
+                .geometry = g};
+  cut_images(plan, dtype);
+  std::map<std::pair<Pair, Pair>, ConvGroup> groups;  // by ranges of positions
   for (int64_t p = 0; p < g.kernel_height; ++p) {
     for (int64_t q = 0; q < g.kernel_width; ++q) {
-      places[{rows_of(g).positions(p), columns_of(g).positions(q)}].emplace_back(p, q);
+      const std::pair ranges(rows_of(g).positions(p), columns_of(g).positions(q));
+      ConvGroup& group = groups[plan.masked ? std::pair<Pair, Pair>{} : ranges];
+      for (const ConvRow& row : filter_rows(g, p, q)) group.rows.push_back(row);
     }
   }
-  const int64_t images = images_per_table(g);
-  ConvPlan plan{.columns = g.out_channels,
-                .repeats = g.images / images,
-                .a_repeat = images * g.height * g.width * g.in_channels,
-                .b_repeat = images * g.out_height * g.out_width * g.out_channels};
-  for (const auto& [ranges, taps] : places) {
-    ConvGroup group;
-    for (const auto& [p, q] : taps) {
-      const int64_t offset = ((p - g.pad_top) * g.width + q - g.pad_left) * g.in_channels;
-      for (int64_t c = 0; c < g.in_channels; ++c) {
-        group.rows.push_back(
-            {narrow(offset + c), narrow((p * g.kernel_width + q) * g.in_channels + c)});
-      }
-    }
-    for (int64_t n = 0; n < images; ++n) {
-      for (int64_t i = ranges.first.first; i < ranges.first.second; ++i) {
-        for (int64_t j = ranges.second.first; j < ranges.second.second; ++j) {
-          const int64_t in = ((n * g.height + i * g.stride) * g.width + j * g.stride);
-          const int64_t out = (n * g.out_height + i) * g.out_width + j;
-          group.segments.push_back({narrow(in * g.in_channels), narrow(out * g.out_channels), 1});
+  for (auto& [ranges, group] : groups) {
+    group.steps = g.images * g.out_height * g.out_width;
+    if (!plan.masked) {
+      for (int64_t n = 0; n < plan.images_per_table; ++n) {
+        for (int64_t i = ranges.first.first; i < ranges.first.second; ++i) {
+          for (int64_t j = ranges.second.first; j < ranges.second.second; ++j) {
+            group.segments.push_back(filter_segment(g, n, i, j));
+          }
         }
       }
     }
@@ -201,14 +224,14 @@ ConvPlan plan_filter(const ConvGeometry& g) {
 
 }  // namespace
 
-int64_t ConvPlan::steps(const ConvGroup& group) const {
-  int64_t rounds = 0;
-  for (const ConvSegment& segment : group.segments) rounds += segment.rounds;
-  return rounds * round * repeats;
+ConvSegment filter_segment(const ConvGeometry& g, int64_t image, int64_t i, int64_t j) {
+  const int64_t in = (image * g.height + i * g.stride) * g.width + j * g.stride;
+  const int64_t out = (image * g.out_height + i) * g.out_width + j;
+  return {narrow(in * g.in_channels), narrow(out * g.out_channels), 1};
 }
 
-ConvPlan plan_conv(const ConvGeometry& geometry, ConvDirection direction) {
-  if (direction == ConvDirection::filter) return plan_filter(geometry);
+ConvPlan plan_conv(const ConvGeometry& geometry, ConvDirection direction, DType dtype) {
+  if (direction == ConvDirection::filter) return plan_filter(geometry, dtype);
   return plan_pixels(geometry, direction == ConvDirection::forward);
 }
 

@@ -14,12 +14,20 @@ void Tile::clear() {
   for (int i = 0; i < shape_.rows * shape_.vectors; ++i) assembler_.zero(assembler_.vec(i));
 }
 
-void Tile::step(const Place& a, const Place& b) {
-  shape_.vectors <= shape_.rows ? step_over_rows(a, b) : step_over_vectors(a, b);
+namespace {
+
+bool is_active(uint32_t active, int row) {
+  return row >= 32 || (active >> row & 1) != 0;
+}
+
+}  // namespace
+
+void Tile::step(const Place& a, const Place& b, uint32_t active) {
+  shape_.vectors <= shape_.rows ? step_over_rows(a, b, active) : step_over_vectors(a, b, active);
 }
 
 // The vectors of B stay in registers, the elements of A pass by.
-void Tile::step_over_rows(const Place& a, const Place& b) {
+void Tile::step_over_rows(const Place& a, const Place& b, uint32_t active) {
   for (int v = 0; v < shape_.vectors; ++v) {
     assembler_.load_lanes(vector_register(spare(v), v), b(v), lanes(v));
   }
@@ -27,6 +35,7 @@ void Tile::step_over_rows(const Place& a, const Place& b) {
   const bool embedded = shape_.vectors == 1 && assembler_.is_avx512();
   const int element = spare(shape_.vectors);
   for (int row = 0; row < shape_.rows; ++row) {
+    if (!is_active(active, row)) continue;
     if (embedded) {
       assembler_.fma231(vector_register(accumulator(row, 0), 0), vector_register(spare(0), 0),
                         assembler_.ptr_b[a(row)]);
@@ -41,9 +50,9 @@ void Tile::step_over_rows(const Place& a, const Place& b) {
 }
 
 // The elements of A stay in registers, the vectors of B pass by.
-void Tile::step_over_vectors(const Place& a, const Place& b) {
+void Tile::step_over_vectors(const Place& a, const Place& b, uint32_t active) {
   for (int row = 0; row < shape_.rows; ++row) {
-    assembler_.load_broadcast(assembler_.vec(spare(row)), a(row));
+    if (is_active(active, row)) assembler_.load_broadcast(assembler_.vec(spare(row)), a(row));
   }
   const int passing = spare(shape_.rows);
   for (int v = 0; v < shape_.vectors; ++v) {
@@ -54,6 +63,7 @@ void Tile::step_over_vectors(const Place& a, const Place& b) {
     }
     assembler_.load_lanes(vector_register(passing, v), b(v), lanes(v));
     for (int row = 0; row < shape_.rows; ++row) {
+      if (!is_active(active, row)) continue;
       assembler_.fma231(vector_register(accumulator(row, v), v), vector_register(spare(row), v),
                         vector_register(passing, v));
     }

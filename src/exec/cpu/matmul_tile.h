@@ -30,13 +30,14 @@ class Tile {
 
   void clear();
   // One step of every chain: acc[row][vector] = fma(A[row], B[vector], acc[row][vector]).
-  void step(const Place& a, const Place& b);
+  // Chains of rows whose bit in `active` is not set stay as they are.
+  void step(const Place& a, const Place& b, uint32_t active = ~uint32_t{0});
 
  private:
   int spare(int index) const { return shape_.rows * shape_.vectors + index; }
   Vector vector_register(int index, int vector) const;
-  void step_over_rows(const Place& a, const Place& b);
-  void step_over_vectors(const Place& a, const Place& b);
+  void step_over_rows(const Place& a, const Place& b, uint32_t active);
+  void step_over_vectors(const Place& a, const Place& b, uint32_t active);
 
   Assembler& assembler_;
   TileShape shape_;
