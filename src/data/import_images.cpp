@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "data/image_set_builder.h"
+#include "data/splits.h"
+#include "outerloop/base/error.h"
+#include "outerloop/data/image_file.h"
+#include "outerloop/data/import.h"
+
+namespace outerloop::data {
+namespace {
+
+std::string first_part(const std::string& name) {
+  return name.substr(0, name.find('/'));
+}
+
+std::string without_first_part(const std::string& name) {
+  const size_t slash = name.find('/');
+  return slash == std::string::npos ? "" : name.substr(slash + 1);
+}
+
+std::optional<Split> split_of(const std::string& folder) {
+  if (folder == "train") return Split::train;
+  if (folder == "validation" || folder == "val" || folder == "valid") return Split::validation;
+  if (folder == "test") return Split::test;
+  return std::nullopt;
+}
+
+// Archives often hold one folder around everything. It is no part of the names, unless the images
+// lie right in it: then it is the class.
+void drop_outer_folder(std::vector<NamedImage>& images) {
+  const std::string outer = first_part(images.front().label);
+  const bool around_all = std::ranges::all_of(images, [&](const NamedImage& image) {
+    return first_part(image.label) == outer && !without_first_part(image.label).empty();
+  });
+  if (!around_all || split_of(outer)) return;
+  for (NamedImage& image : images) image.label = without_first_part(image.label);
+}
+
+// Takes the split from the labels when every image lies in a folder named after one.
+std::map<std::string, Split> take_splits(std::vector<NamedImage>& images,
+                                         const std::string& where) {
+  std::map<std::string, Split> split_by_class;
+  const bool by_folder = std::ranges::all_of(images, [](const NamedImage& image) {
+    return split_of(first_part(image.label)) && !without_first_part(image.label).empty();
+  });
+  if (!by_folder) return split_by_class;
+  for (NamedImage& image : images) {
+    const Split split = *split_of(first_part(image.label));
+    image.label = without_first_part(image.label);
+    const auto [place, added] = split_by_class.emplace(image.label, split);
+    if (!added && place->second != split) {
+      throw BadInput(
+          fmt::format("{}: class '{}' is in {} and in {}: the splits of few-shot data are "
+                      "of different classes; put each class into one",
+                      where, image.label, name_of(place->second), name_of(split)));
+    }
+  }
+  return split_by_class;
+}
+
+// The last part of a path, with or without a slash at its end.
+std::filesystem::path name_of_path(const std::filesystem::path& path) {
+  const std::filesystem::path clean = std::filesystem::absolute(path).lexically_normal();
+  return clean.has_filename() ? clean.filename() : clean.parent_path().filename();
+}
+
+std::string parent_of(const std::string& label) {
+  const size_t slash = label.rfind('/');
+  return slash == std::string::npos ? "" : label.substr(0, slash);
+}
+
+}  // namespace
+
+ImageSet import_images(const std::filesystem::path& folder_or_zip,
+                       const ImageImportOptions& options) {
+  const std::string where = folder_or_zip.string();
+  std::vector<NamedImage> images = read_images(folder_or_zip, options.preparation);
+  if (!std::filesystem::is_directory(folder_or_zip)) drop_outer_folder(images);
+  const std::map<std::string, Split> split_by_class = take_splits(images, where);
+
+  ImageSetBuilder builder(options.preparation);
+  for (const NamedImage& image : images) {
+    if (image.label.empty()) {
+      throw BadInput(fmt::format("{}: image {} lies in no class folder", where, image.name));
+    }
+    builder.add(image.label, parent_of(image.label), image.image.pixels);
+  }
+  ImageSet set = builder.build();
+  const std::filesystem::path own_name = name_of_path(folder_or_zip);
+  set.name = options.name.empty() ? own_name.stem().string() : options.name;
+  set.licence = options.licence;
+  set.source = own_name.string();
+  if (split_by_class.empty()) {
+    set.default_split = "fractions";
+    set.splits["fractions"] =
+        shuffled_split(split_sizes(set.class_names.size(), options.fractions), options.split_seed);
+  } else {
+    set.default_split = "folders";
+    SplitScheme& scheme = set.splits["folders"];
+    for (size_t c = 0; c < set.class_names.size(); ++c) {
+      const Split split = split_by_class.at(set.class_names[c]);
+      scheme.classes[static_cast<size_t>(split)].push_back(static_cast<int32_t>(c));
+    }
+  }
+  return set;
+}
+
+}  // namespace outerloop::data
