@@ -1,4 +1,5 @@
 #include "exec/cpu/conv_generator.h"
+#include "exec/cpu/conv_narrow.h"
 #include "exec/cpu/conv_plan.h"
 #include "exec/cpu/kernel.h"
 #include "exec/cpu/matmul_oracle.h"
@@ -24,9 +25,9 @@ void check(const ConvSpec& spec) {
 Kernel make_conv(const ConvSpec& spec, Isa isa) {
   check(spec);
   if (isa == Isa::scalar) return make_conv_oracle(spec);
-  return ConvGenerator(plan_conv(spec.geometry, spec.direction, spec.dtype), spec.dtype,
-                       spec.epilogue, isa)
-      .generate();
+  const ConvPlan plan = plan_conv(spec.geometry, spec.direction, spec.dtype);
+  if (is_narrow(plan, spec.dtype, isa)) return make_narrow(plan, spec.dtype, spec.epilogue, isa);
+  return ConvGenerator(plan, spec.dtype, spec.epilogue, isa).generate();
 }
 
 }  // namespace outerloop::exec

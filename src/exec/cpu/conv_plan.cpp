@@ -123,6 +123,7 @@ ConvPlan plan_pixels(const ConvGeometry& g, bool forward) {
   }
   ConvPlan plan{.columns = forward ? g.out_channels : g.in_channels, .geometry = g};
   plan.b_step = plan.columns;
+  plan.unit = walk.channels;
   int64_t common = 0;  // divisor of the segment lengths
   for (auto& [taps, group] : group_pixels(walk)) {
     Pair before{-1, -1};

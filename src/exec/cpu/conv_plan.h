@@ -43,6 +43,7 @@ struct ConvPlan {
   int64_t a_step = 1;
   int64_t b_step = 0;
   int64_t round = 1;  // divides the length of every segment
+  int64_t unit = 0;   // so does this: the channels of one tap (not of filter gradients)
   // A chain runs through its segments `repeats.count` times, and through that `chunks.count` times.
   // Between chunks all other tiles get their turn, so that the operands of a chunk stay in cache.
   ConvRepeat repeats;

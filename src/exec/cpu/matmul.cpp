@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "exec/cpu/conv_narrow.h"
 #include "exec/cpu/kernel.h"
 #include "exec/cpu/matmul_oracle.h"
 #include "exec/cpu/matmul_plan.h"
@@ -93,9 +94,9 @@ Kernel MatmulGenerator::generate() {
   if (tail != 0) {
     assembler_.set_mask(assembler_.lanes(static_cast<int>(tail), kTailMask));
   }
-  if (spec_.batch <= 1) {
+  if (spec_.batch == 1) {
     emit_batch();
-  } else {
+  } else if (spec_.batch > 1) {
     Xbyak::Label next;
     assembler_.xor_(batch_, batch_);
     assembler_.L(next);
@@ -267,6 +268,23 @@ MatmulSpec transposed(MatmulSpec spec) {
   return spec;
 }
 
+// The product as a table of rows, for kernels whose lanes are rows.
+ConvPlan row_table(const MatmulSpec& spec) {
+  ConvPlan plan{.columns = spec.n, .b_step = spec.b_k, .unit = spec.k};
+  ConvGroup& group = plan.groups.emplace_back();
+  group.segments.push_back({.rounds = static_cast<int32_t>(spec.k)});
+  for (int64_t i = 0; i < spec.m; ++i) {
+    group.rows.push_back({static_cast<int32_t>(i * spec.a_row), static_cast<int32_t>(i)});
+  }
+  return plan;
+}
+
+bool has_row_table(const MatmulSpec& spec) {
+  const auto fits = [](int64_t value) { return std::abs(value) < kMaxDisplacement; };
+  return spec.batch == 1 && spec.a_k == 1 && spec.n <= 16 && fits(spec.m * spec.a_row) &&
+         fits(spec.k * spec.b_k);
+}
+
 void check(const MatmulSpec& spec) {
   const auto small = [](int64_t extent) { return extent >= 0 && extent <= INT32_MAX; };
   OL_ASSERT(is_floating(spec.dtype), "matmul works on floating point numbers");
@@ -281,6 +299,12 @@ Kernel make_matmul(const MatmulSpec& spec, Isa isa) {
   check(spec);
   if (isa == Isa::scalar) return make_matmul_oracle(spec);
   if (is_better_transposed(spec)) return MatmulGenerator(transposed(spec), isa, 1).generate();
+  if (has_row_table(spec)) {
+    const ConvPlan plan = row_table(spec);
+    if (is_narrow(plan, spec.dtype, isa)) {
+      return make_narrow(plan, spec.dtype, spec.epilogue, isa);
+    }
+  }
   return MatmulGenerator(spec, isa, 0).generate();
 }
 

@@ -75,20 +75,25 @@ void check(const Shape& s, ConvDirection direction, DType dtype, EpilogueKind ki
 
 const Shape kShapes[] = {
     {5, 28, 28, 1, 64, 3, 2},  // the layers of the four-block network
-    {2, 14, 14, 64, 64, 3, 2},    {5, 7, 7, 64, 64, 3, 2},    {5, 4, 4, 64, 64, 3, 2},
+    {2, 14, 14, 64, 64, 3, 2},
+    {5, 7, 7, 64, 64, 3, 2},
+    {5, 4, 4, 64, 64, 3, 2},
     {1, 28, 28, 1, 20},         // stride 1, first layer
     {2, 9, 9, 3, 32, 3, 1, 0},  // no padding
     {1, 5, 5, 2, 3, 3, 1, 2},   // more padding than the kernel needs
     {3, 6, 5, 7, 13, 2, 2, 0},  // even kernel, a row that no tap reads
-    {2, 8, 8, 4, 40, 5, 3, 2},    {1, 10, 10, 5, 6, 1, 1, 0},  // one tap
+    {2, 8, 8, 4, 40, 5, 3, 2},
+    {1, 10, 10, 5, 6, 1, 1, 0},    // one tap
     {2, 11, 7, 3, 5, 1, 3, 0},     // pixels without taps in the input direction
     {2, 7, 9, 2, 17, 3, 2, 1, 5},  // kernel 3x5
     {1, 2, 2, 1, 1, 3, 1, 1},      // smaller than the kernel
-    {1, 1, 1, 130, 70, 3, 1, 1},  {200, 4, 4, 2, 5, 3, 2, 1},  // many images: the tables repeat
-    {7, 20, 20, 1, 9, 3, 1, 1},   {6, 20, 20, 8, 9},  // the filter gradient goes through its table
-                                                      // three times
-    {3, 32, 32, 8, 64},                               // ... in three chunks of the cache
-    {3, 40, 40, 1, 64},                               // ... with few channels
+    {1, 1, 1, 130, 70, 3, 1, 1},
+    {200, 4, 4, 2, 5, 3, 2, 1},  // many images: the tables repeat
+    {7, 20, 20, 1, 9, 3, 1, 1},
+    {6, 20, 20, 8, 9},          // the filter gradient goes through its table
+                                // three times
+    {3, 32, 32, 8, 64},         // ... in three chunks of the cache
+    {3, 40, 40, 1, 64},         // ... with few channels
     {2, 26, 26, 96, 64, 3, 3},  // ... with more rows than the scratch area holds
 };
 
@@ -131,6 +136,7 @@ TEST(Conv, EpiloguesOnAccumulators) {
       check({2, 7, 7, 5, 64, 3, 2}, direction, DType::f32, kind, ++seed);
       check({2, 6, 5, 3, 33}, direction, DType::f64, kind, ++seed);
       check({1, 4, 4, 2, 300}, direction, DType::f32, kind, ++seed);
+      check({3, 9, 9, 2, 18}, direction, DType::f32, kind, ++seed);
     }
   }
 }

@@ -91,8 +91,9 @@ TEST(Matmul, RandomShapesAndEpilogues) {
 TEST(Matmul, EpiloguesOnAccumulators) {
   uint32_t seed = 1;
   for (const EpilogueKind kind : kEpilogueKinds) {
-    for (const Shape& shape : {Shape{10, 40, 40}, Shape{40, 40, 10, 2, true}, Shape{1, 300, 4},
-                               Shape{31, 7, 5, 3}, Shape{40, 1, 10, 1, true}, Shape{6, 64, 0}}) {
+    for (const Shape& shape :
+         {Shape{10, 40, 40}, Shape{40, 40, 10, 2, true}, Shape{1, 300, 4}, Shape{31, 7, 5, 3},
+          Shape{40, 1, 10, 1, true}, Shape{6, 64, 0}, Shape{90, 2, 40}}) {
       for (const DType dtype : {DType::f32, DType::f64}) check(shape, dtype, kind, 2, ++seed);
     }
   }
