@@ -60,7 +60,9 @@ void SlotAccumulator::add(int64_t slot, std::span<const float> leaf) {
   push({0, slot, true, buffer});
 }
 
-void SlotAccumulator::skip(int64_t slot) { push({0, slot, false, nullptr}); }
+void SlotAccumulator::skip(int64_t slot) {
+  push({0, slot, false, nullptr});
+}
 
 void SlotAccumulator::push(SlotNode node) {
   while (!nodes_.empty() && is_right_sibling(nodes_.back(), node)) {

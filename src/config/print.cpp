@@ -80,6 +80,15 @@ std::string config_hash(const Config& config) {
   return to_hex(xxh3_128(std::as_bytes(std::span(text))));
 }
 
+Config without_incidentals(const Config& config) {
+  Config result = config;
+  const Config defaults;
+  for (const Key& key : schema()) {
+    if (!key.changes_results) copy_value(key, defaults, result);
+  }
+  return result;
+}
+
 std::string help_all() {
   std::string out;
   for (const Key& key : schema()) {

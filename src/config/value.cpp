@@ -303,6 +303,18 @@ std::string format_value(const Key& key, const Config& config) {
       key.field);
 }
 
+void copy_value(const Key& key, const Config& from, Config& to) {
+  std::visit(
+      [&](const auto& field) {
+        if constexpr (requires { field.write(to) = field.read(from); }) {
+          field.write(to) = field.read(from);
+        } else {
+          field.write(to, field.read(from));
+        }
+      },
+      key.field);
+}
+
 std::string expectation(const Key& key) {
   struct Describe {
     const Key& key;

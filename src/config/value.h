@@ -28,6 +28,9 @@ std::optional<std::string> assign(const Key& key, const RawValue& value, Config&
 // The member as YAML text that reads back to the same value.
 std::string format_value(const Key& key, const Config& config);
 
+// Gives `to` the value that `from` has.
+void copy_value(const Key& key, const Config& from, Config& to);
+
 // "whole number from 1 to 10000", "one of relu, tanh, leaky_relu", …: what assign expects.
 std::string expectation(const Key& key);
 

@@ -1,4 +1,4 @@
-#include "passes/access.h"
+#include "outerloop/passes/access.h"
 
 namespace outerloop::passes {
 

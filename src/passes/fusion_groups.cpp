@@ -5,7 +5,7 @@
 
 #include "outerloop/base/error.h"
 #include "outerloop/ops/records.h"
-#include "passes/access.h"
+#include "outerloop/passes/access.h"
 
 namespace outerloop::passes {
 namespace {

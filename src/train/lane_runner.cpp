@@ -24,10 +24,6 @@ __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) boo
   return bad == 0;
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
 }  // namespace
 
 CompiledGradientPlan::CompiledGradientPlan(const meta::GradientPlan& plan, CallCompiler& compiler) {
@@ -107,26 +103,17 @@ struct LaneRunner::Wiring {
   // `enter` and `leave` number the segment borders before and after the call.
   const void* input(const std::string& name, const TensorType& type, const meta::Call& call,
                     size_t enter, size_t leave) {
-    data::Episode& episode = runner.episode_;
-    if (name == "support_x") return episode.support_x.data();
-    if (name == "support_y") return episode.support_y.data();
-    if (name == "query_x") return episode.query_x.data();
-    if (name == "query_y") return episode.query_y.data();
-    if (name == "dropout_key") return runner.dropout_key_.data();
-    if (name == "minibatch") {
-      const int64_t rows = type.shape[type.shape.rank() - 1];
-      return episode.minibatches.as<int32_t>().data() + call.first_step * rows;
-    }
-    if (starts_with(name, "state/")) return kept(states, enter, name, type);
-    if (starts_with(name, "cotangent/")) return kept(cotangents, leave % 2, name, type);
-    if (starts_with(name, "grad/")) return gradient(name.substr(5));
+    if (const void* task = runner.inputs_.find(name, type, call.first_step)) return task;
+    if (name.starts_with("state/")) return kept(states, enter, name, type);
+    if (name.starts_with("cotangent/")) return kept(cotangents, leave % 2, name, type);
+    if (name.starts_with("grad/")) return gradient(name.substr(5));
     throw_internal_error("known input", __FILE__, __LINE__, "nobody gives the input " + name);
   }
 
   std::byte* output(const std::string& name, const TensorType& type, size_t enter, size_t leave) {
-    if (starts_with(name, "state/")) return kept(states, leave, name, type);
-    if (starts_with(name, "cotangent/")) return kept(cotangents, enter % 2, name, type);
-    if (starts_with(name, "grad/")) {
+    if (name.starts_with("state/")) return kept(states, leave, name, type);
+    if (name.starts_with("cotangent/")) return kept(cotangents, enter % 2, name, type);
+    if (name.starts_with("grad/")) {
       --writers_left.at(name.substr(5));
       return gradient(name.substr(5));
     }
@@ -157,7 +144,7 @@ struct LaneRunner::Wiring {
 
   void count_writers(const CompiledCall& call) {
     for (const ProgramOutput& out : call.program().outputs) {
-      if (starts_with(out.name, "grad/")) ++writers_left[out.name.substr(5)];
+      if (out.name.starts_with("grad/")) ++writers_left[out.name.substr(5)];
     }
   }
 };
@@ -165,11 +152,7 @@ struct LaneRunner::Wiring {
 LaneRunner::LaneRunner(const CompiledGradientPlan& plan,
                        std::shared_ptr<const data::TaskFamily> family,
                        const optim::ThetaLayout& layout)
-    : family_(std::move(family)),
-      workspace_(plan.workspace_bytes()),
-      episode_(family_->spec()),
-      episode_buffers_(episode_.buffers()),
-      dropout_key_(DType::i32, Shape{4}) {
+    : family_(std::move(family)), workspace_(plan.workspace_bytes()), inputs_(family_->spec()) {
   wire(plan, layout);
 }
 
@@ -193,12 +176,7 @@ void LaneRunner::wire(const CompiledGradientPlan& plan, const optim::ThetaLayout
 }
 
 void LaneRunner::draw(const data::TaskKey& key) {
-  family_->draw(key, episode_buffers_);
-  const auto words = dropout_key_.as<int32_t>();
-  words[0] = static_cast<int32_t>(key.seed & 0xFFFFFFFFu);
-  words[1] = static_cast<int32_t>(key.seed >> 32);
-  words[2] = static_cast<int32_t>(key.iteration & 0xFFFFFFFFu);
-  words[3] = static_cast<int32_t>(key.slot);
+  inputs_.draw(*family_, key);
 }
 
 TaskResult LaneRunner::compute() {

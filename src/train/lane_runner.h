@@ -7,6 +7,7 @@
 
 #include "outerloop/data/family.h"
 #include "train/compiled_call.h"
+#include "train/task_inputs.h"
 
 namespace outerloop::train {
 
@@ -60,9 +61,7 @@ class LaneRunner {
 
   std::shared_ptr<const data::TaskFamily> family_;
   exec::Workspace workspace_;
-  data::Episode episode_;
-  data::EpisodeBuffers episode_buffers_;
-  Tensor dropout_key_;
+  TaskInputs inputs_;
   std::vector<Tensor> buffers_;  // states, cotangents, gradients, unused outputs
   std::vector<exec::Instance> calls_;
   std::span<const float> gradient_;

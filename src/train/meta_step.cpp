@@ -102,6 +102,13 @@ class UpdateShard {
 
 struct MetaStep::Impl {
   struct Worker {
+    Worker(int64_t first, int64_t end, const CompiledGradientPlan& plan,
+           const std::shared_ptr<const data::TaskFamily>& family, const optim::ThetaLayout& layout)
+        : first_slot(first),
+          end_slot(end),
+          runner(plan, family, layout),
+          sums(layout.elements, std::max<int64_t>(end - first, 1)) {}
+
     int64_t first_slot;
     int64_t end_slot;
     LaneRunner runner;
@@ -144,12 +151,7 @@ struct MetaStep::Impl {
     for (int64_t t = 0; t < threads; ++t) {
       const int64_t first = slots * t / threads;
       const int64_t end = slots * (t + 1) / threads;
-      workers.push_back(std::make_unique<Worker>(
-          Worker{first,
-                 end,
-                 LaneRunner(plan, family, layout),
-                 comm::SlotAccumulator(layout.elements, std::max<int64_t>(end - first, 1)),
-                 {}}));
+      workers.push_back(std::make_unique<Worker>(first, end, plan, family, layout));
     }
   }
 

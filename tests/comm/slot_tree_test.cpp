@@ -67,8 +67,7 @@ TEST_P(SlotTree, gives_the_bits_of_the_definition_for_any_deal) {
   const int64_t slots = GetParam();
   for (const double absent : {0.0, 0.3, 1.0}) {
     const auto leaves = random_leaves(slots, absent, static_cast<uint32_t>(slots));
-    const auto expected =
-        node_by_definition(leaves, 10, 0).value_or(Vector(kElements, 0.0f));
+    const auto expected = node_by_definition(leaves, 10, 0).value_or(Vector(kElements, 0.0f));
     std::vector<std::vector<int64_t>> deals{{0, slots}};
     for (int64_t cut = 0; cut <= slots; ++cut) deals.push_back({0, cut, slots});
     deals.push_back({0, slots / 3, slots / 3, slots / 2, slots});

@@ -1,7 +1,8 @@
 #pragma once
 // The fixed-order sum over the slots of a meta-batch.
 //
-// The slots 0 … T-1 are the leaves of a binary tree: node i of level l covers slots i 2^l … (i+1) 2^l
+// The slots 0 … T-1 are the leaves of a binary tree: node i of level l covers slots i 2^l … (i+1)
+// 2^l
 // - 1 and is the sum left + right of its children. A leaf that is left out (its gradient was not
 // finite) or lies past T is absent: its parent is the other child. So the sum is a function of the
 // slots' values alone, however they were dealt to threads and ranks.

@@ -199,7 +199,7 @@ struct Report {
 
 OL_CONFIG_CHOICE(Numerics, ordered, fast)
 OL_CONFIG_CHOICE(Device, cpu, cuda, auto_)
-OL_CONFIG_CHOICE(Isa, auto_, avx2, avx512)
+OL_CONFIG_CHOICE(Isa, auto_, scalar, avx2, avx512)
 
 struct Runtime {
   std::int64_t threads = 0;  // 0 = one per allowed core

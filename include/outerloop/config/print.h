@@ -19,6 +19,9 @@ std::string describe_origins(const Resolved& resolved);
 // logging, checkpointing or reports.
 std::string config_hash(const Config& config);
 
+// The config with every key that cannot change results at its default: what a checkpoint keeps.
+Config without_incidentals(const Config& config);
+
 // One line per key.
 std::string help_all();
 

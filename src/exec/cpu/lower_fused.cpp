@@ -9,7 +9,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/ir/builder.h"
 #include "outerloop/ops/records.h"
-#include "passes/access.h"
+#include "outerloop/passes/access.h"
 
 namespace outerloop::exec {
 namespace {

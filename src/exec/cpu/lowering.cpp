@@ -20,11 +20,9 @@ struct Entry {
 // The kernel table. Pointwise ops and contractions go by their group.
 std::span<const Entry> kernel_table() {
   static const Entry kTable[] = {
-      {&ops::fused, lower_fused},         {&ops::reshape, lower_alias},
-      {&ops::stop_gradient, lower_alias}, {&ops::transpose, lower_transpose},
-      {&ops::slice, lower_slice},         {&ops::concat, lower_concat},
-      {&ops::sum, lower_reduction},       {&ops::reduce_max, lower_reduction},
-      {&ops::constant, lower_constant},
+      {&ops::fused, lower_fused},          {&ops::reshape, lower_alias},
+      {&ops::stop_gradient, lower_alias},  {&ops::sum, lower_reduction},
+      {&ops::reduce_max, lower_reduction}, {&ops::constant, lower_constant},
   };
   return kTable;
 }

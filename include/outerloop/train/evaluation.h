@@ -1,0 +1,66 @@
+#pragma once
+// Adapting to tasks that were not trained on, and the statistics of it.
+//
+// An evaluation is a pure function of (theta, protocol, seed, split, tasks): threads and what ran
+// before do not change a bit.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "outerloop/base/thread_pool.h"
+#include "outerloop/data/family.h"
+#include "outerloop/exec/executable.h"
+#include "outerloop/meta/plan.h"
+#include "outerloop/optim/outer.h"
+
+namespace outerloop::train {
+
+// A mean never stands without its interval and the number of tasks.
+struct Statistic {
+  double mean = 0;    // over the tasks that did not diverge
+  double ci95 = 0;    // 1.96 standard deviations (ddof 1) / sqrt(tasks)
+  double median = 0;  // over all tasks; diverged ones count as the largest
+  int64_t tasks = 0;  // that did not diverge
+};
+// values: one per task; left_out: tasks that diverged.
+Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out);
+
+// After 0 … K inner steps.
+struct EvaluationResult {
+  std::vector<Statistic> loss;
+  std::vector<Statistic> accuracy;  // classification only
+  std::vector<int64_t> diverged;    // tasks whose loss is not finite or above the limit
+  int64_t tasks = 0;
+  std::vector<std::vector<float>> task_loss;      // by step, by task
+  std::vector<std::vector<float>> task_accuracy;  // the same
+};
+
+// A learner compiled for evaluation tasks of one shape.
+class Evaluator {
+ public:
+  // `family` may be null: then only answer() can be used.
+  Evaluator(const meta::Learner& learner, const meta::TaskShape& shape,
+            const meta::EvaluationOptions& options, std::shared_ptr<const data::TaskFamily> family,
+            ThreadPool& pool, const exec::CompileOptions& compile = {});
+  ~Evaluator();
+
+  int64_t steps() const;
+  // Copies; (layout elements,) as in layout_of(learner.parameters).
+  void set_theta(const Tensor& flat);
+
+  // Tasks are (seed, split, iteration 0, slot 0 … tasks-1).
+  EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
+                            double diverged_loss) const;
+
+  // Adapts to one episode that the caller filled (of the shape that this was made for) and gives
+  // the answers for its query rows after 0 … K steps, each (query rows, outputs).
+  std::vector<Tensor> answer(const data::Episode& episode, uint64_t seed) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace outerloop::train

@@ -1,0 +1,28 @@
+#pragma once
+// What a run will need, known before it starts.
+
+#include <cstdint>
+#include <string>
+
+#include "outerloop/config/read.h"
+
+namespace outerloop::train {
+
+struct MemoryForecast {
+  int64_t parameters = 0;     // meta-parameters
+  double flops_per_task = 0;  // counted from the op records
+  int64_t kernel_calls_per_task = 0;
+  int64_t lane_bytes = 0;    // planned arena of one thread
+  int64_t buffer_bytes = 0;  // all threads: arenas, episodes, states, gradients
+  int64_t data_bytes = 0;
+  int64_t checkpoint_bytes = 0;  // without the file format's own
+  int64_t threads = 0;
+};
+
+// Compiles everything and runs nothing. Throws as train() does.
+MemoryForecast forecast_memory(const config::Resolved& resolved);
+
+// A few lines for people.
+std::string describe(const MemoryForecast& forecast);
+
+}  // namespace outerloop::train

@@ -1,0 +1,46 @@
+#pragma once
+// The folder of a run: config.yaml, manifest.json, metrics.jsonl, TensorBoard events, ckpt/, log/,
+// summary.json, report.html, STOP.
+
+#include <filesystem>
+#include <string>
+
+#include "outerloop/checkpoint/checkpoint.h"
+#include "outerloop/config/read.h"
+
+namespace outerloop::train {
+
+struct RunFolder {
+  std::filesystem::path root;
+
+  std::filesystem::path config() const { return root / "config.yaml"; }
+  std::filesystem::path manifest() const { return root / "manifest.json"; }
+  std::filesystem::path metrics() const { return root / "metrics.jsonl"; }
+  std::filesystem::path events() const { return root / "tensorboard"; }
+  std::filesystem::path checkpoints() const { return root / "ckpt"; }
+  std::filesystem::path log() const { return root / "log" / "rank-000.log"; }
+  std::filesystem::path summary() const { return root / "summary.json"; }
+  std::filesystem::path report() const { return root / "report.html"; }
+  std::filesystem::path stop_file() const { return root / "STOP"; }
+};
+
+// Host, versions, machine, protocol: what a checkpoint must not hold. JSON text.
+std::string describe_run(const config::Config& config, const std::string& dataset_fingerprint,
+                         const std::string& isa, int threads);
+
+// The result of a finished run from its summary.json, a few lines for people.
+std::string describe_summary(const RunFolder& folder);
+
+// What `eval`, `predict` and `report` start from. `which`: "best" (the last where there is none),
+// "last", or a checkpoint file.
+struct StoredRun {
+  RunFolder folder;
+  config::Resolved config;
+  checkpoint::Checkpoint checkpoint;
+  std::filesystem::path checkpoint_file;
+};
+// Throws BadInput when the folder is no run or has no checkpoint.
+StoredRun open_run(const std::filesystem::path& folder, const std::string& which = "best",
+                   std::span<const std::string> overrides = {});
+
+}  // namespace outerloop::train

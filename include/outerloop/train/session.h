@@ -1,0 +1,46 @@
+#pragma once
+// A training run from its config to its summary, interrupted and resumed at will.
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "outerloop/base/log.h"
+#include "outerloop/base/progress.h"
+#include "outerloop/config/read.h"
+#include "outerloop/train/evaluation.h"
+
+namespace outerloop::train {
+
+enum class Resume { automatic, never };
+
+struct TrainOptions {
+  Resume resume = Resume::automatic;
+  std::optional<std::filesystem::path> resume_from;  // a checkpoint file, before all others
+  std::optional<std::chrono::seconds> max_wall;
+  Log* log = nullptr;
+  // Called after each iteration; may be empty.
+  std::function<void(const Progress::Sample&)> on_iteration;
+  // Whether a stop was asked for from outside (signals); may be empty.
+  std::function<bool()> stop_requested;
+};
+
+enum class Outcome {
+  done,     // all iterations, or early stopping; the summary is written
+  stopped,  // asked to stop: a checkpoint is written, run again to go on (exit code 75)
+};
+
+struct TrainResult {
+  Outcome outcome = Outcome::done;
+  int64_t iterations = 0;  // done so far, earlier processes included
+  std::string why;         // of a stop
+  std::filesystem::path folder;
+};
+
+// Throws BadInput when the folder holds a run of another config or is not writable, SystemFailure
+// when the disk is full or too many tasks gave non-finite results.
+TrainResult train(const config::Resolved& resolved, const TrainOptions& options);
+
+}  // namespace outerloop::train

@@ -1,0 +1,45 @@
+#pragma once
+// From a config to what a run works with: data, task families, the learner.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "outerloop/config/config.h"
+#include "outerloop/data/family.h"
+#include "outerloop/data/image_set.h"
+#include "outerloop/meta/learner.h"
+#include "outerloop/meta/plan.h"
+
+namespace outerloop::train {
+
+// The data of a config, loaded once. `folder`: where the config file lies. Throws BadInput or
+// CorruptFile when a data set is missing or damaged.
+struct Data {
+  std::shared_ptr<const data::ImageSet> images;  // null for synthetic families
+  std::string fingerprint;                       // of the data set; empty for synthetic families
+};
+Data load_data(const config::Config& config, const std::filesystem::path& folder);
+
+// Tasks by this protocol; throws BadInput when the data cannot give them.
+std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config,
+                                                    const config::Protocol& protocol,
+                                                    const Data& data);
+
+meta::TaskShape task_shape(const data::TaskFamily& family);
+
+// Everything that training, evaluation and prediction share.
+struct Setup {
+  config::Config config;
+  Data data;
+  std::shared_ptr<const data::TaskFamily> train_tasks;
+  std::shared_ptr<const data::TaskFamily> test_tasks;  // of validation and test
+  meta::TaskShape train_shape;
+  meta::TaskShape test_shape;
+  meta::Learner learner;
+  meta::EvaluationOptions evaluation;
+};
+// Checks that each split can give its tasks.
+Setup make_setup(const config::Config& config, const std::filesystem::path& folder);
+
+}  // namespace outerloop::train

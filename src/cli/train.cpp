@@ -1,0 +1,106 @@
+// outerloop train: meta-trains by a config, resumes what was interrupted.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "cli/program.h"
+#include "outerloop/base/duration.h"
+#include "outerloop/base/error.h"
+#include "outerloop/base/stop_signal.h"
+#include "outerloop/config/print.h"
+#include "outerloop/train/forecast.h"
+#include "outerloop/train/run_folder.h"
+#include "outerloop/train/session.h"
+
+namespace outerloop::cli {
+namespace {
+
+struct Options {
+  std::string config;
+  std::vector<std::string> overrides;
+  std::string resume = "auto";
+  std::string max_wall;
+  bool print_config = false;
+  bool dry_run = false;
+  bool quiet = false;
+};
+
+train::TrainOptions train_options(const Options& options) {
+  train::TrainOptions result;
+  if (options.resume == "never") {
+    result.resume = train::Resume::never;
+  } else if (options.resume != "auto") {
+    result.resume_from = options.resume;
+  }
+  if (!options.max_wall.empty()) result.max_wall = parse_duration(options.max_wall);
+  return result;
+}
+
+int run(const Options& options, ColorMode color) {
+  const config::Resolved resolved = config::read_config(options.config, options.overrides);
+  if (options.print_config) {
+    fmt::print("{}", config::describe_origins(resolved));
+    return kDone;
+  }
+  if (options.dry_run) {
+    const train::MemoryForecast forecast = train::forecast_memory(resolved);
+    fmt::print("{}", train::describe(forecast));
+    return kDone;
+  }
+
+  train::TrainOptions settings = train_options(options);
+  const train::RunFolder folder{resolved.config.run_dir};
+  Log log;
+  Progress progress({.terminal = detect_terminal(STDERR_FILENO, color),
+                     .total = resolved.config.outer.iterations,
+                     .line_every_seconds = resolved.config.log.every_seconds},
+                    [](std::string_view text) { fmt::print(stderr, "{}", text); });
+  log.add(LogLevel::info, file_sink(folder.log()));
+  if (!options.quiet) {
+    log.add(LogLevel::info, [&progress](LogLevel level, std::string_view message) {
+      progress.clear();
+      fmt::print(stderr, "{}{}\n", level == LogLevel::warning ? "warning: " : "", message);
+    });
+    settings.on_iteration = [&progress](const Progress::Sample& sample) {
+      progress.update(sample);
+    };
+  }
+  const StopSignal signal;
+  settings.stop_requested = [&signal] { return signal.requested(); };
+  settings.log = &log;
+
+  const train::TrainResult result = train::train(resolved, settings);
+  if (!options.quiet) progress.finish();
+  if (result.outcome == train::Outcome::stopped) {
+    log.info("stopped by {} at iteration {} with a checkpoint; the same command goes on",
+             result.why, result.iterations);
+    return kStopped;
+  }
+  fmt::print("{}", train::describe_summary(folder));
+  return kDone;
+}
+
+}  // namespace
+
+void add_train(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.app.add_subcommand("train", "Meta-train by a config");
+  command->add_option("CONFIG", options->config, "YAML file")->required();
+  command->add_option("OVERRIDES", options->overrides, "key=value words");
+  command->add_option("--resume", options->resume,
+                      "auto: from the newest checkpoint; never; or a checkpoint file");
+  command->add_option("--max-wall", options->max_wall,
+                      "stop with a checkpoint after this time, such as 3h50m");
+  command->add_flag("--print-config", options->print_config,
+                    "show every value and where it comes from, and end");
+  command->add_flag("--dry-run", options->dry_run,
+                    "check config and data, show memory and work per task, and end");
+  command->add_flag("--quiet", options->quiet, "no progress and no notices");
+  command->callback([&program, options] {
+    program.action = [&program, options] { return run(*options, program.color); };
+  });
+}
+
+}  // namespace outerloop::cli

@@ -1,0 +1,242 @@
+#include "outerloop/train/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "outerloop/base/error.h"
+#include "outerloop/train/theta.h"
+#include "train/compiled_call.h"
+#include "train/task_inputs.h"
+
+namespace outerloop::train {
+namespace {
+
+// One thread's chain of calls: the start, then one per step.
+class EvaluationLane {
+ public:
+  EvaluationLane(const std::vector<CompiledCall>& calls, const data::EpisodeSpec& spec,
+                 size_t workspace_bytes)
+      : workspace_(workspace_bytes), inputs_(spec), measures_(calls.size()) {
+    for (size_t k = 0; k < calls.size(); ++k) wire(calls[k], k);
+  }
+
+  TaskInputs& inputs() { return inputs_; }
+  void run() {
+    for (exec::Instance& call : calls_) call.run();
+  }
+  float loss(size_t step) const { return *measures_[step].loss; }
+  float accuracy(size_t step) const { return *measures_[step].accuracy; }
+  const Tensor& prediction(size_t step) const { return measures_[step].prediction; }
+
+ private:
+  struct Measures {
+    const float* loss = nullptr;
+    const float* accuracy = nullptr;
+    Tensor prediction;
+  };
+
+  // States of neighbouring steps alternate between two buffers. The first step may start from
+  // theta itself and not read one.
+  std::byte* state(size_t border, const std::string& name, const TensorType& type) {
+    for (const auto& [place, known, tensor] : states_) {
+      if (place == border % 2 && known == name) return const_cast<Tensor&>(tensor).data();
+    }
+    states_.push_back({border % 2, name, Tensor(type.dtype, type.shape)});
+    return std::get<2>(states_.back()).data();
+  }
+
+  void wire(const CompiledCall& call, size_t k) {
+    exec::Instance instance = call.instance(workspace_);
+    const Program& program = call.program();
+    for (size_t i = 0; i < program.inputs.size(); ++i) {
+      const ProgramInput& in = program.inputs[i];
+      if (in.binding == Binding::shared) continue;
+      const TensorType& type = program.type(in.value);
+      const void* data = inputs_.find(in.name, type, call.call().first_step);
+      if (data == nullptr) data = state(k, in.name, type);
+      instance.bind_input(static_cast<int>(i), data);
+    }
+    for (size_t o = 0; o < program.outputs.size(); ++o) {
+      const ProgramOutput& out = program.outputs[o];
+      const TensorType& type = program.type(out.value);
+      std::byte* memory = nullptr;
+      if (out.name.starts_with("state/")) {
+        memory = state(k + 1, out.name, type);
+      } else {
+        outputs_.emplace_back(type.dtype, type.shape);
+        memory = outputs_.back().data();
+      }
+      const auto* scalar = reinterpret_cast<const float*>(memory);
+      if (out.name == "loss") measures_[k].loss = scalar;
+      if (out.name == "accuracy") measures_[k].accuracy = scalar;
+      if (out.name == "prediction") measures_[k].prediction = outputs_.back();
+      instance.bind_output(static_cast<int>(o), memory);
+    }
+    calls_.push_back(std::move(instance));
+  }
+
+  exec::Workspace workspace_;
+  TaskInputs inputs_;
+  std::vector<Measures> measures_;
+  std::vector<std::tuple<size_t, std::string, Tensor>> states_;
+  std::vector<Tensor> outputs_;
+  std::vector<exec::Instance> calls_;
+};
+
+data::EpisodeSpec spec_of(const meta::TaskShape& shape, int64_t steps) {
+  const auto rows_of = [&](int64_t rows) {
+    Shape result{rows};
+    for (int64_t extent : shape.example) result.append(extent);
+    return result;
+  };
+  const auto answers = [&](int64_t rows) {
+    return shape.classification ? data::TensorSpec{DType::i32, Shape{rows}}
+                                : data::TensorSpec{DType::f32, Shape{rows, shape.outputs}};
+  };
+  data::EpisodeSpec spec{.support_x = {DType::f32, rows_of(shape.support_rows)},
+                         .support_y = answers(shape.support_rows),
+                         .query_x = {DType::f32, rows_of(shape.query_rows)},
+                         .query_y = answers(shape.query_rows),
+                         .classification = shape.classification};
+  if (shape.minibatch_rows > 0) {
+    spec.minibatches = data::TensorSpec{DType::i32, Shape{steps, shape.minibatch_rows}};
+  }
+  return spec;
+}
+
+}  // namespace
+
+Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out) {
+  Statistic result;
+  std::vector<double> sorted;
+  double sum = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto value = static_cast<double>(values[i]);
+    sorted.push_back(left_out[i] != 0 ? std::numeric_limits<double>::infinity() : value);
+    if (left_out[i] != 0) continue;
+    sum += value;
+    ++result.tasks;
+  }
+  if (result.tasks > 0) result.mean = sum / static_cast<double>(result.tasks);
+  double squares = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (left_out[i] == 0) squares += std::pow(static_cast<double>(values[i]) - result.mean, 2);
+  }
+  if (result.tasks > 1) {
+    const auto n = static_cast<double>(result.tasks);
+    result.ci95 = 1.96 * std::sqrt(squares / (n - 1) / n);
+  }
+  std::ranges::sort(sorted);
+  const size_t n = sorted.size();
+  if (n > 0) result.median = n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+  return result;
+}
+
+struct Evaluator::Impl {
+  Impl(const meta::Learner& learner, const meta::TaskShape& shape,
+       const meta::EvaluationOptions& options, std::shared_ptr<const data::TaskFamily> f,
+       ThreadPool& p, const exec::CompileOptions& compile)
+      : family(std::move(f)),
+        pool(p),
+        classification(shape.classification),
+        layout(layout_of(learner.parameters)),
+        theta(DType::f32, Shape{layout.elements}) {
+    const meta::EvaluationPlan plan = meta::make_evaluation_plan(learner, shape, options);
+    CallCompiler compiler(compile);
+    calls.emplace_back(plan.start, compiler);
+    for (const meta::Call& step : plan.steps) calls.emplace_back(step, compiler);
+    const SharedInputs inputs = theta_inputs(theta.as<float>().data(), layout);
+    size_t workspace = 0;
+    for (CompiledCall& call : calls) {
+      call.bind_shared(inputs);
+      workspace = std::max(workspace, call.executable().lane_arena_bytes());
+    }
+    const data::EpisodeSpec spec = family ? family->spec() : spec_of(shape, options.steps);
+    for (int t = 0; t < (family ? pool.size() : 1); ++t) {
+      lanes.push_back(std::make_unique<EvaluationLane>(calls, spec, workspace));
+    }
+  }
+
+  EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
+                            double diverged_loss) const {
+    EvaluationResult result{.tasks = tasks};
+    const auto count = static_cast<size_t>(tasks);
+    result.task_loss.assign(calls.size(), std::vector<float>(count));
+    if (classification) result.task_accuracy.assign(calls.size(), std::vector<float>(count));
+    const int64_t threads = pool.size();
+    pool.run([&](int thread) {
+      EvaluationLane& lane = *lanes[static_cast<size_t>(thread)];
+      for (int64_t task = thread; task < tasks; task += threads) {
+        lane.inputs().draw(
+            *family,
+            {.seed = seed, .split = split, .iteration = 0, .slot = static_cast<uint32_t>(task)});
+        lane.run();
+        const auto at = static_cast<size_t>(task);
+        for (size_t k = 0; k < calls.size(); ++k) {
+          result.task_loss[k][at] = lane.loss(k);
+          if (classification) result.task_accuracy[k][at] = lane.accuracy(k);
+        }
+      }
+    });
+    for (size_t k = 0; k < calls.size(); ++k) summarise(result, k, diverged_loss);
+    return result;
+  }
+
+  void summarise(EvaluationResult& result, size_t k, double diverged_loss) const {
+    std::vector<uint8_t> diverged;
+    for (float loss : result.task_loss[k]) {
+      diverged.push_back(!std::isfinite(loss) || static_cast<double>(loss) > diverged_loss);
+    }
+    result.diverged.push_back(std::accumulate(diverged.begin(), diverged.end(), int64_t{0}));
+    result.loss.push_back(statistic(result.task_loss[k], diverged));
+    if (!classification) return;
+    // A diverged classifier still answers: its accuracy counts.
+    const std::vector<uint8_t> none(diverged.size(), 0);
+    result.accuracy.push_back(statistic(result.task_accuracy[k], none));
+  }
+
+  std::shared_ptr<const data::TaskFamily> family;
+  ThreadPool& pool;
+  bool classification;
+  optim::ThetaLayout layout;
+  Tensor theta;
+  std::vector<CompiledCall> calls;
+  std::vector<std::unique_ptr<EvaluationLane>> lanes;
+};
+
+Evaluator::Evaluator(const meta::Learner& learner, const meta::TaskShape& shape,
+                     const meta::EvaluationOptions& options,
+                     std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
+                     const exec::CompileOptions& compile)
+    : impl_(std::make_unique<Impl>(learner, shape, options, std::move(family), pool, compile)) {}
+Evaluator::~Evaluator() = default;
+
+int64_t Evaluator::steps() const {
+  return static_cast<int64_t>(impl_->calls.size()) - 1;
+}
+
+void Evaluator::set_theta(const Tensor& flat) {
+  OL_ASSERT(flat.bytes() == impl_->theta.bytes(), "theta of another layout");
+  std::memcpy(impl_->theta.data(), flat.data(), flat.bytes());
+  for (CompiledCall& call : impl_->calls) call.refresh();
+}
+
+EvaluationResult Evaluator::evaluate(uint64_t seed, data::Split split, int64_t tasks,
+                                     double diverged_loss) const {
+  OL_ASSERT(impl_->family != nullptr, "this evaluator has no tasks to draw");
+  return impl_->evaluate(seed, split, tasks, diverged_loss);
+}
+
+std::vector<Tensor> Evaluator::answer(const data::Episode& episode, uint64_t seed) const {
+  EvaluationLane& lane = *impl_->lanes.front();
+  lane.inputs().copy(episode, {.seed = seed, .split = data::Split::test});
+  lane.run();
+  std::vector<Tensor> answers;
+  for (size_t k = 0; k < impl_->calls.size(); ++k) answers.push_back(lane.prediction(k).clone());
+  return answers;
+}
+
+}  // namespace outerloop::train

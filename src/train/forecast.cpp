@@ -1,0 +1,50 @@
+#include "outerloop/train/forecast.h"
+
+#include <fmt/format.h>
+
+#include "outerloop/train/meta_step.h"
+#include "outerloop/train/setup.h"
+
+namespace outerloop::train {
+namespace {
+
+double mib(int64_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
+}  // namespace
+
+MemoryForecast forecast_memory(const config::Resolved& resolved) {
+  const Setup setup = make_setup(resolved.config, resolved.folder);
+  ThreadPool pool(static_cast<int>(resolved.config.runtime.threads));
+  const MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool);
+  MemoryForecast forecast{.flops_per_task = step.flops_per_task(),
+                          .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
+                          .lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
+                          .buffer_bytes = static_cast<int64_t>(step.buffer_bytes()),
+                          .threads = pool.size()};
+  for (const optim::ThetaEntry& entry : step.layout().entries) {
+    forecast.parameters += entry.shape.elements();
+  }
+  const auto vectors = static_cast<int64_t>(1 + step.state().optimizer.size());
+  forecast.checkpoint_bytes = vectors * step.layout().elements * int64_t{sizeof(float)};
+  if (setup.data.images) {
+    forecast.data_bytes = static_cast<int64_t>(setup.data.images->image_bytes());
+  }
+  return forecast;
+}
+
+std::string describe(const MemoryForecast& f) {
+  return fmt::format(
+      "meta-parameters      {}\n"
+      "work per task        {:.3f} MFLOP in {} kernel calls\n"
+      "threads              {}\n"
+      "arena per thread     {:.2f} MiB\n"
+      "all task buffers     {:.2f} MiB\n"
+      "data set             {:.2f} MiB\n"
+      "checkpoint           {:.2f} MiB\n",
+      f.parameters, f.flops_per_task / 1e6, f.kernel_calls_per_task, f.threads, mib(f.lane_bytes),
+      mib(f.buffer_bytes), mib(f.data_bytes), mib(f.checkpoint_bytes));
+}
+
+}  // namespace outerloop::train

@@ -1,0 +1,16 @@
+#pragma once
+// Results as JSON.
+
+#include <nlohmann/json.hpp>
+
+#include "outerloop/train/evaluation.h"
+
+namespace outerloop::train {
+
+// {"mean", "ci95", "median", "tasks"}; numbers that are not finite become null.
+nlohmann::ordered_json to_json(const Statistic& statistic);
+
+// The results after the last step, and the curve over steps 0 … K.
+nlohmann::ordered_json to_json(const EvaluationResult& result);
+
+}  // namespace outerloop::train

@@ -1,0 +1,102 @@
+#include "outerloop/train/setup.h"
+
+#include "outerloop/config/read.h"
+#include "outerloop/data/function_families.h"
+#include "outerloop/data/image_family.h"
+
+namespace outerloop::train {
+namespace {
+
+data::Range range(const config::Interval& interval) {
+  return {static_cast<float>(interval.low), static_cast<float>(interval.high)};
+}
+
+data::Rotation rotation(config::Rotation rotation) {
+  switch (rotation) {
+    case config::Rotation::none:
+      return data::Rotation::none;
+    case config::Rotation::per_class:
+      return data::Rotation::per_class;
+    case config::Rotation::as_classes:
+      break;
+  }
+  return data::Rotation::as_classes;
+}
+
+data::EpisodeShape episode_shape(const config::Protocol& protocol) {
+  data::EpisodeShape shape{.ways = static_cast<int>(protocol.ways),
+                           .shots = static_cast<int>(protocol.shots),
+                           .queries = static_cast<int>(protocol.queries)};
+  if (protocol.batch > 0) {
+    shape.minibatch_steps = static_cast<int>(protocol.steps);
+    shape.minibatch_rows = static_cast<int>(protocol.batch);
+  }
+  return shape;
+}
+
+}  // namespace
+
+Data load_data(const config::Config& config, const std::filesystem::path& folder) {
+  if (config.tasks.family != config::TaskFamily::images) {
+    return {};
+  }
+  auto images = std::make_shared<const data::ImageSet>(
+      data::load_image_set(config::find_file(config.tasks.dataset, folder)));
+  std::string print = data::fingerprint(*images);
+  return {std::move(images), std::move(print)};
+}
+
+std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config,
+                                                    const config::Protocol& protocol,
+                                                    const Data& data) {
+  const config::Tasks& tasks = config.tasks;
+  const data::EpisodeShape shape = episode_shape(protocol);
+  switch (tasks.family) {
+    case config::TaskFamily::sinusoid:
+      return data::make_sinusoid(shape, {.amplitude = range(tasks.sinusoid.amplitude),
+                                         .phase = range(tasks.sinusoid.phase),
+                                         .x = range(tasks.sinusoid.x)});
+    case config::TaskFamily::harmonic:
+      return data::make_harmonic(shape, {.centre = range(tasks.harmonic.centre),
+                                         .frequency = range(tasks.harmonic.frequency),
+                                         .phase = range(tasks.harmonic.phase),
+                                         .noise = static_cast<float>(tasks.harmonic.noise)});
+    case config::TaskFamily::images:
+      break;
+  }
+  const data::Rotation turned = rotation(protocol.rotation);
+  return data::make_image_family(data.images, shape,
+                                 {.split_scheme = tasks.split,
+                                  .rotation = {turned, turned, turned},
+                                  .within_group = protocol.within == config::Within::group});
+}
+
+meta::TaskShape task_shape(const data::TaskFamily& family) {
+  const data::EpisodeSpec& spec = family.spec();
+  meta::TaskShape shape{.classification = spec.classification,
+                        .support_rows = spec.support_x.shape[0],
+                        .query_rows = spec.query_x.shape[0],
+                        .minibatch_rows = family.shape().minibatch_rows};
+  for (int axis = 1; axis < spec.support_x.shape.rank(); ++axis) {
+    shape.example.append(spec.support_x.shape[axis]);
+  }
+  shape.outputs = spec.classification ? family.shape().ways : spec.support_y.shape[1];
+  return shape;
+}
+
+Setup make_setup(const config::Config& config, const std::filesystem::path& folder) {
+  Setup setup{.config = config, .data = load_data(config, folder)};
+  const config::Protocol test = config::test_protocol(config);
+  setup.train_tasks = make_family(config, config::training_protocol(config), setup.data);
+  setup.test_tasks = make_family(config, test, setup.data);
+  setup.train_tasks->check(data::Split::train);
+  if (config.validation.every > 0) setup.test_tasks->check(data::Split::validation);
+  if (config.test.tasks > 0) setup.test_tasks->check(data::Split::test);
+  setup.train_shape = task_shape(*setup.train_tasks);
+  setup.test_shape = task_shape(*setup.test_tasks);
+  setup.learner = meta::make_learner(config, setup.train_shape);
+  setup.evaluation.steps = setup.learner.step ? test.steps : 0;
+  return setup;
+}
+
+}  // namespace outerloop::train

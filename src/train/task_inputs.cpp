@@ -1,0 +1,74 @@
+#include "train/task_inputs.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::train {
+
+TaskInputs::TaskInputs(const data::EpisodeSpec& spec)
+    : episode_(spec), buffers_(episode_.buffers()), dropout_key_(DType::i32, Shape{4}) {}
+
+void TaskInputs::draw(const data::TaskFamily& family, const data::TaskKey& key) {
+  family.draw(key, buffers_);
+  set_key(key);
+}
+
+void TaskInputs::copy(const data::Episode& episode, const data::TaskKey& key) {
+  const auto copy_one = [](const Tensor& from, Tensor& to, const char* name) {
+    if (from.bytes() != to.bytes()) {
+      throw BadInput(fmt::format("{} is {}, this learner was prepared for {}", name,
+                                 to_string(from.shape()), to_string(to.shape())));
+    }
+    if (from.bytes() > 0) std::memcpy(to.data(), from.data(), from.bytes());
+  };
+  copy_one(episode.support_x, episode_.support_x, "support_x");
+  copy_one(episode.support_y, episode_.support_y, "support_y");
+  copy_one(episode.query_x, episode_.query_x, "query_x");
+  copy_one(episode.query_y, episode_.query_y, "query_y");
+  if (!episode_.minibatches.empty()) {
+    copy_one(episode.minibatches, episode_.minibatches, "minibatches");
+  }
+  set_key(key);
+}
+
+void TaskInputs::set_key(const data::TaskKey& key) {
+  const auto words = dropout_key_.as<int32_t>();
+  words[0] = static_cast<int32_t>(key.seed & 0xFFFFFFFFu);
+  words[1] = static_cast<int32_t>(key.seed >> 32);
+  words[2] = static_cast<int32_t>(key.iteration & 0xFFFFFFFFu);
+  words[3] = static_cast<int32_t>(key.slot);
+}
+
+const void* TaskInputs::find(const std::string& name, const TensorType& type,
+                             int64_t first_step) const {
+  if (name == "minibatch") {
+    const int64_t rows = type.shape[type.shape.rank() - 1];
+    return episode_.minibatches.as<int32_t>().data() + first_step * rows;
+  }
+  const std::array<std::pair<const char*, const Tensor*>, 5> inputs{{
+      {"support_x", &episode_.support_x},
+      {"support_y", &episode_.support_y},
+      {"query_x", &episode_.query_x},
+      {"query_y", &episode_.query_y},
+      {"dropout_key", &dropout_key_},
+  }};
+  for (const auto& [known, tensor] : inputs) {
+    if (name == known) return tensor->data();
+  }
+  return nullptr;
+}
+
+size_t TaskInputs::bytes() const {
+  size_t sum = dropout_key_.bytes();
+  for (const Tensor* tensor : {&episode_.support_x, &episode_.support_y, &episode_.query_x,
+                               &episode_.query_y, &episode_.minibatches}) {
+    sum += tensor->bytes();
+  }
+  return sum;
+}
+
+}  // namespace outerloop::train
