@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "outerloop/data/function_families.h"
+#include "outerloop/data/image_family.h"
 
 namespace outerloop::data {
 namespace {
@@ -33,10 +34,19 @@ void report(const char* name, const TaskFamily& family) {
 }  // namespace
 }  // namespace outerloop::data
 
-int main() {
+int main(int count, char** arguments) {
   using namespace outerloop::data;
   report("sinusoid 10 + 10 points", *make_sinusoid({.shots = 10, .queries = 10}));
   report("sinusoid 5 + 5 points", *make_sinusoid({.shots = 5, .queries = 5}));
   report("harmonic 10 + 10 points", *make_harmonic({.shots = 10, .queries = 10}));
+  if (count < 2) return 0;
+  const auto set = std::make_shared<const ImageSet>(load_image_set(arguments[1]));
+  ImageFamilyOptions turned;
+  turned.rotation[0] = Rotation::per_class;
+  report("omniglot 5-way 1 + 1", *make_image_family(set, {.ways = 5}));
+  report("omniglot 5-way 1 + 1, turned", *make_image_family(set, {.ways = 5}, turned));
+  report("omniglot 20-way 1 + 1, turned", *make_image_family(set, {.ways = 20}, turned));
+  report("omniglot 5-way 5 + 15, turned",
+         *make_image_family(set, {.ways = 5, .shots = 5, .queries = 15}, turned));
   return 0;
 }

@@ -1,0 +1,211 @@
+#include "outerloop/data/import.h"
+
+#include <gtest/gtest.h>
+#include <zip.h>
+
+#include <algorithm>
+#include <set>
+
+#include "data/omniglot.h"
+#include "data/splits.h"
+#include "data/test_files.h"
+#include "io/temporary_folder.h"
+#include "outerloop/base/error.h"
+#include "outerloop/data/image_file.h"
+
+namespace outerloop::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Writes a zip that holds the image file under each of the names.
+void write_zip(const fs::path& path, const std::vector<std::string>& names, const char* image) {
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  ASSERT_NE(archive, nullptr);
+  const std::string file = test_file(image).string();
+  for (const std::string& name : names) {
+    zip_source_t* source = zip_source_file(archive, file.c_str(), 0, -1);
+    ASSERT_GE(zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8), 0);
+  }
+  ASSERT_EQ(zip_close(archive), 0);
+}
+
+void copy_images(const TemporaryFolder& folder, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    fs::create_directories((folder / name).parent_path());
+    fs::copy_file(test_file("grey.png"), folder / name);
+  }
+}
+
+// 3 + 2 characters of 2 + 1 alphabets by 2 drawers, under the official names.
+struct SmallOmniglot {
+  TemporaryFolder folder;
+  OmniglotSizes sizes{.background_classes = 3,
+                      .evaluation_classes = 2,
+                      .fixed = {2, 1, 2},
+                      .held_out_alphabets = 1,
+                      .drawers = 2};
+  std::vector<std::string> background = {
+      "images_background/A/character01/0001_01.png", "images_background/A/character01/0001_02.png",
+      "images_background/A/character02/0002_01.png", "images_background/A/character02/0002_02.png",
+      "images_background/B/character01/0003_01.png", "images_background/B/character01/0003_02.png"};
+  std::vector<std::string> evaluation = {
+      "images_evaluation/C/character01/0004_01.png", "images_evaluation/C/character01/0004_02.png",
+      "images_evaluation/C/character02/0005_01.png", "images_evaluation/C/character02/0005_02.png"};
+
+  ImageSet import() const {
+    write_zip(folder / "background.zip", background, "glyph0.png");
+    write_zip(folder / "evaluation.zip", evaluation, "glyph1.png");
+    return import_omniglot(folder / "background.zip", folder / "evaluation.zip", 28, sizes);
+  }
+};
+
+TEST(ImportOmniglot, KeepsClassesAlphabetsDrawersAndSplits) {
+  const ImageSet set = SmallOmniglot().import();
+  validate(set);
+  EXPECT_EQ(set.class_names,
+            (std::vector<std::string>{"A/character01", "A/character02", "B/character01",
+                                      "C/character01", "C/character02"}));
+  EXPECT_EQ(set.group_names, (std::vector<std::string>{"A", "B", "C"}));
+  EXPECT_EQ(set.class_group, (std::vector<int32_t>{0, 0, 1, 2, 2}));
+  EXPECT_EQ(set.image_maker, (std::vector<int32_t>{0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
+  EXPECT_EQ(set.splits.at("official").classes[0], (std::vector<int32_t>{0, 1, 2}));
+  EXPECT_EQ(set.splits.at("official").classes[2], (std::vector<int32_t>{3, 4}));
+  EXPECT_EQ(set.splits.at("holdout").classes[2], (std::vector<int32_t>{3, 4}));
+  const size_t held_out = set.splits.at("holdout").classes[1].size();
+  EXPECT_TRUE(held_out == 1 || held_out == 2);
+  EXPECT_EQ(set.splits.at("fixed").classes[0].size(), 2U);
+}
+
+TEST(ImportOmniglot, ImagesAreResizedAndInkIsHigh) {
+  const ImageSet set = SmallOmniglot().import();
+  const auto expect_glyph = [&](int64_t index, const char* name) {
+    const Image expected = decode_image(file_bytes(name), name);
+    const auto image = set.image(index);
+    ASSERT_EQ(image.size(), expected.pixels.size());
+    for (size_t i = 0; i < image.size(); ++i) ASSERT_EQ(image[i], 255 - expected.pixels[i]);
+  };
+  expect_glyph(0, "glyph0_28x28.png");
+  expect_glyph(9, "glyph1_28x28.png");
+}
+
+TEST(ImportOmniglot, RefusesOtherArchives) {
+  SmallOmniglot missing_drawer;
+  missing_drawer.background.erase(missing_drawer.background.begin() + 1);
+  EXPECT_CONTAINS(message_of<BadInput>([&] { missing_drawer.import(); }),
+                  "A/character01 has 1 images, expected 2");
+  SmallOmniglot missing_class;
+  missing_class.evaluation.resize(2);
+  EXPECT_CONTAINS(message_of<BadInput>([&] { missing_class.import(); }),
+                  "1 classes, expected 2: is it the official archive?");
+  SmallOmniglot other_names;
+  other_names.evaluation[0] = "images_evaluation/C/character01/first.png";
+  EXPECT_CONTAINS(message_of<BadInput>([&] { other_names.import(); }), "expected …/Alphabet");
+  SmallOmniglot shared_class;
+  shared_class.evaluation[0] = "images_evaluation/A/character01/0004_01.png";
+  shared_class.evaluation[1] = "images_evaluation/A/character01/0004_02.png";
+  EXPECT_CONTAINS(message_of<BadInput>([&] { shared_class.import(); }), "share classes");
+  EXPECT_THROW(import_omniglot("/nowhere.zip", "/nowhere.zip"), BadInput);
+}
+
+TEST(ImportImages, TakesFoldersAsClasses) {
+  const TemporaryFolder folder;
+  copy_images(folder, {"cat/1.png", "cat/2.png", "dog/1.png", "bird/x.png", "bird/y.png"});
+  ImageImportOptions options;
+  options.preparation = {.height = 6, .width = 5, .channels = 3};
+  options.name = "pets";
+  options.fractions = {0.34, 0.33, 0.33};
+  const ImageSet set = import_images(folder.path(), options);
+  validate(set);
+  EXPECT_EQ(set.name, "pets");
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"bird", "cat", "dog"}));
+  EXPECT_EQ(set.class_begin, (std::vector<int64_t>{0, 2, 4, 5}));
+  EXPECT_TRUE(set.group_names.empty());
+  EXPECT_EQ(set.image_bytes(), 6U * 5 * 3);
+  EXPECT_EQ(set.default_split, "fractions");
+  for (const Split split : kSplits) {
+    EXPECT_EQ(set.splits.at("fractions").classes[static_cast<size_t>(split)].size(), 1U);
+  }
+}
+
+TEST(ImportImages, NestedFoldersMakeGroups) {
+  const TemporaryFolder folder;
+  copy_images(folder, {"a/x/1.png", "a/y/1.png", "b/x/1.png"});
+  const ImageSet set = import_images(folder.path(), {});
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"a/x", "a/y", "b/x"}));
+  EXPECT_EQ(set.group_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(set.class_group, (std::vector<int32_t>{0, 0, 1}));
+}
+
+TEST(ImportImages, FoldersNamedAfterSplitsAreTheSplits) {
+  const TemporaryFolder folder;
+  copy_images(folder, {"train/x/1.png", "train/y/1.png", "val/z/1.png", "test/w/1.png"});
+  const ImageSet set = import_images(folder.path(), {});
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"w", "x", "y", "z"}));
+  EXPECT_EQ(set.default_split, "folders");
+  const SplitScheme& scheme = set.splits.at("folders");
+  EXPECT_EQ(scheme.classes[0], (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(scheme.classes[1], (std::vector<int32_t>{3}));
+  EXPECT_EQ(scheme.classes[2], (std::vector<int32_t>{0}));
+
+  copy_images(folder, {"test/x/1.png"});
+  EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), {}); }),
+                  "class 'x' is in test and in train");
+}
+
+TEST(ImportImages, AZipMayHoldOneFolderAroundAll) {
+  const TemporaryFolder folder;
+  write_zip(folder / "pets.zip", {"pets/cat/1.png", "pets/dog/1.png", "__MACOSX/pets/._1.png"},
+            "grey.png");
+  const ImageSet set = import_images(folder / "pets.zip", {});
+  EXPECT_EQ(set.name, "pets");
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_TRUE(set.group_names.empty());
+}
+
+TEST(ImportImages, SameInputGivesTheSameSet) {
+  const TemporaryFolder folder;
+  copy_images(folder, {"cat/1.png", "dog/1.png", "bird/x.png"});
+  EXPECT_EQ(fingerprint(import_images(folder.path(), {})),
+            fingerprint(import_images(fs::path(folder.path().string() + "/"), {})));
+}
+
+TEST(ImportImages, RefusesWhatHasNoClasses) {
+  const TemporaryFolder folder;
+  EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), {}); }), "no images");
+  copy_images(folder, {"cat/1.png", "2.png"});
+  EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), {}); }),
+                  "image 2.png lies in no class folder");
+  ImageImportOptions options;
+  options.fractions = {0.5, 0.1, 0.1};
+  fs::remove(folder / "2.png");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), options); }),
+                  "shares that add up to 1");
+}
+
+TEST(Splits, SizesAddUpAndNoShareIsLost) {
+  for (const size_t classes : {3, 4, 10, 17, 1000}) {
+    const auto sizes = split_sizes(classes, {0.7, 0.1, 0.2});
+    EXPECT_EQ(sizes[0] + sizes[1] + sizes[2], classes);
+    for (const size_t size : sizes) EXPECT_GE(size, 1U);
+  }
+  EXPECT_EQ(split_sizes(1000, {0.7, 0.1, 0.2}), (std::array<size_t, 3>{700, 100, 200}));
+  EXPECT_EQ(split_sizes(10, {1, 0, 0}), (std::array<size_t, 3>{10, 0, 0}));
+  EXPECT_EQ(split_sizes(9, {0, 0.5, 0.5}), (std::array<size_t, 3>{0, 5, 4}));
+  EXPECT_THROW(split_sizes(10, {-0.5, 1, 0.5}), BadInput);
+}
+
+TEST(Splits, AreAPermutationByTheSeed) {
+  const SplitScheme a = shuffled_split({70, 10, 20}, 1);
+  EXPECT_EQ(a.classes, shuffled_split({70, 10, 20}, 1).classes);
+  EXPECT_NE(a.classes, shuffled_split({70, 10, 20}, 2).classes);
+  std::set<int32_t> all;
+  for (const auto& classes : a.classes) {
+    EXPECT_TRUE(std::ranges::is_sorted(classes));
+    all.insert(classes.begin(), classes.end());
+  }
+  EXPECT_EQ(all.size(), 100U);
+}
+
+}  // namespace
+}  // namespace outerloop::data
