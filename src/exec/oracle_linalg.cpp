@@ -141,7 +141,7 @@ void conv2d_input(const Attributes& attributes, Tensors inputs, Tensor& output) 
   const Window window(attributes);
   by_floating_type(output.dtype(), [&]<class T>(T) {
     const auto dy = array4<T>(inputs[0]);
-    const auto w = array4<T>(inputs[1]);
+    const auto w = array4<T>(inputs[1]);  // (p, q, O, C)
     fill(array4<T>(output), [&](int64_t image, int64_t row, int64_t column, int64_t c) {
       T sum{0};
       for (int64_t p = 0; p < w.shape[0]; ++p) {
@@ -149,8 +149,8 @@ void conv2d_input(const Attributes& attributes, Tensors inputs, Tensor& output) 
           const auto i = window.output(row, p, window.top, dy.shape[1]);
           const auto j = window.output(column, q, window.left, dy.shape[2]);
           if (!i || !j) continue;
-          for (int64_t o = 0; o < w.shape[3]; ++o) {
-            sum = std::fma(dy(image, *i, *j, o), w(p, q, c, o), sum);
+          for (int64_t o = 0; o < w.shape[2]; ++o) {
+            sum = std::fma(dy(image, *i, *j, o), w(p, q, o, c), sum);
           }
         }
       }

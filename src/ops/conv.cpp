@@ -85,7 +85,9 @@ Types conv2d_filter_types(TypeSpan inputs, const Attributes& attributes) {
   return {{inputs[0].dtype, {kernel.height, kernel.width, x[3], dy[3]}}};
 }
 
-Expr swap_channels(Expr filter) { return transpose(filter, {0, 1, 3, 2}); }
+Expr swap_channels(Expr filter) {
+  return transpose(filter, {0, 1, 3, 2});
+}
 
 std::vector<Expr> conv2d_vjp(const VjpArguments& a) {
   const auto [stride, pads] = Window::of(a.equation.attributes);
@@ -102,8 +104,7 @@ std::vector<Expr> conv2d_input_vjp(const VjpArguments& a) {
   std::vector<Expr> result(2);
   if (a.needed[0]) result[0] = conv2d(x, swap_channels(wt), stride, pads);
   if (a.needed[1]) {
-    result[1] = swap_channels(
-        conv2d_filter(x, dy, stride, pads, wt.shape()[0], wt.shape()[1]));
+    result[1] = swap_channels(conv2d_filter(x, dy, stride, pads, wt.shape()[0], wt.shape()[1]));
   }
   return result;
 }
