@@ -1,5 +1,6 @@
 #include "exec/cpu/jit.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "outerloop/base/error.h"
@@ -22,9 +23,10 @@ int round_up(int value, int unit) {
 }  // namespace
 
 Assembler::Assembler(Isa isa, DType dtype)
-    : Assembler(isa, dtype, std::unique_ptr<uint8_t[]>(new uint8_t[kBufferBytes])) {}
+    : Assembler(isa, dtype,
+                std::unique_ptr<CodeLine[]>(new CodeLine[kBufferBytes / sizeof(CodeLine)])) {}
 
-Assembler::Assembler(Isa isa, DType dtype, std::unique_ptr<uint8_t[]> buffer)
+Assembler::Assembler(Isa isa, DType dtype, std::unique_ptr<CodeLine[]> buffer)
     : CodeGenerator(kBufferBytes, buffer.get()),
       isa_(isa),
       dtype_(dtype),
@@ -72,7 +74,7 @@ void Assembler::leave() {
 }
 
 Xbyak::RegExp Assembler::frame_slot(int bytes) {
-  frame_bytes_ = round_up(frame_bytes_, bytes < 64 ? 8 : 64);
+  frame_bytes_ = round_up(frame_bytes_, std::min(bytes, 64));
   const int offset = frame_bytes_;
   frame_bytes_ += bytes;
   return rsp + offset;
@@ -150,8 +152,8 @@ void Assembler::store_lanes(const Xbyak::RegExp& address, Vector source, const L
   Xbyak::RegExp place = address;
   Xbyak::Xmm piece(source.getIdx());
   int bytes = lanes.count * element_bytes();
+  if (bytes >= 16) vmovups(ptr[place], piece);
   if (bytes > 16) {
-    vmovups(ptr[place], piece);
     vextractf128(Xbyak::Xmm(spare), Xbyak::Ymm(source.getIdx()), 1);
     piece = Xbyak::Xmm(spare);
     place = place + 16;

@@ -44,6 +44,10 @@ class Assembler : public Xbyak::CodeGenerator {
   Lanes full() const { return {vector_lanes(), vector_bytes() * 8, false, 0}; }
   // The narrowest register for `count` elements (1 .. vector_lanes()).
   Lanes lanes(int count, int mask) const;
+  // The first `count` elements of a whole vector register.
+  Lanes wide_lanes(int count, int mask) const {
+    return {count, vector_bytes() * 8, count < vector_lanes(), mask};
+  }
   // Sets k`mask` to the first `lanes.count` lanes where `lanes` needs it. Clobbers eax.
   void set_mask(const Lanes& lanes);
 
@@ -55,7 +59,7 @@ class Assembler : public Xbyak::CodeGenerator {
   // Arguments arrive in rdi (state) and rsi (operands). leave() returns to the caller.
   void enter(int saved);
   void leave();
-  // `bytes` of the frame, aligned to 64 (or to 8 when smaller than 64), for good.
+  // `bytes` (a power of two) of the frame for good, aligned to their size, at most to 64.
   Xbyak::RegExp frame_slot(int bytes);
 
   // The constant as last operand of a vector instruction: an embedded broadcast on AVX-512, a
@@ -95,7 +99,11 @@ class Assembler : public Xbyak::CodeGenerator {
   Kernel finish(std::shared_ptr<const void> state = nullptr);
 
  private:
-  Assembler(Isa isa, DType dtype, std::unique_ptr<uint8_t[]> buffer);
+  // Aligned like the place where the code will run.
+  struct alignas(64) CodeLine {
+    uint8_t bytes[64];
+  };
+  Assembler(Isa isa, DType dtype, std::unique_ptr<CodeLine[]> buffer);
   enum class Pooled : uint8_t { element, vector, lane_mask };
   void broadcast_element(Vector target, const Xbyak::Address& element);
   Xbyak::RegRip pooled(Pooled kind, uint64_t content);
@@ -103,7 +111,7 @@ class Assembler : public Xbyak::CodeGenerator {
 
   Isa isa_;
   DType dtype_;
-  std::unique_ptr<uint8_t[]> buffer_;
+  std::unique_ptr<CodeLine[]> buffer_;
   std::map<std::pair<Pooled, uint64_t>, Xbyak::Label> constants_;
   int saved_ = 0;
   int frame_bytes_ = 0;
