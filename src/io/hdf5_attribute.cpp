@@ -52,18 +52,6 @@ struct Attribute {
   int64_t elements;
 };
 
-std::string read_variable_text(const Attribute& attribute) {
-  const Hdf5Id type = own(H5Tcopy(H5T_C_S1), H5Tclose, attribute.place, "make a string type");
-  check(H5Tset_size(type.get(), H5T_VARIABLE), attribute.place, "make a string type");
-  check(H5Tset_cset(type.get(), H5Tget_cset(attribute.type.get())), attribute.place,
-        "make a string type");
-  char* text = nullptr;
-  attribute.read(type.get(), &text);
-  std::string copy = text == nullptr ? "" : text;
-  H5free_memory(text);
-  return copy;
-}
-
 template <class T>
 void write_attribute(hid_t file, const Hdf5Place& place, std::string_view object,
                      std::string_view name, const Hdf5Id& space, hid_t stored, hid_t in_memory,
@@ -153,8 +141,8 @@ std::string Hdf5File::attribute_text(std::string_view object, std::string_view n
   const Attribute attribute(id_, path_, object, name);
   if (H5Tget_class(attribute.type.get()) != H5T_STRING || attribute.elements != 1)
     attribute.refuse("one text");
-  if (check(H5Tis_variable_str(attribute.type.get()), attribute.place, "read the type of") > 0)
-    return read_variable_text(attribute);
+  if (is_variable_text(attribute.type.get(), attribute.place))
+    attribute.refuse("a text of fixed length");
   std::string raw(H5Tget_size(attribute.type.get()), '\0');
   attribute.read(attribute.type.get(), raw.data());
   return trimmed(raw, attribute.type.get());

@@ -234,13 +234,7 @@ std::vector<std::string> Hdf5File::read_texts(std::string_view dataset) const {
   const auto count = static_cast<size_t>(opened.shape.elements());
   const hid_t type = opened.type.get();
   std::vector<std::string> texts;
-  if (check(H5Tis_variable_str(type), opened.place, "read the type of") > 0) {
-    std::vector<char*> raw(count);
-    opened.read(type, raw.data());
-    for (char* text : raw) texts.emplace_back(text == nullptr ? "" : text);
-    H5Dvlen_reclaim(type, opened.space.get(), H5P_DEFAULT, raw.data());
-    return texts;
-  }
+  if (is_variable_text(type, opened.place)) opened.refuse("texts of fixed length");
   const size_t size = H5Tget_size(type);
   std::string raw(count * size, '\0');
   opened.read(type, raw.data());

@@ -90,6 +90,10 @@ Hdf5Id fixed_text_type(size_t size, const Hdf5Place& place) {
   return type;
 }
 
+bool is_variable_text(hid_t type, const Hdf5Place& place) {
+  return check(H5Tis_variable_str(type), place, "read the type of") > 0;
+}
+
 void require_plain_text(std::string_view text, const Hdf5Place& place) {
   if (text.find('\0') != std::string_view::npos)
     throw BadInput(fmt::format("{}: {}: a text with a NUL inside cannot be stored",

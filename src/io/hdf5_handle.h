@@ -85,6 +85,9 @@ std::string absolute(std::string_view name);
 
 // An in-memory string type of `size` bytes (0 counts as 1), padded with NULs.
 Hdf5Id fixed_text_type(size_t size, const Hdf5Place& place);
+// Texts of variable length are refused: HDF5 keeps them in a heap without checksums, and crashes
+// when that heap is damaged (seen with 1.10.8).
+bool is_variable_text(hid_t type, const Hdf5Place& place);
 // Throws BadInput on a NUL inside, which would end the stored text early.
 void require_plain_text(std::string_view text, const Hdf5Place& place);
 // One element of a fixed-length string type without its padding.

@@ -4,7 +4,8 @@
 //
 // Written files use the 1.10 format (its metadata carries checksums), chunked data sets with
 // fletcher32, fixed-length strings, no times. Readers take older formats too: contiguous data,
-// variable-length strings, other integer and float widths.
+// other integer and float widths; but no variable-length texts, on whose damage HDF5 itself
+// crashes.
 //
 // Errors, one line each, with file, object and, where it can be found, the chunk:
 //   BadInput       the file or object is not there, or has another type or shape than asked for
