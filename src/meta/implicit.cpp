@@ -64,13 +64,16 @@ Cotangents end_by_implicit_solve(Segment& segment) {
 
   Cotangents result;
   result.theta = query.theta;
+  Values slopes;
   size_t place = 0;
-  for (const auto& [name, value] : weights) result.state.set(name, solution.x[place++]);
-  const std::vector<Expr> mixed = vjp(builder, gradients, segment.theta().exprs(), solution.x);
-  place = 0;
-  for (const auto& [name, value] : segment.theta()) {
-    const Expr term = mixed[place++];
-    if (!term.valid()) continue;
+  for (const auto& [name, value] : weights) {
+    slopes.set(name, gradients[place]);
+    result.state.set(name, solution.x[place++]);
+  }
+  Values known;
+  for (const auto& [name, slope] : slopes) known.set(name, result.state.at(name));
+  const Cotangents mixed = pull_back(builder, slopes, known, segment.theta(), weights);
+  for (const auto& [name, term] : mixed.theta) {
     result.theta.set(name, plus(result.theta.find(name), term / -config.lambda));
   }
   return result;

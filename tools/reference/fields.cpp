@@ -1,0 +1,178 @@
+#include "reference/fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::reference {
+
+namespace {
+
+void append_numbers(std::vector<double>& all, const std::vector<double>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
+Shape without_first(const Shape& shape, int axes) {
+  return Shape(shape.extents().subspan(static_cast<size_t>(axes)));
+}
+
+}  // namespace
+
+StoredNetwork stored_mlp(const io::Hdf5File& file, const std::string& group, bool embedding) {
+  StoredNetwork network;
+  network.model.kind = config::ModelKind::mlp;
+  network.model.hidden.clear();
+  int64_t layers = 0;
+  while (file.exists(fmt::format("{}/W{}", group, layers + 1))) ++layers;
+  for (int64_t l = 1; l <= layers; ++l) {
+    const bool head = l == layers && !embedding;
+    const std::string layer = head ? "net/head" : fmt::format("net/dense{}", l);
+    network.names.emplace_back(fmt::format("W{}", l), layer + "/weight");
+    network.names.emplace_back(fmt::format("b{}", l), layer + "/bias");
+    const int64_t width = file.info(fmt::format("{}/W{}", group, l)).shape[1];
+    if (head) {
+      network.outputs = width;
+    } else {
+      network.model.hidden.push_back(width);
+    }
+  }
+  return network;
+}
+
+StoredNetwork stored_conv4(const io::Hdf5File& file, const std::string& group,
+                           const std::string& variant, double epsilon) {
+  StoredNetwork network;
+  config::Model& model = network.model;
+  model.kind = config::ModelKind::conv4;
+  model.norm = config::Norm::batch;
+  model.norm_epsilon = epsilon;
+  const bool pools = variant == "maxpool";
+  model.pooling = pools ? config::Pooling::max : config::Pooling::stride;
+  model.readout = pools ? config::Readout::flatten : config::Readout::mean;
+  model.filters = file.info(group + "/conv_w1").shape[3];
+  model.blocks = 0;
+  while (file.exists(fmt::format("{}/conv_w{}", group, model.blocks + 1))) {
+    const int64_t block = ++model.blocks;
+    for (const auto& [kind, own] : {std::pair{"conv_w", "conv{}/weight"},
+                                    {"conv_b", "conv{}/bias"},
+                                    {"bn_scale", "norm{}/scale"},
+                                    {"bn_shift", "norm{}/shift"}}) {
+      network.names.emplace_back(fmt::format("{}{}", kind, block),
+                                 "net/" + fmt::format(fmt::runtime(own), block));
+    }
+  }
+  if (file.exists(group + "/fc_w")) {
+    network.names.emplace_back("fc_w", "net/head/weight");
+    network.names.emplace_back("fc_b", "net/head/bias");
+    network.outputs = file.info(group + "/fc_w").shape[1];
+  }
+  return network;
+}
+
+NamedTensors theta_inputs(const Context& context, const StoredNetwork& network,
+                          const std::string& group) {
+  NamedTensors inputs;
+  for (const auto& [stored, own] : network.names) {
+    inputs["theta/" + own] = context.input(group + "/" + stored);
+  }
+  return inputs;
+}
+
+Tensor part_of(const Tensor& x, int64_t place) {
+  Tensor part(x.dtype(), without_first(x.shape(), 1));
+  std::memcpy(part.data(), x.data() + static_cast<size_t>(place) * part.bytes(), part.bytes());
+  return part;
+}
+
+StoredTasks stored_tasks(const Context& context, const std::string& group, int64_t ways) {
+  const bool classes = ways > 0;
+  const auto answers = [&](const char* name) {
+    return classes ? context.labels(group + name) : context.input(group + name);
+  };
+  const Tensor xs = context.input(group + "/xs");
+  const Tensor xq = context.input(group + "/xq");
+  const Tensor ys = answers("/ys");
+  const Tensor yq = answers("/yq");
+  StoredTasks tasks;
+  tasks.count = xs.shape()[0];
+  tasks.shape = {.example = without_first(xs.shape(), 2),
+                 .classification = classes,
+                 .outputs = classes ? ways : ys.shape()[2],
+                 .support_rows = xs.shape()[1],
+                 .query_rows = xq.shape()[1]};
+  for (int64_t b = 0; b < tasks.count; ++b) {
+    tasks.inputs.push_back({{"support_x", part_of(xs, b)},
+                            {"support_y", part_of(ys, b)},
+                            {"query_x", part_of(xq, b)},
+                            {"query_y", part_of(yq, b)}});
+  }
+  return tasks;
+}
+
+StoredTasks with_support_as_query(const StoredTasks& tasks) {
+  StoredTasks result = tasks;
+  result.shape.query_rows = tasks.shape.support_rows;
+  for (NamedTensors& task : result.inputs) {
+    task["query_x"] = task["support_x"];
+    task["query_y"] = task["support_y"];
+  }
+  return result;
+}
+
+void append(Tree& tree, const StoredNetwork& network, const NamedTensors& results,
+            const std::string& prefix, const NamedTensors& theta) {
+  for (const auto& [stored, own] : network.names) {
+    const auto place = results.find(prefix + own);
+    const std::vector<double> start = theta.at("theta/" + own).to_doubles();
+    if (place != results.end()) {
+      append_numbers(tree[stored], place->second.to_doubles());
+    } else if (prefix == "state/") {
+      append_numbers(tree[stored], start);  // does not adapt
+    } else {
+      append_numbers(tree[stored], std::vector<double>(start.size(), 0.0));
+    }
+  }
+}
+
+Tree mean_over_tasks(const Tree& tree, int64_t tasks) {
+  Tree means;
+  for (const auto& [name, values] : tree) {
+    const size_t elements = values.size() / static_cast<size_t>(tasks);
+    std::vector<double>& mean = means[name];
+    mean.assign(elements, 0.0);
+    for (size_t i = 0; i < values.size(); ++i) mean[i % elements] += values[i];
+    for (double& value : mean) value /= static_cast<double>(tasks);
+  }
+  return means;
+}
+
+void check_tree(Context& context, const std::string& group, const Tree& got,
+                const TreeTolerance& tolerance) {
+  if (!context.file.exists(group)) return;
+  std::vector<double> all_got;
+  std::vector<double> all_expected;
+  for (const auto& [name, values] : got) {
+    const std::vector<double> expected = context.expected(group + "/" + name);
+    append_numbers(all_got, values);
+    append_numbers(all_expected, expected);
+    const bool rounding =
+        !tolerance.rounding_prefix.empty() && name.starts_with(tolerance.rounding_prefix);
+    if (rounding) {
+      context.report.absolute(group + "/" + name, values, expected, tolerance.rounding);
+    } else {
+      context.report.relative(group + "/" + name, values, expected, tolerance.tensor);
+    }
+  }
+  context.report.relative(group, all_got, all_expected, tolerance.whole);
+}
+
+void check_array(Context& context, const std::string& name, const std::vector<double>& got,
+                 double tolerance) {
+  if (!context.file.exists(name)) return;
+  context.report.relative(name, got, context.expected(name), tolerance);
+}
+
+}  // namespace outerloop::reference

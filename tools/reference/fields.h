@@ -1,0 +1,69 @@
+#pragma once
+// What the layouts share: parameter trees under the file's names, tasks, and their comparison.
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reference/layout.h"
+
+namespace outerloop::reference {
+
+// Numbers by the file's names ("W1", "conv_b2"), of one task or of all tasks one after another.
+using Tree = std::map<std::string, std::vector<double>>;
+
+// A network whose parameters a file stores.
+struct StoredNetwork {
+  config::Model model;
+  int64_t outputs = 0;                                     // 0: an embedding network
+  std::vector<std::pair<std::string, std::string>> names;  // the file's, the model's
+};
+
+// W1, b1, … Wn, bn under `group`. `embedding`: the last layer is a hidden one without activation.
+StoredNetwork stored_mlp(const io::Hdf5File& file, const std::string& group, bool embedding);
+// conv_w1, conv_b1, bn_scale1, bn_shift1, … and, if there, fc_w, fc_b. variant: stride2 | maxpool.
+StoredNetwork stored_conv4(const io::Hdf5File& file, const std::string& group,
+                           const std::string& variant, double epsilon);
+
+// Inputs theta/…: the network's parameters as the group stores them.
+NamedTensors theta_inputs(const Context& context, const StoredNetwork& network,
+                          const std::string& group);
+
+// Tasks under a group: xs, ys, xq, yq with a leading task axis.
+struct StoredTasks {
+  meta::TaskShape shape;
+  int64_t count = 0;
+  std::vector<NamedTensors> inputs;  // support_x, … of each task
+};
+// `ways` > 0: classification.
+StoredTasks stored_tasks(const Context& context, const std::string& group, int64_t ways);
+
+// The same with the support set as query: losses on the query are then support losses.
+StoredTasks with_support_as_query(const StoredTasks& tasks);
+
+// Element `place` along the first axis.
+Tensor part_of(const Tensor& x, int64_t place);
+
+// Appends results[prefix + <model's name>] to each of the network's tensors. Where absent: zeros,
+// or theta itself under state/.
+void append(Tree& tree, const StoredNetwork& network, const NamedTensors& results,
+            const std::string& prefix, const NamedTensors& theta);
+Tree mean_over_tasks(const Tree& tree, int64_t tasks);
+
+struct TreeTolerance {
+  double whole = 0;
+  double tensor = 0;
+  // Tensors that are zero up to rounding: compared absolutely, by this tolerance.
+  std::string rounding_prefix;
+  double rounding = 0;
+};
+// Compares what is stored under `group` with the tree, whole and per tensor. Nothing stored there:
+// nothing to do.
+void check_tree(Context& context, const std::string& group, const Tree& got,
+                const TreeTolerance& tolerance);
+// The same for one array.
+void check_array(Context& context, const std::string& name, const std::vector<double>& got,
+                 double tolerance);
+
+}  // namespace outerloop::reference

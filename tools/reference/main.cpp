@@ -1,0 +1,86 @@
+// check_reference FILE.h5 [--dtype f64|f32] [--engine compiled|oracle] [--json]
+//
+// Recomputes every quantity stored in a reference file from the inputs stored in it. Exit code 0:
+// all within their tolerances; 1: some are not; 2: bad usage or file.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <optional>
+#include <string_view>
+
+#include "outerloop/base/error.h"
+#include "reference/layout.h"
+
+namespace {
+
+using namespace outerloop;
+using namespace outerloop::reference;
+
+constexpr const char* kUsage =
+    "usage: check_reference FILE.h5 [--dtype f64|f32] [--engine compiled|oracle] [--json]\n";
+
+struct Options {
+  std::string file;
+  DType dtype = DType::f64;
+  ProgramRunner::Engine engine = ProgramRunner::Engine::compiled;
+  bool json = false;
+};
+
+std::optional<Options> parse(std::span<char*> arguments) {
+  Options options;
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    const std::string_view value = i + 1 < arguments.size() ? arguments[i + 1] : "";
+    if (word == "--json") {
+      options.json = true;
+    } else if (word == "--dtype" && (value == "f64" || value == "f32")) {
+      options.dtype = value == "f64" ? DType::f64 : DType::f32;
+      ++i;
+    } else if (word == "--engine" && (value == "compiled" || value == "oracle")) {
+      options.engine =
+          value == "oracle" ? ProgramRunner::Engine::oracle : ProgramRunner::Engine::compiled;
+      ++i;
+    } else if (!word.starts_with("-") && options.file.empty()) {
+      options.file = word;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (options.file.empty()) return std::nullopt;
+  return options;
+}
+
+int check(const Options& options) {
+  const io::Hdf5File file = io::Hdf5File::open_read(options.file);
+  const Layout& layout = layout_of(file);
+  ProgramRunner runner(options.engine);
+  Report report;
+  Context context{file, options.dtype, runner, report};
+  layout.check(context);
+  if (report.quantities().empty()) {
+    throw BadInput(fmt::format("{}: stores no quantity to check", options.file));
+  }
+  fmt::print("{}", options.json ? as_json(report, options.file, layout.name, name_of(options.dtype))
+                                : as_text(report));
+  return report.passes() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    const auto options = parse({arguments, static_cast<size_t>(count)});
+    if (!options) {
+      fmt::print(stderr, "{}", kUsage);
+      return 2;
+    }
+    return check(*options);
+  } catch (const BadInput& error) {
+    fmt::print(stderr, "check_reference: {}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "check_reference: {}\n", error.what());
+    return 1;
+  }
+}

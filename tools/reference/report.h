@@ -1,0 +1,47 @@
+#pragma once
+// The result of a check: one line per recomputed quantity.
+
+#include <cmath>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outerloop::reference {
+
+struct Quantity {
+  std::string name;
+  double error = 0;      // as `measure` says; NaN counts as infinite
+  double tolerance = 0;  // the largest error that passes
+  std::string_view measure;
+  bool passes() const { return error <= tolerance; }
+};
+
+class Report {
+ public:
+  // ||got - expected|| / ||expected||; both zero: 0.
+  void relative(std::string name, std::span<const double> got, std::span<const double> expected,
+                double tolerance);
+  // The same with another scale in place of ||expected||.
+  void scaled(std::string name, std::span<const double> got, std::span<const double> expected,
+              double scale, double tolerance);
+  // max |got - expected|.
+  void absolute(std::string name, std::span<const double> got, std::span<const double> expected,
+                double tolerance);
+
+  const std::vector<Quantity>& quantities() const { return quantities_; }
+  // The largest error in units of its tolerance. There must be quantities.
+  const Quantity& worst() const;
+  bool passes() const;
+
+ private:
+  void add(std::string name, double error, double tolerance, std::string_view measure);
+  std::vector<Quantity> quantities_;
+};
+
+// One line per quantity, then the worst.
+std::string as_text(const Report& report);
+std::string as_json(const Report& report, const std::string& file, std::string_view layout,
+                    std::string_view dtype);
+
+}  // namespace outerloop::reference
