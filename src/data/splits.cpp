@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/philox.h"

@@ -4,12 +4,14 @@
 #include <zip.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "data/omniglot.h"
 #include "data/splits.h"
 #include "data/test_files.h"
 #include "io/temporary_folder.h"
+#include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/image_file.h"
 
@@ -181,6 +183,74 @@ TEST(ImportImages, RefusesWhatHasNoClasses) {
   fs::remove(folder / "2.png");
   EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), options); }),
                   "shares that add up to 1");
+}
+
+std::string idx(int type, const std::vector<uint8_t>& extents, const std::string& elements) {
+  std::string file = {0, 0, static_cast<char>(type), static_cast<char>(extents.size())};
+  for (const uint8_t extent : extents) file += std::string{0, 0, 0, static_cast<char>(extent)};
+  return file + elements;
+}
+
+// Four images of 1 x 2 pixels of classes 7, 300, 7, 8.
+struct SmallIdx {
+  TemporaryFolder folder;
+  std::string images = idx(0x08, {4, 1, 2}, "abcdefgh");
+  std::string labels = idx(0x0B, {4}, std::string("\0\7\1\x2c\0\7\0\10", 8));
+  std::string table;
+
+  ImageSet import() const {
+    write_file_atomically(folder / "images", std::string_view(images));
+    write_file_atomically(folder / "labels", std::string_view(labels));
+    write_file_atomically(folder / "table", std::string_view(table));
+    ImageImportOptions options;
+    options.preparation = {.height = 1, .width = 2};
+    return import_idx(folder / "images", folder / "labels",
+                      table.empty() ? fs::path() : folder / "table", options);
+  }
+};
+
+TEST(ImportIdx, SortsImagesByLabel) {
+  const ImageSet set = SmallIdx().import();
+  validate(set);
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"00007", "00008", "00300"}));
+  EXPECT_EQ(set.class_begin, (std::vector<int64_t>{0, 2, 3, 4}));
+  EXPECT_EQ(std::string(set.pixels.begin(), set.pixels.end()), "abefghcd");
+}
+
+TEST(ImportIdx, TakesNamesGroupsAndSplitsFromATable) {
+  SmallIdx files;
+  files.table =
+      "class,script,split,name\n8,Greek,val,beta\n7,Greek,train,\"a, or \"\"A\"\"\"\n"
+      "300,Thai,test,ko kai\n9,Thai,test,unused\n";
+  const ImageSet set = files.import();
+  EXPECT_EQ(set.class_names,
+            (std::vector<std::string>{"00007 a, or \"A\"", "00008 beta", "00300 ko kai"}));
+  EXPECT_EQ(set.group_names, (std::vector<std::string>{"Greek", "Thai"}));
+  EXPECT_EQ(set.default_split, "table");
+  EXPECT_EQ(set.splits.at("table").classes[0], std::vector<int32_t>{0});
+  EXPECT_EQ(set.splits.at("table").classes[1], std::vector<int32_t>{1});
+  EXPECT_EQ(set.splits.at("table").classes[2], std::vector<int32_t>{2});
+}
+
+TEST(ImportIdx, RefusesDamagedFiles) {
+  const auto message = [](const std::function<void(SmallIdx&)>& spoil) {
+    SmallIdx files;
+    spoil(files);
+    return message_of<BadInput>([&] { files.import(); });
+  };
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.images.pop_back(); }), "holds 7 bytes");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.images = "nonsense"; }), "magic");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.images = ""; }), "magic");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.images.resize(6); }), "cut short");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.images[4] = 127; }), "extents");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.labels = idx(0x08, {3}, "abc"); }),
+                  "expected 4 labels");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class\n7\n8\n"; }), "label 300");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "name\nx\n"; }), "column 'class'");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class,split\n7,x\n8,x\n300,x\n"; }),
+                  "split 'x'");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class,split\n7\n"; }), "row 2 has 1");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class\n\"7\n"; }), "not closed");
 }
 
 TEST(Splits, SizesAddUpAndNoShareIsLost) {

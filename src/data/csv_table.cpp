@@ -1,0 +1,84 @@
+#include "data/csv_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::data {
+namespace {
+
+// One character after the other; a row ends at a line end outside quotes.
+class Parser {
+ public:
+  void feed(char c) {
+    if (after_quote_ && c != '"') quoted_ = after_quote_ = false;
+    if (quoted_) {
+      if (c != '"') {
+        field_ += c;
+      } else if (std::exchange(after_quote_, !after_quote_)) {
+        field_ += '"';
+      }
+    } else if (c == '"' && field_.empty()) {
+      quoted_ = true;
+    } else if (c == ',') {
+      end_field();
+    } else if (c == '\n') {
+      end_row();
+    } else if (c != '\r') {
+      field_ += c;
+    }
+  }
+
+  // Returns false when a quote is still open.
+  bool finish() {
+    if (quoted_ && !after_quote_) return false;
+    end_row();
+    return true;
+  }
+
+  std::vector<std::vector<std::string>> rows;
+
+ private:
+  void end_field() { row_.push_back(std::exchange(field_, {})); }
+  void end_row() {
+    const bool blank = row_.empty() && field_.empty();
+    end_field();
+    if (!blank) rows.push_back(row_);
+    row_.clear();
+  }
+
+  std::string field_;
+  std::vector<std::string> row_;
+  bool quoted_ = false;
+  bool after_quote_ = false;  // a quote inside quotes: the end, or the first of two
+};
+
+}  // namespace
+
+std::optional<size_t> CsvTable::column(std::string_view name) const {
+  const auto found = std::ranges::find(columns, name);
+  if (found == columns.end()) return std::nullopt;
+  return static_cast<size_t>(found - columns.begin());
+}
+
+CsvTable parse_csv(std::string_view text, const std::string& name) {
+  Parser parser;
+  for (const char c : text) parser.feed(c);
+  if (!parser.finish()) throw BadInput(fmt::format("{}: a quoted field is not closed", name));
+  if (parser.rows.empty()) throw BadInput(fmt::format("{}: the table is empty", name));
+  CsvTable table;
+  table.columns = parser.rows.front();
+  table.rows.assign(parser.rows.begin() + 1, parser.rows.end());
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    if (table.rows[i].size() != table.columns.size()) {
+      throw BadInput(fmt::format("{}: row {} has {} fields, the header has {}", name, i + 2,
+                                 table.rows[i].size(), table.columns.size()));
+    }
+  }
+  return table;
+}
+
+}  // namespace outerloop::data

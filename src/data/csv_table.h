@@ -1,0 +1,22 @@
+#pragma once
+// A small table of texts with a header line.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outerloop::data {
+
+struct CsvTable {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;  // each as long as columns
+
+  std::optional<size_t> column(std::string_view name) const;
+};
+
+// Comma-separated, fields maybe in double quotes ("" for a quote in them). `name` is for messages.
+// Throws BadInput on an empty table, an open quote or a row of another length than the header.
+CsvTable parse_csv(std::string_view text, const std::string& name);
+
+}  // namespace outerloop::data
