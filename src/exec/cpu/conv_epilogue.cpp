@@ -44,16 +44,17 @@ void ConvGenerator::emit_epilogue(const Tile& tile, const ColumnPanel& panel) {
   const bool moving_columns = panel.repeats > 1;
   const std::vector<OperandPlace> places = place_operands(moving_columns);
   assembler_.mov(table_row_, slot(tile_row_));
+  const auto place = [&](size_t operand, int) {
+    OperandPlace at = places[operand];
+    const int64_t column = moving_columns ? 0 : panel.first_column * epilogue_.strides(operand)[2];
+    at.address = at.address + static_cast<size_t>(column * bytes_);
+    return at;
+  };
   epilogue_.emit(
       tile,
-      [&](size_t operand, int) {
-        OperandPlace place = places[operand];
-        const int64_t column =
-            moving_columns ? 0 : panel.first_column * epilogue_.strides(operand)[2];
-        place.address = place.address + static_cast<size_t>(column * bytes_);
-        return place;
-      },
-      [&](int row) { emit_row_start(row, places, moving_columns); });
+      {.place = place,
+       .begin_row = [&](int row) { emit_row_start(row, places, moving_columns); },
+       .advance = [&] { assembler_.add(table_row_, static_cast<uint32_t>(sizeof(ConvRow))); }});
 }
 
 // Byte offsets of a row of the result, and the operands that have no register.

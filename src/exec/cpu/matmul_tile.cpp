@@ -75,29 +75,72 @@ const TileStrides& TileEpilogue::strides(size_t operand) const {
   return operand < inputs ? epilogue_.inputs[operand] : epilogue_.outputs[operand - inputs];
 }
 
-void TileEpilogue::emit(const Tile& tile, const Place& place,
-                        const std::function<void(int)>& begin_row) {
+void TileEpilogue::emit(const Tile& tile, const RowWalk& walk) {
+  // Straight code overlaps best with the next tile; a long body would make too much of it.
+  constexpr size_t kStraightInstructions = 512;
+  const auto vectors = static_cast<size_t>(tile.shape().rows * tile.shape().vectors);
+  epilogue_.body.instructions.size() * vectors <= kStraightInstructions ? emit_straight(tile, walk)
+                                                                        : emit_loop(tile, walk);
+}
+
+// Accumulators stay in their registers, which become free one by one.
+void TileEpilogue::emit_straight(const Tile& tile, const RowWalk& walk) {
   const TileShape& shape = tile.shape();
   std::vector<int> free;
   for (int i = shape.rows * shape.vectors; i < assembler_.register_count(); ++i) free.push_back(i);
   for (int row = 0; row < shape.rows; ++row) {
-    begin_row(row);
+    walk.begin_row(row);
     for (int v = 0; v < shape.vectors; ++v) {
-      emit_vector(tile, row, v, place, free);
-      free.push_back(tile.accumulator(row, v));
+      const int accumulator = tile.accumulator(row, v);
+      emit_vector(tile, row, v, BodySource::in_register(accumulator, /*consumed=*/true), walk,
+                  free);
+      free.push_back(accumulator);
     }
   }
 }
 
-void TileEpilogue::emit_vector(const Tile& tile, int row, int vector, const Place& place,
-                               std::vector<int>& free) {
+// Accumulators go through the frame, and one loop over rows handles them.
+void TileEpilogue::emit_loop(const Tile& tile, const RowWalk& walk) {
+  const TileShape& shape = tile.shape();
+  const int bytes = assembler_.vector_bytes();
+  if (!frame_) {
+    frame_ = {assembler_.frame_slot(assembler_.register_count() * bytes), assembler_.frame_slot(8),
+              assembler_.frame_slot(8)};
+  }
+  for (int i = 0; i < shape.rows * shape.vectors; ++i) {
+    assembler_.vmovups(assembler_.ptr[frame_->accumulators + i * bytes], assembler_.vec(i));
+  }
+  std::vector<int> free;
+  for (int i = 0; i < assembler_.register_count(); ++i) free.push_back(i);
+  Xbyak::Label next;
+  assembler_.lea(Xbyak::util::rax, assembler_.ptr[frame_->accumulators]);
+  assembler_.mov(assembler_.ptr[frame_->current], Xbyak::util::rax);
+  assembler_.mov(assembler_.qword[frame_->rows_left], static_cast<uint32_t>(shape.rows));
+  assembler_.L(next);
+  walk.begin_row(0);
+  for (int v = 0; v < shape.vectors; ++v) {
+    emit_vector(tile, 0, v,
+                {.kind = BodySource::Kind::vector,
+                 .address = Xbyak::util::rax + v * bytes,
+                 .loads_base = true,
+                 .base = frame_->current},
+                walk, free);
+  }
+  walk.advance();
+  assembler_.CodeGenerator::add(assembler_.qword[frame_->current],
+                                static_cast<uint32_t>(shape.vectors * bytes));
+  assembler_.dec(assembler_.qword[frame_->rows_left]);
+  assembler_.jnz(next, Xbyak::CodeGenerator::T_NEAR);
+}
+
+void TileEpilogue::emit_vector(const Tile& tile, int row, int vector, const BodySource& accumulator,
+                               const RowWalk& walk, const std::vector<int>& free) {
   const auto shifted = [&](const OperandPlace& at, size_t operand) {
     return strides(operand)[2] == 0 ? at.address : at.address + vector * assembler_.vector_bytes();
   };
-  std::vector<BodySource> sources{
-      BodySource::in_register(tile.accumulator(row, vector), /*consumed=*/true)};
+  std::vector<BodySource> sources{accumulator};
   for (size_t i = 0; i < epilogue_.inputs.size(); ++i) {
-    const OperandPlace at = place(i, row);
+    const OperandPlace at = walk.place(i, row);
     sources.push_back({.kind = epilogue_.inputs[i][2] == 0 ? BodySource::Kind::broadcast
                                                            : BodySource::Kind::vector,
                        .address = shifted(at, i),
@@ -107,7 +150,7 @@ void TileEpilogue::emit_vector(const Tile& tile, int row, int vector, const Plac
   std::vector<BodySink> sinks;
   for (size_t i = 0; i < epilogue_.outputs.size(); ++i) {
     const size_t operand = epilogue_.inputs.size() + i;
-    const OperandPlace at = place(operand, row);
+    const OperandPlace at = walk.place(operand, row);
     sinks.push_back(
         {.address = shifted(at, operand), .loads_base = at.loads_base, .base = at.base});
   }

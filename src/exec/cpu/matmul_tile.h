@@ -4,6 +4,7 @@
 // it.
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "exec/cpu/body_emitter.h"
@@ -51,26 +52,38 @@ struct OperandPlace {
   Xbyak::RegExp base;
 };
 
+// The rows of a tile, as an epilogue goes through them.
+struct RowWalk {
+  // The place of an operand (inputs first, then outputs) in a row counted from the current one.
+  std::function<OperandPlace(size_t operand, int row)> place;
+  // Called before the places of a row are asked for.
+  std::function<void(int row)> begin_row;
+  // Makes the next row the current one, at run time.
+  std::function<void()> advance;
+};
+
 class TileEpilogue {
  public:
-  // The place of an operand (inputs first, then outputs).
-  using Place = std::function<OperandPlace(size_t operand, int row)>;
-
   TileEpilogue(Assembler& assembler, const Epilogue& epilogue, int compare_mask)
       : assembler_(assembler), epilogue_(epilogue), body_(assembler, epilogue.body, compare_mask) {}
 
   size_t operand_count() const { return epilogue_.inputs.size() + epilogue_.outputs.size(); }
   const TileStrides& strides(size_t operand) const;
-  // `begin_row` is called before the places of a row are asked for.
-  void emit(const Tile& tile, const Place& place, const std::function<void(int)>& begin_row);
+  void emit(const Tile& tile, const RowWalk& walk);
 
  private:
-  void emit_vector(const Tile& tile, int row, int vector, const Place& place,
-                   std::vector<int>& free);
+  void emit_straight(const Tile& tile, const RowWalk& walk);
+  void emit_loop(const Tile& tile, const RowWalk& walk);
+  void emit_vector(const Tile& tile, int row, int vector, const BodySource& accumulator,
+                   const RowWalk& walk, const std::vector<int>& free);
 
   Assembler& assembler_;
   const Epilogue& epilogue_;
   BodyEmitter body_;
+  struct Frame {
+    Xbyak::RegExp accumulators, current, rows_left;
+  };
+  std::optional<Frame> frame_;  // of loops
 };
 
 }  // namespace outerloop::exec

@@ -4,6 +4,7 @@
 //   gemm_bench [avx512|avx2] [f32|f64] [part of a name]
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <ctime>
 #include <string>
@@ -36,6 +37,20 @@ double time_of(const Kernel& kernel, void* const* operands) {
   return times[20];
 }
 
+// Numbers in [-1, 1), so that the multipliers have work to do.
+void fill(void* memory, size_t count, DType dtype) {
+  uint32_t state = 1;
+  for (size_t i = 0; i < count; ++i) {
+    state = state * 1664525 + 1013904223;
+    const double value = static_cast<int32_t>(state) / 2147483648.0;
+    if (dtype == DType::f64) {
+      static_cast<double*>(memory)[i] = value;
+    } else {
+      static_cast<float*>(memory)[i] = static_cast<float>(value);
+    }
+  }
+}
+
 struct Options {
   Isa isa = select_isa();
   DType dtype = DType::f32;
@@ -54,6 +69,7 @@ void report(const Options& options, const std::string& name, int64_t macs,
     memory.emplace_back(static_cast<size_t>(count) * size_of(options.dtype) + 64);
     const auto address = reinterpret_cast<uintptr_t>(memory.back().data());
     operands.push_back(memory.back().data() + (64 - address % 64) % 64);
+    fill(operands.back(), static_cast<size_t>(count), options.dtype);
   }
   const double time = time_of(kernel, operands.data());
   const double speed = 2e-9 * static_cast<double>(macs) / time;
@@ -79,6 +95,27 @@ void bench_matmul(const Options& options, int64_t m, int64_t n, int64_t k, bool 
                      std::to_string(k) + (transposed ? " A^T" : "");
   if (batch > 1) name += " batch " + std::to_string(batch);
   report(options, name, batch * m * n * k, {batch * m * k, batch * k * n, batch * m * n},
+         [&] { return make_matmul(spec, options.isa); });
+}
+
+// The forward step of a hidden layer: bias, then both sides of the ReLU.
+void bench_layer(const Options& options, int64_t m, int64_t n, int64_t k) {
+  ScalarBuilder builder(options.dtype, 2);
+  const Scalar biased = builder.input(0) + builder.input(1);
+  const std::array outputs{biased, max(biased, builder.constant(0))};
+  const MatmulSpec spec{.dtype = options.dtype,
+                        .m = m,
+                        .n = n,
+                        .k = k,
+                        .a_row = k,
+                        .b_k = n,
+                        .epilogue = {.body = builder.finish(outputs),
+                                     .inputs = {{0, 0, 1}},
+                                     .outputs = {{0, n, 1}, {0, n, 1}}}};
+  report(options,
+         "layer " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) +
+             " bias relu",
+         m * n * k, {m * k, k * n, n, m * n, m * n},
          [&] { return make_matmul(spec, options.isa); });
 }
 
@@ -145,7 +182,13 @@ int run(int argc, char** argv) {
   bench_matmul(options, 512, 512, 512);
   bench_matmul(options, 1024, 1024, 1024);
   bench_matmul(options, 64, 64, 4096);
+  bench_matmul(options, 64, 1024, 1024);
+  bench_matmul(options, 64, 1000, 1000);
+  bench_matmul(options, 100, 256, 2048);
+  bench_matmul(options, 25, 1600, 64);
   bench_matmul(options, 10, 40, 40, false, 25);
+  bench_layer(options, 10, 40, 40);
+  bench_layer(options, 64, 64, 64);
   bench_conv(options, 5, 28, 1, 64, 2);
   bench_conv(options, 5, 14, 64, 64, 2);
   bench_conv(options, 5, 7, 64, 64, 2);

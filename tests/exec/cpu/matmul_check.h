@@ -130,11 +130,13 @@ enum class EpilogueKind {
   mask,           // by the sign of a stored tensor
   axpy_in_place,  // y = y + alpha * acc, alpha a scalar in memory
   many_operands,  // more than there are registers for pointers
+  long_body,      // so long that a loop applies it
   column_vector,  // an input of one element per row
 };
-inline constexpr std::array kEpilogueKinds{
-    EpilogueKind::store,         EpilogueKind::bias_relu,     EpilogueKind::mask,
-    EpilogueKind::axpy_in_place, EpilogueKind::many_operands, EpilogueKind::column_vector};
+inline constexpr std::array kEpilogueKinds{EpilogueKind::store,         EpilogueKind::bias_relu,
+                                           EpilogueKind::mask,          EpilogueKind::axpy_in_place,
+                                           EpilogueKind::many_operands, EpilogueKind::long_body,
+                                           EpilogueKind::column_vector};
 
 // `matrix`: batch and row strides of full operands.
 inline EpilogueCase make_epilogue(EpilogueKind kind, DType dtype, int64_t batch_stride,
@@ -194,6 +196,27 @@ inline EpilogueCase make_epilogue(EpilogueKind kind, DType dtype, int64_t batch_
                           matrix},
                .outputs = {matrix, {batch_stride, row_stride + 7, 1}, matrix}},
               {}};
+    case EpilogueKind::long_body:
+      return {{.body = build(10,
+                             [](ScalarBuilder& b) {
+                               Scalar sum = b.input(0);
+                               for (int i = 0; i < 90; ++i) {
+                                 sum = fma(sum, b.input(1 + i % 9), b.constant(i - 40.5));
+                                 sum = min(abs(sum), b.input(i % 10));
+                               }
+                               return Outputs{sum, sum / b.input(0)};
+                             }),
+               .inputs = {matrix,
+                          {0, 0, 1},
+                          matrix,
+                          {0, 1, 0},
+                          matrix,
+                          {1, 0, 0},
+                          matrix,
+                          {0, row_stride + 5, 1},
+                          matrix},
+               .outputs = {matrix, {batch_stride, row_stride + 1, 1}}},
+              {-1, -1, -1, -1, -1, -1, -1, -1, -1, 0, -1}};
     case EpilogueKind::column_vector:
       return {{.body = build(2, [](ScalarBuilder& b) { return Outputs{b.input(0) / b.input(1)}; }),
                .inputs = {{0, 1, 0}},
