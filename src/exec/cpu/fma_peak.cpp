@@ -1,4 +1,4 @@
-#include "exec/cpu/fma_peak.h"
+#include "outerloop/exec/fma_peak.h"
 
 #include <algorithm>
 #include <array>

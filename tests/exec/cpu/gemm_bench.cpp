@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "exec/cpu/fma_peak.h"
 #include "exec/cpu/kernel.h"
+#include "outerloop/exec/fma_peak.h"
 
 namespace outerloop::exec {
 namespace {

@@ -1,7 +1,8 @@
 #pragma once
 // The floating point ceiling of the core that the caller runs on, probed rather than looked up.
 
-#include "exec/cpu/kernel.h"
+#include "outerloop/exec/isa.h"
+#include "outerloop/tensor/dtype.h"
 
 namespace outerloop::exec {
 
