@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "io/hdf5_handle.h"
@@ -153,18 +154,20 @@ std::vector<std::string> Hdf5File::list(std::string_view group) const {
 }
 
 std::vector<std::string> Hdf5File::list_datasets(std::string_view group) const {
-  // Links of a damaged or foreign file may form a circle.
-  constexpr int kMaxDepth = 32;
   const Hdf5Call call;
+  // Links of a damaged file may form a circle. An object takes more than 32 bytes, so a longer list
+  // than that goes round and round.
+  constexpr uintmax_t kLeastObjectBytes = 32;
+  uintmax_t budget = std::numeric_limits<uintmax_t>::max();
+  if (!writing_) budget = fs::file_size(path_) / kLeastObjectBytes;
   std::vector<std::string> datasets;
   std::vector<std::string> groups = {absolute(group)};
   while (!groups.empty()) {
     const std::string parent = std::move(groups.back());
     groups.pop_back();
-    if (std::count(parent.begin(), parent.end(), '/') > kMaxDepth)
-      throw CorruptFile(
-          fmt::format("{}: {}: groups nested past {} levels", path_.string(), parent, kMaxDepth));
     for (const std::string& member : list(parent)) {
+      if (budget-- == 0)
+        throw CorruptFile(fmt::format("{}: {}: groups contain each other", path_.string(), parent));
       const std::string path = (parent == "/" ? "" : parent) + "/" + member;
       const Hdf5Id object = open_object(id_, {path_, path, writing_});
       if (H5Iget_type(object.get()) == H5I_GROUP) groups.push_back(path);
