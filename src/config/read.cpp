@@ -1,10 +1,13 @@
 #include "outerloop/config/read.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <sstream>
 
 #include "config/suggest.h"
 #include "config/value.h"
@@ -16,6 +19,36 @@ namespace {
 
 constexpr std::size_t kLargestFile = 1 << 20;
 
+// Looks at the structure alone.
+class DocumentMarks : public YAML::EventHandler {
+ public:
+  std::vector<YAML::Mark> starts;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { starts.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Where a second document begins, which YAML::Load would ignore. YAML::LoadAll is no way to find
+// it: on some damaged files yaml-cpp 0.7 gives documents without end.
+std::optional<YAML::Mark> second_document(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  YAML::Parser parser(in);
+  DocumentMarks marks;
+  parser.HandleNextDocument(marks);
+  if (!parser.HandleNextDocument(marks) || marks.starts.size() < 2) return std::nullopt;
+  return marks.starts[1];
+}
+
 // Reads keys from both sources into one config and collects what is wrong.
 class Reader {
  public:
@@ -25,13 +58,13 @@ class Reader {
 
   void read_yaml(std::string_view text) {
     try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-      if (documents.size() > 1) complain(file_, "expected one YAML document, got several ('---')");
-      if (documents.empty() || documents[0].IsNull()) return;
-      if (!documents[0].IsMap()) {
-        return complain(place(documents[0].Mark()), "expected `key: value` lines");
+      if (const auto second = second_document(text)) {
+        return complain(place(*second), "expected one YAML document, here begins another");
       }
-      read_map(documents[0], "");
+      const YAML::Node document = YAML::Load(std::string(text));
+      if (document.IsNull()) return;
+      if (!document.IsMap()) return complain(place(document.Mark()), "expected `key: value` lines");
+      read_map(document, "");
     } catch (const YAML::Exception& error) {
       complain(place(error.mark), fmt::format("not readable as YAML: {}", error.msg));
     }
