@@ -70,7 +70,9 @@ std::vector<Expr> jvp(Builder& builder, std::span<const Expr> outputs, std::span
     for (size_t k = 0; k < found.size(); ++k) known.set(equation.outputs[k], found[k]);
   }
   std::vector<Expr> result;
-  for (const Expr& output : outputs) result.push_back(known.of(output.id()));
+  for (const Expr& output : outputs) {
+    result.push_back(output.valid() ? known.of(output.id()) : Expr{});
+  }
   return result;
 }
 

@@ -32,7 +32,9 @@ Reach reach(const Program& program, std::span<const Expr> inputs, std::span<cons
     }
   }
   ValueSet wanted;
-  for (const Expr& output : outputs) wanted.insert(output.id());
+  for (const Expr& output : outputs) {
+    if (output.valid()) wanted.insert(output.id());
+  }
   for (size_t i = forward.size(); i-- > 0;) {
     const Equation& equation = program.equations[forward[i]];
     if (!any_in(equation.outputs, wanted)) continue;

@@ -98,6 +98,12 @@ TEST_F(Autodiff, SymbolicZeroTangentsAddNoEquations) {
   EXPECT_EQ(equations(), before);
 }
 
+TEST_F(Autodiff, SymbolicZerosHaveZeroDerivatives) {
+  const Expr x = input({1}), zero;
+  EXPECT_FALSE(jvp(builder_, {&zero, 1}, {&x, 1}, {&x, 1})[0].valid());
+  EXPECT_FALSE(vjp(builder_, {&zero, 1}, {&x, 1}, {&zero, 1})[0].valid());
+}
+
 TEST_F(Autodiff, AnInputCanBeAnOutput) {
   const Expr x = input({1}), direction = input({5});
   EXPECT_EQ(jvp(builder_, {&x, 1}, {&x, 1}, {&direction, 1})[0].id(), direction.id());
