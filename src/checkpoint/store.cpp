@@ -1,5 +1,6 @@
 #include "outerloop/checkpoint/store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -42,7 +43,7 @@ Store::Store(fs::path folder, Retention retention)
   fs::create_directories(folder_, error);
   if (error)
     throw SystemFailure(fmt::format("{}: cannot create: {}", folder_.string(), error.message()));
-  if (::access(folder_.c_str(), W_OK | X_OK) != 0)
+  if (::faccessat(AT_FDCWD, folder_.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
     throw SystemFailure(
         fmt::format("{}: cannot be written: {}", folder_.string(), std::strerror(errno)));
 }

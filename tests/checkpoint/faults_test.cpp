@@ -1,0 +1,125 @@
+// A store under kills and full disks.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <random>
+
+#include "checkpoint/example.h"
+#include "io/temporary_folder.h"
+#include "outerloop/base/error.h"
+#include "outerloop/checkpoint/store.h"
+#include "outerloop/checkpoint/tools.h"
+
+namespace outerloop::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kWidth = 150;  // about 200 KB a file: a kill often falls into the writing
+
+// What a training does: go on from the newest, save each iteration, until killed.
+[[noreturn]] void train_until_killed(const fs::path& folder) {
+  Store store(folder, {.keep_last = 2});
+  const auto newest = store.load_newest();
+  for (int64_t iteration = newest ? newest->iteration + 1 : 1;; ++iteration)
+    store.save(example(iteration, kWidth), iteration % 5 == 0);
+}
+
+TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
+  const TemporaryFolder folder;
+  std::mt19937 random(1);
+  int64_t reached = 0;
+  int torn = 0;
+  for (int kill_count = 0; kill_count < 60; ++kill_count) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) train_until_killed(folder.path());
+    usleep(20'000 + random() % 60'000);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    for (const auto& entry : fs::directory_iterator(folder.path()))
+      torn += entry.path().filename().string().starts_with(".tmp-");
+
+    std::string skipped;
+    Store store(folder.path());
+    const auto newest = store.load_newest([&](const std::string& text) { skipped += text; });
+    EXPECT_EQ(skipped, "");
+    if (!newest) continue;
+    EXPECT_GE(newest->iteration, reached) << "a finished checkpoint was lost";
+    reached = newest->iteration;
+    ASSERT_EQ(to_text(diff(*newest, example(reached, kWidth))), "identical\n");
+  }
+  EXPECT_GT(reached, 60);
+  EXPECT_GT(torn, 10) << "too few kills fell into the writing";
+}
+
+// Files may not grow past a limit: writing fails as on a full disk, at a place that we choose.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  sighandler_t handler_;
+  rlimit before_{};
+};
+
+TEST(FullDisk, AFailedSaveLeavesTheOlderCheckpoint) {
+  const TemporaryFolder folder;
+  Store store(folder.path());
+  store.save(example(1, 60));
+  const auto size = static_cast<rlim_t>(fs::file_size(store.file_of(1)));
+  for (rlim_t limit = 0; limit < size; limit += 1 + size / 60) {
+    std::string message;
+    {
+      const FileSizeLimit full(limit);
+      message = message_of<SystemFailure>([&] { store.save(example(2, 60)); });
+    }
+    EXPECT_CONTAINS(message, ": cannot ");
+    EXPECT_CONTAINS(message, "File too large");
+    const auto left =
+        std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator());
+    EXPECT_EQ(left, 2) << "only the checkpoint and the link `latest`; limit " << limit;
+    EXPECT_EQ(to_text(diff(*store.load_newest(), example(1, 60))), "identical\n");
+  }
+  store.save(example(2, 60));
+  EXPECT_EQ(store.load_newest()->iteration, 2);
+}
+
+TEST(FullDisk, ARealOneIsReported) {
+  const TemporaryFolder folder;
+  const fs::path disk = folder / "disk";
+  fs::create_directory(disk);
+  if (mount("outerloop-test", disk.c_str(), "tmpfs", 0, "size=300k") != 0)
+    GTEST_SKIP() << "cannot mount a small tmpfs (needs root): " << std::strerror(errno);
+  {
+    Store store(disk);
+    store.save(example(1, 100));
+    EXPECT_CONTAINS(message_of<SystemFailure>([&] {
+                      for (int64_t i = 2; i < 9; ++i) store.save(example(i, 100));
+                    }),
+                    "No space left on device");
+    const auto newest = store.load_newest();
+    EXPECT_EQ(to_text(diff(*newest, example(newest->iteration, 100))), "identical\n");
+  }
+  umount(disk.c_str());
+}
+
+}  // namespace
+}  // namespace outerloop::checkpoint

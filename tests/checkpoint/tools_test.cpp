@@ -1,0 +1,138 @@
+#include "outerloop/checkpoint/tools.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "checkpoint/example.h"
+#include "io/temporary_folder.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+
+namespace outerloop::checkpoint {
+namespace {
+
+TEST(Diff, NamesTheFirstDifferingTensorAndItsNumbers) {
+  const Checkpoint a = example(3);
+  Checkpoint b = deep_copy(a);
+  std::span<float> bias = b.parameters[1].value.as<float>();
+  const std::vector<double> before = a.parameters[1].value.to_doubles();
+  bias[2] += 0.5F;
+  bias[5] -= 0.25F;
+  const Difference difference = diff(a, b);
+  ASSERT_EQ(difference.tensors.size(), 1u);
+  EXPECT_TRUE(difference.fields.empty());
+  const TensorDifference& tensor = difference.tensors[0];
+  EXPECT_EQ(tensor.name, "parameters/net/layer2/bias");
+  EXPECT_EQ(tensor.elements, 2);
+
+  double between = 0, of_a = 0, of_b = 0, product = 0;
+  for (size_t i = 0; i < before.size(); ++i) {
+    between += std::pow(before[i] - bias[i], 2);
+    of_a += before[i] * before[i];
+    of_b += double{bias[i]} * bias[i];
+    product += before[i] * bias[i];
+  }
+  EXPECT_NEAR(tensor.largest, 0.5, 1e-6);
+  EXPECT_NEAR(tensor.relative, std::sqrt(between / of_b), 1e-12);
+  EXPECT_NEAR(tensor.cosine, product / std::sqrt(of_a * of_b), 1e-12);
+  EXPECT_CONTAINS(to_text(difference),
+                  "first differing tensor: parameters/net/layer2/bias: 2 elements differ");
+}
+
+TEST(Diff, SeesOneBitAndTheSignOfZero) {
+  const Checkpoint a = example(3);
+  Checkpoint b = deep_copy(a);
+  b.state[0].value.as<double>()[1] = 0.0;  // was -0.0
+  ASSERT_EQ(diff(a, b).tensors.size(), 1u);
+  EXPECT_EQ(diff(a, b).tensors[0].name, "state/window");
+  EXPECT_EQ(diff(a, b).tensors[0].largest, 0);
+}
+
+TEST(Diff, NotANumberIsAnInfiniteDifference) {
+  const Checkpoint a = example(3);
+  Checkpoint b = deep_copy(a);
+  b.parameters[0].value.as<float>()[0] = std::nanf("");
+  EXPECT_TRUE(std::isinf(diff(a, b).tensors[0].largest));
+}
+
+TEST(Diff, NamesScalarsShapesAndMissingTensors) {
+  const Checkpoint a = example(3);
+  Checkpoint b = deep_copy(a);
+  b.iteration = 4;
+  b.config = "seed: 7\nouter:\n  rate: 0.01\n";
+  b.integers.erase("seed");
+  b.parameters[0].value = Tensor(DType::f64, {2});
+  b.optimizer[0].name = "renamed";
+  EXPECT_EQ(diff(a, b).fields,
+            (std::vector<std::string>{"iteration: 3 against 4",
+                                      "config/yaml: line 3:   rate: 0.001 against   rate: 0.01",
+                                      "integers/seed: only in the first checkpoint",
+                                      "parameters/net/layer2/weight: f32 (16, 16) against f64 (2)",
+                                      "optimizer/m/net/layer2/weight: only in the first checkpoint",
+                                      "optimizer/renamed: only in the second checkpoint"}));
+  b = deep_copy(a);
+  b.config += "more: 1\n";
+  EXPECT_EQ(diff(a, b).fields, std::vector<std::string>{"config/yaml: line 4:  against more: 1"});
+}
+
+TEST(Show, SummarizesTensors) {
+  Checkpoint checkpoint = example(3);
+  checkpoint.parameters = {
+      {"w", Tensor::from<float>({2, 2}, {1, 2, 3, std::numeric_limits<float>::infinity()})}};
+  const std::vector<TensorSummary> tensors = summarize(checkpoint);
+  EXPECT_EQ(tensors[0].name, "parameters/w");
+  EXPECT_EQ(tensors[0].mean, 2);
+  EXPECT_DOUBLE_EQ(tensors[0].deviation, std::sqrt(2.0 / 3));
+  EXPECT_EQ(tensors[0].minimum, 1);
+  EXPECT_EQ(tensors[0].maximum, 3);
+  EXPECT_EQ(tensors[0].not_finite, 1);
+  EXPECT_EQ(tensors[0].hash.size(), 16u);
+  const std::string text = show(checkpoint);
+  EXPECT_CONTAINS(text, "iteration  3\n");
+  EXPECT_CONTAINS(text, "config/yaml  (3 lines)\n");
+  EXPECT_CONTAINS(text, "parameters/w");
+  EXPECT_CONTAINS(text, "1 NOT FINITE");
+}
+
+TEST(Average, TakesTheMeanOfParameters) {
+  std::vector<Checkpoint> checkpoints = {example(1), example(2), example(3)};
+  const Checkpoint mean = average(checkpoints);
+  for (size_t t = 0; t < mean.parameters.size(); ++t) {
+    const std::vector<double> values = mean.parameters[t].value.to_doubles();
+    for (size_t i = 0; i < values.size(); ++i) {
+      double sum = 0;
+      for (const Checkpoint& checkpoint : checkpoints)
+        sum += checkpoint.parameters[t].value.to_doubles()[i];
+      EXPECT_EQ(values[i], static_cast<double>(static_cast<float>(sum / 3)));
+    }
+  }
+  EXPECT_EQ(mean.iteration, 3);
+  EXPECT_EQ(to_text(diff(average(std::span(checkpoints).first(1)), checkpoints[0])), "identical\n");
+}
+
+TEST(Average, RefusesUnlikeCheckpoints) {
+  std::vector<Checkpoint> checkpoints = {example(1), example(2, 8)};
+  EXPECT_CONTAINS(message_of<BadInput>([&] { average(checkpoints); }),
+                  "average: net/layer2/weight f32 (16, 16) against net/layer2/weight f32 (8, 8)");
+  EXPECT_THROW(average({}), BadInput);
+}
+
+TEST(Export, WritesParametersUnderTheirPlainNames) {
+  const TemporaryFolder folder;
+  Checkpoint checkpoint = example(3);
+  export_parameters(checkpoint, folder / "a.safetensors", ExportFormat::safetensors);
+  EXPECT_CONTAINS(read_file(folder / "a.safetensors"), "\"net/layer2/weight\":{\"dtype\":\"F32\"");
+  export_parameters(checkpoint, folder / "a.npz", ExportFormat::npz);
+  EXPECT_CONTAINS(read_file(folder / "a.npz"), "net/layer2/weight.npy");
+  EXPECT_CONTAINS(message_of<BadInput>([&] {
+                    export_parameters(checkpoint, folder / "b.npz", ExportFormat::npz, true);
+                  }),
+                  "no moving average");
+}
+
+}  // namespace
+}  // namespace outerloop::checkpoint
