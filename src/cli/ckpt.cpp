@@ -1,0 +1,168 @@
+// outerloop ckpt: what is in checkpoints, whether they are whole, how they differ.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/program.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/checkpoint/store.h"
+#include "outerloop/checkpoint/tools.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using checkpoint::Checkpoint;
+
+constexpr int kDiffer = 1;  // as diff(1)
+
+// The folder that holds a run's checkpoints: RUN/ckpt, or the folder itself.
+fs::path checkpoint_folder(const fs::path& path) {
+  return fs::is_directory(path / "ckpt") ? path / "ckpt" : path;
+}
+
+std::vector<checkpoint::StoredFile> stored(const fs::path& path) {
+  if (!fs::is_directory(path)) throw BadInput(fmt::format("{}: no such folder", path.string()));
+  auto files = checkpoint::Store(checkpoint_folder(path)).list();
+  if (files.empty()) throw BadInput(fmt::format("{}: no checkpoints in it", path.string()));
+  return files;
+}
+
+// A checkpoint file; of a run or folder, the newest.
+fs::path checkpoint_file(const fs::path& path) {
+  return fs::is_directory(path) ? stored(path).back().file : path;
+}
+
+Checkpoint read(const fs::path& path) {
+  return checkpoint::read_checkpoint(checkpoint_file(path));
+}
+
+int list(const fs::path& path) {
+  const auto files = stored(path);
+  const auto best = checkpoint::Store(checkpoint_folder(path)).best();
+  fmt::print("{:>10}  {:>12}  file\n", "iteration", "bytes");
+  for (const auto& [iteration, file] : files) {
+    const bool is_best = best && fs::weakly_canonical(*best) == fs::weakly_canonical(file);
+    fmt::print("{:>10}  {:>12}  {}{}\n", iteration, fs::file_size(file), file.string(),
+               is_best ? "  (best)" : "");
+  }
+  return kDone;
+}
+
+int show(const fs::path& path) {
+  fmt::print("{}", checkpoint::show(read(path)));
+  return kDone;
+}
+
+int diff(const fs::path& a, const fs::path& b) {
+  const checkpoint::Difference difference = checkpoint::diff(read(a), read(b));
+  std::string text = checkpoint::to_text(difference);
+  if (!text.ends_with('\n')) text += '\n';
+  fmt::print("{}", text);
+  return difference.identical() ? kDone : kDiffer;
+}
+
+// Every file of every path, so that one damaged file does not hide the next.
+int verify(const std::vector<std::string>& paths) {
+  int code = kDone;
+  for (const fs::path path : paths) {
+    std::vector<fs::path> files;
+    if (fs::is_directory(path)) {
+      for (const auto& entry : stored(path)) files.push_back(entry.file);
+    } else {
+      files.push_back(path);
+    }
+    for (const fs::path& file : files) {
+      try {
+        checkpoint::verify_checkpoint(file);
+        fmt::print("{}: whole, sha256 {}\n", file.string(), checkpoint::content_hash(file));
+      } catch (const CorruptFile& damage) {
+        fmt::print("{}\n", damage.what());
+        code = kFailed;
+      }
+    }
+  }
+  return code;
+}
+
+checkpoint::ExportFormat format_of(const fs::path& file) {
+  if (file.extension() == ".safetensors") return checkpoint::ExportFormat::safetensors;
+  if (file.extension() == ".npz") return checkpoint::ExportFormat::npz;
+  throw BadInput(
+      fmt::format("{}: expected a name that ends in .safetensors or .npz", file.string()));
+}
+
+int export_to(const fs::path& path, const fs::path& out, bool ema) {
+  const checkpoint::ExportFormat format = format_of(out);
+  const Checkpoint content = read(path);
+  if (ema && content.ema.empty()) {
+    throw BadInput(fmt::format("{}: holds no running mean (outer.ema was none)", path.string()));
+  }
+  checkpoint::export_parameters(content, out, format, ema);
+  return kDone;
+}
+
+int average(const std::vector<std::string>& paths, const fs::path& out) {
+  if (fs::exists(out)) throw BadInput(fmt::format("{}: exists; name a new file", out.string()));
+  std::vector<Checkpoint> checkpoints;
+  for (const std::string& path : paths) checkpoints.push_back(read(path));
+  AtomicFile file(out);
+  checkpoint::write_checkpoint(checkpoint::average(checkpoints), file.temporary());
+  file.commit();
+  return kDone;
+}
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string a, b, out;
+  bool ema = false;
+};
+
+}  // namespace
+
+void add_ckpt(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* ckpt = program.app.add_subcommand("ckpt", "Look at checkpoints");
+  ckpt->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, auto action) {
+    CLI::App* command = ckpt->add_subcommand(name, help);
+    command->callback([&program, action, options] {
+      program.action = [action, options] { return action(*options); };
+    });
+    return command;
+  };
+  constexpr const char* kPath = "Checkpoint file, or run folder for its newest";
+
+  CLI::App* ls =
+      add("ls", "List the checkpoints of a run", [](const Options& o) { return list(o.a); });
+  ls->add_option("RUN", options->a, "Run folder")->required();
+
+  add("show", "Scalars, tensors and their statistics", [](const Options& o) { return show(o.a); })
+      ->add_option("PATH", options->a, kPath)
+      ->required();
+
+  CLI::App* diff_command = add("diff", "First differing tensor, distances, cosines; exit 1 if any",
+                               [](const Options& o) { return diff(o.a, o.b); });
+  diff_command->add_option("A", options->a, kPath)->required();
+  diff_command->add_option("B", options->b, kPath)->required();
+
+  add("verify", "Check every byte; exit 1 if one is damaged",
+      [](const Options& o) { return verify(o.paths); })
+      ->add_option("PATHS", options->paths, "Checkpoint files, or run folders for all of theirs")
+      ->required();
+
+  CLI::App* exporting = add("export", "Write the meta-parameters as .safetensors or .npz",
+                            [](const Options& o) { return export_to(o.a, o.out, o.ema); });
+  exporting->add_option("PATH", options->a, kPath)->required();
+  exporting->add_option("OUT", options->out, "File to write")->required();
+  exporting->add_flag("--ema", options->ema, "The running mean instead of the last values");
+
+  CLI::App* averaging = add("average", "Mean of the meta-parameters of several checkpoints",
+                            [](const Options& o) { return average(o.paths, o.out); });
+  averaging->add_option("PATHS", options->paths, kPath)->required();
+  averaging->add_option("--out", options->out, "Checkpoint to write")->required();
+}
+
+}  // namespace outerloop::cli

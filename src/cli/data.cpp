@@ -1,0 +1,121 @@
+// outerloop data: foreign formats to data set files, and what is in them.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/program.h"
+#include "outerloop/base/error.h"
+#include "outerloop/data/import.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string input, second, classes, out;
+  int size = 28;
+  data::ImageImportOptions images;
+  std::vector<double> fractions;
+};
+
+int save(const data::ImageSet& set, const fs::path& out) {
+  data::save_image_set(set, out);
+  fmt::print("{}{}: fingerprint {}\n", data::summary(set), out.string(), data::fingerprint(set));
+  return kDone;
+}
+
+int import_omniglot(const Options& options) {
+  const fs::path folder = options.input;
+  return save(data::import_omniglot(folder / "images_background.zip",
+                                    folder / "images_evaluation.zip", options.size),
+              options.out);
+}
+
+data::ImageImportOptions image_options(const Options& options) {
+  data::ImageImportOptions images = options.images;
+  if (!options.fractions.empty()) std::ranges::copy(options.fractions, images.fractions.begin());
+  return images;
+}
+
+int import_images(const Options& options) {
+  return save(data::import_images(options.input, image_options(options)), options.out);
+}
+
+int import_idx(const Options& options) {
+  return save(
+      data::import_idx(options.input, options.second, options.classes, image_options(options)),
+      options.out);
+}
+
+int show(const Options& options) {
+  const data::ImageSet set = data::load_image_set(options.input);
+  fmt::print("{}fingerprint {}\n", data::summary(set), data::fingerprint(set));
+  return kDone;
+}
+
+void add_image_options(CLI::App& command, const std::shared_ptr<Options>& options) {
+  data::ImageImportOptions& images = options->images;
+  command.add_option("--name", images.name, "Name of the data set; default: the folder's");
+  command.add_option("--licence", images.licence, "Licence, kept in the file");
+  command.add_option("--height", images.preparation.height, "Pixels")->capture_default_str();
+  command.add_option("--width", images.preparation.width, "Pixels")->capture_default_str();
+  command.add_option("--channels", images.preparation.channels, "1 = grey, 3 = colour")
+      ->check(CLI::IsMember({1, 3}))
+      ->capture_default_str();
+  command.add_flag("--invert", images.preparation.invert, "Dark ink on light paper becomes high");
+  command.add_option("--split-seed", images.split_seed, "Shuffles the classes")
+      ->capture_default_str();
+  command
+      .add_option("--fractions", options->fractions,
+                  "Shares of the classes for train, validation and test")
+      ->expected(3)
+      ->default_str("0.7 0.1 0.2");
+}
+
+}  // namespace
+
+void add_data(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.app.add_subcommand("data", "Make and look at data set files");
+  command->require_subcommand(1);
+  CLI::App* importing = command->add_subcommand("import", "Make a data set file");
+  importing->require_subcommand(1);
+  const auto add = [&](CLI::App* parent, const char* name, const char* help,
+                       int (*action)(const Options&)) {
+    CLI::App* added = parent->add_subcommand(name, help);
+    added->callback([&program, action, options] {
+      program.action = [action, options] { return action(*options); };
+    });
+    return added;
+  };
+
+  CLI::App* omniglot = add(importing, "omniglot", "From the official archives", import_omniglot);
+  omniglot
+      ->add_option("FOLDER", options->input, "Holds images_background.zip, images_evaluation.zip")
+      ->required();
+  omniglot->add_option("--size", options->size, "Pixels of a side")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  omniglot->add_option("--out", options->out, "File to write")->required();
+
+  CLI::App* images =
+      add(importing, "images", "From a folder or zip; class = folder", import_images);
+  images->add_option("FOLDER", options->input, "Folder or zip of images")->required();
+  images->add_option("--out", options->out, "File to write")->required();
+  add_image_options(*images, options);
+
+  CLI::App* idx = add(importing, "idx", "From IDX files, as MNIST has them", import_idx);
+  idx->add_option("IMAGES", options->input, "IDX file of images, .gz or not")->required();
+  idx->add_option("LABELS", options->second, "IDX file of labels, .gz or not")->required();
+  idx->add_option("--classes", options->classes, "CSV: class, and name, split, group if known");
+  idx->add_option("--out", options->out, "File to write")->required();
+  add_image_options(*idx, options);
+
+  CLI::App* showing = add(command, "show", "Sizes, splits, groups, licence", show);
+  showing->add_option("FILE", options->input, "Data set file")->required();
+}
+
+}  // namespace outerloop::cli

@@ -1,0 +1,183 @@
+#include "cli/doctor_checks.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <optional>
+
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/base/terminal.h"
+#include "outerloop/base/thread_pool.h"
+#include "outerloop/config/read.h"
+#include "outerloop/exec/isa.h"
+#include "outerloop/io/hdf5.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kMiB = 1024.0 * 1024.0;
+constexpr double kLowMemory = 512;  // MiB; the largest shipped config trains in less
+constexpr double kLowDisk = 1024;   // MiB
+
+// Removes the file at the end of its scope.
+struct ScratchFile {
+  fs::path path;
+  explicit ScratchFile(const fs::path& folder, std::string_view name)
+      : path(folder / fmt::format(".outerloop-doctor-{}-{}", getpid(), name)) {}
+  ~ScratchFile() {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+  }
+};
+
+// The first whitespace-separated word of a file, if there is one.
+std::optional<std::string> first_word(const char* file) {
+  std::ifstream in(file);
+  std::string word;
+  if (in >> word) return word;
+  return std::nullopt;
+}
+
+Finding instructions(const fs::path&) {
+  const exec::Isa isa = exec::select_isa();
+  const std::string text = fmt::format("{} kernels", exec::name_of(isa));
+  if (isa != exec::Isa::scalar) return {.text = text};
+  return {Verdict::notice, text,
+          "results are the same but slow; use a machine with AVX2, and unset OUTERLOOP_ISA"};
+}
+
+// CPUs' worth of time that the container may use, if it is limited.
+std::optional<double> cpu_quota() {
+  std::ifstream in("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (in >> quota >> period && period > 0) return quota / period;
+  return std::nullopt;
+}
+
+Finding cores(const fs::path&) {
+  const auto allowed = static_cast<long>(allowed_cores().size());
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  const std::string text = fmt::format("{} of {} may be used", allowed, online);
+  if (const auto quota = cpu_quota(); quota && *quota < static_cast<double>(allowed)) {
+    return {Verdict::notice, fmt::format("{}, but only {:.1f} CPUs' worth of time", text, *quota),
+            fmt::format("set runtime.threads={:.0f} or raise the container's CPU limit",
+                        std::max(1.0, std::floor(*quota)))};
+  }
+  if (allowed < online) {
+    return {Verdict::notice, text,
+            "if you own the whole machine, start without taskset; under Slurm ask for more "
+            "--cpus-per-task"};
+  }
+  return {.text = text};
+}
+
+// MiB that this process can still take.
+double available_memory() {
+  double available = static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) *
+                     static_cast<double>(sysconf(_SC_PAGESIZE)) / kMiB;
+  std::ifstream in("/proc/meminfo");
+  for (std::string name, unit, kib; in >> name >> kib && std::getline(in, unit);) {
+    if (name == "MemAvailable:") available = std::stod(kib) / 1024;
+  }
+  const auto limit = first_word("/sys/fs/cgroup/memory.max");
+  const auto used = first_word("/sys/fs/cgroup/memory.current");
+  if (limit && used && *limit != "max") {
+    available = std::min(available, (std::stod(*limit) - std::stod(*used)) / kMiB);
+  }
+  return available;
+}
+
+Finding memory(const fs::path&) {
+  const double available = available_memory();
+  const std::string text = fmt::format("{:.0f} MiB available", available);
+  if (available >= kLowMemory) return {.text = text};
+  return {Verdict::notice, text,
+          "set inner.segment=1 and fewer runtime.threads, or end other programs"};
+}
+
+// Writes and reads back a file by the library that checkpoints use.
+Finding hdf5(const fs::path& folder) {
+  const ScratchFile scratch(folder, "hdf5.h5");
+  const std::string text = "written, read back";
+  try {
+    auto file = io::Hdf5File::create(scratch.path);
+    file.write_text("check", text);
+    file.close();
+    return {.text = io::Hdf5File::open_read(scratch.path).read_text("check")};
+  } catch (const Error& error) {
+    return {Verdict::bad, error.what(),
+            "on file systems without locks set HDF5_USE_FILE_LOCKING=FALSE, or choose another "
+            "run_dir"};
+  }
+}
+
+Finding locking(const fs::path& folder) {
+  const ScratchFile scratch(folder, "lock");
+  const int fd = open(scratch.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+  const std::string reason = locked ? "" : std::strerror(errno);
+  if (fd >= 0) close(fd);
+  if (locked) return {.text = "works"};
+  return {Verdict::notice, reason, "never start the same run twice at once: nothing would notice"};
+}
+
+Finding disk(const fs::path& folder) {
+  const ScratchFile scratch(folder, "disk");
+  try {
+    write_file_atomically(scratch.path, "check");
+  } catch (const Error& error) {
+    return {Verdict::bad, error.what(), "choose a run_dir that you may write to"};
+  }
+  struct statvfs info {};
+  if (statvfs(folder.c_str(), &info) != 0) return {Verdict::bad, std::strerror(errno), "check it"};
+  const double free =
+      static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize) / kMiB;
+  const std::string text = fmt::format("writable, {:.0f} MiB free in {}", free, folder.string());
+  if (free >= kLowDisk) return {.text = text};
+  return {Verdict::notice, text, "free some space: a full disk ends a run"};
+}
+
+Finding terminal(const fs::path&) {
+  const Terminal out = detect_terminal(STDOUT_FILENO);
+  if (!out.interactive) return {.text = "none: progress comes as lines"};
+  return {.text = fmt::format("{} columns, {}", out.width, out.color ? "colours" : "no colours")};
+}
+
+Finding omniglot(const fs::path&) {
+  try {
+    return {.text = config::find_file("datasets/omniglot28.h5", "configs").string()};
+  } catch (const BadInput& error) {
+    return {Verdict::notice, error.what(),
+            "make it with `outerloop data import omniglot`, or set OUTERLOOP_DATA to its folder's "
+            "parent"};
+  }
+}
+
+}  // namespace
+
+const std::vector<Check>& doctor_checks() {
+  static const std::vector<Check> checks{
+      {"instructions", instructions},
+      {"cores", cores},
+      {"memory", memory},
+      {"disk", disk},
+      {"hdf5", hdf5},
+      {"locking", locking},
+      {"terminal", terminal},
+      {"omniglot", omniglot},
+  };
+  return checks;
+}
+
+}  // namespace outerloop::cli

@@ -1,0 +1,109 @@
+#include "cli/program.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <new>
+#include <sstream>
+
+#include "cli/version.h"
+#include "outerloop/base/edit_distance.h"
+#include "outerloop/base/error.h"
+
+namespace outerloop::cli {
+namespace {
+
+// "error: " before each line, red where the terminal shows colours.
+void print_error(std::string_view lines, ColorMode color) {
+  const bool red = detect_terminal(STDERR_FILENO, color).color;
+  std::istringstream in{std::string(lines)};
+  for (std::string line; std::getline(in, line);) {
+    fmt::print(stderr, "{}error:{} {}\n", red ? "\x1b[31m" : "", red ? "\x1b[0m" : "", line);
+  }
+}
+
+// The subcommand nearest to a first word that is none.
+std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  std::vector<std::string_view> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::ranges::find(names, argv[1]) != names.end()) return {};
+  const auto nearest = nearest_word(argv[1], names);
+  return fmt::format(
+      "'{}' is no command{}", argv[1],
+      nearest ? fmt::format("; did you mean '{}'?", *nearest) : "; `outerloop --help` lists them");
+}
+
+// The innermost subcommand that was named, for the hint at its help.
+std::string command_path(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  const std::string own = app.get_name();
+  return chosen.empty() ? own : own + " " + command_path(*chosen.front());
+}
+
+int refuse_command_line(const Program& program, const CLI::ParseError& error, int argc,
+                        const char* const* argv) {
+  const std::string better = suggestion(program.app, argc, argv);
+  const std::string text =
+      better.empty() ? fmt::format("{}; see `{} --help`", error.what(), command_path(program.app))
+                     : better;
+  print_error(text, program.color);
+  return kBadInput;
+}
+
+int run(Program& program, int argc, const char* const* argv) {
+  CLI::App& app = program.app;
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text);
+  app.add_option_function<std::string>(
+         "--color",
+         [&program](const std::string& text) {
+           const auto mode = parse_color_mode(text);
+           if (!mode) throw CLI::ValidationError("--color", "expected auto, always or never");
+           program.color = *mode;
+         },
+         "auto, always or never")
+      ->type_name("WHEN");
+  app.fallthrough();
+  add_config(program);
+  add_ckpt(program);
+  add_data(program);
+  add_doctor(program);
+  add_stop(program);
+  add_train(program);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version come as "errors" with exit code 0.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return refuse_command_line(program, error, argc, argv);
+  }
+  OL_ASSERT(program.action != nullptr, "a subcommand without an action");
+  const int code = program.action();
+  if (std::fflush(stdout) != 0) throw SystemFailure("cannot write to standard output");
+  return code;
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) noexcept {
+  Program program;
+  try {
+    return run(program, argc, argv);
+  } catch (const BadInput& error) {
+    print_error(error.what(), program.color);
+    return kBadInput;
+  } catch (const Error& error) {
+    print_error(error.what(), program.color);
+  } catch (const std::bad_alloc&) {
+    print_error("out of memory", program.color);
+  } catch (const std::exception& error) {
+    print_error(error.what(), program.color);
+    print_error("this is a defect of outerloop: please report it with the command and these lines",
+                program.color);
+  }
+  return kFailed;
+}
+
+}  // namespace outerloop::cli

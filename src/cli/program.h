@@ -1,0 +1,38 @@
+#pragma once
+// The command line: one file per subcommand adds itself here.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "outerloop/base/terminal.h"
+
+namespace outerloop::cli {
+
+// Exit codes that scripts rely on. A process ended by signal n shows as 128 + n.
+enum ExitCode : int {
+  kDone = 0,
+  kFailed = 1,    // the system or the program failed
+  kBadInput = 2,  // the command line, the config or a file is wrong
+  kStopped = 75,  // stopped with a checkpoint: run the same command again to go on
+};
+
+struct Program {
+  CLI::App app{"outerloop: meta-learning on one machine or many", "outerloop"};
+  ColorMode color = ColorMode::automatic;
+  // What the chosen subcommand does; set by its callback while the command line is read.
+  std::function<int()> action;
+};
+
+// One per subcommand, each in the file of its name.
+void add_ckpt(Program& program);
+void add_config(Program& program);
+void add_data(Program& program);
+void add_doctor(Program& program);
+void add_stop(Program& program);
+void add_train(Program& program);
+
+// Reads the command line and runs the subcommand. Prints errors to standard error and returns the
+// exit code; never throws.
+int run_program(int argc, const char* const* argv) noexcept;
+
+}  // namespace outerloop::cli

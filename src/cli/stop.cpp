@@ -1,0 +1,33 @@
+// outerloop stop: asks a run, on this machine or another that shares its folder, to end.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/program.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+
+namespace outerloop::cli {
+namespace {
+
+int stop(const std::filesystem::path& run) {
+  if (!std::filesystem::is_regular_file(run / "config.yaml")) {
+    throw BadInput(fmt::format("{}: no run folder (it has no config.yaml)", run.string()));
+  }
+  write_file_atomically(run / "STOP", "stop\n");
+  fmt::print("{}: will stop with a checkpoint after the current iteration\n", run.string());
+  return kDone;
+}
+
+}  // namespace
+
+void add_stop(Program& program) {
+  auto run = std::make_shared<std::string>();
+  CLI::App* command =
+      program.app.add_subcommand("stop", "Ask a run to end with a checkpoint (exit code 75)");
+  command->add_option("RUN", *run, "Run folder")->required();
+  command->callback([&program, run] { program.action = [run] { return stop(*run); }; });
+}
+
+}  // namespace outerloop::cli
