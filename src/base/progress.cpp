@@ -30,7 +30,7 @@ Progress::Progress(Options options, Write write, Clock::time_point now)
 
 double Progress::rate(Clock::time_point now) const {
   const double elapsed = seconds(now - begin_);
-  return elapsed > 0 ? static_cast<double>(last_.done - options_.start) / elapsed : 0;
+  return elapsed > 0 ? static_cast<double>(last_.done - options_.start.value_or(0)) / elapsed : 0;
 }
 
 // "1200/5000  24%, 35.1 it/s, 1m48s left, loss 0.1234, accuracy 96.1%"
@@ -80,6 +80,7 @@ void Progress::show(Clock::time_point now) {
 
 void Progress::update(const Sample& sample, Clock::time_point now) {
   last_ = sample;
+  if (!options_.start) options_.start = sample.done - 1;
   const auto wait = options_.terminal.interactive
                         ? Clock::duration(kRedraw)
                         : std::chrono::duration_cast<Clock::duration>(

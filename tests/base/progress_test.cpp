@@ -48,6 +48,17 @@ TEST(Progress, CountsTheRateFromWhereTheProcessStarted) {
   EXPECT_EQ(recorder.text, "910/1000  91%, 1.0 it/s, 1m30s left, loss 1\n");
 }
 
+TEST(Progress, TakesTheStartFromTheFirstSampleIfItIsNotGiven) {
+  Recorder recorder;
+  Progress progress(
+      {.total = 1000}, [&](std::string_view part) { recorder.text += part; }, recorder.start);
+  progress.update({.done = 901, .loss = 1}, recorder.start + seconds(1));
+  progress.update({.done = 910, .loss = 1}, recorder.start + seconds(10));
+  EXPECT_EQ(recorder.text,
+            "901/1000  90%, 1.0 it/s, 1m39s left, loss 1\n"
+            "910/1000  91%, 1.0 it/s, 1m30s left, loss 1\n");
+}
+
 TEST(Progress, RedrawsABarOnATerminal) {
   Recorder recorder;
   Progress progress = recorder.make({.interactive = true, .color = false, .width = 100}, 10);

@@ -7,34 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "cli/program.h"
+#include "cli/call.h"
 
 namespace outerloop::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Result {
-  int code = 0;
-  std::string out;
-  std::string error;
-};
-
-Result call(std::vector<std::string> words) {
-  std::vector<const char*> argv{"outerloop"};
-  for (const std::string& word : words) argv.push_back(word.c_str());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  Result result;
-  result.code = run_program(static_cast<int>(argv.size()), argv.data());
-  result.out = testing::internal::GetCapturedStdout();
-  result.error = testing::internal::GetCapturedStderr();
-  return result;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 const std::string kSinusoid = OUTERLOOP_SOURCE_DIR "/configs/sinusoid_maml.yaml";
 

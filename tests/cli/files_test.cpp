@@ -1,0 +1,134 @@
+// Subcommands that work on files: ckpt and data.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/call.h"
+#include "outerloop/checkpoint/store.h"
+#include "outerloop/data/image_set.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path fresh_folder(const std::string& name) {
+  const fs::path folder = testing::TempDir() + name;
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  return folder;
+}
+
+// A run folder with checkpoints of iterations 10 and 20; the first one is the best.
+class CkptCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    checkpoint::Store store(run_ / "ckpt");
+    store.save(make(10, 1.0F), true);
+    store.save(make(20, 3.0F));
+  }
+
+  static checkpoint::Checkpoint make(std::int64_t iteration, float value) {
+    checkpoint::Checkpoint made;
+    made.iteration = iteration;
+    made.config = "seed: 1\n";
+    Tensor weight(DType::f32, Shape{2, 2});
+    std::ranges::fill(weight.as<float>(), value);
+    made.parameters.push_back({"net/weight", weight});
+    return made;
+  }
+
+  fs::path run_ = fresh_folder("ckpt_command_test");
+};
+
+TEST_F(CkptCommand, ListsARun) {
+  const Result result = call({"ckpt", "ls", run_.string()});
+  EXPECT_EQ(result.code, kDone) << result.error;
+  EXPECT_TRUE(contains(result.out, "ckpt-000000010.h5  (best)")) << result.out;
+  EXPECT_TRUE(contains(result.out, "ckpt-000000020.h5\n")) << result.out;
+  EXPECT_EQ(call({"ckpt", "ls", "/no/run"}).code, kBadInput);
+  EXPECT_EQ(call({"ckpt", "ls", fresh_folder("ckpt_command_empty").string()}).code, kBadInput);
+}
+
+TEST_F(CkptCommand, ShowsTheNewest) {
+  const Result result = call({"ckpt", "show", run_.string()});
+  EXPECT_EQ(result.code, kDone) << result.error;
+  EXPECT_TRUE(contains(result.out, "net/weight")) << result.out;
+  EXPECT_TRUE(contains(result.out, "20")) << result.out;
+}
+
+TEST_F(CkptCommand, ExitsWith1WhenTwoDiffer) {
+  const std::string first = (run_ / "ckpt/ckpt-000000010.h5").string();
+  const Result different = call({"ckpt", "diff", first, run_.string()});
+  EXPECT_EQ(different.code, 1);
+  EXPECT_TRUE(contains(different.out, "net/weight")) << different.out;
+  EXPECT_EQ(call({"ckpt", "diff", first, first}).code, kDone);
+}
+
+TEST_F(CkptCommand, NamesDamagedFilesAndGoesOn) {
+  EXPECT_EQ(call({"ckpt", "verify", run_.string()}).code, kDone);
+  const fs::path damaged = run_ / "ckpt/ckpt-000000010.h5";
+  fs::resize_file(damaged, fs::file_size(damaged) / 2);
+  const Result result = call({"ckpt", "verify", run_.string()});
+  EXPECT_EQ(result.code, kFailed);
+  EXPECT_TRUE(contains(result.out, damaged.string())) << result.out;
+  EXPECT_TRUE(contains(result.out, "ckpt-000000020.h5: whole")) << result.out;
+}
+
+TEST_F(CkptCommand, ExportsAndAverages) {
+  const fs::path folder = fresh_folder("ckpt_command_out");
+  const std::string out = (folder / "weights.npz").string();
+  EXPECT_EQ(call({"ckpt", "export", run_.string(), out}).code, kDone);
+  EXPECT_GT(fs::file_size(out), 16u);
+  EXPECT_EQ(call({"ckpt", "export", run_.string(), (folder / "weights.txt").string()}).code,
+            kBadInput);
+  EXPECT_EQ(call({"ckpt", "export", run_.string(), out, "--ema"}).code, kBadInput);
+
+  const std::string mean = (folder / "mean.h5").string();
+  const std::vector<std::string> words{
+      "ckpt", "average", (run_ / "ckpt/ckpt-000000010.h5").string(), run_.string(), "--out", mean};
+  EXPECT_EQ(call(words).code, kDone);
+  const checkpoint::Checkpoint averaged = checkpoint::read_checkpoint(mean);
+  EXPECT_EQ(averaged.parameters.at(0).value.as<float>()[0], 2.0F);
+  EXPECT_EQ(call(words).code, kBadInput);  // the file exists now
+}
+
+// Four classes with three 4x4 grey images each, as PGM files.
+fs::path image_folder() {
+  const fs::path root = fresh_folder("data_command_images");
+  for (const char* name : {"a", "b", "c", "d"}) {
+    fs::create_directories(root / name);
+    for (int i = 0; i < 3; ++i) {
+      std::ofstream file(root / name / (std::to_string(i) + ".pgm"), std::ios::binary);
+      file << "P5\n4 4\n255\n" << std::string(16, static_cast<char>(name[0] + i));
+    }
+  }
+  return root;
+}
+
+TEST(DataCommand, ImportsAndShowsAFolderOfImages) {
+  const std::string out = (fresh_folder("data_command_out") / "x.h5").string();
+  const Result imported =
+      call({"data", "import", "images", image_folder().string(), "--out", out, "--height", "8",
+            "--width", "8", "--fractions", "0.5", "0.25", "0.25"});
+  ASSERT_EQ(imported.code, kDone) << imported.error;
+  const data::ImageSet set = data::load_image_set(out);
+  EXPECT_EQ(set.classes(), 4);
+  EXPECT_EQ(set.preparation.height, 8);
+  EXPECT_EQ(set.splits.begin()->second.classes[0].size(), 2u);
+  const Result shown = call({"data", "show", out});
+  EXPECT_EQ(shown.code, kDone);
+  EXPECT_TRUE(contains(shown.out, data::fingerprint(set)));
+}
+
+TEST(DataCommand, RefusesWhatIsNotThere) {
+  EXPECT_EQ(call({"data", "show", "/no/such.h5"}).code, kBadInput);
+  EXPECT_EQ(call({"data", "import", "images", "/no/such", "--out", "/tmp/x.h5"}).code, kBadInput);
+  EXPECT_EQ(call({"data", "import", "omniglot", "/no/such", "--out", "/tmp/x.h5"}).code, kBadInput);
+}
+
+}  // namespace
+}  // namespace outerloop::cli
