@@ -9,38 +9,22 @@
 
 #include "exec/cpu/body_emitter.h"
 #include "exec/cpu/loop_pointers.h"
-#include "exec/cpu/loop_stages.h"
+#include "exec/cpu/loop_shape.h"
 #include "exec/cpu/loop_sums.h"
 #include "outerloop/base/error.h"
-#include "outerloop/tensor/ordered.h"
 
 namespace outerloop::exec {
 namespace {
 
 constexpr int kTailMask = 1;
 constexpr int kCompareMask = 2;
-constexpr int kMostVectors = 4;
-constexpr int64_t kLongestStraight = 96;    // instructions of a loop that is unrolled whole
-constexpr int64_t kLongestIteration = 400;  // instructions of an unrolled iteration
-
-// How the nest is cut into vectors and unrolled copies.
-struct Shape {
-  InnerAxis inner = InnerAxis::columns;
-  int vectors = 1;       // side by side in a block of columns (over rows)
-  int unroll = 1;        // inner steps per iteration
-  int ways = 0;          // accumulators of a reduction, per vector of the block
-  int64_t steps = 0;     // whole inner steps
-  int tail_columns = 0;  // over columns: elements after the last whole step
-};
-
-int64_t divide_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 class GeneratedLoop {
  public:
   GeneratedLoop(const LoopNest& nest, Isa isa)
-      : nest_(nest), as_(isa, nest.dtype), shape_(choose_shape()) {}
+      : nest_(nest),
+        as_(isa, nest.dtype),
+        shape_(choose_shape(nest_, {as_.vector_lanes(), as_.register_count()})) {}
 
   // No kernel where addresses do not fit.
   Kernel generate();
@@ -54,8 +38,6 @@ class GeneratedLoop {
     std::vector<Xbyak::RegExp> slots;  // instead of registers
   };
 
-  Shape choose_shape();
-  bool is_straight() const;
   bool fits() const;
   void choose_registers();
   void carry(int value, bool must);
@@ -65,13 +47,13 @@ class GeneratedLoop {
   void emit_blocks();
   void emit_block(int64_t columns);
   void emit_inner(int64_t columns);
+  void emit_pass(int64_t columns);
   void emit_step(int64_t step, int64_t columns);
   void emit_tail(int64_t step);
   void emit_copy(int64_t step, int vector, const Lanes& lanes);
   void emit_stage(Level level, int vector, const Lanes& lanes);
   void finish_sums(int64_t columns);
 
-  bool over_rows() const { return shape_.inner == InnerAxis::rows; }
   int spare() const { return as_.register_count() - 1; }
   Lanes lanes_of(int64_t columns, int vector) const;
   int64_t inner_stride(const LoopNest::Operand& operand) const;
@@ -84,7 +66,8 @@ class GeneratedLoop {
 
   LoopNest nest_;
   Assembler as_;
-  Shape shape_;
+  LoopShape shape_;
+  int pass_ = 0;
   std::vector<Level> levels_;
   std::vector<int> inputs_;  // the input instructions of the body
   std::vector<Carried> carried_;
@@ -98,65 +81,9 @@ class GeneratedLoop {
   std::vector<int> sum_of_;  // per output: index into sums_, or -1
 };
 
-int operation_count(const ScalarBody& body) {
-  return static_cast<int>(std::ranges::count_if(body.instructions, [](const auto& instruction) {
-    return instruction.op != ScalarOp::input && instruction.op != ScalarOp::constant;
-  }));
-}
-
-// Whether some operation is the same in all columns of a row but not in all rows.
-bool computes_per_row(const LoopNest& nest) {
-  LoopNest by_row = nest;
-  by_row.rows_to_outer();
-  const std::vector<Level> levels = levels_of(by_row, InnerAxis::columns);
-  return std::ranges::any_of(invariant_results(by_row, levels), [&](int value) {
-    return levels[static_cast<size_t>(value)] == Level::outer;
-  });
-}
-
-Shape GeneratedLoop::choose_shape() {
-  const int64_t lanes = as_.vector_lanes();
-  const int length = std::max(operation_count(nest_.body), 1);
-  const int copies = length <= 16 ? 4 : length <= 48 ? 2 : 1;
-  const int64_t vectors = divide_up(nest_.columns, lanes);
-  Shape shape;
-  if (nest_.reduction == Reduction::rows) {
-    shape = {.inner = InnerAxis::rows, .unroll = kRowWays, .ways = kRowWays, .steps = nest_.rows};
-    shape.vectors = static_cast<int>(std::min<int64_t>(vectors, kMostVectors));
-    const auto sums = std::ranges::count_if(
-        nest_.outputs, [](LoopOutputKind kind) { return kind != LoopOutputKind::store; });
-    const int64_t registers = as_.register_count() - BodyEmitter::kMinRegisters - 2;
-    while (shape.vectors > 1 && (sums * kRowWays * shape.vectors > registers ||
-                                 length * kRowWays * shape.vectors > kLongestIteration)) {
-      --shape.vectors;
-    }
-    return shape;
-  }
-  if (nest_.reduction == Reduction::none && nest_.rows > 1 && vectors <= kMostVectors &&
-      !computes_per_row(nest_)) {
-    shape = {.inner = InnerAxis::rows, .vectors = static_cast<int>(vectors), .steps = nest_.rows};
-    shape.unroll = std::max(1, copies / shape.vectors);
-    return shape;
-  }
-  if (nest_.rows > 1) nest_.rows_to_outer();
-  shape = {.unroll = copies, .steps = nest_.columns / lanes};
-  if (nest_.reduction == Reduction::contiguous) {
-    shape.ways = kContiguousWays / static_cast<int>(lanes);
-    shape.unroll = shape.ways;
-  }
-  shape.tail_columns = static_cast<int>(nest_.columns % lanes);
-  return shape;
-}
-
-// Short loops become straight code.
-bool GeneratedLoop::is_straight() const {
-  const int64_t instructions = (operation_count(nest_.body) + 1) * shape_.steps * shape_.vectors;
-  return instructions <= kLongestStraight || shape_.steps < 2 * shape_.unroll;
-}
-
 bool GeneratedLoop::fits() const {
   constexpr int64_t kLimit = std::numeric_limits<int32_t>::max();
-  const int64_t steps = is_straight() ? shape_.steps + 1 : 2 * shape_.unroll;
+  const int64_t steps = shape_.straight ? shape_.steps(0) + 1 : 2 * shape_.unroll;
   for (size_t i = 0; i < nest_.operands.size(); ++i) {
     const LoopNest::Operand& operand = nest_.operands[i];
     const int64_t step = std::abs(inner_stride(operand));
@@ -166,17 +93,19 @@ bool GeneratedLoop::fits() const {
         i >= nest_.input_count() && nest_.outputs[i - nest_.input_count()] == LoopOutputKind::store;
     if (stores && operand.column == 0) return false;
   }
-  return pointers_->fits() && shape_.steps <= kLimit &&
+  return pointers_->fits() && shape_.length <= kLimit &&
          std::ranges::all_of(nest_.outer, [](int64_t extent) { return extent <= kLimit; });
 }
 
+// Bytes from one step to the next.
 int64_t GeneratedLoop::inner_stride(const LoopNest::Operand& operand) const {
-  return over_rows() ? operand.row : operand.column * as_.vector_lanes();
+  return shape_.over_rows() ? operand.row * shape_.passes : operand.column * as_.vector_lanes();
 }
 
 int64_t GeneratedLoop::displacement(const LoopNest::Operand& operand, int64_t step,
                                     int vector) const {
-  return step * inner_stride(operand) + vector * as_.vector_lanes() * operand.column;
+  return step * inner_stride(operand) + pass_ * operand.row +
+         vector * as_.vector_lanes() * operand.column;
 }
 
 Lanes GeneratedLoop::lanes_of(int64_t columns, int vector) const {
@@ -213,8 +142,8 @@ void GeneratedLoop::choose_registers() {
   for (LoopOutputKind kind : nest_.outputs) {
     sum_of_.push_back(kind == LoopOutputKind::store ? -1 : static_cast<int>(sums_.size()));
     if (kind == LoopOutputKind::store) continue;
-    sums_.emplace_back(as_, is_maximum(kind), shape_.ways, shape_.vectors,
-                       take_registers(shape_.ways * shape_.vectors));
+    const int at_once = shape_.ways / shape_.passes * shape_.vectors;
+    sums_.emplace_back(as_, is_maximum(kind), shape_.ways, shape_.vectors, take_registers(at_once));
   }
   for (int value : results) carry(value, true);
   // What is read from memory in each step otherwise; a zero is better known as such.
@@ -225,7 +154,7 @@ void GeneratedLoop::choose_registers() {
       if (instructions[i].op != kind || levels_[i] == Level::inner || uses[i] == 0 || zero) {
         continue;
       }
-      if (uses[i] * shape_.steps > 1) carry(static_cast<int>(i), false);
+      if (uses[i] * shape_.length > 1) carry(static_cast<int>(i), false);
     }
   }
   main_given_ = given_at(Level::inner);
@@ -329,8 +258,8 @@ void GeneratedLoop::emit_copy(int64_t step, int vector, const Lanes& lanes) {
       continue;
     }
     LoopSums& sums = sums_[static_cast<size_t>(sum_of_[k])];
-    const int way = static_cast<int>(step % shape_.ways);
-    const bool partial = !over_rows() && lanes.partial;
+    const auto way = static_cast<int>((step * shape_.passes + pass_) % shape_.ways);
+    const bool partial = !shape_.over_rows() && lanes.partial;
     sinks.push_back(BodySink::handler([&sums, way, vector, lanes, partial, this](Vector value) {
       sums.add(way, vector, value, lanes, partial, spare());
     }));
@@ -339,7 +268,7 @@ void GeneratedLoop::emit_copy(int64_t step, int vector, const Lanes& lanes) {
 }
 
 void GeneratedLoop::emit_step(int64_t step, int64_t columns) {
-  if (!over_rows()) return emit_copy(step, 0, as_.full());
+  if (!shape_.over_rows()) return emit_copy(step, 0, as_.full());
   for (int vector = 0; vector * as_.vector_lanes() < columns; ++vector) {
     emit_copy(step, vector, lanes_of(columns, vector));
   }
@@ -353,27 +282,36 @@ void GeneratedLoop::emit_tail(int64_t step) {
                   : as_.lanes(shape_.tail_columns, kTailMask));
 }
 
-void GeneratedLoop::emit_inner(int64_t columns) {
-  int64_t rest = shape_.steps;
-  if (!is_straight()) {
+void GeneratedLoop::emit_pass(int64_t columns) {
+  int64_t rest = shape_.steps(pass_);
+  if (!shape_.straight) {
     Xbyak::Label top;
-    pointers_->start_inner(shape_.steps / shape_.unroll);
+    pointers_->start_inner(rest / shape_.unroll);
     pointers_->follow_inner(true);
     as_.L(top);
     for (int u = 0; u < shape_.unroll; ++u) emit_step(u, columns);
     pointers_->next_inner(shape_.unroll, top);
-    rest = shape_.steps % shape_.unroll;
+    rest %= shape_.unroll;
   }
   for (int64_t step = 0; step < rest; ++step) emit_step(step, columns);
   emit_tail(rest);
   pointers_->follow_inner(false);
 }
 
+void GeneratedLoop::emit_inner(int64_t columns) {
+  for (pass_ = 0; pass_ < shape_.passes; ++pass_) {
+    for (LoopSums& sums : sums_) sums.start(pass_, spare());
+    emit_pass(columns);
+    for (LoopSums& sums : sums_) sums.finish(pass_);
+  }
+  pass_ = 0;
+}
+
 void GeneratedLoop::finish_sums(int64_t columns) {
   for (size_t k = 0; k < nest_.outputs.size(); ++k) {
     if (sum_of_[k] < 0) continue;
     LoopSums& sums = sums_[static_cast<size_t>(sum_of_[k])];
-    if (over_rows()) {
+    if (shape_.over_rows()) {
       for (int vector = 0; vector * as_.vector_lanes() < columns; ++vector) {
         const Lanes lanes = lanes_of(columns, vector);
         const Vector sum = sums.fold_ways(vector, lanes, spare());
@@ -394,19 +332,18 @@ void GeneratedLoop::finish_sums(int64_t columns) {
 }
 
 void GeneratedLoop::emit_block(int64_t columns) {
-  if (over_rows()) {
+  if (shape_.over_rows()) {
     for (int vector = 0; vector * as_.vector_lanes() < columns; ++vector) {
       emit_stage(Level::column, vector, lanes_of(columns, vector));
     }
   }
-  for (LoopSums& sums : sums_) sums.start(spare());
   emit_inner(columns);
   finish_sums(columns);
 }
 
 // Over rows: one block of columns after the other.
 void GeneratedLoop::emit_blocks() {
-  if (!over_rows()) return emit_block(nest_.columns);
+  if (!shape_.over_rows()) return emit_block(nest_.columns);
   const int64_t width = static_cast<int64_t>(shape_.vectors) * as_.vector_lanes();
   const int64_t blocks = nest_.columns / width;
   const int64_t rest = nest_.columns % width;
@@ -440,7 +377,7 @@ void GeneratedLoop::emit_outer(size_t axis) {
 Kernel GeneratedLoop::generate() {
   std::vector<int64_t> strides;
   for (const LoopNest::Operand& operand : nest_.operands) strides.push_back(inner_stride(operand));
-  pointers_ = std::make_unique<LoopPointers>(as_, std::move(strides), !is_straight());
+  pointers_ = std::make_unique<LoopPointers>(as_, std::move(strides), !shape_.straight);
   if (!fits()) return {};
   choose_registers();
   as_.enter(pointers_->saved_registers());

@@ -9,8 +9,9 @@
 namespace outerloop::exec {
 
 // One reduced output: `ways` accumulators for each of `vectors` blocks of columns (sum over rows),
-// or kContiguousWays elements spread over `ways` vectors (sum over columns). Without registers they
-// live in the frame. `spare` is a register that may be overwritten, of any width.
+// or kContiguousWays elements spread over `ways` vectors (sum over columns). Registers hold all of
+// them, or those of one way at a time (one pass per way), or none: then they live in the frame.
+// `spare` is a register that may be overwritten, of any width.
 class LoopSums {
  public:
   LoopSums(Assembler& assembler, bool maximum, int ways, int vectors, std::vector<int> registers)
@@ -20,7 +21,9 @@ class LoopSums {
         vectors_(vectors),
         registers_(std::move(registers)) {}
 
-  void start(int spare);
+  // Before and after each pass.
+  void start(int pass, int spare);
+  void finish(int pass);
   // Adds `value` to an accumulator. With `partial`, only to its first `lanes.count` elements (then
   // of full width).
   void add(int way, int vector, Vector value, const Lanes& lanes, bool partial, int spare);
@@ -31,7 +34,9 @@ class LoopSums {
 
  private:
   void combine(Vector target, Vector a, const Xbyak::Operand& b);
-  bool in_registers() const { return !registers_.empty(); }
+  bool in_registers() const { return registers_.size() == place(ways_, 0); }
+  bool by_way() const { return !in_registers() && !registers_.empty(); }
+  Xbyak::Address slot(int way, int vector);
   size_t place(int way, int vector) const { return static_cast<size_t>(way * vectors_ + vector); }
 
   Assembler& assembler_;
