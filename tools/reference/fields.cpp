@@ -3,13 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "outerloop/base/error.h"
 
 namespace outerloop::reference {
 
+double norm_of(std::span<const double> x) {
+  double total = 0;
+  for (const double value : x) total += value * value;
+  return std::sqrt(total);
+}
+
 namespace {
+
+// A tensor smaller than this part of the whole is zero but for rounding (a bias that cancels).
+constexpr double kRoundingNoise = 1e-13;
 
 void append_numbers(std::vector<double>& all, const std::vector<double>& more) {
   all.insert(all.end(), more.begin(), more.end());
@@ -152,18 +162,26 @@ Tree mean_over_tasks(const Tree& tree, int64_t tasks) {
 void check_tree(Context& context, const std::string& group, const Tree& got,
                 const TreeTolerance& tolerance) {
   if (!context.file.exists(group)) return;
+  Tree expected;
   std::vector<double> all_got;
   std::vector<double> all_expected;
   for (const auto& [name, values] : got) {
-    const std::vector<double> expected = context.expected(group + "/" + name);
+    expected[name] = context.expected(group + "/" + name);
     append_numbers(all_got, values);
-    append_numbers(all_expected, expected);
+    append_numbers(all_expected, expected[name]);
+  }
+  const double whole = norm_of(all_expected);
+  for (const auto& [name, values] : got) {
+    const std::string path = group + "/" + name;
     const bool rounding =
         !tolerance.rounding_prefix.empty() && name.starts_with(tolerance.rounding_prefix);
-    if (rounding) {
-      context.report.absolute(group + "/" + name, values, expected, tolerance.rounding);
+    const bool noise = rounding || norm_of(expected[name]) < kRoundingNoise * whole;
+    if (rounding && tolerance.rounding > 0) {
+      context.report.absolute(path, values, expected[name], tolerance.rounding);
+    } else if (noise) {
+      context.report.scaled(path, values, expected[name], whole, tolerance.whole);
     } else {
-      context.report.relative(group + "/" + name, values, expected, tolerance.tensor);
+      context.report.relative(path, values, expected[name], tolerance.tensor);
     }
   }
   context.report.relative(group, all_got, all_expected, tolerance.whole);

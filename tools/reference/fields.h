@@ -45,6 +45,8 @@ StoredTasks with_support_as_query(const StoredTasks& tasks);
 // Element `place` along the first axis.
 Tensor part_of(const Tensor& x, int64_t place);
 
+double norm_of(std::span<const double> x);  // Euclidean
+
 // Appends results[prefix + <model's name>] to each of the network's tensors. Where absent: zeros,
 // or theta itself under state/.
 void append(Tree& tree, const StoredNetwork& network, const NamedTensors& results,
@@ -54,12 +56,13 @@ Tree mean_over_tasks(const Tree& tree, int64_t tasks);
 struct TreeTolerance {
   double whole = 0;
   double tensor = 0;
-  // Tensors that are zero up to rounding: compared absolutely, by this tolerance.
+  // Tensors that are zero up to rounding: compared absolutely by this tolerance, or where it is 0
+  // in units of the whole.
   std::string rounding_prefix;
   double rounding = 0;
 };
-// Compares what is stored under `group` with the tree, whole and per tensor. Nothing stored there:
-// nothing to do.
+// Compares what is stored under `group` with the tree, whole and per tensor (a tensor that is
+// nothing but rounding: in units of the whole). Nothing stored there: nothing to do.
 void check_tree(Context& context, const std::string& group, const Tree& got,
                 const TreeTolerance& tolerance);
 // The same for one array.

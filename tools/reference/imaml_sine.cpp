@@ -1,5 +1,6 @@
 #include "reference/imaml_sine.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "outerloop/autodiff/autodiff.h"
@@ -153,6 +154,20 @@ NamedTensors minimiser(Context& context, const meta::EvaluationPlan& plan,
   return state;
 }
 
+// A rate at which descent from theta converges fast: half of 1 / (largest curvature).
+double descent_rate(Context& context, const SineFile& file, const config::Config& config) {
+  Curvature curvature(context, file, config);
+  NamedTensors state;
+  for (const auto& [stored, own] : file.network.names) {
+    state["state/" + own] = file.theta.at("theta/" + own);
+  }
+  double largest = 0;
+  for (const NamedTensors& task : file.tasks.inputs) {
+    largest = std::max(largest, curvature.at(state, task).second);
+  }
+  return 0.5 / (config.learner.implicit.lambda * largest);
+}
+
 }  // namespace
 
 void check_imaml(Context& context, const SineFile& file, const std::string& group, int64_t steps) {
@@ -186,7 +201,8 @@ void check_imaml(Context& context, const SineFile& file, const std::string& grou
 
 void check_imaml_converged(Context& context, const SineFile& file, const std::string& group) {
   // The gradient calls take one step more from the minimiser, which moves nothing.
-  const config::Config config = imaml_config(context, file, group, 2);
+  config::Config config = imaml_config(context, file, group, 2);
+  config.inner.rate = descent_rate(context, file, config);
   const meta::Learner learner = meta::make_learner(config, file.tasks.shape);
   meta::Learner plain = learner;
   plain.rule = {.kind = meta::RuleKind::first_order, .implicit = {}};

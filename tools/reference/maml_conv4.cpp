@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "reference/fields.h"
 #include "reference/layouts.h"
 
@@ -126,19 +124,14 @@ void check_samples(Context& context, const std::string& group, const std::string
         context.report.scaled(path, got, expected, scale, tolerance.tensor);
       }
     };
-    double norm = 0;
-    for (const double value : values) norm += value * value;
-    norm = std::sqrt(norm);
+    const double norm = norm_of(values);
     compare(fmt::format("{}/{}_norm/{}", group, name, parameter), {norm}, norm);
     std::vector<double> samples;
     const std::string root = group.substr(0, group.rfind('/') + 1);
     for (const double place : context.expected(root + "sample_index/" + parameter)) {
       samples.push_back(values.at(static_cast<size_t>(place)));
     }
-    double sample_norm = 0;
-    for (const double value : samples) sample_norm += value * value;
-    compare(fmt::format("{}/{}_sample/{}", group, name, parameter), samples,
-            std::sqrt(sample_norm));
+    compare(fmt::format("{}/{}_sample/{}", group, name, parameter), samples, norm_of(samples));
   }
 }
 
