@@ -29,7 +29,7 @@ MemoryForecast forecast_memory(const config::Resolved& resolved) {
   const auto vectors = static_cast<int64_t>(1 + step.state().optimizer.size());
   forecast.checkpoint_bytes = vectors * step.layout().elements * int64_t{sizeof(float)};
   if (setup.data.images) {
-    forecast.data_bytes = static_cast<int64_t>(setup.data.images->image_bytes());
+    forecast.data_bytes = static_cast<int64_t>(setup.data.images->pixels.size());
   }
   return forecast;
 }

@@ -171,6 +171,7 @@ class Session {
   // ---- Files ------------------------------------------------------------------------------
 
   void open_files() {
+    fs::create_directories(folder_.events());
     write_file_atomically(folder_.config(), config::to_yaml(config_));
     write_file_atomically(folder_.manifest(),
                           describe_run(config_, setup_.data.fingerprint,
