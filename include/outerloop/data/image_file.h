@@ -24,6 +24,9 @@ struct Image {
 // CMYK is refused. `name` is for messages. Throws BadInput when it is no such image or is damaged.
 Image decode_image(std::span<const std::byte> file, const std::string& name);
 
+// As a PNG file: what reports show. Equal images give equal bytes.
+std::vector<std::byte> encode_png(const Image& image);
+
 // The size of Pillow's Image.resize(LANCZOS): a = 3, widened when shrinking, 22-bit coefficients,
 // rows then columns, each pass rounded to 8 bits; the same grey levels.
 Image resize_lanczos(const Image& image, int height, int width);

@@ -1,0 +1,152 @@
+#include "outerloop/data/examples.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "data/csv_table.h"
+#include "data/pixels.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/data/image_file.h"
+
+namespace outerloop::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Source { tree, table, image };
+
+Source source_of(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) {
+    throw BadInput(fmt::format("{}: no such file or folder", path.string()));
+  }
+  if (fs::is_directory(status)) return Source::tree;
+  if (path.extension() == ".csv") return Source::table;
+  return path.extension() == ".zip" ? Source::tree : Source::image;
+}
+
+void append(ExampleImages& images, const std::string& name, const std::string& label,
+            std::span<const float> pixels) {
+  images.names.push_back(name);
+  images.labels.push_back(label);
+  images.pixels.insert(images.pixels.end(), pixels.begin(), pixels.end());
+}
+
+// A folder around all others says nothing.
+void drop_outer_folder(std::vector<std::string>& labels) {
+  const std::string first = labels.front().substr(0, labels.front().find('/')) + "/";
+  if (!std::ranges::all_of(labels, [&](const auto& label) { return label.starts_with(first); })) {
+    return;
+  }
+  for (std::string& label : labels) label.erase(0, first.size());
+}
+
+ExampleImages from_tree(const fs::path& path, const ImagePreparation& preparation) {
+  ExampleImages images;
+  std::vector<float> pixels;
+  for (const NamedImage& image : read_images(path, preparation)) {
+    pixels.resize(image.image.pixels.size());
+    scale_pixels(image.image.pixels, pixels);
+    append(images, image.name, image.label, pixels);
+  }
+  drop_outer_folder(images.labels);
+  return images;
+}
+
+size_t column_of(const CsvTable& table, std::string_view name, const fs::path& file) {
+  if (const auto column = table.column(name)) return *column;
+  throw BadInput(fmt::format("{}: expected a column '{}', it has {}", file.string(), name,
+                             fmt::join(table.columns, ", ")));
+}
+
+CsvTable read_table(const fs::path& file) {
+  CsvTable table = parse_csv(read_file(file), file.string());
+  if (table.rows.empty())
+    throw BadInput(fmt::format("{}: no rows below the header", file.string()));
+  return table;
+}
+
+ExampleImages from_table(const fs::path& file, const ImagePreparation& preparation) {
+  const CsvTable table = read_table(file);
+  const size_t path = column_of(table, "path", file);
+  const auto label = table.column("label");
+  ExampleImages images;
+  for (const auto& row : table.rows) {
+    append(images, row[path], label ? row[*label] : "",
+           load_image(file.parent_path() / row[path], preparation));
+  }
+  return images;
+}
+
+// "x" alone where there is one, or "x1" … "x<count>".
+std::vector<size_t> numbered_columns(const CsvTable& table, const std::string& stem, int64_t count,
+                                     const fs::path& file) {
+  if (count == 1 && !table.column(stem + "1")) return {column_of(table, stem, file)};
+  std::vector<size_t> columns;
+  for (int64_t i = 1; i <= count; ++i) {
+    columns.push_back(column_of(table, fmt::format("{}{}", stem, i), file));
+  }
+  return columns;
+}
+
+float parse_number(const std::string& text, const fs::path& file, size_t row,
+                   const std::string& column) {
+  float value = 0;
+  const size_t begin = std::min(text.find_first_not_of(" \t+"), text.size());
+  const size_t end = text.find_last_not_of(" \t") + 1;
+  const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, value);
+  if (error != std::errc{} || stop != text.data() + end || !std::isfinite(value)) {
+    throw BadInput(fmt::format("{}: row {}, column {}: expected a finite number, got '{}'",
+                               file.string(), row + 2, column, text));
+  }
+  return value;
+}
+
+std::vector<float> numbers(const CsvTable& table, const std::vector<size_t>& columns,
+                           const fs::path& file) {
+  std::vector<float> values;
+  for (size_t row = 0; row < table.rows.size(); ++row) {
+    for (const size_t column : columns) {
+      values.push_back(parse_number(table.rows[row][column], file, row, table.columns[column]));
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+ExampleImages read_example_images(const fs::path& source, const ImagePreparation& preparation) {
+  switch (source_of(source)) {
+    case Source::tree:
+      return from_tree(source, preparation);
+    case Source::table:
+      return from_table(source, preparation);
+    case Source::image:
+      break;
+  }
+  ExampleImages images;
+  append(images, source.filename().string(), "", load_image(source, preparation));
+  return images;
+}
+
+ExamplePoints read_example_points(const fs::path& file, int64_t inputs, int64_t outputs,
+                                  bool with_targets) {
+  if (source_of(file) == Source::tree) {
+    throw BadInput(fmt::format("{}: expected a CSV file with columns of numbers", file.string()));
+  }
+  const CsvTable table = read_table(file);
+  const std::vector<size_t> x = numbered_columns(table, "x", inputs, file);
+  ExamplePoints points{.rows = static_cast<int64_t>(table.rows.size())};
+  for (const size_t column : x) points.columns.push_back(table.columns[column]);
+  points.x = numbers(table, x, file);
+  if (with_targets) points.y = numbers(table, numbered_columns(table, "y", outputs, file), file);
+  return points;
+}
+
+}  // namespace outerloop::data
