@@ -25,6 +25,7 @@ struct Options {
   bool print_config = false;
   bool dry_run = false;
   bool quiet = false;
+  bool verbose = false;
 };
 
 train::TrainOptions train_options(const Options& options) {
@@ -57,9 +58,10 @@ int run(const Options& options, ColorMode color) {
                      .total = resolved.config.outer.iterations,
                      .line_every_seconds = resolved.config.log.every_seconds},
                     [](std::string_view text) { fmt::print(stderr, "{}", text); });
-  log.add(LogLevel::info, file_sink(folder.log()));
+  log.add(LogLevel::debug, file_sink(folder.log()));
   if (!options.quiet) {
-    log.add(LogLevel::info, [&progress](LogLevel level, std::string_view message) {
+    const LogLevel most = options.verbose ? LogLevel::debug : LogLevel::info;
+    log.add(most, [&progress](LogLevel level, std::string_view message) {
       progress.clear();
       fmt::print(stderr, "{}{}\n", level == LogLevel::warning ? "warning: " : "", message);
     });
@@ -71,8 +73,14 @@ int run(const Options& options, ColorMode color) {
   settings.stop_requested = [&signal] { return signal.requested(); };
   settings.log = &log;
 
-  const train::TrainResult result = train::train(resolved, settings);
-  if (!options.quiet) progress.finish();
+  train::TrainResult result;
+  try {
+    result = train::train(resolved, settings);
+  } catch (...) {
+    progress.finish();  // so that the error begins on a line of its own
+    throw;
+  }
+  progress.finish();
   if (result.outcome == train::Outcome::stopped) {
     log.info("stopped by {} at iteration {} with a checkpoint; the same command goes on",
              result.why, result.iterations);
@@ -97,6 +105,7 @@ void add_train(Program& program) {
                     "show every value and where it comes from, and end");
   command->add_flag("--dry-run", options->dry_run,
                     "check config and data, show memory and work per task, and end");
+  command->add_flag("-v,--verbose", options->verbose, "more notices");
   command->add_flag("--quiet", options->quiet, "no progress and no notices");
   command->callback([&program, options] {
     program.action = [&program, options] { return run(*options, program.color); };

@@ -4,7 +4,7 @@
 
 namespace outerloop::cli {
 
-// Version of the program, its compiler and the libraries that it was built with.
+// Version of the program, its compiler, its file format, and the kernels that run here.
 std::string version_text();
 
 }  // namespace outerloop::cli

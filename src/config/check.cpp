@@ -23,6 +23,7 @@ class Checker {
     check_inner_loop();
     check_learner();
     check_outer_loop();
+    check_runtime();
     return std::move(complaints_);
   }
 
@@ -108,6 +109,13 @@ class Checker {
               "expected outer.iterations = {} at most, got {}", c.outer.iterations, c.outer.warmup);
     refuse_if(c.validation.patience > 0 && c.validation.every == 0, "validation.patience",
               "early stopping needs validations: set validation.every");
+  }
+
+  void check_runtime() {
+    refuse_if(c.runtime.device == Device::cuda, "runtime.device",
+              "this version computes on the CPU alone: set cpu or auto");
+    refuse_if(c.runtime.numerics == Numerics::fast, "runtime.numerics",
+              "this version has ordered numerics alone: set ordered");
   }
 
   const Config& c;

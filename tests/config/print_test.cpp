@@ -79,7 +79,7 @@ TEST(ConfigHash, ChangesWithResultsAlone) {
                            "log.every_seconds=9", "checkpoint.every=7", "report.write=false"}) {
     EXPECT_EQ(config_hash(read("", {word}).config), hash) << word;
   }
-  for (const char* word : {"seed=1", "inner.rate=0.02", "runtime.numerics=fast", "outer.ema=0.99",
+  for (const char* word : {"seed=1", "inner.rate=0.02", "outer.rate=0.5", "outer.ema=0.99",
                            "model.hidden=[40]", "tasks.sinusoid.x=[-5, 6]"}) {
     EXPECT_NE(config_hash(read("", {word}).config), hash) << word;
   }

@@ -1,0 +1,48 @@
+// outerloop bench: speeds as fractions of what the machine can do.
+
+#include "outerloop/train/bench.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/program.h"
+#include "outerloop/config/read.h"
+
+namespace outerloop::cli {
+namespace {
+
+struct Options {
+  std::string config;
+  std::vector<std::string> overrides;
+  train::BenchOptions bench;
+  bool json = false;
+};
+
+int meta_step(const Options& options) {
+  const config::Resolved resolved = config::read_config(options.config, options.overrides);
+  const train::MetaStepBench result = train::bench_meta_step(resolved, options.bench);
+  fmt::print("{}", options.json ? train::to_json_text(result) : train::describe(result));
+  return kDone;
+}
+
+}  // namespace
+
+void add_bench(Program& program) {
+  CLI::App* bench =
+      program.app.add_subcommand("bench", "Measure speed against this machine's peak");
+  bench->require_subcommand(1);
+  auto options = std::make_shared<Options>();
+  CLI::App* command = bench->add_subcommand(
+      "meta-step", "Tasks per second, fraction of the FMA peak, where the time goes");
+  command->add_option("--config", options->config, "YAML file")->required();
+  command->add_option("OVERRIDES", options->overrides, "key=value words");
+  command->add_option("--seconds", options->bench.seconds, "measured time")
+      ->check(CLI::Range(0.01, 3600.0));
+  command->add_flag("--profile", options->bench.profile, "time of each kernel of one task");
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback(
+      [&program, options] { program.action = [options] { return meta_step(*options); }; });
+}
+
+}  // namespace outerloop::cli
