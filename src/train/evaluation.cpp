@@ -1,5 +1,7 @@
 #include "outerloop/train/evaluation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -86,7 +88,9 @@ class EvaluationLane {
   std::vector<exec::Instance> calls_;
 };
 
-data::EpisodeSpec spec_of(const meta::TaskShape& shape, int64_t steps) {
+}  // namespace
+
+data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps) {
   const auto rows_of = [&](int64_t rows) {
     Shape result{rows};
     for (int64_t extent : shape.example) result.append(extent);
@@ -106,8 +110,6 @@ data::EpisodeSpec spec_of(const meta::TaskShape& shape, int64_t steps) {
   }
   return spec;
 }
-
-}  // namespace
 
 Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out) {
   Statistic result;
@@ -135,6 +137,18 @@ Statistic statistic(std::span<const float> values, std::span<const uint8_t> left
   return result;
 }
 
+std::string per_task_csv(const EvaluationResult& result) {
+  std::string text = "task";
+  for (size_t k = 0; k < result.task_loss.size(); ++k) text += fmt::format(",loss_{}", k);
+  for (size_t k = 0; k < result.task_accuracy.size(); ++k) text += fmt::format(",accuracy_{}", k);
+  for (size_t task = 0; task < static_cast<size_t>(result.tasks); ++task) {
+    text += fmt::format("\n{}", task);
+    for (const auto& losses : result.task_loss) text += fmt::format(",{:.6g}", losses[task]);
+    for (const auto& shares : result.task_accuracy) text += fmt::format(",{:.6g}", shares[task]);
+  }
+  return text + "\n";
+}
+
 struct Evaluator::Impl {
   Impl(const meta::Learner& learner, const meta::TaskShape& shape,
        const meta::EvaluationOptions& options, std::shared_ptr<const data::TaskFamily> f,
@@ -154,7 +168,7 @@ struct Evaluator::Impl {
       call.bind_shared(inputs);
       workspace = std::max(workspace, call.executable().lane_arena_bytes());
     }
-    const data::EpisodeSpec spec = family ? family->spec() : spec_of(shape, options.steps);
+    const data::EpisodeSpec spec = family ? family->spec() : episode_spec(shape, options.steps);
     for (int t = 0; t < (family ? pool.size() : 1); ++t) {
       lanes.push_back(std::make_unique<EvaluationLane>(calls, spec, workspace));
     }

@@ -81,7 +81,8 @@ class Session {
         folder_{config_.run_dir},
         setup_(make_setup(config_, resolved.folder)),
         pool_(static_cast<int>(config_.runtime.threads)),
-        step_(config_, setup_.learner, setup_.train_shape, setup_.train_tasks, pool_, compile()),
+        step_(config_, setup_.learner, setup_.train_shape, setup_.train_tasks, pool_,
+              compile_options(config_)),
         store_(folder_.checkpoints(), {.keep_last = static_cast<int>(config_.checkpoint.keep_last),
                                        .keep_every = config_.checkpoint.keep_every,
                                        .keep_best = config_.checkpoint.best}),
@@ -109,13 +110,6 @@ class Session {
   }
 
  private:
-  exec::CompileOptions compile() const {
-    exec::CompileOptions options;
-    if (config_.runtime.isa == config::Isa::avx2) options.isa = exec::Isa::avx2;
-    if (config_.runtime.isa == config::Isa::avx512) options.isa = exec::Isa::avx512;
-    return options;
-  }
-
   bool classification() const { return setup_.train_shape.classification; }
   void say(const std::string& message) {
     if (options_.log != nullptr) options_.log->info("{}", message);
@@ -173,9 +167,10 @@ class Session {
   void open_files() {
     fs::create_directories(folder_.events());
     write_file_atomically(folder_.config(), config::to_yaml(config_));
-    write_file_atomically(folder_.manifest(),
-                          describe_run(config_, setup_.data.fingerprint,
-                                       std::string(exec::name_of(compile().isa)), pool_.size()));
+    write_file_atomically(
+        folder_.manifest(),
+        describe_run(config_, setup_.data.fingerprint,
+                     std::string(exec::name_of(compile_options(config_).isa)), pool_.size()));
     io::truncate_jsonl(folder_.metrics(), progress_.iteration);
     metrics_.emplace(folder_.metrics());
     events_.emplace(folder_.events(), resumed_from_);
@@ -281,7 +276,7 @@ class Session {
   Evaluator& evaluator() {
     if (!evaluator_) {
       evaluator_.emplace(setup_.learner, setup_.test_shape, setup_.evaluation, setup_.test_tasks,
-                         pool_, compile());
+                         pool_, compile_options(config_));
     }
     return *evaluator_;
   }

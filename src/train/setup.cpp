@@ -84,6 +84,14 @@ meta::TaskShape task_shape(const data::TaskFamily& family) {
   return shape;
 }
 
+exec::CompileOptions compile_options(const config::Config& config) {
+  exec::CompileOptions options;
+  if (config.runtime.isa == config::Isa::scalar) options.isa = exec::Isa::scalar;
+  if (config.runtime.isa == config::Isa::avx2) options.isa = exec::Isa::avx2;
+  if (config.runtime.isa == config::Isa::avx512) options.isa = exec::Isa::avx512;
+  return options;
+}
+
 Setup make_setup(const config::Config& config, const std::filesystem::path& folder) {
   Setup setup{.config = config, .data = load_data(config, folder)};
   const config::Protocol test = config::test_protocol(config);

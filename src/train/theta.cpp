@@ -62,4 +62,8 @@ Tensor flatten(const io::TensorTree& tree, const optim::ThetaLayout& layout) {
   return flat;
 }
 
+Tensor answering_theta(const checkpoint::Checkpoint& stored, const optim::ThetaLayout& layout) {
+  return flatten(stored.ema.empty() ? stored.parameters : stored.ema, layout);
+}
+
 }  // namespace outerloop::train

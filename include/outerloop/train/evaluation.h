@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
@@ -36,6 +37,12 @@ struct EvaluationResult {
   std::vector<std::vector<float>> task_loss;      // by step, by task
   std::vector<std::vector<float>> task_accuracy;  // the same
 };
+
+// The episode of a task of this shape; minibatches for so many inner steps.
+data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps);
+
+// One line per task: loss and accuracy after 0 … K steps, as CSV.
+std::string per_task_csv(const EvaluationResult& result);
 
 // A learner compiled for evaluation tasks of one shape.
 class Evaluator {

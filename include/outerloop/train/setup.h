@@ -8,6 +8,7 @@
 #include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
 #include "outerloop/data/image_set.h"
+#include "outerloop/exec/executable.h"
 #include "outerloop/meta/learner.h"
 #include "outerloop/meta/plan.h"
 
@@ -27,6 +28,9 @@ std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config
                                                     const Data& data);
 
 meta::TaskShape task_shape(const data::TaskFamily& family);
+
+// How programs are compiled for this run: runtime.isa, or the widest that the machine runs.
+exec::CompileOptions compile_options(const config::Config& config);
 
 // Everything that training, evaluation and prediction share.
 struct Setup {

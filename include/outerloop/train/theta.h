@@ -1,6 +1,7 @@
 #pragma once
 // The meta-parameters of a run: one flat vector and where each of them lies in it.
 
+#include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/io/named_tensor.h"
 #include "outerloop/meta/learner.h"
 #include "outerloop/optim/outer.h"
@@ -17,5 +18,8 @@ Tensor initial_theta(const nn::ParameterSpecs& parameters, const optim::ThetaLay
 // shape differs from the layout.
 io::TensorTree unflatten(const Tensor& flat, const optim::ThetaLayout& layout);
 Tensor flatten(const io::TensorTree& tree, const optim::ThetaLayout& layout);
+
+// The meta-parameters that answers are made with: their running mean where the run keeps one.
+Tensor answering_theta(const checkpoint::Checkpoint& stored, const optim::ThetaLayout& layout);
 
 }  // namespace outerloop::train

@@ -1,0 +1,48 @@
+#pragma once
+// Speed of the meta-step, as a fraction of what this core can do.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "outerloop/config/read.h"
+#include "outerloop/exec/executable.h"
+
+namespace outerloop::train {
+
+struct MetaStepBench {
+  std::string config;
+  std::string isa;
+  int64_t threads = 0;
+  int64_t meta_batch = 0;
+  int64_t inner_steps = 0;
+  int64_t repeats = 0;          // batches, whose median counts
+  double seconds_per_step = 0;  // median over the batches
+  double meta_steps_per_s = 0;
+  double tasks_per_s = 0;
+  double flops_per_task = 0;  // counted from the op records, multiply and add one each
+  double gflops = 0;
+  double fma_peak_gflops = 0;  // of all threads' cores, probed in the same run
+  double fraction_of_peak = 0;
+  // Shares of the busiest threads' time; the rest is waiting.
+  double share_draw = 0, share_compute = 0, share_reduce = 0, share_update = 0;
+  double seconds_to_first_step = 0;  // config read and data loaded until the first step is done
+  int64_t kernel_calls_per_task = 0;
+  int64_t planned_lane_bytes = 0;
+  int64_t buffer_bytes = 0;
+  double resident_mib = 0;  // of the process now
+  double peak_resident_mib = 0;
+  std::vector<exec::StepTime> profile;  // of one task, if asked for
+};
+
+struct BenchOptions {
+  double seconds = 2;  // measured time in all
+  bool profile = false;
+};
+
+MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options);
+
+std::string describe(const MetaStepBench& bench);
+std::string to_json_text(const MetaStepBench& bench);
+
+}  // namespace outerloop::train

@@ -1,0 +1,170 @@
+#include "outerloop/train/bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "outerloop/exec/fma_peak.h"
+#include "outerloop/train/meta_step.h"
+#include "outerloop/train/setup.h"
+
+namespace outerloop::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kBatches = 15;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+// A field of /proc/self/status in MiB.
+double status_mib(const std::string& field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(field + ":")) continue;
+    std::istringstream words(line.substr(field.size() + 1));
+    double kib = 0;
+    words >> kib;
+    return kib / 1024;
+  }
+  return 0;
+}
+
+double peak_of_team(ThreadPool& pool, exec::Isa isa) {
+  std::vector<double> peaks(static_cast<size_t>(pool.size()));
+  pool.run([&](int thread) {
+    peaks[static_cast<size_t>(thread)] = exec::measure_fma_peak(isa, DType::f32);
+  });
+  double sum = 0;
+  for (double peak : peaks) sum += peak;
+  return sum;
+}
+
+}  // namespace
+
+MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options) {
+  const config::Config& config = resolved.config;
+  const Clock::time_point begin = Clock::now();
+  const Setup setup = make_setup(config, resolved.folder);
+  ThreadPool pool(static_cast<int>(config.runtime.threads));
+  const exec::CompileOptions compile = compile_options(config);
+  MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile);
+  step.run(0);
+  MetaStepBench bench{.isa = std::string(exec::name_of(compile.isa)),
+                      .threads = pool.size(),
+                      .meta_batch = config.outer.meta_batch,
+                      .inner_steps = setup.learner.steps,
+                      .repeats = kBatches,
+                      .flops_per_task = step.flops_per_task(),
+                      .seconds_to_first_step = seconds_since(begin),
+                      .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
+                      .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
+                      .buffer_bytes = static_cast<int64_t>(step.buffer_bytes())};
+
+  int64_t iteration = 1;
+  const auto batch = [&](int64_t steps) {
+    const Clock::time_point start = Clock::now();
+    for (int64_t i = 0; i < steps; ++i) step.run(iteration++);
+    return seconds_since(start) / static_cast<double>(steps);
+  };
+  const double guess = batch(2);
+  const auto per_batch =
+      std::max<int64_t>(1, static_cast<int64_t>(options.seconds / kBatches / guess));
+  std::vector<double> times;
+  std::vector<double> peaks;
+  for (int i = 0; i < kBatches; ++i) {
+    times.push_back(batch(per_batch));
+    if (compile.isa != exec::Isa::scalar && i % 5 == 0) {
+      peaks.push_back(peak_of_team(pool, compile.isa));
+    }
+  }
+  MetaStepTimes parts;
+  for (int64_t i = 0; i < per_batch; ++i) step.run(iteration++, &parts);
+
+  bench.seconds_per_step = median(times);
+  bench.meta_steps_per_s = 1 / bench.seconds_per_step;
+  bench.tasks_per_s = bench.meta_steps_per_s * static_cast<double>(bench.meta_batch);
+  bench.gflops = bench.tasks_per_s * bench.flops_per_task / 1e9;
+  if (!peaks.empty()) {
+    bench.fma_peak_gflops = median(peaks);
+    bench.fraction_of_peak = bench.gflops / bench.fma_peak_gflops;
+  }
+  bench.share_draw = parts.draw / parts.total;
+  bench.share_compute = parts.compute / parts.total;
+  bench.share_reduce = parts.reduce / parts.total;
+  bench.share_update = parts.update / parts.total;
+  bench.resident_mib = status_mib("VmRSS");
+  bench.peak_resident_mib = status_mib("VmHWM");
+  if (options.profile) bench.profile = step.profile(iteration, 200);
+  return bench;
+}
+
+std::string describe(const MetaStepBench& b) {
+  std::string text = fmt::format(
+      "{} thread(s), {}, {} tasks x {} inner step(s)\n"
+      "{:.1f} meta-steps/s, {:.0f} tasks/s (median of {})\n"
+      "{:.3f} MFLOP/task, {:.1f} GFLOP/s = {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n"
+      "draw {:.1f} %, compute {:.1f} %, reduce {:.1f} %, update {:.1f} %\n"
+      "{} kernel calls/task, arena {:.2f} MiB/thread, buffers {:.2f} MiB, resident {:.1f} MiB "
+      "(peak {:.1f})\n"
+      "first step after {:.3f} s\n",
+      b.threads, b.isa, b.meta_batch, b.inner_steps, b.meta_steps_per_s, b.tasks_per_s, b.repeats,
+      b.flops_per_task / 1e6, b.gflops, 100 * b.fraction_of_peak, b.fma_peak_gflops,
+      100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce, 100 * b.share_update,
+      b.kernel_calls_per_task, static_cast<double>(b.planned_lane_bytes) / (1 << 20),
+      static_cast<double>(b.buffer_bytes) / (1 << 20), b.resident_mib, b.peak_resident_mib,
+      b.seconds_to_first_step);
+  double sum = 0;
+  for (const exec::StepTime& time : b.profile) sum += time.seconds;
+  std::vector<exec::StepTime> sorted = b.profile;
+  std::ranges::stable_sort(sorted, std::greater<>(), &exec::StepTime::seconds);
+  for (const exec::StepTime& time : sorted) {
+    text +=
+        fmt::format("{:9.2f} us {:5.1f} % {:7.1f} GFLOP/s  {}\n", time.seconds * 1e6,
+                    100 * time.seconds / sum, time.flops / time.seconds / 1e9, time.description);
+  }
+  return text;
+}
+
+std::string to_json_text(const MetaStepBench& b) {
+  nlohmann::ordered_json json{{"isa", b.isa},
+                              {"threads", b.threads},
+                              {"meta_batch", b.meta_batch},
+                              {"inner_steps", b.inner_steps},
+                              {"meta_steps_per_s", b.meta_steps_per_s},
+                              {"tasks_per_s", b.tasks_per_s},
+                              {"flops_per_task", b.flops_per_task},
+                              {"gflops", b.gflops},
+                              {"fma_peak_gflops", b.fma_peak_gflops},
+                              {"fraction_of_peak", b.fraction_of_peak},
+                              {"share",
+                               {{"draw", b.share_draw},
+                                {"compute", b.share_compute},
+                                {"reduce", b.share_reduce},
+                                {"update", b.share_update}}},
+                              {"kernel_calls_per_task", b.kernel_calls_per_task},
+                              {"planned_lane_bytes", b.planned_lane_bytes},
+                              {"buffer_bytes", b.buffer_bytes},
+                              {"resident_mib", b.resident_mib},
+                              {"peak_resident_mib", b.peak_resident_mib},
+                              {"seconds_to_first_step", b.seconds_to_first_step}};
+  for (const exec::StepTime& time : b.profile) {
+    json["profile"].push_back({{"equation", time.description},
+                               {"us", time.seconds * 1e6},
+                               {"gflops", time.flops / time.seconds / 1e9}});
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace outerloop::train
