@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "io/hdf5_handle.h"
+#include "io/hdf5_image.h"
 #include "outerloop/base/error.h"
 #include "outerloop/io/hdf5.h"
 #include "outerloop/io/seal.h"
@@ -56,8 +56,8 @@ herr_t collect_link(hid_t, const char* name, const H5L_info_t*, void* names) {
 
 }  // namespace
 
-Hdf5File::Hdf5File(fs::path path, int64_t id, bool writing)
-    : path_(std::move(path)), id_(id), writing_(writing) {}
+Hdf5File::Hdf5File(fs::path path, int64_t id, std::unique_ptr<Hdf5Image> image)
+    : path_(std::move(path)), image_(std::move(image)), id_(id), writing_(image_ != nullptr) {}
 
 Hdf5File Hdf5File::open_read(const fs::path& file) {
   const Hdf5Call call;
@@ -68,23 +68,22 @@ Hdf5File Hdf5File::open_read(const fs::path& file) {
     throw BadInput(file.string() + ": is not an HDF5 file");
   }
   const Hdf5Id fapl = access_properties(place);
-  return {file, check(H5Fopen(file.c_str(), H5F_ACC_RDONLY, fapl.get()), place, "open"), false};
+  return {file, check(H5Fopen(file.c_str(), H5F_ACC_RDONLY, fapl.get()), place, "open"), nullptr};
 }
 
 Hdf5File Hdf5File::create(const fs::path& file, const CreateOptions& options) {
   const Hdf5Call call;
   const Hdf5Place place{file, {}, true};
-  std::error_code ignored;
-  if (fs::exists(fs::symlink_status(file, ignored)))
-    throw SystemFailure(file.string() + ": exists already; files are not overwritten in place");
+  auto image = std::make_unique<Hdf5Image>(file);
   const Hdf5Id fapl = access_properties(place);
+  image->attach(fapl, place);
   // This format keeps checksums over its metadata, the older ones do not.
   check(H5Pset_libver_bounds(fapl.get(), H5F_LIBVER_V110, H5F_LIBVER_V110), place, "set up");
   const Hdf5Id fcpl = untimed_properties(H5P_FILE_CREATE, place);
   if (options.room_for_seal) check(H5Pset_userblock(fcpl.get(), kSealBytes), place, "set up");
-  return {file,
-          check(H5Fcreate(file.c_str(), H5F_ACC_EXCL, fcpl.get(), fapl.get()), place, "create"),
-          true};
+  const std::string name = image->name_for_hdf5();
+  const hid_t id = H5Fcreate(name.c_str(), H5F_ACC_EXCL, fcpl.get(), fapl.get());
+  return {file, check(id, place, "create"), std::move(image)};
 }
 
 Hdf5File::~Hdf5File() {
@@ -92,10 +91,14 @@ Hdf5File::~Hdf5File() {
 }
 
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept
-    : path_(std::move(other.path_)), id_(std::exchange(other.id_, -1)), writing_(other.writing_) {}
+    : path_(std::move(other.path_)),
+      image_(std::move(other.image_)),
+      id_(std::exchange(other.id_, -1)),
+      writing_(other.writing_) {}
 
 Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(image_, other.image_);
   std::swap(id_, other.id_);
   std::swap(writing_, other.writing_);
   return *this;
@@ -106,26 +109,15 @@ void Hdf5File::close() {
   OL_ASSERT(id_ >= 0, path_.string() + " is closed already");
   const Hdf5Place place{path_, {}, writing_};
   if (writing_) check(H5Fflush(id_, H5F_SCOPE_GLOBAL), place, "flush");
-  check(H5Fclose(id_), place, "close");
-  id_ = -1;
+  check(H5Fclose(std::exchange(id_, -1)), place, "close");
+  if (writing_) image_->write();
 }
 
-// After a failed write HDF5 cannot close the file, and would try again when the process ends. So
-// the rest goes to a memory file that takes the place of the descriptor.
 void Hdf5File::give_up() noexcept {
   if (id_ < 0) return;
   const Hdf5Call call;
-  void* descriptor = nullptr;
-  if (writing_ && H5Fget_vfd_handle(id_, H5P_DEFAULT, &descriptor) >= 0) {
-    const int memory = ::memfd_create("outerloop-abandoned", MFD_CLOEXEC);
-    if (memory >= 0) {
-      ::dup2(memory, *static_cast<int*>(descriptor));
-      ::close(memory);
-    }
-  }
-  H5Fclose(id_);
+  H5Fclose(std::exchange(id_, -1));
   H5Eclear2(H5E_DEFAULT);
-  id_ = -1;
 }
 
 bool Hdf5File::exists(std::string_view name) const {

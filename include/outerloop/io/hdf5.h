@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,17 +53,20 @@ struct CreateOptions {
   bool room_for_seal = false;
 };
 
+class Hdf5Image;
+
 class Hdf5File {
  public:
   static Hdf5File open_read(const std::filesystem::path& file);
-  // Throws SystemFailure when the file exists already: files are never overwritten in place.
+  // Throws SystemFailure when the file exists already: files are never overwritten in place. The
+  // content is gathered in memory and written by close().
   static Hdf5File create(const std::filesystem::path& file, const CreateOptions& options = {});
 
-  ~Hdf5File();  // gives the unfinished file up, without an error, unless close() was called
+  ~Hdf5File();  // a created file that was not closed is removed
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
 
-  // Flushes and closes; a created file is complete (not yet synced) only after this.
+  // Closes; a created file is complete (not yet synced) only after this.
   void close();
 
   const std::filesystem::path& path() const { return path_; }
@@ -108,11 +112,12 @@ class Hdf5File {
                            std::span<const double> values);
 
  private:
-  Hdf5File(std::filesystem::path path, int64_t id, bool writing);
+  Hdf5File(std::filesystem::path path, int64_t id, std::unique_ptr<Hdf5Image> image);
   void give_up() noexcept;
 
   std::filesystem::path path_;
-  int64_t id_ = -1;  // hid_t
+  std::unique_ptr<Hdf5Image> image_;  // of a file being written; outlives id_
+  int64_t id_ = -1;                   // hid_t
   bool writing_ = false;
 };
 
