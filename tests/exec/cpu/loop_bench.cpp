@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exec/cpu/copy.h"
 #include "exec/cpu/kernel.h"
 
 namespace outerloop::exec {
@@ -193,6 +194,35 @@ void bench_loops(DType dtype) {
   }
 }
 
+void bench_moves(DType dtype) {
+  const auto bytes = static_cast<int64_t>(size_of(dtype));
+  struct MoveCase {
+    std::string_view name;
+    Move move;
+  };
+  const std::array all{
+      MoveCase{"transpose 40x40", {{40, 40}, {1, 40}, {40, 1}}},
+      MoveCase{"transpose 10x40", {{40, 10}, {1, 40}, {10, 1}}},
+      MoveCase{"transpose 64x64, 9 times", {{9, 64, 64}, {4096, 1, 64}, {4096, 64, 1}}},
+      MoveCase{"swap of the inner axes, 20x49x64", {{20, 64, 49}, {3136, 1, 64}, {3136, 49, 1}}},
+      MoveCase{"rows of 64 in another order, 25x4", {{4, 25, 64}, {64, 256, 1}, {1600, 64, 1}}},
+      MoveCase{"every second element, 40x40", {{40, 40}, {160, 2}, {40, 1}}},
+  };
+  for (const auto& [name, move] : all) {
+    int64_t elements = 1;
+    for (int64_t extent : move.extents) elements *= extent;
+    std::vector<Line> source(static_cast<size_t>(elements) / 2 + 1), target(source.size());
+    void* const operands[] = {source.data(), target.data()};
+    for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+      if (isa > select_isa()) continue;
+      const Kernel kernel = make_moves({static_cast<int>(bytes), {move}}, isa);
+      const double ns = time_call([&] { kernel(operands); });
+      fmt::print("{:<44}{:>10}{:>10.1f}{:>10.1f}\n", name, name_of(isa), ns,
+                 static_cast<double>(2 * elements * bytes) / ns);
+    }
+  }
+}
+
 void bench_generation() {
   const std::vector<Case> all = cases(DType::f32);
   const double ns = time_call([&] {
@@ -208,5 +238,7 @@ int main() {
   using namespace outerloop;
   exec::bench_loops(DType::f32);
   exec::bench_loops(DType::f64);
+  exec::bench_moves(DType::f32);
+  exec::bench_moves(DType::f64);
   exec::bench_generation();
 }
