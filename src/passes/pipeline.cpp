@@ -42,6 +42,7 @@ std::span<const Pass> pipeline() {
       {"common_expressions", false, share_common_expressions},
       {"dead_code", false, remove_dead_code},
       {"fuse_elementwise", false, fuse_elementwise},
+      {"dead_code", false, remove_dead_code},
   };
   return kPipeline;
 }

@@ -20,9 +20,24 @@ struct Entry {
 // The kernel table. Pointwise ops and contractions go by their group.
 std::span<const Entry> kernel_table() {
   static const Entry kTable[] = {
-      {&ops::fused, lower_fused},          {&ops::reshape, lower_alias},
-      {&ops::stop_gradient, lower_alias},  {&ops::sum, lower_reduction},
-      {&ops::reduce_max, lower_reduction}, {&ops::constant, lower_constant},
+      {&ops::broadcast, lower_broadcast},
+      {&ops::concat, lower_concat},
+      {&ops::constant, lower_constant},
+      {&ops::fused, lower_fused},
+      {&ops::gather, lower_gather},
+      {&ops::one_hot, lower_one_hot},
+      {&ops::pad, lower_pad},
+      {&ops::put_per_row, lower_put_per_row},
+      {&ops::reduce_max, lower_reduction},
+      {&ops::reshape, lower_alias},
+      {&ops::scatter, lower_scatter},
+      {&ops::scatter_add, lower_scatter_add},
+      {&ops::slice, lower_slice},
+      {&ops::stop_gradient, lower_alias},
+      {&ops::sum, lower_reduction},
+      {&ops::take, lower_take},
+      {&ops::take_per_row, lower_take_per_row},
+      {&ops::transpose, lower_transpose},
   };
   return kTable;
 }
@@ -35,7 +50,6 @@ LowerRule find_rule(const OpDef& op) {
   if (found != table.end()) return found->rule;
   switch (op.group) {
     case OpGroup::elementwise:
-    case OpGroup::broadcast:
     case OpGroup::contraction:
       return lower_fused;
     default:

@@ -49,6 +49,18 @@ void lower_fused(Lowering& lowering, const Equation& equation);  // also single 
 void lower_constant(Lowering& lowering, const Equation& equation);
 void lower_reduction(Lowering& lowering, const Equation& equation);
 void lower_alias(Lowering& lowering, const Equation& equation);
+void lower_broadcast(Lowering& lowering, const Equation& equation);
+void lower_concat(Lowering& lowering, const Equation& equation);
+void lower_gather(Lowering& lowering, const Equation& equation);
+void lower_one_hot(Lowering& lowering, const Equation& equation);
+void lower_pad(Lowering& lowering, const Equation& equation);
+void lower_put_per_row(Lowering& lowering, const Equation& equation);
+void lower_scatter(Lowering& lowering, const Equation& equation);
+void lower_scatter_add(Lowering& lowering, const Equation& equation);
+void lower_slice(Lowering& lowering, const Equation& equation);
+void lower_take(Lowering& lowering, const Equation& equation);
+void lower_take_per_row(Lowering& lowering, const Equation& equation);
+void lower_transpose(Lowering& lowering, const Equation& equation);
 // Ops without a tuned kernel run the oracle's.
 void lower_plain(Lowering& lowering, const Equation& equation);
 

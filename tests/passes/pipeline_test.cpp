@@ -1,0 +1,109 @@
+// Each pass: its effect on a small program as text, and the same bits with and without it.
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "outerloop/autodiff/autodiff.h"
+#include "outerloop/base/error.h"
+#include "outerloop/exec/oracle.h"
+#include "outerloop/nn/functions.h"
+#include "outerloop/ops/ops.h"
+#include "outerloop/passes/pass.h"
+#include "support/sample_inputs.h"
+
+namespace outerloop::passes {
+namespace {
+
+// One layer, its loss and the gradient: something for every pass.
+Program layer_gradient() {
+  Builder builder;
+  const Expr w = builder.input("w", {DType::f32, {3, 4}}, Binding::shared);
+  const Expr b = builder.input("b", {DType::f32, {4}}, Binding::shared);
+  const Expr x = builder.input("x", {DType::f32, {5, 3}}, Binding::per_lane);
+  const Expr y = builder.input("y", {DType::f32, {5, 4}}, Binding::per_lane);
+  const Expr hidden = relu(matmul(x, w) + b);
+  const Expr loss = nn::mean_squared_error(hidden * 1.0, y);
+  const std::vector<Expr> gradient = grad(builder, loss, std::vector{w, b, x});
+  builder.output("loss", loss);
+  builder.output("gw", gradient[0]);
+  builder.output("gb", -(-gradient[1]));
+  builder.output("gx", gradient[2]);
+  return builder.finish();
+}
+
+std::string slurp(const std::string& file) {
+  std::ifstream stream(file);
+  std::stringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+// OUTERLOOP_UPDATE_GOLDEN=1 writes the files instead; read the difference before committing it.
+void expect_golden(const std::string& name, const std::string& text) {
+  const std::string file = std::string(OUTERLOOP_SOURCE_DIR) + "/tests/passes/golden/" + name;
+  if (std::getenv("OUTERLOOP_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(file) << text;
+    return;
+  }
+  EXPECT_EQ(slurp(file), text) << "program after the pass differs from " << file;
+}
+
+TEST(Pipeline, prints_the_stored_program_after_each_pass) {
+  int number = 0;
+  Options options;
+  options.after_each = [&](const Pass& pass, const Program& program) {
+    expect_golden(std::to_string(number++) + "_" + std::string(pass.name) + ".txt", print(program));
+  };
+  optimise(layer_gradient(), options);
+  EXPECT_EQ(static_cast<size_t>(number), pipeline().size());
+}
+
+TEST(Pipeline, keeps_the_bits_with_each_optional_pass_off) {
+  const Program program = layer_gradient();
+  const auto inputs = testing_support::draw_inputs(program, {}, 3);
+  const std::vector<Tensor> expected = exec::interpret(program, inputs);
+  std::vector<std::string> off{""};
+  for (const Pass& pass : pipeline()) {
+    if (!pass.required) off.emplace_back(pass.name);
+  }
+  for (const std::string& name : off) {
+    Options options;
+    if (!name.empty()) options.disabled = {name};
+    const std::vector<Tensor> actual = exec::interpret(optimise(program, options), inputs);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(0, std::memcmp(expected[i].data(), actual[i].data(), expected[i].bytes()))
+          << "output " << i << " without " << name;
+    }
+  }
+}
+
+TEST(Pipeline, refuses_unknown_and_required_passes_by_name) {
+  EXPECT_THROW(optimise(layer_gradient(), {.disabled = {"fuse_everything"}}), BadInput);
+  EXPECT_THROW(optimise(layer_gradient(), {.disabled = {"lower_transposes"}}), BadInput);
+}
+
+TEST(Pipeline, times_each_pass) {
+  std::vector<Timing> timings;
+  optimise(layer_gradient(), {}, &timings);
+  ASSERT_EQ(timings.size(), pipeline().size());
+  EXPECT_LT(timings.back().equations, timings.front().equations);
+}
+
+TEST(Fusion, does_not_merge_across_a_finished_reduction) {
+  Builder builder;
+  const Expr x = builder.input("x", {DType::f32, {6, 8}}, Binding::per_lane);
+  const Expr centred = x - mean_keep(x, {0});
+  builder.output("y", square(centred) / (1.0 + sum_keep(square(centred), {0})));
+  const Program program = builder.finish();
+  const auto inputs = testing_support::draw_inputs(program, {}, 4);
+  const Program fused = optimise(program);
+  const auto expected = exec::interpret(program, inputs);
+  const auto actual = exec::interpret(fused, inputs);
+  EXPECT_EQ(0, std::memcmp(expected[0].data(), actual[0].data(), expected[0].bytes()));
+}
+
+}  // namespace
+}  // namespace outerloop::passes
