@@ -27,4 +27,32 @@ nlohmann::ordered_json to_json(const EvaluationResult& result) {
   return json;
 }
 
+namespace {
+
+const char* batch_norm_mode(const config::Config& config) {
+  if (config.model.norm != config::Norm::batch) return "none";
+  if (!config.learner.transductive) return "statistics of the support set and one query";
+  return config.learner.joint_batch ? "statistics of support and query together"
+                                    : "statistics of the current batch, support and query apart";
+}
+
+}  // namespace
+
+nlohmann::ordered_json protocol_json(const config::Config& config) {
+  const config::Protocol test = config::test_protocol(config);
+  return {{"batch_norm", batch_norm_mode(config)},
+          {"transductive", config.model.norm == config::Norm::batch && config.learner.transductive},
+          {"loss", config.inner.loss_reduction == config::LossReduction::mean
+                       ? "mean over examples"
+                       : "sum over ways, mean over shots"},
+          {"ways", test.ways},
+          {"shots", test.shots},
+          {"queries_per_class", test.queries},
+          {"steps_at_test", test.steps},
+          {"rotation", config::word(test.rotation)},
+          {"within", config::word(test.within)},
+          {"diverged_above_loss", config.test.diverged_loss},
+          {"ensemble", 1}};
+}
+
 }  // namespace outerloop::train

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "outerloop/config/config.h"
 #include "outerloop/train/evaluation.h"
 
 namespace outerloop::train {
@@ -12,5 +13,8 @@ nlohmann::ordered_json to_json(const Statistic& statistic);
 
 // The results after the last step, and the curve over steps 0 … K.
 nlohmann::ordered_json to_json(const EvaluationResult& result);
+
+// What a result depends on besides the weights: how test tasks are drawn and solved.
+nlohmann::ordered_json protocol_json(const config::Config& config);
 
 }  // namespace outerloop::train

@@ -6,12 +6,12 @@
 
 #include <ctime>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/config/print.h"
+#include "train/json.h"
 
 namespace outerloop::train {
 namespace {
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 fs::path chosen_checkpoint(const RunFolder& folder, const std::string& which) {
   if (which != "best" && which != "last") return which;
-  const checkpoint::Store store(folder.checkpoints());
+  const auto store = checkpoint::Store::open_read(folder.checkpoints());
   if (which == "best") {
     if (const auto best = store.best()) return *best;
   }
@@ -32,17 +32,12 @@ fs::path chosen_checkpoint(const RunFolder& folder, const std::string& which) {
   return files.back().file;
 }
 
-std::string rotation_name(config::Rotation rotation) {
-  return std::string(config::word(rotation));
-}
-
 }  // namespace
 
 std::string describe_run(const config::Config& config, const std::string& dataset_fingerprint,
                          const std::string& isa, int threads) {
   utsname machine{};
   uname(&machine);
-  const config::Protocol test = config::test_protocol(config);
   const nlohmann::ordered_json json{
       {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
       {"host", machine.nodename},
@@ -55,20 +50,7 @@ std::string describe_run(const config::Config& config, const std::string& datase
       {"seed", config.seed},
       {"config_hash", config::config_hash(config)},
       {"dataset_fingerprint", dataset_fingerprint},
-      {"protocol",
-       {{"batch_norm", config.model.norm == config::Norm::batch
-                           ? "statistics of the current batch, support and query apart"
-                           : "none"},
-        {"transductive", config.model.norm == config::Norm::batch && config.learner.transductive},
-        {"loss", config.inner.loss_reduction == config::LossReduction::mean
-                     ? "mean over examples"
-                     : "sum over ways, mean over shots"},
-        {"ways", test.ways},
-        {"shots", test.shots},
-        {"queries_per_class", test.queries},
-        {"steps_at_test", test.steps},
-        {"rotation", rotation_name(test.rotation)},
-        {"ensemble", 1}}}};
+      {"protocol", protocol_json(config)}};
   return json.dump(2) + "\n";
 }
 
@@ -101,18 +83,22 @@ std::string describe_summary(const RunFolder& folder) {
 StoredRun open_run(const fs::path& folder, const std::string& which,
                    std::span<const std::string> overrides) {
   StoredRun run{.folder = {folder}};
-  if (!fs::is_regular_file(run.folder.config())) {
+  if (fs::is_regular_file(folder)) {
+    run.folder.root = folder.parent_path();
+    run.checkpoint_file = folder;
+  } else if (fs::is_regular_file(run.folder.config())) {
+    run.checkpoint_file = chosen_checkpoint(run.folder, which);
+  } else {
     throw BadInput(
         fmt::format("{} is no run folder: it has no config.yaml; give the run_dir of a "
-                    "training",
+                    "training or a checkpoint file",
                     folder.string()));
   }
-  run.checkpoint_file = chosen_checkpoint(run.folder, which);
   run.checkpoint = checkpoint::read_checkpoint(run.checkpoint_file);
   // The config that the checkpoint was made with; its data sets are looked up as for the run.
   run.config =
       config::read_config_text(run.checkpoint.config, run.checkpoint_file.string(), overrides);
-  run.config.folder = folder;
+  run.config.folder = run.folder.root;
   return run;
 }
 

@@ -14,6 +14,7 @@
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/run_folder.h"
 #include "outerloop/train/setup.h"
+#include "train/image_preparation.h"
 #include "train/json.h"
 
 namespace outerloop::train {
@@ -190,6 +191,7 @@ class Session {
     }
     progress_.visit(Writer{c});
     c.integers["seed"] = config_.seed;
+    if (setup_.data.images) store_preparation(setup_.data.images->preparation, c);
     saver_.save(c, is_best);
     saved_iteration_ = progress_.iteration;
   }
@@ -342,13 +344,15 @@ class Session {
     if (config_.checkpoint.best && store_.best()) {
       file = fs::canonical(*store_.best());
       const checkpoint::Checkpoint best = checkpoint::read_checkpoint(file);
-      theta = flatten(best.ema.empty() ? best.parameters : best.ema, step_.layout());
+      theta = answering_theta(best, step_.layout());
     }
     summary["checkpoint"] = file.string();
     summary["content_hash"] = checkpoint::content_hash(file);
     if (progress_.best_iteration >= 0) summary["best_iteration"] = progress_.best_iteration;
     if (config_.test.tasks > 0) {
-      summary["test"] = to_json(evaluate(theta, data::Split::test, config_.test.tasks));
+      const EvaluationResult test = evaluate(theta, data::Split::test, config_.test.tasks);
+      summary["test"] = to_json(test);
+      write_file_atomically(folder_.test_tasks(), per_task_csv(test));
     }
     write_file_atomically(folder_.summary(), summary.dump(2) + "\n");
   }

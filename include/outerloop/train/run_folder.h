@@ -1,6 +1,6 @@
 #pragma once
 // The folder of a run: config.yaml, manifest.json, metrics.jsonl, TensorBoard events, ckpt/, log/,
-// summary.json, report.html, STOP.
+// summary.json, test_tasks.csv (results of each test task), report.html, STOP.
 
 #include <filesystem>
 #include <string>
@@ -20,6 +20,7 @@ struct RunFolder {
   std::filesystem::path checkpoints() const { return root / "ckpt"; }
   std::filesystem::path log() const { return root / "log" / "rank-000.log"; }
   std::filesystem::path summary() const { return root / "summary.json"; }
+  std::filesystem::path test_tasks() const { return root / "test_tasks.csv"; }
   std::filesystem::path report() const { return root / "report.html"; }
   std::filesystem::path stop_file() const { return root / "STOP"; }
 };
@@ -39,7 +40,8 @@ struct StoredRun {
   checkpoint::Checkpoint checkpoint;
   std::filesystem::path checkpoint_file;
 };
-// Throws BadInput when the folder is no run or has no checkpoint.
+// `folder` may also be a checkpoint file alone. Throws BadInput when the folder is no run or has no
+// checkpoint.
 StoredRun open_run(const std::filesystem::path& folder, const std::string& which = "best",
                    std::span<const std::string> overrides = {});
 

@@ -1,0 +1,49 @@
+#pragma once
+// A stored run on new tasks, by its own protocol or another: what `outerloop eval` does.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "outerloop/config/config.h"
+#include "outerloop/data/episode.h"
+#include "outerloop/train/evaluation.h"
+
+namespace outerloop::train {
+
+struct EvaluateOptions {
+  std::string checkpoint = "best";  // as in open_run()
+  data::Split split = data::Split::test;
+  std::optional<int64_t> tasks;        // default: test.tasks or validation.tasks of the run
+  std::optional<int64_t> seed;         // default: the run's, which gives the tasks of its own test
+  std::vector<std::string> overrides;  // see protocol_overrides()
+};
+
+struct RunEvaluation {
+  config::Config config;  // with the overrides
+  std::filesystem::path checkpoint_file;
+  std::string content_hash;
+  int64_t iteration = 0;  // outer iterations behind the checkpoint
+  data::Split split = data::Split::test;
+  int64_t seed = 0;
+  EvaluationResult result;
+};
+
+// A pure function of the checkpoint, the protocol and the seed. Throws BadInput when `run` is no
+// run folder, or when the learner or the data cannot do what the protocol asks.
+RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options);
+
+// JSON: the fields of "test" in summary.json, then the checkpoint, split, seed and protocol.
+std::string to_json_text(const RunEvaluation& evaluation);
+// A few lines for people.
+std::string describe(const RunEvaluation& evaluation);
+
+// key=value words that change how tasks are drawn and solved, not what was learned: test.*,
+// tasks.dataset, tasks.split and runtime.*; tasks.ways, tasks.shots, tasks.queries and inner.steps
+// become the keys of test that stand for them. BadInput on others.
+std::vector<std::string> protocol_overrides(std::span<const std::string> words);
+
+}  // namespace outerloop::train

@@ -1,0 +1,76 @@
+#pragma once
+// Adapting a stored run to a person's own few examples, and answering their queries.
+//
+//   const auto predictor = train::Predictor::open("runs/omniglot_maml-seed0");
+//   const auto adapted = predictor.adapt({.x = images, .y = labels, .ways = 5});
+//   const Tensor answers = adapted.answer(queries);   // (queries, 5) class probabilities
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "outerloop/data/image_set.h"
+#include "outerloop/tensor/tensor.h"
+
+namespace outerloop::train {
+
+struct PredictorOptions {
+  std::string checkpoint = "best";     // as in open_run()
+  std::vector<std::string> overrides;  // as in protocol_overrides(): test.steps=5
+  // Each query is answered alone beside the support set, also by a network whose batch norm would
+  // see all queries at once.
+  bool one_by_one = false;
+};
+
+// Any number of rows, and of rows per class.
+struct SupportSet {
+  Tensor x;          // (rows, example …) float32
+  Tensor y;          // labels 0 … ways-1, (rows,) int32; or targets (rows, outputs) float32
+  int64_t ways = 1;  // classes; 1 for regression
+};
+
+// A stored run and one support set. Keeps what it needs of the predictor alive.
+class AdaptedPredictor {
+ public:
+  // query_x: (rows, example …). Gives (rows, ways) class probabilities or (rows, outputs) values
+  // after the last step. Values that are not finite say that the adaptation diverged. Throws
+  // BadInput when the examples have another shape.
+  Tensor answer(const Tensor& query_x) const;
+
+ private:
+  friend class Predictor;
+  struct Impl;
+  explicit AdaptedPredictor(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+class Predictor {
+ public:
+  // Needs the run folder alone, not its data. Throws BadInput when it is no run folder or has no
+  // checkpoint.
+  static Predictor open(const std::filesystem::path& run, const PredictorOptions& options = {});
+
+  bool classification() const;
+  const Shape& example() const;  // of one input: (features) or (height, width, channels)
+  int64_t most_ways() const;     // classes; -1: any number
+  int64_t outputs() const;       // of a regression target
+  int64_t steps() const;         // of the adaptation
+  // Batch norm over all queries of a call: an answer depends on the other queries.
+  bool transductive() const;
+  // How a person's images become inputs; nothing where inputs are no images.
+  const std::optional<data::ImagePreparation>& preparation() const;
+  const std::filesystem::path& checkpoint_file() const;
+
+  // Throws BadInput when the support set does not fit: shapes, labels, too many ways, no rows.
+  AdaptedPredictor adapt(const SupportSet& support) const;
+
+ private:
+  friend class AdaptedPredictor;
+  struct Impl;
+  explicit Predictor(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace outerloop::train

@@ -1,0 +1,113 @@
+#include "outerloop/train/evaluate_run.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "outerloop/base/error.h"
+#include "outerloop/train/run_folder.h"
+#include "outerloop/train/setup.h"
+#include "outerloop/train/theta.h"
+#include "train/json.h"
+
+namespace outerloop::train {
+namespace {
+
+struct Renamed {
+  std::string_view from, to;
+};
+constexpr auto kRenamed = std::to_array<Renamed>({{"tasks.ways", "test.ways"},
+                                                  {"tasks.shots", "test.shots"},
+                                                  {"tasks.queries", "test.queries"},
+                                                  {"tasks.rotation", "test.rotation"},
+                                                  {"tasks.within", "test.within"},
+                                                  {"inner.steps", "test.steps"}});
+
+std::string protocol_override(const std::string& word) {
+  const std::string_view key = std::string_view(word).substr(0, word.find('='));
+  for (const Renamed& renamed : kRenamed) {
+    if (key == renamed.from) return std::string(renamed.to) + word.substr(key.size());
+  }
+  if (key.starts_with("test.") || key.starts_with("runtime.") || key == "tasks.dataset" ||
+      key == "tasks.split") {
+    return word;
+  }
+  throw BadInput(
+      fmt::format("'{}' would change what was learned; test.*, tasks.ways, tasks.shots, "
+                  "tasks.queries, tasks.dataset, tasks.split and runtime.* can be set here",
+                  word));
+}
+
+nlohmann::ordered_json json_of(const RunEvaluation& evaluation) {
+  nlohmann::ordered_json json = to_json(evaluation.result);
+  json["split"] = name_of(evaluation.split);
+  json["seed"] = evaluation.seed;
+  json["iteration"] = evaluation.iteration;
+  json["checkpoint"] = evaluation.checkpoint_file.string();
+  json["content_hash"] = evaluation.content_hash;
+  json["protocol"] = protocol_json(evaluation.config);
+  return json;
+}
+
+}  // namespace
+
+std::vector<std::string> protocol_overrides(std::span<const std::string> words) {
+  std::vector<std::string> result;
+  for (const std::string& word : words) result.push_back(protocol_override(word));
+  return result;
+}
+
+RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options) {
+  const StoredRun stored = open_run(run, options.checkpoint, protocol_overrides(options.overrides));
+  RunEvaluation evaluation{.config = stored.config.config,
+                           .checkpoint_file = stored.checkpoint_file,
+                           .content_hash = checkpoint::content_hash(stored.checkpoint_file),
+                           .iteration = stored.checkpoint.iteration,
+                           .split = options.split,
+                           .seed = options.seed.value_or(stored.config.config.seed)};
+  const config::Config& config = evaluation.config;
+  const bool is_test = options.split == data::Split::test;
+  const int64_t tasks =
+      options.tasks.value_or(is_test ? config.test.tasks : config.validation.tasks);
+  if (tasks < 1) throw BadInput("no tasks to evaluate: the run has test.tasks = 0; give --tasks");
+
+  const Setup setup = make_setup(config, stored.config.folder);
+  setup.test_tasks->check(options.split);
+  ThreadPool pool(static_cast<int>(config.runtime.threads));
+  Evaluator evaluator(setup.learner, setup.test_shape, setup.evaluation, setup.test_tasks, pool,
+                      compile_options(config));
+  evaluator.set_theta(answering_theta(stored.checkpoint, layout_of(setup.learner.parameters)));
+  evaluation.result = evaluator.evaluate(static_cast<uint64_t>(evaluation.seed), options.split,
+                                         tasks, config.test.diverged_loss);
+  return evaluation;
+}
+
+std::string to_json_text(const RunEvaluation& evaluation) {
+  return json_of(evaluation).dump(2) + "\n";
+}
+
+std::string describe(const RunEvaluation& evaluation) {
+  const config::Protocol protocol = config::test_protocol(evaluation.config);
+  std::string text =
+      fmt::format("{} at iteration {}: {} tasks of the {} split, seed {}\n",
+                  evaluation.checkpoint_file.string(), evaluation.iteration,
+                  evaluation.result.tasks, name_of(evaluation.split), evaluation.seed);
+  text += fmt::format("{} ways, {} shots, {} queries per class, {} steps\n", protocol.ways,
+                      protocol.shots, protocol.queries, protocol.steps);
+  const auto line = [&text](size_t step, const Statistic& s, double scale, const char* unit) {
+    text += fmt::format("  {:>4}  {:.4g} ± {:.2g}{} (median {:.4g}{})", step, scale * s.mean,
+                        scale * s.ci95, unit, scale * s.median, unit);
+  };
+  const EvaluationResult& result = evaluation.result;
+  const bool classes = !result.accuracy.empty();
+  text += classes ? "  step  accuracy\n" : "  step  loss\n";
+  for (size_t k = 0; k < result.loss.size(); ++k) {
+    if (classes) line(k, result.accuracy[k], 100, " %");
+    if (!classes) line(k, result.loss[k], 1, "");
+    if (result.diverged[k] > 0) text += fmt::format(", {} diverged", result.diverged[k]);
+    text += '\n';
+  }
+  return text + "mean over tasks ± 95 % interval\n";
+}
+
+}  // namespace outerloop::train

@@ -1,0 +1,237 @@
+#include "outerloop/train/predictor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "outerloop/base/error.h"
+#include "outerloop/train/evaluate_run.h"
+#include "outerloop/train/evaluation.h"
+#include "outerloop/train/run_folder.h"
+#include "outerloop/train/setup.h"
+#include "outerloop/train/theta.h"
+#include "train/image_preparation.h"
+
+namespace outerloop::train {
+namespace {
+
+// Rows of a call where answers do not depend on each other: bounds the memory.
+constexpr int64_t kMostRows = 64;
+
+int64_t rows_of(const Tensor& x) {
+  return x.shape().rank() > 0 ? x.shape()[0] : 0;
+}
+
+Shape with_rows(int64_t rows, const Shape& example) {
+  Shape shape{rows};
+  for (const int64_t extent : example) shape.append(extent);
+  return shape;
+}
+
+void check_examples(const Tensor& x, const Shape& example, const char* what) {
+  const int64_t rows = rows_of(x);
+  if (x.dtype() != DType::f32 || rows < 1 || !(x.shape() == with_rows(rows, example))) {
+    throw BadInput(fmt::format("{}: expected float32 examples {} in one or more rows, got {} {}",
+                               what, to_string(example), name_of(x.dtype()), to_string(x.shape())));
+  }
+}
+
+void check_answers(const Tensor& y, DType dtype, const Shape& shape) {
+  if (y.dtype() == dtype && y.shape() == shape) return;
+  throw BadInput(fmt::format("support set: expected {} answers {}, got {} {}", name_of(dtype),
+                             to_string(shape), name_of(y.dtype()), to_string(y.shape())));
+}
+
+void check_ways(int64_t ways, int64_t most) {
+  if (ways < 2) {
+    throw BadInput(fmt::format("support set: expected two classes or more, got {}", ways));
+  }
+  if (most >= 0 && ways > most) {
+    throw BadInput(
+        fmt::format("support set: {} classes, but the network's last layer tells at most {} apart; "
+                    "use fewer classes, or train with tasks.ways={}",
+                    ways, most, ways));
+  }
+}
+
+// Each class has an example.
+void check_labels(std::span<const int32_t> labels, int64_t ways) {
+  std::vector<int64_t> count(static_cast<size_t>(ways));
+  for (const int32_t label : labels) {
+    if (label < 0 || label >= ways) {
+      throw BadInput(
+          fmt::format("support set: expected labels from 0 to {}, got {}", ways - 1, label));
+    }
+    ++count[static_cast<size_t>(label)];
+  }
+  const auto empty = std::ranges::find(count, 0);
+  if (empty != count.end()) {
+    throw BadInput(fmt::format("support set: no example of class {}", empty - count.begin()));
+  }
+}
+
+// Each row to numbers that sum to one.
+void softmax(std::span<float> row) {
+  const auto largest = static_cast<double>(*std::ranges::max_element(row));
+  double sum = 0;
+  for (const float logit : row) sum += std::exp(static_cast<double>(logit) - largest);
+  for (float& value : row) {
+    value = static_cast<float>(std::exp(static_cast<double>(value) - largest) / sum);
+  }
+}
+
+}  // namespace
+
+struct Predictor::Impl {
+  StoredRun run;
+  config::Config config;
+  config::Protocol protocol;
+  std::optional<data::ImagePreparation> preparation;
+  meta::TaskShape train_shape;
+  meta::Learner learner;
+  Tensor theta;
+  bool one_by_one = false;  // because the answers of a call would depend on each other
+};
+
+struct AdaptedPredictor::Impl {
+  Impl(std::shared_ptr<const Predictor::Impl> p, const SupportSet& s)
+      : predictor(std::move(p)), support{s.x.clone(), s.y.clone(), s.ways} {}
+
+  meta::TaskShape shape(int64_t query_rows) const {
+    meta::TaskShape result = predictor->train_shape;
+    result.support_rows = rows_of(support.x);
+    result.query_rows = query_rows;
+    if (result.classification) result.outputs = support.ways;
+    result.minibatch_rows = std::min(predictor->protocol.batch, result.support_rows);
+    return result;
+  }
+
+  // The support set in an episode for so many queries.
+  data::Episode episode(const meta::TaskShape& task) const {
+    data::Episode result(episode_spec(task, predictor->protocol.steps));
+    std::memcpy(result.support_x.data(), support.x.data(), support.x.bytes());
+    std::memcpy(result.support_y.data(), support.y.data(), support.y.bytes());
+    if (task.minibatch_rows > 0) {
+      data::draw_minibatches(key(), static_cast<int>(task.support_rows),
+                             result.minibatches.as<int32_t>());
+    }
+    return result;
+  }
+
+  data::TaskKey key() const {
+    return {.seed = static_cast<uint64_t>(predictor->config.seed), .split = data::Split::test};
+  }
+
+  Tensor answer(const Tensor& query_x) const;
+
+  std::shared_ptr<const Predictor::Impl> predictor;
+  SupportSet support;
+};
+
+Tensor AdaptedPredictor::Impl::answer(const Tensor& query_x) const {
+  const Predictor::Impl& from = *predictor;
+  const int64_t total = rows_of(query_x);
+  const bool coupled = from.config.model.norm == config::Norm::batch;
+  int64_t rows = coupled ? total : std::min(total, kMostRows);
+  if (from.one_by_one) rows = 1;
+
+  const meta::TaskShape task = shape(rows);
+  ThreadPool pool(1);
+  Evaluator evaluator(from.learner, task,
+                      {.steps = from.learner.step ? from.protocol.steps : 0, .query_labels = false},
+                      nullptr, pool, compile_options(from.config));
+  evaluator.set_theta(from.theta);
+  data::Episode filled = episode(task);
+  Tensor answers(DType::f32, Shape{total, task.outputs});
+  const size_t example = query_x.bytes() / static_cast<size_t>(total);
+  for (int64_t first = 0; first < total; first += rows) {
+    // The last call may be short: its other rows keep old queries, whose answers are not used.
+    const auto count = static_cast<size_t>(std::min(rows, total - first));
+    const auto begin = static_cast<size_t>(first);
+    std::memcpy(filled.query_x.data(), query_x.data() + begin * example, count * example);
+    const Tensor part = evaluator.answer(filled, key().seed).back();
+    const auto outputs = static_cast<size_t>(task.outputs);
+    std::ranges::copy(part.as<float>().first(count * outputs),
+                      answers.as<float>().subspan(begin * outputs).begin());
+  }
+  if (!task.classification) return answers;
+  for (int64_t row = 0; row < total; ++row) {
+    softmax(answers.as<float>().subspan(static_cast<size_t>(row * task.outputs),
+                                        static_cast<size_t>(task.outputs)));
+  }
+  return answers;
+}
+
+Tensor AdaptedPredictor::answer(const Tensor& query_x) const {
+  check_examples(query_x, impl_->predictor->train_shape.example, "queries");
+  return impl_->answer(query_x);
+}
+
+Predictor Predictor::open(const std::filesystem::path& run, const PredictorOptions& options) {
+  auto impl = std::make_shared<Impl>();
+  impl->run = open_run(run, options.checkpoint, protocol_overrides(options.overrides));
+  impl->config = impl->run.config.config;
+  config::Config& config = impl->config;
+  const bool coupled = config.model.norm == config::Norm::batch;
+  if (options.one_by_one) config.learner.transductive = false;
+  impl->one_by_one = coupled && !config.learner.transductive;
+  impl->protocol = config::test_protocol(config);
+
+  const config::Protocol training = config::training_protocol(config);
+  if (config::is_classification(config)) {
+    const data::ImagePreparation p = stored_preparation(impl->run);
+    impl->preparation = p;
+    impl->train_shape = {.example = {p.height, p.width, p.channels},
+                         .classification = true,
+                         .outputs = training.ways,
+                         .support_rows = training.ways * training.shots,
+                         .query_rows = training.ways * training.queries};
+  } else {
+    impl->train_shape = task_shape(*make_family(config, training, {}));
+  }
+  impl->learner = meta::make_learner(config, impl->train_shape);
+  impl->theta = answering_theta(impl->run.checkpoint, layout_of(impl->learner.parameters));
+  return Predictor(std::move(impl));
+}
+
+bool Predictor::classification() const {
+  return impl_->train_shape.classification;
+}
+const Shape& Predictor::example() const {
+  return impl_->train_shape.example;
+}
+int64_t Predictor::most_ways() const {
+  return classification() ? impl_->learner.head_outputs : 1;
+}
+int64_t Predictor::outputs() const {
+  return impl_->train_shape.outputs;
+}
+int64_t Predictor::steps() const {
+  return impl_->protocol.steps;
+}
+bool Predictor::transductive() const {
+  return impl_->config.model.norm == config::Norm::batch && impl_->config.learner.transductive;
+}
+const std::optional<data::ImagePreparation>& Predictor::preparation() const {
+  return impl_->preparation;
+}
+const std::filesystem::path& Predictor::checkpoint_file() const {
+  return impl_->run.checkpoint_file;
+}
+
+AdaptedPredictor Predictor::adapt(const SupportSet& support) const {
+  check_examples(support.x, example(), "support set");
+  const int64_t rows = rows_of(support.x);
+  if (!classification()) {
+    check_answers(support.y, DType::f32, Shape{rows, outputs()});
+  } else {
+    check_ways(support.ways, most_ways());
+    check_answers(support.y, DType::i32, Shape{rows});
+    check_labels(support.y.as<int32_t>(), support.ways);
+  }
+  return AdaptedPredictor(std::make_shared<AdaptedPredictor::Impl>(impl_, support));
+}
+
+}  // namespace outerloop::train
