@@ -75,8 +75,11 @@ std::vector<OpSample> binary_samples() {
 
 // ---- One argument ----
 
-Expr neg_derivative(const Attributes&, Expr x, Expr) {
-  return full_like(x, -1);
+std::vector<Expr> neg_vjp(const VjpArguments& a) {
+  return {-a.cotangent};
+}
+Expr neg_jvp(const JvpArguments& a) {
+  return -a.tangents[0];
 }
 Expr exp_derivative(const Attributes&, Expr, Expr y) {
   return y;
@@ -115,6 +118,7 @@ Expr reciprocal_derivative(const Attributes&, Expr, Expr y) {
 }
 Expr pow_derivative(const Attributes& attributes, Expr x, Expr) {
   const double exponent = attributes.real("exponent");
+  if (exponent == 0) return zeros_like(x);  // also at x = 0
   return exponent * pow(x, exponent - 1);
 }
 
@@ -239,7 +243,7 @@ using namespace rules;
 
 #define BODY(expression) [](Scalars in, const Attributes&) -> Scalar { return expression; }
 
-constinit const OpDef neg = unary<neg_derivative>("neg", BODY(-in[0]), near_zero);
+constinit const OpDef neg = record("neg", 1, BODY(-in[0]), neg_vjp, neg_jvp, near_zero);
 constinit const OpDef exp = unary<exp_derivative>("exp", BODY(exp_body(in[0])), near_zero);
 constinit const OpDef log = unary<log_derivative>("log", BODY(log_body(in[0])), positive);
 constinit const OpDef sqrt = unary<sqrt_derivative>("sqrt", BODY(outerloop::sqrt(in[0])), positive);

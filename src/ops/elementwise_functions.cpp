@@ -62,6 +62,7 @@ Expr stop_gradient(Expr x) {
   return unary(ops::stop_gradient, x);
 }
 Expr pow(Expr x, double exponent) {
+  if (exponent == 1) return x;
   return x.builder().apply(ops::pow, {x}, {{"exponent", exponent}});
 }
 
