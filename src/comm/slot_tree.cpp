@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 
 #include "outerloop/base/error.h"
 
@@ -56,7 +57,7 @@ void SlotAccumulator::add(int64_t slot, std::span<const float> leaf) {
     return push(parent);
   }
   float* buffer = take_buffer();
-  std::ranges::copy(leaf, buffer);
+  std::memcpy(buffer, leaf.data(), leaf.size_bytes());
   push({0, slot, true, buffer});
 }
 
@@ -113,7 +114,7 @@ bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
   const bool present = depth == 1 && stack[0].present;
   const auto target = total.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
   if (present) {
-    std::copy(stack[0].data + begin, stack[0].data + end, target.begin());
+    std::memcpy(target.data(), stack[0].data + begin, target.size_bytes());
   } else {
     std::ranges::fill(target, 0.0f);
   }
