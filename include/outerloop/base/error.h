@@ -45,8 +45,7 @@ class InternalError : public std::logic_error {
 }  // namespace outerloop
 
 // Checks an invariant in every build. The message is a std::string expression.
-#define OL_ASSERT(condition, message)                                                    \
-  do {                                                                                   \
-    if (!(condition))                                                                    \
-      ::outerloop::throw_internal_error(#condition, __FILE__, __LINE__, message);        \
+#define OL_ASSERT(condition, message)                                                             \
+  do {                                                                                            \
+    if (!(condition)) ::outerloop::throw_internal_error(#condition, __FILE__, __LINE__, message); \
   } while (false)

@@ -127,14 +127,17 @@ Workspace::Workspace(size_t bytes) : size_((bytes + 63) / 64 * 64) {
   if (size_ == 0) return;
   data_.reset(static_cast<std::byte*>(std::aligned_alloc(64, size_)));
   if (!data_) {
-    throw SystemFailure(fmt::format("out of memory: a workspace of {} bytes; lower model.filters, "
-                                    "tasks.queries or inner.segment",
-                                    size_));
+    throw SystemFailure(
+        fmt::format("out of memory: a workspace of {} bytes; lower model.filters, "
+                    "tasks.queries or inner.segment",
+                    size_));
   }
   std::memset(data_.get(), 0, size_);
 }
 
-void Workspace::Free::operator()(std::byte* p) const { std::free(p); }
+void Workspace::Free::operator()(std::byte* p) const {
+  std::free(p);
+}
 
 struct SharedState::Impl {
   explicit Impl(std::shared_ptr<const Executable> e)
