@@ -27,7 +27,14 @@ BodyRegisters::BodyRegisters(Assembler& assembler, const ScalarBody& body,
     if (source.kind != BodySource::Kind::reg) continue;
     states_[v].reg = source.reg;
     states_[v].pinned = !source.consumed;
-    if (source.consumed) define(static_cast<int>(v), source.reg);
+    if (!source.consumed) continue;
+    OL_ASSERT(owner_[static_cast<size_t>(source.reg)] < 0, "one value owns a consumed register");
+    define(static_cast<int>(v), source.reg);
+  }
+  for (const BodySource& source : sources) {
+    const bool unread = source.kind == BodySource::Kind::reg && source.consumed &&
+                        owner_[static_cast<size_t>(source.reg)] < 0;
+    if (unread && std::ranges::count(free_, source.reg) == 0) free_.push_back(source.reg);
   }
 }
 
@@ -91,13 +98,14 @@ void BodyRegisters::copy_to(int value, int reg) {
 
 void BodyRegisters::consume(int value) {
   State& s = states_[static_cast<size_t>(value)];
+  std::erase(held_, s.reg);
   if (++s.reads < uses_[static_cast<size_t>(value)].size()) return;
   if (s.reg >= 0 && !s.pinned) {
-    std::erase(held_, s.reg);
     release(s.reg);
     s.reg = -1;
   }
-  if (s.slot >= 0) free_slots_.push_back(s.slot);
+  // The instruction still has to read the slot.
+  if (s.slot >= 0) left_slots_.push_back(s.slot);
   s.slot = -1;
 }
 

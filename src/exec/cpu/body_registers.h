@@ -45,7 +45,8 @@ class BodyRegisters {
   // Writes the value to a register that it does not come to live in.
   void copy_to(int value, int reg);
 
-  // One read of the value is done; after the last one its register is free.
+  // One read of the value is prepared; after the last one its register is free. From now on the
+  // register may become that of the result, so the next instruction must be the one that reads.
   void consume(int value);
   // A free register, held until the instruction ends or release().
   int allocate();
@@ -96,6 +97,7 @@ class BodyRegisters {
   std::vector<int> held_;   // registers of the current instruction
   std::vector<int> owner_;  // per register: the value in it, or -1
   std::vector<int> free_slots_;
+  std::vector<int> left_slots_;  // free once the instruction ends
   std::vector<Xbyak::RegExp>& slots_;
 };
 
