@@ -11,6 +11,7 @@
 #include <numeric>
 #include <thread>
 
+#include "io/python.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
@@ -225,6 +226,25 @@ TEST(Seal, HoldsForTheFileAsWritten) {
   EXPECT_TRUE(is_sealed(path));
   EXPECT_EQ(check_seal(path), "");
   expect_same(Hdf5File::open_read(path).read("w"), counting<float>({1000}));
+}
+
+TEST(Seal, OtherReadersSkipIt) {
+  const std::string python = python_with("h5py");
+  if (python.empty()) GTEST_SKIP() << python_hint("h5py");
+  const TemporaryFolder folder;
+  Hdf5File file = Hdf5File::create(folder / "a.h5", {.room_for_seal = true});
+  file.write("meta/w", counting<float>({2, 3}));
+  file.write_text("config/yaml", "seed: 7");
+  file.set_attribute_text("meta", "unit", "px");
+  file.close();
+  seal_file(folder / "a.h5");
+  EXPECT_EQ(run_python(python, R"(
+import h5py, sys
+file = h5py.File(sys.argv[1], 'r')
+print(file['meta/w'][()].tolist(), file['config/yaml'][0], file['meta'].attrs['unit'])
+)",
+                       folder / "a.h5"),
+            "[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]] b'seed: 7' b'px'\n");
 }
 
 TEST(Seal, BreaksWithAnyChange) {

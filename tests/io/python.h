@@ -14,7 +14,7 @@ namespace outerloop {
 // The interpreter, or an empty string when it cannot import the module.
 inline std::string python_with(const std::string& module) {
   const char* chosen = std::getenv("OUTERLOOP_PYTHON");
-  const std::string python = chosen != nullptr ? chosen : "python3";
+  const std::string python = chosen != nullptr ? chosen : OUTERLOOP_BUILD_PYTHON;
   const std::string probe = python + " -c 'import " + module + "' >/dev/null 2>&1";
   return std::system(probe.c_str()) == 0 ? python : "";
 }
