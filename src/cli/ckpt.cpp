@@ -25,7 +25,7 @@ fs::path checkpoint_folder(const fs::path& path) {
 
 std::vector<checkpoint::StoredFile> stored(const fs::path& path) {
   if (!fs::is_directory(path)) throw BadInput(fmt::format("{}: no such folder", path.string()));
-  auto files = checkpoint::Store(checkpoint_folder(path)).list();
+  auto files = checkpoint::Store::open_read(checkpoint_folder(path)).list();
   if (files.empty()) throw BadInput(fmt::format("{}: no checkpoints in it", path.string()));
   return files;
 }
@@ -41,7 +41,7 @@ Checkpoint read(const fs::path& path) {
 
 int list(const fs::path& path) {
   const auto files = stored(path);
-  const auto best = checkpoint::Store(checkpoint_folder(path)).best();
+  const auto best = checkpoint::Store::open_read(checkpoint_folder(path)).best();
   fmt::print("{:>10}  {:>12}  file\n", "iteration", "bytes");
   for (const auto& [iteration, file] : files) {
     const bool is_best = best && fs::weakly_canonical(*best) == fs::weakly_canonical(file);
