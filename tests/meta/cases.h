@@ -1,0 +1,34 @@
+#pragma once
+// Small learners and tasks that together use every option, for tests that hold for all of them.
+
+#include <string>
+#include <vector>
+
+#include "outerloop/meta/plan.h"
+#include "reference/plan_runner.h"
+
+namespace outerloop::meta::testing {
+
+using reference::NamedTensors;
+using reference::ProgramRunner;
+
+struct Case {
+  std::string name;
+  config::Config config;
+  TaskShape shape;
+};
+
+// Learners whose meta-gradient is the derivative of their loss.
+const std::vector<Case>& exact_cases();
+// The others: first order, truncated, implicit, reptile.
+const std::vector<Case>& other_cases();
+std::vector<Case> all_cases();
+const Case& case_called(const std::string& name);
+
+Learner learner_of(const Case& test);
+
+// theta/…, hyper/…, a task, minibatches and a dropout key, as the case needs them. Theta is the
+// initial values with noise, so that nothing starts at zero.
+NamedTensors inputs_of(const Case& test, const Learner& learner, DType dtype, uint32_t seed = 1);
+
+}  // namespace outerloop::meta::testing

@@ -1,0 +1,192 @@
+// The shape of plans: which calls there are, which are one program, what they refuse.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "meta/cases.h"
+#include "outerloop/base/error.h"
+#include "outerloop/ir/op_def.h"
+
+namespace outerloop::meta::testing {
+namespace {
+
+Learner cut(const std::string& name, int64_t steps, int64_t segment) {
+  Case test = case_called(name);
+  test.config.inner.steps = steps;
+  test.config.inner.segment = segment;
+  return learner_of(test);
+}
+
+GradientPlan plan_of(const std::string& name, int64_t steps, int64_t segment) {
+  return make_gradient_plan(cut(name, steps, segment), case_called(name).shape);
+}
+
+size_t programs_in(const std::vector<Call>& calls) {
+  std::set<const Program*> programs;
+  for (const Call& call : calls) programs.insert(call.program.get());
+  return programs.size();
+}
+
+size_t count_of(const Program& program, std::string_view op) {
+  return static_cast<size_t>(std::ranges::count_if(
+      program.equations, [&](const Equation& equation) { return equation.op->name == op; }));
+}
+
+TEST(GradientPlan, IsOneCallWhenEverythingIsStored) {
+  for (const int64_t segment : {0, 4, 9}) {
+    const GradientPlan plan = plan_of("maml", 4, segment);
+    EXPECT_TRUE(plan.forward.empty());
+    EXPECT_TRUE(plan.backward.empty());
+    EXPECT_EQ(plan.last.steps, 4);
+  }
+}
+
+TEST(GradientPlan, SharesTheProgramsOfEqualSegments) {
+  const GradientPlan plan = plan_of("maml", 20, 1);
+  ASSERT_EQ(plan.forward.size(), 19u);
+  ASSERT_EQ(plan.backward.size(), 19u);
+  EXPECT_EQ(programs_in(plan.forward), 2u);   // the first starts from theta
+  EXPECT_EQ(programs_in(plan.backward), 2u);  // and ends at it
+  EXPECT_EQ(plan.forward[7].first_step, 7);
+}
+
+TEST(GradientPlan, FeedsWhatDiffersBetweenStepsAsConstants) {
+  const GradientPlan plan = plan_of("maml_adam", 6, 1);
+  EXPECT_EQ(programs_in(plan.forward), 2u + 0u);
+  const auto correction = [&](size_t call) {
+    return plan.forward[call].constants.at(0).value.to_doubles().at(0);
+  };
+  EXPECT_NE(correction(2), correction(3));
+  const GradientPlan stepwise = plan_of("mamlpp", 6, 2);
+  EXPECT_EQ(programs_in(stepwise.forward), 2u);
+  EXPECT_EQ(stepwise.forward[1].constants.at(0).value.to_doubles(), (std::vector<double>{2, 3}));
+}
+
+TEST(GradientPlan, MemoryOfSegmentsDoesNotGrowWithSteps) {
+  const auto largest = [](const GradientPlan& plan) {
+    size_t values = plan.last.program->values.size();
+    for (const auto* calls : {&plan.forward, &plan.backward}) {
+      for (const Call& call : *calls) values = std::max(values, call.program->values.size());
+    }
+    return values;
+  };
+  EXPECT_EQ(largest(plan_of("maml", 5, 1)), largest(plan_of("maml", 50, 1)));
+}
+
+TEST(GradientPlan, RulesWithoutReverseSweepHaveNoBackwardCalls) {
+  for (const std::string name : {"fomaml", "imaml", "reptile"}) {
+    const GradientPlan plan = plan_of(name, 6, 2);
+    EXPECT_EQ(plan.forward.size(), 2u) << name;
+    for (const Call& call : plan.backward) EXPECT_EQ(call.program, nullptr) << name;
+  }
+}
+
+TEST(GradientPlan, TruncationSweepsBackThroughTheLastStepsAlone) {
+  Case test = case_called("truncated");
+  test.config.inner.steps = 6;
+  test.config.inner.segment = 1;
+  test.config.learner.truncation = 3;
+  const GradientPlan plan = make_gradient_plan(learner_of(test), test.shape);
+  for (size_t s = 0; s < 5; ++s) EXPECT_EQ(plan.backward[s].program != nullptr, s >= 3) << s;
+}
+
+TEST(GradientPlan, TruncationToNoStepsLessIsExactAndToOneLessIsNot) {
+  const Case& exact = case_called("maml");
+  Case truncated = exact;
+  truncated.config.learner.truncation = exact.config.inner.steps;
+  ProgramRunner runner(ProgramRunner::Engine::oracle);
+  const auto gradient = [&](const Case& test) {
+    const Learner learner = learner_of(test);
+    const auto results = run_gradient(make_gradient_plan(learner, test.shape, DType::f64),
+                                      inputs_of(test, learner, DType::f64), runner);
+    return results.at("grad/net/dense1/weight").to_doubles();
+  };
+  EXPECT_EQ(gradient(truncated), gradient(exact));
+  truncated.config.learner.truncation = exact.config.inner.steps - 1;
+  EXPECT_NE(gradient(truncated), gradient(exact));
+}
+
+TEST(GradientPlan, TakesNoMoreInputsThanItUses) {
+  const GradientPlan reptile = plan_of("reptile", 3, 0);
+  EXPECT_LT(reptile.last.program->input_index("query_x"), 0);
+  EXPECT_GE(reptile.last.program->input_index("minibatch"), 0);
+  EXPECT_LT(plan_of("maml", 2, 0).last.program->input_index("dropout_key"), 0);
+  EXPECT_GE(plan_of("maml_dropout", 2, 0).last.program->input_index("dropout_key"), 0);
+}
+
+TEST(GradientPlan, FirstOrderDoesNotDifferentiateTheInnerGradient) {
+  const size_t exact = count_of(*plan_of("maml", 1, 0).last.program, "matmul");
+  const size_t first_order = count_of(*plan_of("fomaml", 1, 0).last.program, "matmul");
+  EXPECT_LT(first_order, exact);
+  // 3 layers: 3 forward, 3 + 2 backward, for the step and for the query loss.
+  EXPECT_EQ(first_order, 16u);
+}
+
+TEST(EvaluationPlan, HasTwoProgramsForAnyNumberOfSteps) {
+  const Case& test = case_called("maml");
+  const EvaluationPlan plan = make_evaluation_plan(learner_of(test), test.shape, {.steps = 30});
+  EXPECT_EQ(plan.steps.size(), 30u);
+  EXPECT_EQ(programs_in(plan.steps), 2u);
+}
+
+TEST(EvaluationPlan, NeedsNoQueryLabelsToPredict) {
+  const Case& test = case_called("mamlpp");
+  const EvaluationPlan plan =
+      make_evaluation_plan(learner_of(test), test.shape, {.steps = 3, .query_labels = false});
+  for (const Call& call : plan.steps) {
+    EXPECT_LT(call.program->input_index("query_y"), 0);
+    EXPECT_LT(call.program->output_index("loss"), 0);
+    EXPECT_GE(call.program->output_index("prediction"), 0);
+  }
+}
+
+TEST(Plans, RefuseWhatTheLearnerCannotDo) {
+  const auto evaluate = [](const std::string& name, const TaskShape& shape, int64_t steps) {
+    make_evaluation_plan(learner_of(case_called(name)), shape, {.steps = steps});
+  };
+  const TaskShape classes = case_called("mamlpp").shape;
+  EXPECT_NO_THROW(evaluate("mamlpp", classes, 3));
+  EXPECT_THROW(evaluate("mamlpp", classes, 4), BadInput);  // no rates for a fourth step
+  EXPECT_THROW(evaluate("protonet", classes, 1), BadInput);
+  TaskShape more_ways = classes;
+  more_ways.outputs = 4;
+  EXPECT_THROW(evaluate("maml_classes", more_ways, 1), BadInput);
+  EXPECT_NO_THROW(evaluate("protonet", more_ways, 0));
+  TaskShape fewer_ways = classes;
+  fewer_ways.outputs = 2;
+  EXPECT_NO_THROW(evaluate("maml_classes", fewer_ways, 1));
+  TaskShape empty = classes;
+  empty.query_rows = 0;
+  EXPECT_THROW(evaluate("maml_classes", empty, 1), BadInput);
+}
+
+TEST(Registry, NamesItsAlgorithmsInOrder) {
+  EXPECT_TRUE(std::ranges::is_sorted(algorithms(), {}, &Algorithm::name));
+  Case test = case_called("maml");
+  test.config.learner.algorithm = "mamml";
+  try {
+    learner_of(test);
+    FAIL() << "an unknown algorithm was accepted";
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find("'mamml' is not known"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("protonet"), std::string::npos);
+  }
+  test.config.learner.algorithm = "protonet";
+  EXPECT_THROW(learner_of(test), BadInput);  // regression has no classes
+}
+
+TEST(MultiStepWeights, AnnealFromEqualToTheLast) {
+  EXPECT_EQ(multi_step_weights(0, 10, 5), (std::vector<double>(5, 0.2)));
+  const std::vector<double> middle = multi_step_weights(5, 10, 5);
+  EXPECT_NEAR(middle[0], 0.1, 1e-15);
+  EXPECT_NEAR(middle[4], 0.6, 1e-15);
+  const std::vector<double> late = multi_step_weights(9, 10, 5);
+  EXPECT_NEAR(late[0], 0.02, 1e-15);
+  EXPECT_NEAR(multi_step_weights(99, 100, 5)[0], 0.006, 1e-15);  // 0.03 / 5 at least
+  EXPECT_EQ(multi_step_weights(10, 10, 5), (std::vector<double>{0, 0, 0, 0, 1}));
+}
+
+}  // namespace
+}  // namespace outerloop::meta::testing
