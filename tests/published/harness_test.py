@@ -1,0 +1,83 @@
+"""The harness itself: rows and configs, the table, a row that is stopped and goes on."""
+
+import os
+import pathlib
+import tempfile
+import time
+import types
+import unittest
+
+import rows as store
+import run
+import table
+
+TINY = store.Row(
+    name="tiny", title="a short training", config="sinusoid_maml", 
+    overrides=("outer.iterations=40000", "validation.every=0", "test.tasks=20",
+               "checkpoint.best=false", "log.every_iterations=50"),
+    expected={"1": {"range": [0, 100], "median": 1}})
+
+
+def accuracy_run(mean, ci95=0.002):
+    point = {"step": 10, "diverged": 0, "mean": mean, "ci95": ci95, "median": 1}
+    return {"0": {"curve": [point], "tasks": 600, "iterations": 60000, "wall_s": 60,
+                  "threads": 2, "commit": "abc", "date": "2026-01-01"}}
+
+
+class Rows(unittest.TestCase):
+    def test_configs_exist_and_names_differ(self):
+        rows = store.load_rows()
+        for row in rows:
+            self.assertGreater(row.iterations, 0, row.name)
+        self.assertEqual(len({row.name for row in rows}), len(rows))
+
+    def test_the_table_is_what_results_json_gives(self):
+        table_now = table.render(store.load_rows(), store.load_results())
+        self.assertEqual(store.TABLE.read_text(), table_now, "run tests/published/run.sh --table")
+
+
+class Table(unittest.TestCase):
+    row = store.Row(name="r", title="t", config="omniglot_maml",
+                    published={"mean": 98.7, "ci95": 0.4})
+
+    def status(self, mean):
+        return table.render([self.row], {"r": {"seeds": accuracy_run(mean)}})
+
+    def test_an_accuracy_whose_interval_reaches_the_published_one_is_reproduced(self):
+        self.assertIn("| reproduced |", self.status(0.982))
+        self.assertIn("| below by 0.10 |", self.status(0.980))
+
+    def test_a_row_that_is_not_finished_says_how_far_it_is(self):
+        half = {"r": {"seeds": {}, "progress": self.row.iterations // 2}}
+        self.assertIn("50 % trained", table.render([self.row], half))
+        self.assertIn("not started", table.render([self.row], {}))
+
+    def test_losses_are_judged_by_the_median_seed(self):
+        expected = {"range": [0.35, 0.41], "median": 0.2}
+        point = lambda mean, median: {"mean": mean, "median": median}
+        good = [point(0.36, 0.21), point(0.39, 0.19), point(5.0, 4.0)]
+        self.assertEqual(table.loss_status(good, expected), "reproduced")
+        self.assertEqual(table.loss_status([point(0.43, 0.2)], expected), "outside: 0.430")
+        self.assertIn("median task", table.loss_status([point(0.4, 0.3)], expected))
+
+
+class Training(unittest.TestCase):
+    def test_a_stopped_row_goes_on_and_is_written_into_the_table(self):
+        options = types.SimpleNamespace(outerloop=os.environ["OUTERLOOP"], threads=1, nice=0)
+        with tempfile.TemporaryDirectory() as folder:
+            store.RUNS = store.HERE = pathlib.Path(folder)
+            store.RESULTS = store.HERE / "results.json"
+            store.TABLE = store.HERE / "RESULTS.md"
+            self.assertEqual(run.reproduce(TINY, [TINY], options, time.monotonic() + 1), 75)
+            progress = store.load_results()["tiny"]["progress"]
+            self.assertTrue(0 < progress < 40000, progress)
+            self.assertIn("% trained", store.TABLE.read_text())
+            self.assertEqual(run.reproduce(TINY, [TINY], options, None), 0)
+            results = store.load_results()["tiny"]
+            self.assertEqual(list(results["seeds"]), ["0"])
+            self.assertNotIn("progress", results)
+            self.assertIn("| 20 x 1 |", store.TABLE.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,86 @@
+"""The rows of the table and what is known about them: rows.json (ours) and results.json (measured)."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+RUNS = ROOT / "runs" / "published"
+RESULTS = HERE / "results.json"
+TABLE = HERE / "RESULTS.md"
+MODELS = HERE / "models"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    config: str  # configs/<config>.yaml
+    seeds: int = 1
+    overrides: tuple = ()
+    expected: dict = dataclasses.field(default_factory=dict)  # loss by inner step
+    published: dict = None  # accuracy in percent
+    remark: str = ""
+
+    @property
+    def is_regression(self):
+        return bool(self.expected)
+
+    @property
+    def config_file(self):
+        return ROOT / "configs" / f"{self.config}.yaml"
+
+    @property
+    def iterations(self):
+        return int(re.search(r"^outer:\n  iterations: (\d+)", self.config_file.read_text(),
+                             re.MULTILINE).group(1))
+
+    def folder(self, seed):
+        return RUNS / self.name / f"seed-{seed}"
+
+
+def load_rows():
+    rows = json.loads((HERE / "rows.json").read_text())["rows"]
+    return [Row(**{**row, "overrides": tuple(row.get("overrides", ()))}) for row in rows]
+
+
+def load_results():
+    """{row name: {"seeds": {seed: what summarise() gave}, "progress": iterations of the next seed}}"""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def write_text(path, text):
+    """All or nothing: a kill leaves the old file."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def save_results(results):
+    write_text(RESULTS, json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
+def iterations_done(folder):
+    """Of a run that may still be going: what its metrics say."""
+    metrics = folder / "metrics.jsonl"
+    if not metrics.exists():
+        return 0
+    lines = metrics.read_text().splitlines()
+    return json.loads(lines[-1])["iteration"] if lines else 0
+
+
+def summarise(folder, origin):
+    """The part of a run's summary.json that the table needs."""
+    summary = json.loads((folder / "summary.json").read_text())
+    test = summary["test"]
+    quantity = "accuracy" if "accuracy" in test else "loss"
+    curve = [{"step": point["step"], "diverged": point["diverged"],
+              **{key: round(point[quantity][key], 6) for key in ("mean", "ci95", "median")}}
+             for point in test["curve"]]
+    return {**origin, "tasks": test["tasks"], "curve": curve,
+            "iterations": summary["iterations"],
+            "checkpoint": pathlib.Path(summary["checkpoint"]).name,
+            "content_hash": summary["content_hash"]}

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Reproduces published results, a row of the table at a time. See run.sh."""
+
+import argparse
+import datetime
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import rows as store
+import table
+
+STOPPED = 75  # outerloop's exit code for "stopped with a checkpoint, run me again"
+
+
+def git(*words):
+    return subprocess.run(["git", "-C", store.ROOT, *words], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+def commit():
+    """Of the sources; a + says that they were changed since."""
+    changed = git("status", "--porcelain", "--", "src", "include", "configs")
+    return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+
+
+def origin_of(folder, threads):
+    """Where a run came from: written when it starts, kept when it goes on."""
+    file = folder / "origin.json"
+    if file.exists():
+        return json.loads(file.read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"commit": commit(), "date": datetime.date.today().isoformat(),
+            "threads": threads or len(os.sched_getaffinity(0)), "wall_s": 0}
+
+
+def train(row, seed, options, seconds_left):
+    """Trains one seed to its end or to a stop; gives outerloop's exit code."""
+    folder = row.folder(seed)
+    command = [options.outerloop, "train", row.config_file, f"run_dir={folder}", f"seed={seed}",
+               f"runtime.threads={options.threads}", "report.write=false", *row.overrides]
+    if seconds_left is not None:
+        command += ["--max-wall", f"{max(1, int(seconds_left))}s"]
+    print(f"{row.name} seed {seed}: {' '.join(map(str, command))}", file=sys.stderr, flush=True)
+    # In its own session: a Ctrl-C reaches it once, through us.
+    child = subprocess.Popen(command, start_new_session=True,
+                             preexec_fn=lambda: os.nice(options.nice))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: child.send_signal(signal.SIGTERM))
+    return child.wait()
+
+
+def write_table(rows, results):
+    store.save_results(results)
+    store.write_text(store.TABLE, table.render(rows, results))
+
+
+def reproduce(row, rows, options, deadline):
+    """Trains the seeds that are missing. Gives an exit code."""
+    for seed in range(row.seeds):
+        results = store.load_results()
+        entry = results.setdefault(row.name, {"seeds": {}})
+        if str(seed) in entry["seeds"]:
+            continue
+        folder = row.folder(seed)
+        origin = origin_of(folder, options.threads)
+        code = 0
+        if not (folder / "summary.json").exists():
+            left = None if deadline is None else deadline - time.monotonic()
+            started = time.monotonic()
+            code = STOPPED if left is not None and left <= 0 else train(row, seed, options, left)
+            origin["wall_s"] = round(origin["wall_s"] + time.monotonic() - started, 1)
+            store.write_text(folder / "origin.json", json.dumps(origin))
+        if code == 0:
+            entry["seeds"][str(seed)] = store.summarise(folder, origin)
+            entry.pop("progress", None)
+            if not row.is_regression:
+                keep_model(row, folder)
+        else:
+            entry["progress"] = store.iterations_done(folder)
+        write_table(rows, results)
+        if code != 0:
+            return code
+    return 0
+
+
+def keep_model(row, folder):
+    store.MODELS.mkdir(exist_ok=True)
+    checkpoint = json.loads((folder / "summary.json").read_text())["checkpoint"]
+    shutil.copyfile(checkpoint, store.MODELS / f"{row.name}.h5")
+
+
+def refresh(rows):
+    """Notes how far unfinished rows are."""
+    results = store.load_results()
+    for row in rows:
+        entry = results.get(row.name, {"seeds": {}})
+        seed = next((s for s in range(row.seeds) if str(s) not in entry["seeds"]), None)
+        done = 0 if seed is None else store.iterations_done(row.folder(seed))
+        if done:
+            results[row.name] = {**entry, "progress": done}
+    write_table(rows, results)
+
+
+def print_list(rows):
+    results = store.load_results()
+    for row in rows:
+        state = table.progress(row, results) or "finished"
+        print(f"{row.name:28} {state:28} configs/{row.config}.yaml, {row.seeds} seed(s): {row.title}")
+
+
+def parse(rows):
+    parser = argparse.ArgumentParser(prog="tests/published/run.sh", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW")
+    parser.add_argument("--all", action="store_true", help="every row, in the order of the list")
+    parser.add_argument("--list", action="store_true", help="rows and how far they are")
+    parser.add_argument("--table", action="store_true",
+                        help="note how far unfinished rows are and write the table")
+    parser.add_argument("--threads", type=int, default=0, help="0: every core")
+    parser.add_argument("--nice", type=int, default=0, help="19: only what nothing else wants")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
+    parser.add_argument("--outerloop", default=store.ROOT / "build/release/outerloop",
+                        help="program to run")
+    options = parser.parse_args()
+    unknown = set(options.rows) - {row.name for row in rows}
+    if unknown:
+        parser.error(f"no row {', '.join(sorted(unknown))}; --list shows them")
+    if not (options.rows or options.all or options.list or options.table):
+        parser.error("name a row, or --all, --list, --table")
+    return options
+
+
+def main():
+    rows = store.load_rows()
+    options = parse(rows)
+    if options.list:
+        print_list(rows)
+        return 0
+    if options.table:
+        refresh(rows)
+        return 0
+    deadline = None
+    if options.max_minutes is not None:
+        deadline = time.monotonic() + 60 * options.max_minutes
+    for row in rows:
+        if options.all or row.name in options.rows:
+            code = reproduce(row, rows, options, deadline)
+            if code != 0:
+                return code if code > 0 else 128 - code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

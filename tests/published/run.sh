@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Reproduces rows of tests/published/RESULTS.md: each is trained from its shipped config, tested, and
+# written into the table. What was stopped goes on: run the same command again (exit code 75 asks for it).
+#   tests/published/run.sh --list                         rows and how far they are
+#   tests/published/run.sh ROW… | --all                   [--threads N] [--nice 19] [--max-minutes M]
+#   tests/published/run.sh --table                        write the table alone
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+case " $* " in
+  *' --list '* | *' --table '* | *' --outerloop'* | *' --help '* | *' -h '*) ;;
+  *) "$here/../../tools/build.sh" release outerloop ;;
+esac
+exec python3 "$here/run.py" "$@"

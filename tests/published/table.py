@@ -1,0 +1,140 @@
+"""RESULTS.md from results.json: a pure function, so that a test can tell a stale table."""
+
+import math
+import statistics
+
+MEDIAN_TOLERANCE = 0.25  # the source gives medians without their spread over seeds
+
+HEAD = """# Published results, reproduced
+
+Written by `tests/published/run.sh` from `results.json`; `tests/published/run.sh --list` shows the
+rows, `tests/published/run.sh ROW` trains one from its shipped config, goes on where it was stopped,
+and writes it here. Protocols are in the configs. Pretrained models are in `models/`, with their
+config inside: `outerloop eval tests/published/models/ROW.h5` tests one again.
+"""
+
+ACCURACY_HEAD = """
+## Omniglot, accuracy on unseen classes in percent
+
+The interval is 95 % over test tasks. Reproduced: the interval reaches the published one.
+
+| row | what | published | here | tasks | seeds | status | trained | commit | date |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+LOSS_HEAD = """
+## Sinusoids, mean squared error after so many steps
+
+No source gives a table, so the expected values are those of an independent C++ implementation:
+[least, most] over its 5 seeds of the mean over tasks below 20, and the median over tasks. Here:
+mean over seeds of the same mean ± its 95 % interval over seeds, [least, most], and the median seed.
+Reproduced: the median seed lies in the expected range, and the median over seeds of the median task
+within 25 % of the expected one. Seeds differ more than tasks: some trainings end in a poor optimum,
+so the mean over seeds says less than the median seed.
+
+| row | what | step | expected | here | median seed | median task: expected, here | diverged | tasks x seeds | status | commit | date |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+# 97.5 % quantiles of Student's t by degrees of freedom.
+STUDENT = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
+           2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086]
+
+
+def interval(values):
+    """Half the width of the 95 % interval of a mean."""
+    if len(values) < 2:
+        return math.nan
+    quantile = STUDENT[min(len(values) - 1, len(STUDENT)) - 1]
+    return quantile * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def finished_seeds(row, results):
+    seeds = results.get(row.name, {}).get("seeds", {})
+    return [seeds[str(seed)] for seed in range(row.seeds) if str(seed) in seeds]
+
+
+def progress(row, results):
+    """Empty for a finished row, else how far it is."""
+    done = len(finished_seeds(row, results))
+    if done == row.seeds:
+        return ""
+    iterations = results.get(row.name, {}).get("progress", 0)
+    if done == 0 and iterations == 0:
+        return "not started"
+    share = 100 * (done * row.iterations + iterations) / (row.seeds * row.iterations)
+    return f"{share:.0f} % trained" + (f", {done} of {row.seeds} seeds" if row.seeds > 1 else "")
+
+
+def at_step(runs, step):
+    return [next(point for point in run["curve"] if point["step"] == step) for run in runs]
+
+
+def loss_status(points, expected):
+    mean = statistics.median(point["mean"] for point in points)
+    median = statistics.median(point["median"] for point in points)
+    low, high = expected["range"]
+    if not low <= round(mean, len(str(low)) - 2) <= high:
+        return f"outside: {mean:.3f}"
+    if abs(median / expected["median"] - 1) > MEDIAN_TOLERANCE:
+        return f"median task outside: {median:.3f}"
+    return "reproduced"
+
+
+def loss_lines(row, results):
+    runs = finished_seeds(row, results)
+    for step, expected in row.expected.items():
+        points = at_step(runs, int(step))
+        means = [point["mean"] for point in points]
+        low, high = expected["range"]
+        cells = [f"`{row.name}`", row.title, step, f"[{low:.2f}, {high:.2f}]"]
+        if points:
+            status = progress(row, results) or loss_status(points, expected)
+            diverged = sum(point["diverged"] for point in points)
+            tasks = sum(run["tasks"] for run in runs)
+            cells += [f"{statistics.mean(means):.3f} ± {interval(means):.3f} "
+                      f"[{min(means):.2f}, {max(means):.2f}]",
+                      f"{statistics.median(means):.3f}",
+                      f"{expected['median']:.3f}, "
+                      f"{statistics.median(point['median'] for point in points):.3f}",
+                      f"{100 * diverged / tasks:.2f} %", f"{runs[0]['tasks']:,} x {len(runs)}",
+                      status, runs[-1]["commit"], runs[-1]["date"]]
+        else:
+            cells += ["", "", f"{expected['median']:.3f}", "", "", progress(row, results), "", ""]
+        yield cells
+
+
+def accuracy_status(point, published):
+    if published is None:
+        return "no published number"
+    missing = published["mean"] - (published["ci95"] or 0) - 100 * (point["mean"] + point["ci95"])
+    return "reproduced" if missing <= 0 else f"below by {missing:.2f}"
+
+
+def accuracy_lines(row, results):
+    published = row.published or {}
+    source = f"{published['mean']:g}" if published else "–"
+    if published.get("ci95"):
+        source += f" ± {published['ci95']:g}"
+    source += f" ({row.remark})" if row.remark else ""
+    cells = [f"`{row.name}`", row.title, source]
+    runs = finished_seeds(row, results)
+    if not runs:
+        return [cells + ["", "", "", progress(row, results), "", "", ""]]
+    point = runs[0]["curve"][-1]
+    return [cells + [f"{100 * point['mean']:.2f} ± {100 * point['ci95']:.2f}", f"{runs[0]['tasks']:,}",
+                     str(len(runs)), accuracy_status(point, row.published),
+                     f"{runs[0]['iterations']:,} iterations, {runs[0]['wall_s'] / 60:.0f} min "
+                     f"on {runs[0]['threads']} thread(s)",
+                     runs[0]["commit"], runs[0]["date"]]]
+
+
+def render(rows, results):
+    text = HEAD
+    for head, lines, regression in ((ACCURACY_HEAD, accuracy_lines, False),
+                                    (LOSS_HEAD, loss_lines, True)):
+        text += head
+        for row in rows:
+            if row.is_regression == regression:
+                text += "".join(f"| {' | '.join(cells)} |\n" for cells in lines(row, results))
+    return text
