@@ -58,4 +58,14 @@ Kernel make_put_per_row(DType dtype, int64_t rows, int64_t columns);
 // y = 0, then y[i, label[i]] = 1. Operands: labels, y (rows, columns).
 Kernel make_one_hot(DType dtype, int64_t rows, int64_t columns);
 
+// x (images, height, width, channels): for each window of `window` squared elements, `stride`
+// apart, the flat index of its largest element, the first of equal ones (a NaN is never larger than
+// another element, nor another larger than it). Operands: x, y (int32).
+struct MaxPoolSpec {
+  DType dtype = DType::f32;
+  int64_t images = 0, height = 0, width = 0, channels = 0;
+  int64_t window = 2, stride = 2;
+};
+Kernel make_max_pool_index(const MaxPoolSpec& spec, Isa isa);
+
 }  // namespace outerloop::exec

@@ -257,5 +257,48 @@ TYPED_TEST(IndexTest, OneElementPerRow) {
   EXPECT_TRUE(this->gives(make_one_hot(this->kType, 25, 5), {index.data()}, hot));
 }
 
+TYPED_TEST(IndexTest, MaximaOfPoolingWindows) {
+  using T = TypeParam;
+  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
+    if (isa > select_isa()) continue;
+    for (const int64_t channels : {1, 3, 16, 64, 70}) {
+      for (const auto& [height, width, window, stride] :
+           {std::array<int64_t, 4>{6, 8, 2, 2}, {7, 7, 2, 2}, {7, 9, 3, 2}, {4, 4, 1, 1}}) {
+        const MaxPoolSpec spec{this->kType, 2, height, width, channels, window, stride};
+        auto x = this->values(2 * height * width * channels);
+        for (size_t i = 0; i < x.size(); ++i) {
+          if (i % 5 == 0) x[i] = T(0.5);  // equal ones
+          if (i % 11 == 0) x[i] = std::numeric_limits<T>::quiet_NaN();
+        }
+        std::vector<int32_t> expected;
+        for (int64_t image = 0; image < 2; ++image) {
+          for (int64_t row = 0; row <= (height - window) / stride; ++row) {
+            for (int64_t column = 0; column <= (width - window) / stride; ++column) {
+              for (int64_t c = 0; c < channels; ++c) {
+                const auto place = [&](int64_t p, int64_t q) {
+                  return ((image * height + row * stride + p) * width + column * stride + q) *
+                             channels +
+                         c;
+                };
+                int64_t best = place(0, 0);
+                for (int64_t tap = 0; tap < window * window; ++tap) {
+                  const int64_t other = place(tap / window, tap % window);
+                  if (x[static_cast<size_t>(other)] > x[static_cast<size_t>(best)]) best = other;
+                }
+                expected.push_back(static_cast<int32_t>(best));
+              }
+            }
+          }
+        }
+        std::vector<int32_t> actual(expected.size() + 1, -777);
+        void* const operands[] = {x.data(), actual.data()};
+        make_max_pool_index(spec, isa)(operands);
+        expected.push_back(-777);
+        EXPECT_EQ(actual, expected) << name_of(isa) << " " << height << "x" << width;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace outerloop::exec

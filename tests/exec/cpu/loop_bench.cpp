@@ -223,6 +223,19 @@ void bench_moves(DType dtype) {
   }
 }
 
+void bench_pooling(DType dtype) {
+  const MaxPoolSpec spec{dtype, 5, 28, 28, 64};
+  std::vector<Line> source(5 * 28 * 28 * 64 * size_of(dtype) / sizeof(Line)), target(source.size());
+  for (Line& line : source) fill(line, dtype);
+  void* const operands[] = {source.data(), target.data()};
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    if (isa > select_isa()) continue;
+    const Kernel kernel = make_max_pool_index(spec, isa);
+    const double ns = time_call([&] { kernel(operands); });
+    fmt::print("{:<44}{:>10}{:>10.1f}\n", "places of maxima, 5x28x28x64", name_of(isa), ns);
+  }
+}
+
 void bench_generation() {
   const std::vector<Case> all = cases(DType::f32);
   const double ns = time_call([&] {
@@ -240,5 +253,6 @@ int main() {
   exec::bench_loops(DType::f64);
   exec::bench_moves(DType::f32);
   exec::bench_moves(DType::f64);
+  exec::bench_pooling(DType::f32);
   exec::bench_generation();
 }

@@ -152,6 +152,15 @@ TEST_P(LoopTest, MorePointersThanRegisters) {
   EXPECT_EQ(differences(spec), 0) << describe(spec);
 }
 
+// More distinct strides than the generator has position registers for: the plain loop takes over.
+TEST_P(LoopTest, ManyDifferentStrides) {
+  LoopSpec spec{.dtype = dtype(), .extents = {21, 40}};
+  for (int64_t i = 0; i < 9; ++i) spec.inputs.push_back({40 + i, 1});
+  spec.body = random_body(9, 20, 1, 4);
+  spec.outputs = {{Kind::store, {60, 1}}};
+  EXPECT_EQ(differences(spec), 0) << describe(spec);
+}
+
 TEST_P(LoopTest, OutputsInPlace) {
   for (int64_t columns : {1, 5, 16, 40, 100}) {
     for (unsigned seed = 0; seed < 8; ++seed) {
