@@ -4,7 +4,8 @@
 // Every elementwise op record defines its mathematics once, as a function of Scalar handles. The
 // resulting ScalarBody is interpreted on the host (the oracle), emitted as vector instructions by
 // the CPU code generator and printed as CUDA source. Each instruction is one correctly rounded
-// operation in the element type, so all of them give the same bits. Transcendental functions are
+// operation in the element type, so all of them give the same bits (a NaN is a NaN: its sign and
+// payload are not defined). Transcendental functions are
 // polynomials built from these instructions (ops/functors.h).
 
 #include <cstdint>
