@@ -5,8 +5,8 @@
 // resulting ScalarBody is interpreted on the host (the oracle), emitted as vector instructions by
 // the CPU code generator and printed as CUDA source. Each instruction is one correctly rounded
 // operation in the element type, so all of them give the same bits (a NaN is a NaN: its sign and
-// payload are not defined). Transcendental functions are
-// polynomials built from these instructions (ops/functors.h).
+// payload are not defined). Transcendental functions are polynomials built from these instructions
+// (ops/functors.h).
 
 #include <cstdint>
 #include <span>
