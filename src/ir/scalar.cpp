@@ -200,7 +200,7 @@ T evaluate(ScalarOp op, T a, T b, T c) {
     case ScalarOp::exponent:
       return static_cast<T>(std::ilogb(a));
     case ScalarOp::mantissa:
-      return std::ldexp(a, -std::ilogb(a));
+      return a == T{0} ? a : std::ldexp(a, -std::ilogb(a));
   }
   OL_ASSERT(false, "inputs and constants are not operations");
 }

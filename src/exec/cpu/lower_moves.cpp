@@ -160,6 +160,18 @@ void lower_put_per_row(Lowering& lowering, const Equation& equation) {
   call_by_index(lowering, equation, make_put_per_row(type.dtype, type.shape[0], type.shape[1]));
 }
 
+void lower_max_pool_index(Lowering& lowering, const Equation& equation) {
+  const TensorType& x = lowering.type(equation.inputs[0]);
+  const MaxPoolSpec spec{.dtype = x.dtype,
+                         .images = x.shape[0],
+                         .height = x.shape[1],
+                         .width = x.shape[2],
+                         .channels = x.shape[3],
+                         .window = equation.attributes.integer("window"),
+                         .stride = equation.attributes.integer("stride")};
+  call_by_index(lowering, equation, make_max_pool_index(spec, lowering.isa()));
+}
+
 void lower_one_hot(Lowering& lowering, const Equation& equation) {
   const TensorType& type = output_type(lowering, equation);
   const int64_t labels = input_shape(lowering, equation).elements();

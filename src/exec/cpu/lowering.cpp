@@ -25,6 +25,7 @@ std::span<const Entry> kernel_table() {
       {&ops::constant, lower_constant},
       {&ops::fused, lower_fused},
       {&ops::gather, lower_gather},
+      {&ops::max_pool_index, lower_max_pool_index},
       {&ops::one_hot, lower_one_hot},
       {&ops::pad, lower_pad},
       {&ops::put_per_row, lower_put_per_row},

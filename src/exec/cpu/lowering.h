@@ -52,6 +52,7 @@ void lower_alias(Lowering& lowering, const Equation& equation);
 void lower_broadcast(Lowering& lowering, const Equation& equation);
 void lower_concat(Lowering& lowering, const Equation& equation);
 void lower_gather(Lowering& lowering, const Equation& equation);
+void lower_max_pool_index(Lowering& lowering, const Equation& equation);
 void lower_one_hot(Lowering& lowering, const Equation& equation);
 void lower_pad(Lowering& lowering, const Equation& equation);
 void lower_put_per_row(Lowering& lowering, const Equation& equation);
