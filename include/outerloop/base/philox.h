@@ -31,6 +31,7 @@ enum class Purpose : uint16_t {
   bootstrap = 10,
   search = 11,
   importance = 12,
+  sign_flip = 13,  // sign vectors of a test, iteration = place of the vector
 };
 
 // Distinct keys name independent streams.

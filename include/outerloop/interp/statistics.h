@@ -1,0 +1,89 @@
+#pragma once
+// Statistics over tasks: the task is the unit of replication.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "outerloop/interp/table.h"
+
+namespace outerloop::interp {
+
+// Below which Student's t with `freedom` degrees falls with probability p. 0 < p < 1, freedom >= 1.
+// Abramowitz and Stegun 26.7.3, 26.7.4 (finite sums) and 26.7.5 (many degrees); 1e-13 relative.
+double student_t_quantile(double p, int64_t freedom);
+
+// mean +- t * sd / sqrt(n). One value: sd and all that follows is NaN.
+struct MeanInterval {
+  double mean = 0;
+  double deviation = 0;  // n - 1 in the denominator
+  double error = 0;      // deviation / sqrt(n)
+  double quantile = 0;   // of Student's t with n - 1 degrees
+  double half = 0;       // quantile * error
+  double lower = 0;
+  double upper = 0;
+  double normal_half = 0;  // with the normal quantile
+};
+// Throws BadInput without values or unless 0 < level < 1.
+MeanInterval mean_interval(std::span<const double> values, double level = 0.95);
+
+// Conditional value at risk: mean of the worst (greatest) share of the losses; a share that cuts a
+// loss takes part of it (Rockafellar and Uryasev 2000). Throws BadInput unless 0 < share <= 1.
+double conditional_value_at_risk(std::span<const double> losses, double share);
+
+// Vectors of signs, one sign per task; vector 0 changes nothing.
+class SignFlips {
+ public:
+  static constexpr size_t kMostTasks = 24;  // of an exhaustive test
+
+  // All 2^tasks. Throws BadInput for more than kMostTasks.
+  static SignFlips exhaustive(size_t tasks);
+  // The first and count - 1 random ones: vector i is a function of (seed, i) alone.
+  static SignFlips sampled(size_t tasks, uint64_t count, uint64_t seed);
+
+  size_t tasks() const { return tasks_; }
+  uint64_t count() const { return count_; }
+  // Writes +1 or -1 per task.
+  void fill(uint64_t vector, std::span<double> signs) const;
+
+ private:
+  SignFlips(size_t tasks, uint64_t count) : tasks_(tasks), count_(count) {}
+  size_t tasks_;
+  uint64_t count_;
+  bool exhaustive_ = true;
+  uint64_t seed_ = 0;
+};
+
+// How many sign vectors give a mean at least as extreme as the observed one, itself included. Sums
+// within 1e-12 of the sum of absolute values count as equal. p = count / vectors.
+struct SignFlipTest {
+  double mean = 0;
+  uint64_t vectors = 0;
+  uint64_t two_sided = 0;
+  uint64_t greater = 0;
+  uint64_t less = 0;
+};
+SignFlipTest sign_flip_test(std::span<const double> values, const SignFlips& flips);
+
+// Simultaneous statements about the means of the columns of x (tasks, columns), by sign flips
+// (Westfall and Young 1993, single step). se_j = sd_j / sqrt(n). Needs two tasks.
+//   band      M(s) = max_j |mean_i s_i (x_ij - mean_j)| / se_j; critical = the ceil(level *
+//   count)-th
+//             smallest M; mean_j -+ critical * se_j. A column without variation has no width.
+//   p values  M0(s) = max_j |t| of column j of s x with its own sd; how many M0(s) >= t_j, equality
+//             within 1e-12 counting
+struct MaxT {
+  std::vector<double> mean;
+  std::vector<double> error;      // se
+  std::vector<double> statistic;  // t = |mean| / se; 0 / 0 is 0
+  double critical = 0;
+  std::vector<double> lower;
+  std::vector<double> upper;
+  std::vector<uint64_t> exceeding;  // adjusted p = exceeding / count
+  std::vector<double> band_null;    // M of all vectors, rising
+  std::vector<double> test_null;    // M0 of all vectors, rising
+};
+MaxT max_t(const TableView& x, const SignFlips& flips, double level = 0.95);
+
+}  // namespace outerloop::interp
