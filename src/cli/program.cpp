@@ -71,6 +71,9 @@ int run(Program& program, int argc, const char* const* argv) {
   add_ckpt(program);
   add_data(program);
   add_doctor(program);
+  add_eval(program);
+  add_predict(program);
+  add_report(program);
   add_stop(program);
   add_train(program);
   try {

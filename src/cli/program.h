@@ -29,6 +29,9 @@ void add_ckpt(Program& program);
 void add_config(Program& program);
 void add_data(Program& program);
 void add_doctor(Program& program);
+void add_eval(Program& program);
+void add_predict(Program& program);
+void add_report(Program& program);
 void add_stop(Program& program);
 void add_train(Program& program);
 

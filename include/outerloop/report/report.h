@@ -1,0 +1,14 @@
+#pragma once
+// The report of a run: one HTML file that needs nothing else, for a light or dark screen of any
+// width.
+
+#include <filesystem>
+
+namespace outerloop::report {
+
+// Writes RUN/report.html from what lies in the run folder and returns its path. A run that is not
+// finished gives what there is so far. Equal folders give equal bytes. Throws BadInput when it is no
+// run folder, SystemFailure when the file cannot be written.
+std::filesystem::path write(const std::filesystem::path& run);
+
+}  // namespace outerloop::report

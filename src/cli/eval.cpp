@@ -1,0 +1,56 @@
+// outerloop eval: a stored run on tasks by its own protocol or another.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+#include "cli/program.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/train/evaluate_run.h"
+
+namespace outerloop::cli {
+namespace {
+
+struct Options {
+  std::string run;
+  std::string per_task;
+  bool json = false;
+  train::EvaluateOptions evaluate;
+};
+
+int run(const Options& options) {
+  const train::RunEvaluation evaluation = train::evaluate_run(options.run, options.evaluate);
+  if (!options.per_task.empty()) {
+    write_file_atomically(options.per_task, train::per_task_csv(evaluation.result));
+  }
+  fmt::print("{}", options.json ? train::to_json_text(evaluation) : train::describe(evaluation));
+  return kDone;
+}
+
+}  // namespace
+
+void add_eval(Program& program) {
+  auto options = std::make_shared<Options>();
+  train::EvaluateOptions& evaluate = options->evaluate;
+  CLI::App* command = program.app.add_subcommand("eval", "Test a trained run on new tasks");
+  command->add_option("RUN", options->run, "Run folder or checkpoint file")->required();
+  command->add_option("OVERRIDES", evaluate.overrides,
+                      "key=value words: test.*, tasks.ways, tasks.shots, tasks.queries, …");
+  command->add_option("--checkpoint", evaluate.checkpoint, "best, last or a file")
+      ->capture_default_str();
+  const std::map<std::string, data::Split> splits{{"test", data::Split::test},
+                                                  {"validation", data::Split::validation}};
+  command->add_option("--split", evaluate.split, "test or validation")
+      ->transform(CLI::CheckedTransformer(splits))
+      ->default_str("test");
+  command->add_option("--tasks", evaluate.tasks, "Number of tasks; default: as in the run")
+      ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}));
+  command->add_option("--seed", evaluate.seed, "Of the tasks; default: the run's")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--json", options->json, "The fields of \"test\" in summary.json, for scripts");
+  command->add_option("--per-task", options->per_task, "CSV file with the results of each task");
+  command->callback([&program, options] { program.action = [options] { return run(*options); }; });
+}
+
+}  // namespace outerloop::cli

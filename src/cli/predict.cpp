@@ -1,0 +1,216 @@
+// outerloop predict: adapts to a person's own few examples and answers their queries.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "cli/program.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/data/examples.h"
+#include "outerloop/train/predictor.h"
+
+namespace outerloop::cli {
+namespace {
+
+struct Options {
+  std::string run, support, query, out;
+  bool invert = false;
+  train::PredictorOptions predictor;
+};
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
+}
+
+Tensor tensor_of(const Shape& example, std::span<const float> values) {
+  Shape shape{static_cast<int64_t>(values.size()) / example.elements()};
+  for (const int64_t extent : example) shape.append(extent);
+  return Tensor::from<float>(shape, values);
+}
+
+void warn_of_divergence(const Tensor& answers) {
+  const auto bad =
+      std::ranges::count_if(answers.as<float>(), [](float v) { return !std::isfinite(v); });
+  if (bad == 0) return;
+  fmt::print(stderr,
+             "warning: {} of {} values are not finite: the adaptation diverged; fewer steps may "
+             "help: test.steps=N\n",
+             bad, answers.elements());
+}
+
+// ---- Classes ----------------------------------------------------------------------------------
+
+struct Classes {
+  std::vector<std::string> names;  // sorted
+  std::vector<int32_t> labels;     // of the support images
+};
+
+Classes classes_of(const data::ExampleImages& support, const std::string& source) {
+  const auto unlabelled = std::ranges::find(support.labels, "");
+  if (unlabelled != support.labels.end()) {
+    throw BadInput(fmt::format(
+        "{}: '{}' lies in no class folder; expected SUPPORT/<class>/<image>, or a CSV file with "
+        "the "
+        "columns path,label",
+        source, support.names[static_cast<size_t>(unlabelled - support.labels.begin())]));
+  }
+  const std::set<std::string> names(support.labels.begin(), support.labels.end());
+  Classes classes{.names = {names.begin(), names.end()}};
+  for (const std::string& label : support.labels) {
+    classes.labels.push_back(static_cast<int32_t>(std::ranges::lower_bound(classes.names, label) -
+                                                  classes.names.begin()));
+  }
+  return classes;
+}
+
+size_t largest(std::span<const float> row) {
+  return static_cast<size_t>(std::ranges::max_element(row) - row.begin());
+}
+
+std::string class_table(const std::vector<std::string>& files, const Classes& classes,
+                        const Tensor& answers) {
+  std::string text = "file,class";
+  for (const std::string& name : classes.names) text += "," + csv_field("p(" + name + ")");
+  text += '\n';
+  const size_t ways = classes.names.size();
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto row = answers.as<float>().subspan(i * ways, ways);
+    text += csv_field(files[i]) + "," + csv_field(classes.names[largest(row)]);
+    for (const float p : row) text += fmt::format(",{:.6f}", p);
+    text += '\n';
+  }
+  return text;
+}
+
+// Queries that lie in folders named like classes tell how good the answers are.
+void report_accuracy(const data::ExampleImages& queries, const Classes& classes,
+                     const Tensor& answers) {
+  const size_t ways = classes.names.size();
+  size_t known = 0;
+  size_t right = 0;
+  for (size_t i = 0; i < queries.labels.size(); ++i) {
+    const auto truth = std::ranges::find(classes.names, queries.labels[i]);
+    if (truth == classes.names.end()) continue;
+    ++known;
+    const size_t answer = largest(answers.as<float>().subspan(i * ways, ways));
+    if (classes.names[answer] == *truth) ++right;
+  }
+  if (known == 0) return;
+  fmt::print("{} of {} queries whose folder names a class are right ({:.1f} %)\n", right, known,
+             100.0 * static_cast<double>(right) / static_cast<double>(known));
+}
+
+void say_how(const train::Predictor& predictor, size_t queries) {
+  fmt::print("{}: {} steps of adaptation\n", predictor.checkpoint_file().string(),
+             predictor.steps());
+  if (!predictor.transductive()) return;
+  fmt::print(
+      "transductive: batch norm sees the {} queries together, so each answer depends on the "
+      "others; --one-by-one answers each alone\n",
+      queries);
+  if (queries == 1) {
+    fmt::print(stderr,
+               "warning: batch norm over a single query is far from what was trained; use "
+               "--one-by-one\n");
+  }
+}
+
+int predict_classes(const Options& options, const train::Predictor& predictor) {
+  data::ImagePreparation preparation = *predictor.preparation();
+  if (options.invert) preparation.invert = !preparation.invert;
+  const data::ExampleImages support = data::read_example_images(options.support, preparation);
+  const Classes classes = classes_of(support, options.support);
+  const train::AdaptedPredictor adapted = predictor.adapt(
+      {.x = tensor_of(predictor.example(), support.pixels),
+       .y = Tensor::from<int32_t>({static_cast<int64_t>(classes.labels.size())}, classes.labels),
+       .ways = static_cast<int64_t>(classes.names.size())});
+  const data::ExampleImages queries = data::read_example_images(options.query, preparation);
+  const Tensor answers = adapted.answer(tensor_of(predictor.example(), queries.pixels));
+  write_file_atomically(options.out, class_table(queries.names, classes, answers));
+  say_how(predictor, queries.names.size());
+  fmt::print("{} classes, {} support images, {} queries -> {}\n", classes.names.size(),
+             support.names.size(), queries.names.size(), options.out);
+  report_accuracy(queries, classes, answers);
+  warn_of_divergence(answers);
+  return kDone;
+}
+
+// ---- Values -----------------------------------------------------------------------------------
+
+std::string value_table(const data::ExamplePoints& queries, const Tensor& answers) {
+  std::string text;
+  for (const std::string& column : queries.columns) text += csv_field(column) + ",";
+  const auto inputs = queries.columns.size();
+  const auto outputs = static_cast<size_t>(answers.shape()[1]);
+  for (size_t o = 0; o < outputs; ++o) {
+    text += outputs == 1 ? "prediction" : fmt::format("{}prediction{}", o > 0 ? "," : "", o + 1);
+  }
+  text += '\n';
+  for (size_t row = 0; row < static_cast<size_t>(queries.rows); ++row) {
+    for (size_t i = 0; i < inputs; ++i) text += fmt::format("{},", queries.x[row * inputs + i]);
+    for (size_t o = 0; o < outputs; ++o) {
+      text += fmt::format("{}{}", o > 0 ? "," : "", answers.as<float>()[row * outputs + o]);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+int predict_values(const Options& options, const train::Predictor& predictor) {
+  if (options.invert) throw BadInput("--invert is for images; this run answers with values");
+  const int64_t inputs = predictor.example().elements();
+  const int64_t outputs = predictor.outputs();
+  const auto support = data::read_example_points(options.support, inputs, outputs, true);
+  const train::AdaptedPredictor adapted =
+      predictor.adapt({.x = tensor_of(predictor.example(), support.x),
+                       .y = Tensor::from<float>({support.rows, outputs}, support.y)});
+  const auto queries = data::read_example_points(options.query, inputs, outputs, false);
+  const Tensor answers = adapted.answer(tensor_of(predictor.example(), queries.x));
+  write_file_atomically(options.out, value_table(queries, answers));
+  say_how(predictor, static_cast<size_t>(queries.rows));
+  fmt::print("{} support points, {} queries -> {}\n", support.rows, queries.rows, options.out);
+  warn_of_divergence(answers);
+  return kDone;
+}
+
+int run(const Options& options) {
+  const auto predictor = train::Predictor::open(options.run, options.predictor);
+  return predictor.classification() ? predict_classes(options, predictor)
+                                    : predict_values(options, predictor);
+}
+
+}  // namespace
+
+void add_predict(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      program.app.add_subcommand("predict", "Adapt to your own few examples and answer queries");
+  command->add_option("RUN", options->run, "Run folder or checkpoint file")->required();
+  command->add_option("OVERRIDES", options->predictor.overrides,
+                      "key=value words: test.steps=5, …");
+  command
+      ->add_option("--support", options->support,
+                   "Folder or zip of class folders of images, CSV with path,label, or CSV with x,y")
+      ->required();
+  command
+      ->add_option("--query", options->query,
+                   "Folder or zip of images, one image, CSV with path, or CSV with x")
+      ->required();
+  command->add_option("--out", options->out, "CSV file to write")->required();
+  command->add_option("--checkpoint", options->predictor.checkpoint, "best, last or a file")
+      ->capture_default_str();
+  command->add_flag("--invert", options->invert,
+                    "Turn light and dark round, if your images differ from the training's in this");
+  command->add_flag("--one-by-one", options->predictor.one_by_one,
+                    "Answer each query alone beside the support set");
+  command->callback([&program, options] { program.action = [options] { return run(*options); }; });
+}
+
+}  // namespace outerloop::cli

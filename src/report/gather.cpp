@@ -1,0 +1,199 @@
+#include "report/gather.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/duration.h"
+#include "outerloop/base/error.h"
+#include "outerloop/config/print.h"
+#include "outerloop/config/read.h"
+#include "outerloop/meta/learner.h"
+#include "outerloop/train/run_folder.h"
+#include "report/gather_examples.h"
+#include "report/ticks.h"
+
+namespace outerloop::report {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// Numbers that were not finite are stored as null.
+double number(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_number()) return std::nan("");
+  return found->get<double>();
+}
+
+std::optional<double> optional_number(const Json& json, const char* key) {
+  if (!json.contains(key)) return std::nullopt;
+  return number(json, key);
+}
+
+Json parse(const fs::path& file) {
+  try {
+    return Json::parse(read_file(file));
+  } catch (const Json::exception&) {
+    throw BadInput(fmt::format("{}: damaged: it is no JSON", file.string()));
+  }
+}
+
+void read_metrics(const fs::path& file, ReportData& data) {
+  if (!fs::exists(file)) return;
+  std::istringstream lines(read_file(file));
+  for (std::string text; std::getline(lines, text);) {
+    const Json line = Json::parse(text, nullptr, false);
+    if (!line.is_object()) continue;  // a line that a running training is writing
+    const int64_t iteration = line.value("iteration", int64_t{0});
+    data.iterations = std::max(data.iterations, iteration);
+    if (line.value("kind", "") == "train") {
+      data.training.push_back({iteration, number(line, "loss"), optional_number(line, "accuracy")});
+      data.nonfinite = line.value("nonfinite", int64_t{0});
+    } else {
+      data.validation.push_back({iteration, number(line, "loss"), number(line, "loss_ci95"),
+                                 optional_number(line, "accuracy"), number(line, "accuracy_ci95")});
+    }
+  }
+}
+
+Statistic statistic(const Json& json) {
+  return {.mean = number(json, "mean"),
+          .ci95 = number(json, "ci95"),
+          .median = number(json, "median"),
+          .tasks = json.value("tasks", int64_t{0})};
+}
+
+void read_test(const Json& test, ReportData& data) {
+  data.test_tasks = test.value("tasks", int64_t{0});
+  for (const Json& point : test.value("curve", Json::array())) {
+    StepResult result{.step = point.value("step", int64_t{0}),
+                      .loss = statistic(point.at("loss")),
+                      .diverged = point.value("diverged", int64_t{0})};
+    if (point.contains("accuracy")) result.accuracy = statistic(point.at("accuracy"));
+    data.test.push_back(result);
+  }
+}
+
+void read_summary(const fs::path& file, ReportData& data) {
+  if (!fs::exists(file)) return;
+  const Json summary = parse(file);
+  data.finished = true;
+  data.iterations = summary.value("iterations", data.iterations);
+  if (summary.contains("best_iteration")) data.best_iteration = summary["best_iteration"];
+  if (summary.contains("test")) read_test(summary["test"], data);
+  data.run.emplace_back("Training time of the last process",
+                        fmt::format("{:.1f} s", number(summary, "wall_s")));
+  data.run.emplace_back(
+      "Speed",
+      fmt::format("{} tasks/s", with_commas(std::llround(number(summary, "tasks_per_s")))));
+  if (summary.value("early_stopped", false)) data.run.emplace_back("Stopped early", "yes");
+  data.run.emplace_back("Tested checkpoint",
+                        fs::path(summary.value("checkpoint", "")).filename().string());
+  data.run.emplace_back("Its SHA-256", summary.value("content_hash", ""));
+}
+
+// Columns <measure>_0 and <measure>_K of test_tasks.csv.
+void read_task_results(const fs::path& file, double diverged_loss, ReportData& data) {
+  if (!fs::exists(file) || data.test.empty()) return;
+  std::istringstream lines(read_file(file));
+  std::string text;
+  std::getline(lines, text);
+  const size_t steps = data.test.size();
+  const size_t first = 1 + (data.classification ? steps : 0);
+  while (std::getline(lines, text)) {
+    std::istringstream fields(text);
+    std::vector<double> values;
+    for (std::string field; std::getline(fields, field, ',');) values.push_back(std::stod(field));
+    if (values.size() < first + steps) {
+      throw BadInput(fmt::format("{}: damaged: a row of {} fields", file.string(), values.size()));
+    }
+    for (double& value : values) {
+      if (!data.classification && value > diverged_loss) value = std::nan("");
+    }
+    data.task_results.before.push_back(values[first]);
+    data.task_results.after.push_back(values[first + steps - 1]);
+  }
+}
+
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  return value.dump();
+}
+
+// "steps_at_test" as "Steps at test".
+std::string in_plain_words(std::string key) {
+  std::ranges::replace(key, '_', ' ');
+  if (!key.empty() && key[0] >= 'a' && key[0] <= 'z') key[0] = static_cast<char>(key[0] - 32);
+  return key;
+}
+
+void read_manifest(const fs::path& file, ReportData& data) {
+  if (!fs::exists(file)) return;
+  const Json manifest = parse(file);
+  for (const auto& [key, value] : manifest.items()) {
+    if (key == "protocol") {
+      for (const auto& [name, entry] : value.items()) {
+        data.protocol.emplace_back(in_plain_words(name), text_of(entry));
+      }
+    } else if (value != "") {
+      data.environment.emplace_back(in_plain_words(key), text_of(value));
+    }
+  }
+}
+
+std::string tasks_in_words(const config::Config& config) {
+  const config::Protocol protocol = config::test_protocol(config);
+  if (!config::is_classification(config)) {
+    return fmt::format("{} regression from {} points", config::word(config.tasks.family),
+                       protocol.shots);
+  }
+  return fmt::format("{}, {}-way {}-shot", fs::path(config.tasks.dataset).stem().string(),
+                     protocol.ways, protocol.shots);
+}
+
+void describe_config(const config::Config& config, ReportData& data) {
+  const auto algorithms = meta::algorithms();
+  const auto algorithm =
+      std::ranges::find(algorithms, config.learner.algorithm, &meta::Algorithm::name);
+  data.title = fs::path(config.run_dir).filename().string();
+  data.subtitle = fmt::format("{}; {} ({})", tasks_in_words(config), config.learner.algorithm,
+                              algorithm == algorithms.end() ? "" : algorithm->help);
+  data.classification = config::is_classification(config);
+  data.ways = config::test_protocol(config).ways;
+  data.test_steps = config::test_protocol(config).steps;
+  data.planned_iterations = config.outer.iterations;
+  data.config = config::to_yaml(config);
+}
+
+}  // namespace
+
+ReportData gather(const fs::path& run) {
+  const train::RunFolder folder{run};
+  if (!fs::is_regular_file(folder.config())) {
+    throw BadInput(
+        fmt::format("{} is no run folder: it has no config.yaml; give the run_dir of a "
+                    "training",
+                    run.string()));
+  }
+  const config::Config config = config::read_config(folder.config()).config;
+  ReportData data;
+  describe_config(config, data);
+  read_metrics(folder.metrics(), data);
+  read_summary(folder.summary(), data);
+  read_task_results(folder.test_tasks(), config.test.diverged_loss, data);
+  read_manifest(folder.manifest(), data);
+  data.run.insert(data.run.begin(),
+                  {"Iterations", fmt::format("{} of {}", with_commas(data.iterations),
+                                             with_commas(data.planned_iterations))});
+  data.run.emplace_back("Training tasks left out (not finite)", with_commas(data.nonfinite));
+  gather_examples(run, config.report.example_tasks, data);
+  return data;
+}
+
+}  // namespace outerloop::report

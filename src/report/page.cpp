@@ -1,0 +1,121 @@
+#include "report/page.h"
+
+#include <fmt/format.h>
+
+#include "report/charts.h"
+#include "report/image_tasks.h"
+#include "report/style.h"
+#include "report/ticks.h"
+
+namespace outerloop::report {
+namespace {
+
+std::string tile(const std::string& value, const std::string& name) {
+  return fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span></div>\n", escape(value),
+                     escape(name));
+}
+
+struct Measure {
+  Statistic statistic;
+  Unit unit = Unit::number;
+
+  std::string mean() const { return in_words(statistic.mean, unit); }
+  std::string interval() const {
+    return unit == Unit::percent ? fmt::format("{:.2g} %", 100 * statistic.ci95)
+                                 : fmt::format("{:.2g}", statistic.ci95);
+  }
+  std::string median() const { return in_words(statistic.median, unit); }
+};
+
+Measure measure_of(const StepResult& result) {
+  if (result.accuracy) return {*result.accuracy, Unit::percent};
+  return {result.loss, Unit::number};
+}
+
+std::string headline(const ReportData& data) {
+  if (data.test.empty()) {
+    const std::string state = data.finished
+                                  ? "finished without a test"
+                                  : fmt::format("iteration {} of {}", with_commas(data.iterations),
+                                                with_commas(data.planned_iterations));
+    return fmt::format(
+        "<div class=\"tile head\"><b>{}</b><span>{}</span></div>\n", state,
+        data.finished ? "test.tasks was 0" : "the training is not finished: no test yet");
+  }
+  const StepResult& last = data.test.back();
+  const Measure result = measure_of(last);
+  return fmt::format(
+      "<div class=\"tile head\"><b>{} <small>± {}</small></b><span>{} on {} unseen test tasks "
+      "after "
+      "{} inner step{}, mean and 95 % interval</span></div>\n",
+      result.mean(), result.interval(), data.classification ? "accuracy" : "mean squared error",
+      with_commas(result.statistic.tasks), last.step, last.step == 1 ? "" : "s");
+}
+
+std::string tiles(const ReportData& data) {
+  std::string html = headline(data);
+  if (!data.test.empty()) {
+    if (data.test.size() > 1)
+      html += tile(measure_of(data.test.front()).mean(), "before adaptation");
+    html += tile(measure_of(data.test.back()).median(), "median over tasks");
+    html += tile(fmt::format("{} of {}", with_commas(data.test.back().diverged),
+                             with_commas(data.test_tasks)),
+                 "test tasks diverged");
+  }
+  html += tile(with_commas(data.iterations), "outer iterations");
+  html += tile(with_commas(data.nonfinite), "training tasks not finite");
+  return "<div class=\"tiles\">\n" + html + "</div>\n";
+}
+
+std::string section(const std::string& heading, const std::string& cards,
+                    const std::string& lead = {}) {
+  if (cards.empty() && lead.empty()) return {};
+  const std::string words = lead.empty() ? lead : fmt::format("<p class=\"lead\">{}</p>\n", lead);
+  return fmt::format("<h2>{}</h2>\n{}<div class=\"grid\">\n{}</div>\n", heading, words, cards);
+}
+
+std::string examples(const ReportData& data) {
+  if (!data.no_examples.empty()) {
+    return section("Example tasks", {}, "Not shown: " + escape(data.no_examples));
+  }
+  if (!data.image_tasks.empty()) {
+    return section(
+        "Example tasks", image_task_cards(data),
+        fmt::format(
+            "The first {} test tasks. Columns are classes with their support images, rows are "
+            "query images; numbers are class probabilities in percent. The true class has a "
+            "frame; ✓ and ✗ mark the answer, right or wrong.",
+            data.image_tasks.size()));
+  }
+  std::string cards;
+  for (const CurveTask& task : data.curve_tasks) cards += curve_chart(task);
+  if (cards.empty()) return {};
+  return section(
+      "Example tasks", cards,
+      fmt::format("The first {} test tasks: the true function, the support points (dots), "
+                  "and what the network says before and after adapting to them.",
+                  data.curve_tasks.size()));
+}
+
+}  // namespace
+
+std::string page(const ReportData& data) {
+  std::string html = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n"
+      "<p class=\"lead\">{2}</p>\n",
+      escape(data.title), kStyle, escape(data.subtitle));
+  html += tiles(data);
+  html += section("Learning", learning_charts(data));
+  html += section("Testing", adaptation_charts(data) + task_chart(data));
+  html += examples(data);
+  html += section("Protocol and run", card("Protocol", table_of(data.protocol)) +
+                                          card("Run", table_of(data.run)) +
+                                          card("Environment", table_of(data.environment)));
+  html += fmt::format("<details><summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n",
+                      escape(data.config));
+  return html + "</main>\n</body>\n</html>\n";
+}
+
+}  // namespace outerloop::report

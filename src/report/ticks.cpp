@@ -1,0 +1,83 @@
+#include "report/ticks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace outerloop::report {
+namespace {
+
+// The smallest 1, 2 or 5 times a power of ten that is not below x > 0.
+double round_up(double x) {
+  const double power = std::pow(10.0, std::floor(std::log10(x)));
+  for (const double digit : {1.0, 2.0, 5.0}) {
+    if (digit * power >= x * (1 - 1e-9)) return digit * power;
+  }
+  return 10 * power;
+}
+
+int digits_of(double step) {
+  return std::max(0, -static_cast<int>(std::floor(std::log10(step) + 1e-9)));
+}
+
+std::string plain(double value, int digits) {
+  if (std::abs(value) >= 1000 && digits == 0) return with_commas(std::llround(value));
+  std::string text = fmt::format("{:.{}f}", value, digits);
+  return text.starts_with('-') && text.find_first_not_of("-0.") == text.npos ? text.substr(1)
+                                                                             : text;
+}
+
+}  // namespace
+
+std::vector<double> linear_ticks(double low, double high, int most, bool whole_numbers) {
+  if (!(high > low)) return {low};
+  double step = round_up((high - low) / std::max(1, most - 1));
+  if (whole_numbers) step = std::max(1.0, step);
+  std::vector<double> ticks;
+  const auto first = static_cast<long long>(std::ceil(low / step - 1e-6));
+  const auto last = static_cast<long long>(std::floor(high / step + 1e-6));
+  for (long long i = first; i <= last; ++i) ticks.push_back(static_cast<double>(i) * step);
+  return ticks;
+}
+
+std::vector<double> log_ticks(double low, double high) {
+  const double decades = std::log10(high / low);
+  std::vector<double> ticks;
+  for (int e = static_cast<int>(std::floor(std::log10(low))); std::pow(10.0, e) <= high; ++e) {
+    for (const double digit : {1.0, 2.0, 5.0}) {
+      const double tick = digit * std::pow(10.0, e);
+      const bool wanted = digit == 1.0 || decades < 2.2;
+      if (wanted && tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9)) ticks.push_back(tick);
+    }
+  }
+  return ticks;
+}
+
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit) {
+  const double scale = unit == Unit::percent ? 100 : 1;
+  std::vector<std::string> labels;
+  for (size_t i = 0; i < ticks.size(); ++i) {
+    // The nearest neighbour says how fine the numbers are.
+    double gap = std::abs(ticks[i]) > 0 ? std::abs(ticks[i]) : 1;
+    if (i > 0) gap = std::min(gap, ticks[i] - ticks[i - 1]);
+    if (i + 1 < ticks.size()) gap = std::min(gap, ticks[i + 1] - ticks[i]);
+    labels.push_back(plain(scale * ticks[i], digits_of(scale * gap)));
+    if (unit == Unit::percent) labels.back() += " %";
+  }
+  return labels;
+}
+
+std::string in_words(double value, Unit unit) {
+  if (!std::isfinite(value)) return "not finite";
+  if (unit == Unit::percent) return fmt::format("{:.1f} %", 100 * value);
+  if (std::abs(value) >= 10000) return with_commas(std::llround(value));
+  return fmt::format("{:.3g}", value);
+}
+
+std::string with_commas(long long value) {
+  return fmt::format("{}{}", value < 0 ? "-" : "", fmt::group_digits(std::abs(value)));
+}
+
+}  // namespace outerloop::report

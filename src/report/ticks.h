@@ -1,0 +1,25 @@
+#pragma once
+// Round numbers along an axis.
+
+#include <string>
+#include <vector>
+
+namespace outerloop::report {
+
+// Multiples of 1, 2 or 5 times a power of ten within [low, high], `most` at most.
+std::vector<double> linear_ticks(double low, double high, int most, bool whole_numbers = false);
+
+// Powers of ten within [low, high], with 2 and 5 times them where they are few; low > 0.
+std::vector<double> log_ticks(double low, double high);
+
+enum class Unit { number, percent };  // percent: values are fractions
+
+// "0.05", "20,000", "95 %": as many digits as tell these ticks apart.
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit);
+
+// "96.4 %", "0.1882", "20,000".
+std::string in_words(double value, Unit unit);
+// "12,345"
+std::string with_commas(long long value);
+
+}  // namespace outerloop::report
