@@ -30,6 +30,7 @@ test_packages='
   clang-format        command  clang-format
   python3             command  python3
   python3-h5py        python   h5py
+  python3-venv        python   ensurepip
   shellcheck          command  shellcheck
 '
 

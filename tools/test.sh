@@ -8,6 +8,8 @@ jobs=$(nproc)
 failed=()
 
 tools/packages.sh --tests || exit
+python=$(tools/python.sh)
+[[ -z $python ]] || export OUTERLOOP_PYTHON=$python
 run_tests() {  # preset, ctest words…
   local preset=$1
   shift
