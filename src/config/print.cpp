@@ -80,6 +80,16 @@ std::string config_hash(const Config& config) {
   return to_hex(xxh3_128(std::as_bytes(std::span(text))));
 }
 
+std::vector<KeyDifference> differences(const Config& first, const Config& second) {
+  std::vector<KeyDifference> result;
+  for (const Key& key : schema()) {
+    if (!key.changes_results) continue;
+    KeyDifference pair{key.path, format_value(key, first), format_value(key, second)};
+    if (pair.first != pair.second) result.push_back(std::move(pair));
+  }
+  return result;
+}
+
 Config without_incidentals(const Config& config) {
   Config result = config;
   const Config defaults;

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "outerloop/config/config.h"
 #include "outerloop/config/read.h"
@@ -18,6 +19,14 @@ std::string describe_origins(const Resolved& resolved);
 // 32 hexadecimal digits (XXH3-128) over the values that can change results: not run_dir, threads,
 // logging, checkpointing or reports.
 std::string config_hash(const Config& config);
+
+// A key whose values differ between two configs, as YAML text.
+struct KeyDifference {
+  std::string_view key;
+  std::string first, second;
+};
+// Of the keys that enter the hash, in the order of the schema.
+std::vector<KeyDifference> differences(const Config& first, const Config& second);
 
 // The config with every key that cannot change results at its default: what a checkpoint keeps.
 Config without_incidentals(const Config& config);
