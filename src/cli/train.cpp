@@ -1,6 +1,7 @@
 // outerloop train: meta-trains by a config, resumes what was interrupted.
 
 #include <fmt/format.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <memory>
@@ -10,6 +11,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/base/stop_signal.h"
 #include "outerloop/config/print.h"
+#include "outerloop/report/report.h"
 #include "outerloop/train/forecast.h"
 #include "outerloop/train/run_folder.h"
 #include "outerloop/train/session.h"
@@ -39,6 +41,10 @@ train::TrainOptions train_options(const Options& options) {
   return result;
 }
 
+std::string name_of(int signal) {
+  return signal == 0 ? std::string() : fmt::format("SIG{}", sigabbrev_np(signal));
+}
+
 int run(const Options& options, ColorMode color) {
   const config::Resolved resolved = config::read_config(options.config, options.overrides);
   if (options.print_config) {
@@ -58,7 +64,6 @@ int run(const Options& options, ColorMode color) {
                      .total = resolved.config.outer.iterations,
                      .line_every_seconds = resolved.config.log.every_seconds},
                     [](std::string_view text) { fmt::print(stderr, "{}", text); });
-  log.add(LogLevel::debug, file_sink(folder.log()));
   if (!options.quiet) {
     const LogLevel most = options.verbose ? LogLevel::debug : LogLevel::info;
     log.add(most, [&progress](LogLevel level, std::string_view message) {
@@ -70,7 +75,7 @@ int run(const Options& options, ColorMode color) {
     };
   }
   const StopSignal signal;
-  settings.stop_requested = [&signal] { return signal.requested(); };
+  settings.stop_requested = [&signal] { return name_of(signal.received()); };
   settings.log = &log;
 
   train::TrainResult result;
@@ -82,11 +87,14 @@ int run(const Options& options, ColorMode color) {
   }
   progress.finish();
   if (result.outcome == train::Outcome::stopped) {
-    log.info("stopped by {} at iteration {} with a checkpoint; the same command goes on",
-             result.why, result.iterations);
+    log.info("the same command goes on from there");
     return kStopped;
   }
+  if (result.outcome == train::Outcome::finished_before) {
+    log.info("{} is finished; a larger outer.iterations trains it longer", folder.root.string());
+  }
   fmt::print("{}", train::describe_summary(folder));
+  if (resolved.config.report.write) fmt::print("report {}\n", report::write(folder.root).string());
   return kDone;
 }
 

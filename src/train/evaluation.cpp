@@ -122,7 +122,9 @@ Statistic statistic(std::span<const float> values, std::span<const uint8_t> left
     sum += value;
     ++result.tasks;
   }
-  if (result.tasks > 0) result.mean = sum / static_cast<double>(result.tasks);
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  result.mean = result.tasks > 0 ? sum / static_cast<double>(result.tasks) : kUnknown;
+  result.ci95 = kUnknown;
   double squares = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     if (left_out[i] == 0) squares += std::pow(static_cast<double>(values[i]) - result.mean, 2);

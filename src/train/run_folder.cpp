@@ -6,6 +6,7 @@
 
 #include <ctime>
 #include <fstream>
+#include <limits>
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
@@ -60,12 +61,21 @@ std::string describe_summary(const RunFolder& folder) {
   std::string text = fmt::format(
       "{} iterations in {:.1f} s, {:.0f} tasks/s\n", summary["iterations"].get<int64_t>(),
       summary["wall_s"].get<double>(), summary["tasks_per_s"].get<double>());
+  // null: a number that does not exist, such as the mean of no tasks.
+  const auto number = [](const nlohmann::json& statistic, const char* key) {
+    const nlohmann::json& value = statistic.at(key);
+    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+  };
   const auto line = [&](const char* name, const nlohmann::json& statistic, double scale,
                         const char* unit) {
-    text += fmt::format(
-        "test {} {:.4g} ± {:.2g}{} (95 %, {} tasks), median {:.4g}{}\n", name,
-        scale * statistic["mean"].get<double>(), scale * statistic["ci95"].get<double>(), unit,
-        statistic["tasks"].get<int64_t>(), scale * statistic["median"].get<double>(), unit);
+    if (statistic.at("tasks").get<int64_t>() == 0) {
+      text += fmt::format("test {}: none, all tasks diverged\n", name);
+      return;
+    }
+    text += fmt::format("test {} {:.4g} ± {:.2g}{} (95 %, {} tasks), median {:.4g}{}\n", name,
+                        scale * number(statistic, "mean"), scale * number(statistic, "ci95"), unit,
+                        statistic.at("tasks").get<int64_t>(), scale * number(statistic, "median"),
+                        unit);
   };
   if (summary.contains("test")) {
     const auto& test = summary["test"];

@@ -3,19 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/config/print.h"
-#include "outerloop/io/jsonl.h"
-#include "outerloop/io/tensorboard.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/run_folder.h"
 #include "outerloop/train/setup.h"
+#include "train/folder_claim.h"
 #include "train/image_preparation.h"
 #include "train/json.h"
+#include "train/metrics_log.h"
+#include "train/same_run.h"
+#include "train/summary.h"
+#include "train/training_state.h"
 
 namespace outerloop::train {
 namespace {
@@ -23,48 +26,11 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // null in JSON
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-// What a checkpoint keeps besides arrays.
-struct Progressed {
-  int64_t iteration = 0;
-  // Since the last line of metrics.
-  double window_loss = 0;
-  double window_accuracy = 0;
-  int64_t window_count = 0;
-  int64_t nonfinite = 0;
-  // Validation: higher is better for accuracy, lower for loss.
-  double best = 0;
-  int64_t best_iteration = -1;
-  int64_t without_improvement = 0;
-
-  // One description for reading and writing.
-  template <class Visitor>
-  void visit(Visitor&& visitor) {
-    visitor("iteration", iteration);
-    visitor("window_loss", window_loss);
-    visitor("window_accuracy", window_accuracy);
-    visitor("window_count", window_count);
-    visitor("nonfinite", nonfinite);
-    visitor("best", best);
-    visitor("best_iteration", best_iteration);
-    visitor("without_improvement", without_improvement);
-  }
-};
-
-struct Reader {
-  const checkpoint::Checkpoint& from;
-  void operator()(const char* name, int64_t& value) const { value = from.integers.at(name); }
-  void operator()(const char* name, double& value) const { value = from.reals.at(name); }
-};
-struct Writer {
-  checkpoint::Checkpoint& to;
-  void operator()(const char* name, int64_t& value) const { to.integers[name] = value; }
-  void operator()(const char* name, double& value) const { to.reals[name] = value; }
-};
 
 // The learner's test-time meta-parameters: their running mean where the run keeps one.
 const Tensor& test_theta(const OuterState& state) {
@@ -78,9 +44,12 @@ class Session {
  public:
   Session(const config::Resolved& resolved, const TrainOptions& options)
       : config_(resolved.config),
+        hash_(config::config_hash(config_)),
         options_(options),
         folder_{config_.run_dir},
         setup_(make_setup(config_, resolved.folder)),
+        claim_(folder_),
+        log_file_(file_sink(folder_.log())),
         pool_(static_cast<int>(config_.runtime.threads)),
         step_(config_, setup_.learner, setup_.train_shape, setup_.train_tasks, pool_,
               compile_options(config_)),
@@ -90,49 +59,87 @@ class Session {
         saver_(store_) {}
 
   TrainResult run() {
-    resume();
-    open_files();
-    TrainResult result{.folder = folder_.root};
-    while (progress_.iteration < config_.outer.iterations && !out_of_patience()) {
-      if (const std::string why = reason_to_stop(); !why.empty()) {
-        save(false);
-        saver_.finish();
-        fs::remove(folder_.stop_file());
-        result.outcome = Outcome::stopped;
-        result.why = why;
-        result.iterations = progress_.iteration;
-        return result;
-      }
-      iterate();
+    try {
+      return train();
+    } catch (const std::exception& error) {
+      log_file_(LogLevel::error, error.what());
+      throw;
     }
-    finish();
-    result.iterations = progress_.iteration;
-    return result;
   }
 
  private:
+  TrainResult train() {
+    resume();
+    if (resumed_from_ >= 0 && is_over() && has_summary(folder_, hash_, state_.iteration)) {
+      return result(Outcome::finished_before);
+    }
+    open_files();
+    while (!is_over()) {
+      if (std::string why = reason_to_stop(); !why.empty()) return stop(std::move(why));
+      iterate();
+    }
+    keep_the_end();
+    // The test can be made later, so it need not delay a stop.
+    if (std::string why = reason_to_stop(); !why.empty()) return stop(std::move(why));
+    finish();
+    return result(Outcome::done);
+  }
+
+  TrainResult result(Outcome outcome) const {
+    return {.outcome = outcome, .iterations = state_.iteration, .folder = folder_.root};
+  }
+
+  TrainResult stop(std::string why) {
+    if (!is_saved()) save(false);
+    saver_.finish();
+    remove(folder_.stop_file());
+    say(LogLevel::info,
+        fmt::format("stopped by {} at iteration {} with a checkpoint", why, state_.iteration));
+    TrainResult stopped = result(Outcome::stopped);
+    stopped.why = std::move(why);
+    return stopped;
+  }
+
   bool classification() const { return setup_.train_shape.classification; }
-  void say(const std::string& message) {
-    if (options_.log != nullptr) options_.log->info("{}", message);
+
+  void say(LogLevel level, const std::string& message) {
+    log_file_(level, message);
+    if (options_.log == nullptr) return;
+    level == LogLevel::warning ? options_.log->warning("{}", message)
+                               : options_.log->info("{}", message);
   }
 
   // ---- Resuming ---------------------------------------------------------------------------
 
-  void resume() {
-    std::optional<checkpoint::Checkpoint> found;
+  std::optional<checkpoint::Checkpoint> start_point() {
+    const auto notice = [this](const std::string& text) { say(LogLevel::warning, text); };
     if (options_.resume_from) {
-      found = checkpoint::read_checkpoint(*options_.resume_from);
-    } else if (options_.resume == Resume::automatic) {
-      found = store_.load_newest([&](const std::string& skipped) {
-        if (options_.log != nullptr) options_.log->warning("{}", skipped);
-      });
-    } else if (!store_.list().empty()) {
-      throw BadInput(fmt::format(
-          "{} already holds checkpoints; resume with --resume=auto or choose another run_dir",
-          folder_.root.string()));
+      // The folder may hold an earlier part of this run, but no other one.
+      if (const auto newest = store_.load_newest(notice)) check(*newest);
+      return checkpoint::read_checkpoint(*options_.resume_from);
     }
+    if (options_.resume == Resume::automatic) return store_.load_newest(notice);
+    if (store_.list().empty()) return std::nullopt;
+    throw BadInput(
+        fmt::format("{} already holds checkpoints; resume with --resume=auto or choose another "
+                    "run_dir",
+                    folder_.root.string()));
+  }
+
+  void check(const checkpoint::Checkpoint& found) const {
+    check_same_run(found, folder_.root.string(), config_, setup_.data.fingerprint);
+  }
+
+  void resume() {
+    const std::optional<checkpoint::Checkpoint> found = start_point();
     if (!found) return;
-    check_same_run(*found);
+    check(*found);
+    if (found->iteration > config_.outer.iterations) {
+      throw BadInput(
+          fmt::format("{} has {} iterations already, more than outer.iterations = {}; raise that, "
+                      "or choose another run_dir",
+                      folder_.root.string(), found->iteration, config_.outer.iterations));
+    }
     OuterState state{.theta = flatten(found->parameters, step_.layout())};
     for (const io::NamedTensor& item : step_.state().optimizer) {
       const auto place = std::ranges::find(found->optimizer, item.name, &io::NamedTensor::name);
@@ -142,107 +149,105 @@ class Session {
       state.optimizer.push_back(*place);
     }
     step_.set_state(state);
-    progress_.visit(Reader{*found});
-    resumed_from_ = window_began_at_ = progress_.iteration;
-    say(fmt::format("resuming {} at iteration {}", folder_.root.string(), progress_.iteration));
-  }
-
-  void check_same_run(const checkpoint::Checkpoint& found) const {
-    if (found.config_hash != config::config_hash(config_)) {
-      throw BadInput(fmt::format(
-          "{} holds a run of another config (hash {}, this one has {}); choose another run_dir or "
-          "train with {}",
-          folder_.root.string(), found.config_hash, config::config_hash(config_),
-          folder_.config().string()));
-    }
-    if (found.dataset_fingerprint != setup_.data.fingerprint) {
-      throw BadInput(
-          fmt::format("the data set has changed since {} was started: fingerprint {} "
-                      "then, {} now",
-                      folder_.root.string(), found.dataset_fingerprint, setup_.data.fingerprint));
-    }
+    state_ = read_state(*found);
+    resumed_from_ = window_began_at_ = state_.iteration;
+    // From another folder, or of a run that had another length: this folder needs its own.
+    if (!options_.resume_from && found->config_hash == hash_) saved_iteration_ = state_.iteration;
   }
 
   // ---- Files ------------------------------------------------------------------------------
 
   void open_files() {
-    fs::create_directories(folder_.events());
+    if (resumed_from_ >= 0) {
+      say(LogLevel::info,
+          fmt::format("resuming {} at iteration {}", folder_.root.string(), state_.iteration));
+    }
     write_file_atomically(folder_.config(), config::to_yaml(config_));
     write_file_atomically(
         folder_.manifest(),
         describe_run(config_, setup_.data.fingerprint,
                      std::string(exec::name_of(compile_options(config_).isa)), pool_.size()));
-    io::truncate_jsonl(folder_.metrics(), progress_.iteration);
-    metrics_.emplace(folder_.metrics());
-    events_.emplace(folder_.events(), resumed_from_);
-    fs::remove(folder_.stop_file());
-    started_ = window_started_ = checked_ = Clock::now();
+    metrics_.emplace(folder_, state_.iteration);
+    remove(folder_.stop_file());
+    // The run goes on: the result that it had is no longer its result.
+    remove(folder_.summary());
+    started_ = window_started_ = Clock::now();
   }
 
+  static void remove(const fs::path& file) {
+    std::error_code error;
+    fs::remove(file, error);
+    if (error) {
+      throw SystemFailure(fmt::format("{}: cannot remove: {}", file.string(), error.message()));
+    }
+  }
+
+  bool is_saved() const { return saved_iteration_ == state_.iteration; }
+
   void save(bool is_best) {
-    checkpoint::Checkpoint c{.iteration = progress_.iteration,
+    checkpoint::Checkpoint c{.iteration = state_.iteration,
                              .config = config::to_yaml(config::without_incidentals(config_)),
-                             .config_hash = config::config_hash(config_),
+                             .config_hash = hash_,
                              .dataset_fingerprint = setup_.data.fingerprint,
                              .parameters = unflatten(step_.state().theta, step_.layout())};
     for (const io::NamedTensor& item : step_.state().optimizer) {
       if (item.name == "ema") c.ema = unflatten(item.value, step_.layout());
       c.optimizer.push_back(item);
     }
-    progress_.visit(Writer{c});
+    store_state(state_, c);
     c.integers["seed"] = config_.seed;
     if (setup_.data.images) store_preparation(setup_.data.images->preparation, c);
+    metrics_->sync();
     saver_.save(c, is_best);
-    saved_iteration_ = progress_.iteration;
-  }
-
-  void record(const Json& line, const char* kind) {
-    metrics_->append(line.dump());
-    for (const auto& [name, value] : line.items()) {
-      if (value.is_number_float()) {
-        events_->scalar(fmt::format("{}/{}", kind, name), progress_.iteration, value.get<double>());
-      }
-    }
+    saved_iteration_ = state_.iteration;
   }
 
   // ---- The loop ---------------------------------------------------------------------------
 
   // The clock and the STOP file are looked at ten times a second.
   std::string reason_to_stop() {
-    if (options_.stop_requested && options_.stop_requested()) return "a signal";
+    if (options_.stop_requested) {
+      if (std::string why = options_.stop_requested(); !why.empty()) return why;
+    }
     const Clock::time_point now = Clock::now();
     if (now - checked_ < std::chrono::milliseconds(100)) return {};
     checked_ = now;
-    if (options_.max_wall && now - started_ >= *options_.max_wall) return "--max-wall";
-    if (fs::exists(folder_.stop_file())) return "the STOP file";
+    if (options_.max_wall && now - born_ >= *options_.max_wall) return "--max-wall";
+    std::error_code ignored;
+    if (fs::exists(folder_.stop_file(), ignored)) return "the STOP file";
     return {};
   }
 
+  bool is_over() const { return state_.iteration == config_.outer.iterations || out_of_patience(); }
+
   bool out_of_patience() const {
     return config_.validation.patience > 0 &&
-           progress_.without_improvement >= config_.validation.patience;
+           state_.without_improvement >= config_.validation.patience;
   }
 
   static bool due(int64_t iteration, int64_t every) { return every > 0 && iteration % every == 0; }
 
   void iterate() {
-    const MetaStepResult result = step_.run(progress_.iteration);
-    ++progress_.iteration;
-    progress_.nonfinite += result.nonfinite;
-    progress_.window_loss += result.loss;
-    progress_.window_accuracy += result.accuracy;
-    ++progress_.window_count;
-    const bool last = progress_.iteration == config_.outer.iterations;
-    if (last || due(progress_.iteration, config_.log.every_iterations)) log_window();
+    const MetaStepResult result = step_.run(state_.iteration);
+    ++state_.iteration;
+    state_.nonfinite += result.nonfinite;
+    const bool any_finite = result.nonfinite < config_.outer.meta_batch;
+    if (any_finite) {
+      state_.window_loss += result.loss;
+      state_.window_accuracy += result.accuracy;
+      ++state_.window_count;
+    }
+    const bool last = state_.iteration == config_.outer.iterations;
+    if (last || due(state_.iteration, config_.log.every_iterations)) log_window();
     bool is_best = false;
-    if (due(progress_.iteration, config_.validation.every) ||
-        (last && config_.validation.every > 0)) {
+    if (due(state_.iteration, config_.validation.every) || (last && config_.validation.every > 0)) {
       is_best = validate();
     }
-    if (is_best || last || due(progress_.iteration, config_.checkpoint.every)) save(is_best);
-    if (progress_.nonfinite > config_.stop.max_nonfinite) give_up();
+    if (out_of_patience() && state_.window_count > 0) log_window();
+    if (is_best || is_over() || due(state_.iteration, config_.checkpoint.every)) save(is_best);
+    if (state_.nonfinite > config_.stop.max_nonfinite) give_up();
     if (options_.on_iteration) {
-      Progress::Sample sample{.done = progress_.iteration, .loss = result.loss};
+      Progress::Sample sample{.done = state_.iteration, .loss = any_finite ? result.loss : kNone};
       if (classification()) sample.accuracy = result.accuracy;
       options_.on_iteration(sample);
     }
@@ -252,27 +257,26 @@ class Session {
     saver_.finish();
     throw SystemFailure(fmt::format(
         "{} tasks gave losses or gradients that are not finite, more than stop.max_nonfinite = {}; "
-        "lower inner.rate or outer.rate, or set outer.clip_norm",
-        progress_.nonfinite, config_.stop.max_nonfinite));
+        "lower inner.rate or outer.rate, or set outer.clip_norm, in another run_dir",
+        state_.nonfinite, config_.stop.max_nonfinite));
   }
 
   void log_window() {
-    const auto count = static_cast<double>(progress_.window_count);
+    const double count = state_.window_count > 0 ? static_cast<double>(state_.window_count) : kNone;
     const double seconds = seconds_since(window_started_);
-    Json line{{"iteration", progress_.iteration},
-              {"kind", "train"},
-              {"loss", progress_.window_loss / count}};
-    if (classification()) line["accuracy"] = progress_.window_accuracy / count;
-    line["rate"] = optim::outer_scalars(config_.outer, progress_.iteration - 1).rate;
-    line["nonfinite"] = progress_.nonfinite;
-    line["tasks_per_s"] = static_cast<double>(progress_.iteration - window_began_at_) *
+    Json line{
+        {"iteration", state_.iteration}, {"kind", "train"}, {"loss", state_.window_loss / count}};
+    if (classification()) line["accuracy"] = state_.window_accuracy / count;
+    line["rate"] = optim::outer_scalars(config_.outer, state_.iteration - 1).rate;
+    line["nonfinite"] = state_.nonfinite;
+    line["tasks_per_s"] = static_cast<double>(state_.iteration - window_began_at_) *
                           static_cast<double>(config_.outer.meta_batch) / std::max(seconds, 1e-9);
-    line["wall_s"] = seconds_since(started_);
-    record(line, "train");
-    progress_.window_loss = progress_.window_accuracy = 0;
-    progress_.window_count = 0;
+    line["wall_s"] = wall_s();
+    metrics_->record(line);
+    state_.window_loss = state_.window_accuracy = 0;
+    state_.window_count = 0;
     window_started_ = Clock::now();
-    window_began_at_ = progress_.iteration;
+    window_began_at_ = state_.iteration;
   }
 
   Evaluator& evaluator() {
@@ -298,7 +302,7 @@ class Session {
     const Clock::time_point start = Clock::now();
     const EvaluationResult result =
         evaluate(test_theta(step_.state()), data::Split::validation, config_.validation.tasks);
-    Json line{{"iteration", progress_.iteration}, {"kind", "validation"}};
+    Json line{{"iteration", state_.iteration}, {"kind", "validation"}};
     line["loss"] = result.loss.back().mean;
     line["loss_ci95"] = result.loss.back().ci95;
     line["loss_median"] = result.loss.back().median;
@@ -308,73 +312,92 @@ class Session {
     }
     line["tasks"] = result.tasks;
     line["diverged"] = result.diverged.back();
-    line["wall_s"] = seconds_since(started_);
-    record(line, "validation");
+    line["wall_s"] = wall_s();
+    metrics_->record(line);
     window_started_ += Clock::now() - start;
     const double value = score(result);
-    if (progress_.best_iteration >= 0 && !(value > progress_.best)) {
-      ++progress_.without_improvement;
+    if (state_.best_iteration >= 0 && !(value > state_.best)) {
+      ++state_.without_improvement;
       return false;
     }
-    progress_.best = value;
-    progress_.best_iteration = progress_.iteration;
-    progress_.without_improvement = 0;
+    state_.best = value;
+    state_.best_iteration = state_.iteration;
+    state_.without_improvement = 0;
     return true;
   }
 
   // ---- The end ----------------------------------------------------------------------------
 
-  void finish() {
-    if (saved_iteration_ != progress_.iteration && progress_.iteration != resumed_from_) {
-      save(false);
-    }
+  void keep_the_end() {
+    if (!is_saved()) save(false);
     saver_.finish();
-    const double trained_s = seconds_since(started_);
-    fs::path file = store_.file_of(progress_.iteration);
-    Json summary{{"config_hash", config::config_hash(config_)},
-                 {"algorithm", config_.learner.algorithm},
-                 {"iterations", progress_.iteration},
-                 {"early_stopped", progress_.iteration < config_.outer.iterations},
-                 {"nonfinite", progress_.nonfinite},
-                 {"wall_s", trained_s},
-                 {"tasks_per_s", tasks_per_second(trained_s)},
-                 {"final_checkpoint", file.string()},
-                 {"final_content_hash", checkpoint::content_hash(file)}};
-    Tensor theta = test_theta(step_.state());
-    if (config_.checkpoint.best && store_.best()) {
-      file = fs::canonical(*store_.best());
-      const checkpoint::Checkpoint best = checkpoint::read_checkpoint(file);
-      theta = answering_theta(best, step_.layout());
+  }
+
+  struct Tested {
+    fs::path file;
+    Tensor theta;
+  };
+
+  // The best checkpoint in validation, else the last.
+  Tested tested() {
+    Tested last{store_.file_of(state_.iteration), test_theta(step_.state())};
+    const std::optional<fs::path> best = config_.checkpoint.best ? store_.best() : std::nullopt;
+    if (!best) return last;
+    const fs::path file = store_.folder() / fs::read_symlink(store_.folder() / "best");
+    try {
+      return {file, answering_theta(checkpoint::read_checkpoint(file), step_.layout())};
+    } catch (const CorruptFile& error) {
+      say(LogLevel::warning,
+          fmt::format("{}; the last checkpoint is tested instead of the best", error.what()));
+      return last;
     }
-    summary["checkpoint"] = file.string();
-    summary["content_hash"] = checkpoint::content_hash(file);
-    if (progress_.best_iteration >= 0) summary["best_iteration"] = progress_.best_iteration;
+  }
+
+  void finish() {
+    const fs::path last = store_.file_of(state_.iteration);
+    const double trained_s = wall_s();
+    const auto tasks = static_cast<double>(state_.iteration * config_.outer.meta_batch);
+    const Tested chosen = tested();
+    Json summary{{"config_hash", hash_},
+                 {"seed", config_.seed},
+                 {"algorithm", config_.learner.algorithm},
+                 {"iterations", state_.iteration},
+                 {"early_stopped", state_.iteration < config_.outer.iterations},
+                 {"nonfinite", state_.nonfinite},
+                 {"wall_s", trained_s},
+                 {"tasks_per_s", tasks / std::max(trained_s, 1e-9)},
+                 {"final_checkpoint", fs::absolute(last).string()},
+                 {"final_content_hash", checkpoint::content_hash(last)},
+                 {"checkpoint", fs::absolute(chosen.file).string()},
+                 {"content_hash", checkpoint::content_hash(chosen.file)}};
+    if (state_.best_iteration >= 0) summary["best_iteration"] = state_.best_iteration;
     if (config_.test.tasks > 0) {
-      const EvaluationResult test = evaluate(theta, data::Split::test, config_.test.tasks);
+      const EvaluationResult test = evaluate(chosen.theta, data::Split::test, config_.test.tasks);
       summary["test"] = to_json(test);
       write_file_atomically(folder_.test_tasks(), per_task_csv(test));
     }
-    write_file_atomically(folder_.summary(), summary.dump(2) + "\n");
+    write_summary(folder_, summary);
+    remove(folder_.stop_file());
   }
 
-  double tasks_per_second(double seconds) const {
-    const int64_t start = std::max<int64_t>(resumed_from_, 0);
-    return static_cast<double>((progress_.iteration - start) * config_.outer.meta_batch) /
-           std::max(seconds, 1e-9);
-  }
+  // Time spent on this training so far, earlier processes included.
+  double wall_s() const { return metrics_->earlier_wall_s() + seconds_since(started_); }
 
+  Clock::time_point born_ = Clock::now();
   config::Config config_;
+  std::string hash_;
   TrainOptions options_;
   RunFolder folder_;
   Setup setup_;
+  FolderClaim claim_;
+  LogSink log_file_;
   ThreadPool pool_;
   MetaStep step_;
   checkpoint::Store store_;
   checkpoint::BackgroundSaver saver_;
   std::optional<Evaluator> evaluator_;
-  std::optional<io::JsonlWriter> metrics_;
-  std::optional<io::EventWriter> events_;
-  Progressed progress_;
+  std::optional<MetricsLog> metrics_;
+  TrainingState state_;
   int64_t resumed_from_ = -1;
   int64_t saved_iteration_ = -1;
   int64_t window_began_at_ = 0;

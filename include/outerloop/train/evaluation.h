@@ -18,7 +18,7 @@
 
 namespace outerloop::train {
 
-// A mean never stands without its interval and the number of tasks.
+// A mean never stands without its interval and the number of tasks. NaN where there are too few.
 struct Statistic {
   double mean = 0;    // over the tasks that did not diverge
   double ci95 = 0;    // 1.96 standard deviations (ddof 1) / sqrt(tasks)

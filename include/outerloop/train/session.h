@@ -23,13 +23,15 @@ struct TrainOptions {
   Log* log = nullptr;
   // Called after each iteration; may be empty.
   std::function<void(const Progress::Sample&)> on_iteration;
-  // Whether a stop was asked for from outside (signals); may be empty.
-  std::function<bool()> stop_requested;
+  // Asked before each iteration: the name of who wants the run to stop ("SIGTERM"), or nothing. May
+  // be empty.
+  std::function<std::string()> stop_requested;
 };
 
 enum class Outcome {
-  done,     // all iterations, or early stopping; the summary is written
-  stopped,  // asked to stop: a checkpoint is written, run again to go on (exit code 75)
+  done,             // all iterations, or early stopping; the summary is written
+  finished_before,  // there was nothing left to do, and nothing was changed
+  stopped,          // asked to stop: a checkpoint is written, run again to go on (exit code 75)
 };
 
 struct TrainResult {
@@ -39,8 +41,12 @@ struct TrainResult {
   std::filesystem::path folder;
 };
 
-// Throws BadInput when the folder holds a run of another config or is not writable, SystemFailure
-// when the disk is full or too many tasks gave non-finite results.
+// What a run computes depends on its config alone: not on interruptions, threads or instructions.
+// A run that is finished goes on when outer.iterations is raised, unless outer.schedule is cosine
+// or linear; its parameters are then those of one longer run.
+//
+// Throws BadInput when the folder holds a run of another config, is not writable or in use,
+// SystemFailure when the disk is full or too many tasks gave non-finite results.
 TrainResult train(const config::Resolved& resolved, const TrainOptions& options);
 
 }  // namespace outerloop::train

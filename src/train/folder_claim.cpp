@@ -1,0 +1,80 @@
+#include "train/folder_claim.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& root, const char* what, int error) {
+  const std::string text =
+      fmt::format("run_dir {}: cannot be {}: {}", root.string(), what, std::strerror(error));
+  const bool disk = error == ENOSPC || error == EDQUOT || error == EIO;
+  if (disk) throw SystemFailure(text);
+  throw BadInput(text + "; choose another run_dir");
+}
+
+void create(const RunFolder& folder) {
+  std::error_code error;
+  fs::create_directories(folder.root, error);
+  // A file in the way is no error of create_directories itself.
+  if (!error && !fs::is_directory(folder.root, error))
+    error = std::make_error_code(std::errc::file_exists);
+  if (error) refuse(folder.root, "created", error.value());
+  std::error_code unknown;  // opening the lock reports what is wrong
+  if (fs::exists(folder.config(), unknown) && !fs::exists(folder.checkpoints(), unknown)) {
+    throw BadInput(fmt::format(
+        "run_dir {}: has a config.yaml but no ckpt folder, so it is no run; choose another run_dir",
+        folder.root.string()));
+  }
+}
+
+std::string owner(int descriptor) {
+  std::array<char, 512> text{};
+  const ssize_t length = ::pread(descriptor, text.data(), text.size(), 0);
+  return length > 0 ? std::string(text.data(), static_cast<size_t>(length)) : "another process";
+}
+
+void sign(int descriptor) {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const std::string text = fmt::format("process {} on {}", ::getpid(), host.data());
+  // Only a message's wording depends on this.
+  [[maybe_unused]] const bool written =
+      ::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, text.data(), text.size(), 0) > 0;
+}
+
+}  // namespace
+
+FolderClaim::FolderClaim(const RunFolder& folder) {
+  create(folder);
+  const fs::path file = folder.root / ".lock";
+  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) refuse(folder.root, "written", errno);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+    sign(descriptor_);
+    return;
+  }
+  // Some file systems know no locks: there the user takes care.
+  if (errno != EWOULDBLOCK) return;
+  const std::string who = owner(descriptor_);
+  ::close(descriptor_);
+  throw BadInput(fmt::format("{} is being trained by {}; `outerloop stop {}` ends that",
+                             folder.root.string(), who, folder.root.string()));
+}
+
+FolderClaim::~FolderClaim() {
+  ::close(descriptor_);
+}
+
+}  // namespace outerloop::train

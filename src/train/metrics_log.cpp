@@ -1,0 +1,58 @@
+#include "train/metrics_log.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+
+namespace outerloop::train {
+namespace {
+
+std::filesystem::path cut(const std::filesystem::path& file, int64_t iteration) {
+  io::truncate_jsonl(file, iteration);
+  return file;
+}
+
+double last_wall_s(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string last;
+  for (std::string line; std::getline(in, line);) last = std::move(line);
+  const nlohmann::json json = nlohmann::json::parse(last, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() ? json.value("wall_s", 0.0) : 0.0;
+}
+
+io::EventWriter open_events(const std::filesystem::path& folder, int64_t iteration) {
+  std::error_code error;
+  const bool is_new = std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw SystemFailure(fmt::format("{}: cannot create: {}", folder.string(), error.message()));
+  }
+  return io::EventWriter(folder, is_new ? -1 : iteration);
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(const RunFolder& folder, int64_t iteration)
+    : file_(cut(folder.metrics(), iteration)),
+      earlier_wall_s_(last_wall_s(file_)),
+      lines_(file_),
+      events_(open_events(folder.events(), iteration)) {}
+
+void MetricsLog::record(const nlohmann::ordered_json& line) {
+  lines_.append(line.dump());
+  const auto kind = line.at("kind").get<std::string>();
+  const auto iteration = line.at("iteration").get<int64_t>();
+  for (const auto& [name, value] : line.items()) {
+    if (value.is_number_float()) {
+      events_.scalar(fmt::format("{}/{}", kind, name), iteration, value.get<double>());
+    }
+  }
+}
+
+void MetricsLog::sync() const {
+  sync_file(file_);
+}
+
+}  // namespace outerloop::train

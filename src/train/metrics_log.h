@@ -1,0 +1,33 @@
+#pragma once
+// metrics.jsonl and its copy for TensorBoard.
+
+#include <nlohmann/json.hpp>
+
+#include "outerloop/io/jsonl.h"
+#include "outerloop/io/tensorboard.h"
+#include "outerloop/train/run_folder.h"
+
+namespace outerloop::train {
+
+class MetricsLog {
+ public:
+  // For a run that goes on from `iteration` (0: from its start): drops lines past it.
+  MetricsLog(const RunFolder& folder, int64_t iteration);
+
+  // Training time at the last line that was kept, in seconds: what earlier processes spent.
+  double earlier_wall_s() const { return earlier_wall_s_; }
+
+  // The line has an integer "iteration" and a "kind"; its real numbers become <kind>/<name>.
+  void record(const nlohmann::ordered_json& line);
+
+  // Waits until the lines are on disk: a checkpoint must not know more than the metrics.
+  void sync() const;
+
+ private:
+  std::filesystem::path file_;
+  double earlier_wall_s_ = 0;
+  io::JsonlWriter lines_;
+  io::EventWriter events_;
+};
+
+}  // namespace outerloop::train

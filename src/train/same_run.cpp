@@ -1,0 +1,75 @@
+#include "train/same_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "outerloop/base/error.h"
+#include "outerloop/config/print.h"
+#include "outerloop/config/read.h"
+
+namespace outerloop::train {
+namespace {
+
+constexpr size_t kMostKeysShown = 6;
+
+std::string listed(const std::vector<config::KeyDifference>& keys) {
+  std::string text;
+  for (size_t i = 0; i < std::min(keys.size(), kMostKeysShown); ++i) {
+    text += fmt::format("{}{} was {} and is now {}", i == 0 ? "" : ", ", keys[i].key, keys[i].first,
+                        keys[i].second);
+  }
+  if (keys.size() > kMostKeysShown) {
+    text += fmt::format(" and {} more keys", keys.size() - kMostKeysShown);
+  }
+  return text;
+}
+
+// The rate at an iteration is a function of outer.iterations.
+bool schedule_needs_the_end(const config::Config& config) {
+  return config.outer.schedule == config::Schedule::cosine ||
+         config.outer.schedule == config::Schedule::linear;
+}
+
+void check_config(const checkpoint::Checkpoint& found, const std::string& folder,
+                  const config::Config& config) {
+  if (found.config_hash == config::config_hash(config)) return;
+  std::vector<config::KeyDifference> keys;
+  try {
+    const config::Config stored = config::read_config_text(found.config, "checkpoint").config;
+    keys = config::differences(stored, config);
+  } catch (const BadInput&) {
+    // A config of another version, with keys that this one does not know.
+  }
+  if (keys.empty()) {
+    throw BadInput(
+        fmt::format("{} was trained by another version of the program, whose config is not "
+                    "understood; choose another run_dir",
+                    folder));
+  }
+  const bool length_alone = keys.size() == 1 && keys.front().key == "outer.iterations";
+  if (length_alone && !schedule_needs_the_end(config)) return;
+  throw BadInput(
+      fmt::format("{} holds a run of another config: {}{}; choose another run_dir, or go back to "
+                  "{}/config.yaml",
+                  folder, listed(keys),
+                  length_alone ? fmt::format(", and outer.schedule={} depends on it",
+                                             config::word(config.outer.schedule))
+                               : "",
+                  folder));
+}
+
+}  // namespace
+
+void check_same_run(const checkpoint::Checkpoint& found, const std::string& folder,
+                    const config::Config& config, const std::string& dataset_fingerprint) {
+  check_config(found, folder, config);
+  if (found.dataset_fingerprint != dataset_fingerprint) {
+    throw BadInput(fmt::format(
+        "the data set {} has changed since {} was started: its fingerprint was {} and is now {}; "
+        "put the earlier file back or choose another run_dir",
+        config.tasks.dataset, folder, found.dataset_fingerprint, dataset_fingerprint));
+  }
+}
+
+}  // namespace outerloop::train

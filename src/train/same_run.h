@@ -1,0 +1,17 @@
+#pragma once
+// Whether a training may go on from a checkpoint.
+
+#include <string>
+
+#include "outerloop/checkpoint/checkpoint.h"
+#include "outerloop/config/config.h"
+
+namespace outerloop::train {
+
+// Throws BadInput, one line that lists the differing keys, when the checkpoint's config gives other
+// results than `config`, or when the data set has changed. A run may be made longer or shorter:
+// outer.iterations may differ unless the rate's schedule depends on it.
+void check_same_run(const checkpoint::Checkpoint& found, const std::string& folder,
+                    const config::Config& config, const std::string& dataset_fingerprint);
+
+}  // namespace outerloop::train

@@ -1,0 +1,43 @@
+#include "train/training_state.h"
+
+#include <fmt/format.h>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::train {
+namespace {
+
+template <class Map>
+auto value_of(const Map& map, const char* name) {
+  const auto found = map.find(name);
+  if (found == map.end()) {
+    throw BadInput(fmt::format("the checkpoint lacks '{}': no training wrote it", name));
+  }
+  return found->second;
+}
+
+struct Reader {
+  const checkpoint::Checkpoint& from;
+  void operator()(const char* name, int64_t& value) const { value = value_of(from.integers, name); }
+  void operator()(const char* name, double& value) const { value = value_of(from.reals, name); }
+};
+
+struct Writer {
+  checkpoint::Checkpoint& to;
+  void operator()(const char* name, int64_t& value) const { to.integers[name] = value; }
+  void operator()(const char* name, double& value) const { to.reals[name] = value; }
+};
+
+}  // namespace
+
+void store_state(TrainingState state, checkpoint::Checkpoint& to) {
+  state.visit(Writer{to});
+}
+
+TrainingState read_state(const checkpoint::Checkpoint& from) {
+  TrainingState state;
+  state.visit(Reader{from});
+  return state;
+}
+
+}  // namespace outerloop::train
