@@ -18,7 +18,7 @@ std::vector<TensorType> infer(const OpDef& op, TypeSpan inputs, const Attributes
 
 }  // namespace
 
-const TensorType& Expr::type() const {
+TensorType Expr::type() const {
   OL_ASSERT(valid(), "a symbolic zero has no type");
   return builder_->program().type(id_);
 }

@@ -260,7 +260,8 @@ Expr transpose(Expr x) {
 
 Expr slice(Expr x, const Axes& starts, const Axes& limits, const Axes& strides) {
   const Axes steps = or_all(strides, x, 1);
-  const auto extents = x.shape().extents();
+  const Shape shape = x.shape();
+  const auto extents = shape.extents();
   if (all_are(starts, 0) && std::ranges::equal(limits, extents) && all_are(steps, 1)) return x;
   return x.builder().apply(ops::slice, {x},
                            {{"starts", starts}, {"limits", limits}, {"strides", steps}});
@@ -268,7 +269,8 @@ Expr slice(Expr x, const Axes& starts, const Axes& limits, const Axes& strides) 
 
 Expr slice_axis(Expr x, int64_t axis, int64_t start, int64_t limit) {
   const auto place = static_cast<size_t>(rules::normalised(axis, x.shape().rank()));
-  const auto extents = x.shape().extents();
+  const Shape shape = x.shape();
+  const auto extents = shape.extents();
   Axes starts(extents.size(), 0), limits(extents.begin(), extents.end());
   starts[place] = start;
   limits[place] = limit;

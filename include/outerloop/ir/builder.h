@@ -27,8 +27,9 @@ class Expr {
   bool valid() const { return builder_ != nullptr; }
   Builder& builder() const { return *builder_; }
   ValueId id() const { return id_; }
-  const TensorType& type() const;
-  const Shape& shape() const { return type().shape; }
+  // By value: the program moves its types when it grows.
+  TensorType type() const;
+  Shape shape() const { return type().shape; }
   DType dtype() const { return type().dtype; }
 
  private:
