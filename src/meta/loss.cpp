@@ -5,8 +5,9 @@
 namespace outerloop::meta {
 
 Expr loss_of(Expr prediction, Expr target, bool classification) {
-  return classification ? nn::softmax_cross_entropy(prediction, target)
-                        : nn::mean_squared_error(prediction, target);
+  if (!classification) return nn::mean_squared_error(prediction, target);
+  if (!is_floating(target.dtype())) return nn::softmax_cross_entropy(prediction, target);
+  return -mean(sum(target * nn::log_softmax(prediction), {1}));
 }
 
 Expr accuracy_of(Expr logits, Expr labels) {

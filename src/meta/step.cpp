@@ -61,6 +61,12 @@ Expr Step::dropout_key() const {
   return inputs_.per_lane("dropout_key", {DType::i32, {4}});
 }
 
+Expr Step::batch_y() const {
+  const bool gathers_labels = task_.shape.classification && task_.shape.minibatch_rows > 0;
+  if (!gathers_labels) return batch(task_.support_y);
+  return batch(one_hot(task_.support_y, task_.shape.outputs, inputs_.dtype()));
+}
+
 Expr Step::batch(Expr rows) const {
   const int64_t count = task_.shape.minibatch_rows;
   if (count == 0) return rows;

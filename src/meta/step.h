@@ -73,9 +73,10 @@ class Step {
   // The input hyper/<name>, set by the training loop.
   Expr hyper(std::string_view name, const Shape& shape) const;
   const Task& task() const { return task_; }
-  // The rows of this step: the support set, or a minibatch of it. With labels or targets.
+  // The rows of this step: the support set, or a minibatch of it.
   Expr batch_x() const { return batch(task_.support_x); }
-  Expr batch_y() const { return batch(task_.support_y); }
+  // Its targets or labels; the labels of a minibatch are one-hot rows (rows, ways).
+  Expr batch_y() const;
   // int32 (4,); invalid: no dropout.
   Expr dropout_key() const;
   const Mode& mode() const { return mode_; }

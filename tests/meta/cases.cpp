@@ -66,6 +66,8 @@ std::vector<Case> make_exact_cases() {
              c.config.inner.weight_decay = 0.2;
            }),
       make("maml_minibatch", "maml", regression(), [](Case& c) { c.shape.minibatch_rows = 2; }),
+      make("maml_label_minibatch", "maml", classification(),
+           [](Case& c) { c.shape.minibatch_rows = 4; }),
       make("maml_batch_norm", "maml", classification(),
            [](Case& c) { c.config.model.norm = config::Norm::batch; }),
       make("maml_one_by_one", "maml", classification(),

@@ -66,7 +66,7 @@ TEST_P(ExactLearner, HasTheSlopeOfItsLoss) {
     const auto loss_at = [&](double length) {
       return number(run_gradient(plan, moved(inputs, length), runner), "loss");
     };
-    const double h = 1e-4;  // fourth-order central differences
+    const double h = 1e-6;  // fourth-order central differences
     const double slope =
         (8 * (loss_at(h) - loss_at(-h)) - (loss_at(2 * h) - loss_at(-2 * h))) / (12 * h);
     EXPECT_NEAR(slope_of(inputs, results), slope, 1e-8 * (1 + std::abs(slope)));

@@ -85,7 +85,8 @@ struct Learner {
   std::function<Objective(const Values& theta, const Values& state, const Query& query)> objective;
 };
 
-// Mean cross-entropy of logits (rows, classes) and labels, or mean squared error.
+// Mean cross-entropy of logits (rows, classes) and labels (int32 (rows,), or one-hot rows), or mean
+// squared error.
 Expr loss_of(Expr prediction, Expr target, bool classification);
 // Fraction of rows whose largest logit, the lowest class at ties, is the label's.
 Expr accuracy_of(Expr logits, Expr labels);
