@@ -1,12 +1,14 @@
 #pragma once
-// Layouts of reference files: one file each, one line of the table in layouts.cpp each. A layout is
-// told by the structure of a file, and everything else (sizes, hyper-parameters) is read from it.
+// Layouts of reference files: one file each, one line of the tables in layouts.cpp each. A layout
+// is told by the structure of a file, and everything else (sizes, hyper-parameters) is read from
+// it. HDF5 files are computed in the element type asked for, JSON files in float64.
 
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "outerloop/io/hdf5.h"
+#include "reference/document.h"
 #include "reference/plan_runner.h"
 #include "reference/report.h"
 
@@ -32,10 +34,17 @@ struct Layout {
   bool (*matches)(const io::Hdf5File& file);
   // Adds every quantity that the file stores to the report.
   void (*check)(Context& context);
+  bool f64_only = false;  // computed in float64 whatever is asked for
 };
 
-std::span<const Layout> layouts();
-// Throws BadInput when the file has none of the known layouts.
+struct JsonLayout {
+  std::string_view name;
+  bool (*matches)(const Document& document);
+  void (*check)(const Document& document, Report& report);
+};
+
+// Throw BadInput when the file has none of the known layouts.
 const Layout& layout_of(const io::Hdf5File& file);
+const JsonLayout& layout_of(const Document& document);
 
 }  // namespace outerloop::reference

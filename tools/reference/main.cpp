@@ -1,4 +1,4 @@
-// check_reference FILE.h5 [--dtype f64|f32] [--engine compiled|oracle] [--json]
+// check_reference FILE.h5|FILE.json [--dtype f64|f32] [--engine compiled|oracle] [--json]
 //
 // Recomputes every quantity stored in a reference file from the inputs stored in it. Exit code 0:
 // all within their tolerances; 1: some are not; 2: bad usage or file.
@@ -18,7 +18,8 @@ using namespace outerloop;
 using namespace outerloop::reference;
 
 constexpr const char* kUsage =
-    "usage: check_reference FILE.h5 [--dtype f64|f32] [--engine compiled|oracle] [--json]\n";
+    "usage: check_reference FILE.h5|FILE.json [--dtype f64|f32] [--engine compiled|oracle] "
+    "[--json]\n";
 
 struct Options {
   std::string file;
@@ -51,18 +52,38 @@ std::optional<Options> parse(std::span<char*> arguments) {
   return options;
 }
 
-int check(const Options& options) {
+struct Checked {
+  std::string_view layout;
+  DType dtype = DType::f64;
+  Report report;
+};
+
+Checked check_hdf5(const Options& options) {
   const io::Hdf5File file = io::Hdf5File::open_read(options.file);
   const Layout& layout = layout_of(file);
+  Checked checked{layout.name, layout.f64_only ? DType::f64 : options.dtype, {}};
   ProgramRunner runner(options.engine);
-  Report report;
-  Context context{file, options.dtype, runner, report};
+  Context context{file, checked.dtype, runner, checked.report};
   layout.check(context);
+  return checked;
+}
+
+Checked check_json(const Options& options) {
+  const JsonDocument document(options.file);
+  const JsonLayout& layout = layout_of(document);
+  Checked checked{layout.name, DType::f64, {}};
+  layout.check(document, checked.report);
+  return checked;
+}
+
+int check(const Options& options) {
+  const auto [layout, dtype, report] =
+      options.file.ends_with(".json") ? check_json(options) : check_hdf5(options);
   if (report.quantities().empty()) {
     throw BadInput(fmt::format("{}: stores no quantity to check", options.file));
   }
-  fmt::print("{}", options.json ? as_json(report, options.file, layout.name, name_of(options.dtype))
-                                : as_text(report));
+  fmt::print(
+      "{}", options.json ? as_json(report, options.file, layout, name_of(dtype)) : as_text(report));
   return report.passes() ? 0 : 1;
 }
 
