@@ -212,20 +212,22 @@ std::vector<BufferId> outputs_of(const Equation& equation) {
   return result;
 }
 
-// An output may take the memory of an operand that is read once, in the same order.
-std::vector<int32_t> in_place_candidates(const BodyAnalysis& body, const Program& program,
+// An output may take the memory of an operand that is read once, in the same order, and by no other
+// name (a reshaped value is the same memory).
+std::vector<int32_t> in_place_candidates(const BodyAnalysis& body, const Lowering& lowering,
                                          const Equation& equation,
                                          const std::vector<BufferId>& reads, size_t first_read) {
   std::vector<int32_t> result(equation.outputs.size(), -1);
   std::vector<bool> taken(body.operands().size(), false);
   for (size_t o = 0; o < result.size(); ++o) {
-    const TensorType& type = program.type(equation.outputs[o]);
+    const TensorType& type = lowering.type(equation.outputs[o]);
     if (type.shape.elements() != body.shape().elements()) continue;
     for (size_t i = 0; i < taken.size() && result[o] < 0; ++i) {
       const Operand& operand = body.operands()[i];
-      if (taken[i] || !operand.dense || std::ranges::count(reads, reads[first_read + i]) > 1) {
-        continue;
-      }
+      const auto same_memory = [&](BufferId other) {
+        return lowering.root(other) == lowering.root(reads[first_read + i]);
+      };
+      if (taken[i] || !operand.dense || std::ranges::count_if(reads, same_memory) > 1) continue;
       taken[i] = true;
       result[o] = static_cast<int32_t>(first_read + i);
     }
@@ -248,7 +250,7 @@ void lower_loop(Lowering& lowering, const Equation& equation, const Program& pro
   const bool reduces = body.reduction() != nullptr;
   lowering.call(lowering.loop(spec), reads, outputs_of(equation),
                 reduces ? std::vector<int32_t>(equation.outputs.size(), -1)
-                        : in_place_candidates(body, lowering.program(), equation, reads, 0));
+                        : in_place_candidates(body, lowering, equation, reads, 0));
 }
 
 // Rows and columns of the head's result, and how an operand walks them.
@@ -336,8 +338,7 @@ void lower_contraction(Lowering& lowering, const Equation& equation, const Progr
     reads.push_back(bound(equation, program, operand.value));
   }
   // The head's own operands are in `reads`, so none of them is overwritten while it is read.
-  const std::vector<int32_t> in_place =
-      in_place_candidates(body, lowering.program(), equation, reads, 2);
+  const std::vector<int32_t> in_place = in_place_candidates(body, lowering, equation, reads, 2);
   Kernel kernel;
   if (head.op == &ops::matmul) {
     MatmulSpec spec = matmul_spec(program, head);

@@ -15,7 +15,6 @@ class Lowering {
 
   Lowered run();
 
-  const Program& program() const { return program_; }
   Isa isa() const { return isa_; }
   const TensorType& type(ValueId value) const { return program_.type(value); }
 
@@ -23,6 +22,8 @@ class Lowering {
   BufferId scratch(int64_t bytes);
   // The value is the same memory as another.
   void alias(ValueId value, ValueId source);
+  // The buffer whose memory it is.
+  BufferId root(BufferId buffer) const { return lowered_.root[static_cast<size_t>(buffer.index)]; }
   void call(Kernel kernel, std::vector<BufferId> reads, std::vector<BufferId> writes,
             std::vector<int32_t> in_place = {});
 
