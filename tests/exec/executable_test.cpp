@@ -221,5 +221,43 @@ TEST(Executable, gives_an_output_that_is_an_input_and_one_that_is_asked_for_twic
   check_against_oracle(program, draw_inputs(program, Draw{}, 3), "copies");
 }
 
+// The sum must not overwrite x, though it is read by that name once: the product reads it reshaped.
+TEST(Executable, overwrites_no_operand_that_is_read_by_another_name) {
+  Builder builder;
+  const Expr x = exp(builder.input("x", {DType::f32, {40, 24}}, Binding::per_lane));
+  const Expr w = builder.input("w", {DType::f32, {24, 24}}, Binding::shared);
+  builder.output("y", sum(matmul(reshape(x, {24, 40}), w, true) + x, {1}));
+  const Program program = builder.finish();
+  check_against_oracle(program, draw_inputs(program, Draw{}, 5), "aliased operand");
+}
+
+TEST(Executable, gives_a_lane_the_same_bits_whoever_ran_before_it) {
+  const Program program = meta_gradient(mlp(), DType::f32, 1);
+  const auto executable = Executable::compile(program);
+  const std::vector<Tensor> inputs = draw_inputs(program, Draw{}, 11);
+  const std::vector<Tensor> neighbour = draw_inputs(program, Draw{}, 12);
+  SharedState shared(executable);
+  const Workspace workspace(executable->lane_arena_bytes());
+  std::vector<Instance> lanes;
+  std::vector<std::vector<Tensor>> outputs(2);
+  for (size_t lane = 0; lane < 2; ++lane) {
+    Instance& instance = lanes.emplace_back(executable, shared, workspace);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const bool own = lane == 1 && program.inputs[i].binding == Binding::per_lane;
+      const Tensor& input = own ? neighbour[i] : inputs[i];
+      shared.bind_input(static_cast<int>(i), inputs[i].data());
+      instance.bind_input(static_cast<int>(i), input.data());
+    }
+    for (const ProgramOutput& output : program.outputs) {
+      const TensorType& type = program.type(output.value);
+      const auto place = static_cast<int>(outputs[lane].size());
+      instance.bind_output(place, outputs[lane].emplace_back(type.dtype, type.shape).data());
+    }
+  }
+  shared.run();
+  for (const size_t lane : {1, 0, 1, 0}) lanes[lane].run();
+  expect_equal_bits(interpret(program, inputs), outputs[0], "lane after its neighbour");
+}
+
 }  // namespace
 }  // namespace outerloop::exec
