@@ -49,7 +49,7 @@ class Verifier {
     OL_ASSERT(
         equation.op->arity < 0 || static_cast<size_t>(equation.op->arity) == equation.inputs.size(),
         fmt::format("{} has {} inputs", where, equation.inputs.size()));
-    const std::vector<TensorType> expected = equation.op->infer(types, equation.attributes);
+    const std::vector<TensorType> expected = infer(equation, types, where);
     OL_ASSERT(expected.size() == equation.outputs.size(),
               fmt::format("{} has {} outputs, its record says {}", where, equation.outputs.size(),
                           expected.size()));
@@ -58,6 +58,17 @@ class Verifier {
       const TensorType& stated = program_.type(equation.outputs[i]);
       OL_ASSERT(stated == expected[i], fmt::format("{} gives {}, the program states {}", where,
                                                    to_string(expected[i]), to_string(stated)));
+    }
+  }
+
+  // A wrong type here is a wrong pass, not the user's fault.
+  static std::vector<TensorType> infer(const Equation& equation, TypeSpan types,
+                                       const std::string& where) {
+    try {
+      return equation.op->infer(types, equation.attributes);
+    } catch (const BadInput& error) {
+      throw_internal_error("types fit the record", __FILE__, __LINE__,
+                           fmt::format("{}: {}", where, error.what()));
     }
   }
 
