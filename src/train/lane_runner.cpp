@@ -56,6 +56,13 @@ size_t CompiledGradientPlan::workspace_bytes() const {
   return bytes;
 }
 
+size_t CompiledGradientPlan::shared_bytes() const {
+  size_t bytes = 0;
+  const_cast<CompiledGradientPlan*>(this)->each(
+      [&](CompiledCall& call) { bytes += call.executable().shared_arena_bytes(); });
+  return bytes;
+}
+
 double CompiledGradientPlan::flops_per_task() const {
   double flops = 0;
   const_cast<CompiledGradientPlan*>(this)->each(
@@ -121,7 +128,6 @@ struct LaneRunner::Wiring {
     const auto* scalar = reinterpret_cast<const float*>(memory);
     if (name == "loss") runner.loss_ = scalar;
     if (name == "accuracy") runner.accuracy_ = scalar;
-    if (name == "support_loss") runner.support_loss_ = scalar;
     return memory;
   }
 
@@ -182,16 +188,10 @@ void LaneRunner::draw(const data::TaskKey& key) {
 TaskResult LaneRunner::compute() {
   for (exec::Instance& call : calls_) call.run();
   TaskResult result{.loss = *loss_};
-  if (support_loss_ != nullptr) result.support_loss = *support_loss_;
   if (accuracy_ != nullptr) result.accuracy = *accuracy_;
   result.finite = std::isfinite(result.loss) &&
                   all_finite(gradient_.data(), static_cast<int64_t>(gradient_.size()));
   return result;
-}
-
-TaskResult LaneRunner::run(const data::TaskKey& key) {
-  draw(key);
-  return compute();
 }
 
 void LaneRunner::profile(std::vector<exec::StepTime>& times) {

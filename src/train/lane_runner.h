@@ -18,6 +18,7 @@ struct CompiledGradientPlan {
   void bind_shared(const SharedInputs& inputs);
   void refresh();
   size_t workspace_bytes() const;
+  size_t shared_bytes() const;  // arenas that all lanes read
   double flops_per_task() const;
   size_t steps_per_task() const;  // kernel calls
 
@@ -33,7 +34,6 @@ struct CompiledGradientPlan {
 
 struct TaskResult {
   float loss = 0;
-  float support_loss = 0;
   float accuracy = 0;   // classification only
   bool finite = false;  // the loss and every element of the gradient
 };
@@ -44,15 +44,13 @@ class LaneRunner {
   LaneRunner(const CompiledGradientPlan& plan, std::shared_ptr<const data::TaskFamily> family,
              const optim::ThetaLayout& layout);
 
-  TaskResult run(const data::TaskKey& key);
-  // The two halves of run(), for benchmarks.
   void draw(const data::TaskKey& key);
-  TaskResult compute();
+  TaskResult compute();  // of the task drawn last
 
-  // (layout.elements,): of the last run; padding is zero.
+  // (layout.elements,): of the last task; padding is zero.
   std::span<const float> gradient() const { return gradient_; }
   // Bytes that this runner holds besides the workspace.
-  size_t buffer_bytes() const { return buffer_bytes_; }
+  size_t buffer_bytes() const { return buffer_bytes_ + inputs_.bytes(); }
   void profile(std::vector<exec::StepTime>& times);
 
  private:
@@ -67,7 +65,6 @@ class LaneRunner {
   std::span<const float> gradient_;
   const float* loss_ = nullptr;
   const float* accuracy_ = nullptr;
-  const float* support_loss_ = nullptr;
   size_t buffer_bytes_ = 0;
 };
 

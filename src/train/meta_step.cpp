@@ -40,6 +40,11 @@ class UpdateShard {
 
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }
+  size_t bytes() const {
+    size_t bytes = executable_->lane_arena_bytes() + executable_->shared_arena_bytes();
+    for (const Result& result : results_) bytes += result.value.bytes();
+    return bytes;
+  }
 
   void bind(OuterState& state, const Tensor& total, const Tensor& decay_mask,
             std::span<const float> scalars) {
@@ -200,10 +205,12 @@ struct MetaStep::Impl {
     scalars[0] = static_cast<float>(values.rate);
     scalars[1] = static_cast<float>(values.correction1);
     scalars[2] = static_cast<float>(values.correction2);
-    if (learner.steps == 0) return;
+    const int64_t epoch = iteration / std::max<int64_t>(config.outer.epoch, 1);
+    // Only now and then: the weights come in a vector, and an iteration allocates nothing.
+    if (learner.steps == 0 || epoch == weights_epoch) return;
+    weights_epoch = epoch;
     const std::vector<double> weights =
-        meta::multi_step_weights(iteration / std::max<int64_t>(config.outer.epoch, 1),
-                                 config.learner.multi_step_loss_epochs, learner.steps);
+        meta::multi_step_weights(epoch, config.learner.multi_step_loss_epochs, learner.steps);
     std::ranges::transform(weights, multi_step_weights.as<float>().begin(),
                            [](double w) { return static_cast<float>(w); });
   }
@@ -318,6 +325,7 @@ struct MetaStep::Impl {
   Tensor total;  // the mean meta-gradient
   Tensor decay_mask;
   Tensor multi_step_weights;
+  int64_t weights_epoch = -1;  // that they are of
   std::array<float, 3> scalars{};
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<std::unique_ptr<UpdateShard>> shards;  // by thread; null: nothing to do
@@ -366,10 +374,11 @@ size_t MetaStep::planned_lane_bytes() const {
 }
 
 size_t MetaStep::buffer_bytes() const {
-  size_t bytes = 0;
+  size_t bytes = impl_->plan.shared_bytes();
   for (const auto& worker : impl_->workers) {
-    bytes += worker->runner.buffer_bytes() + impl_->plan.workspace_bytes();
+    bytes += worker->runner.buffer_bytes() + worker->sums.bytes() + impl_->plan.workspace_bytes();
   }
+  for (const auto& shard : impl_->shards) bytes += shard ? shard->bytes() : 0;
   return bytes;
 }
 

@@ -1,11 +1,10 @@
 #pragma once
 // The fixed-order sum over the slots of a meta-batch.
 //
-// The slots 0 … T-1 are the leaves of a binary tree: node i of level l covers slots i 2^l … (i+1)
-// 2^l
-// - 1 and is the sum left + right of its children. A leaf that is left out (its gradient was not
-// finite) or lies past T is absent: its parent is the other child. So the sum is a function of the
-// slots' values alone, however they were dealt to threads and ranks.
+// The slots 0 … T-1 are the leaves of a binary tree: node i of level l covers the 2^l slots from
+// i 2^l on and is the sum left + right of its children. A leaf that is left out (its gradient was
+// not finite) or lies past T is absent: its parent is the other child. So the sum is a function of
+// the slots' values alone, however they were dealt to threads and ranks.
 //
 // A worker that owns consecutive slots adds them in rising order and is left with the roots of the
 // largest aligned subtrees it could finish, at most 2 log2(T). finish_tree() finishes the tree from
@@ -38,6 +37,7 @@ class SlotAccumulator {
   void add(int64_t slot, std::span<const float> leaf);
   void skip(int64_t slot);
   std::span<const SlotNode> nodes() const { return {nodes_.data(), nodes_.size()}; }
+  size_t bytes() const { return buffers_.size() * buffers_.front().bytes(); }
 
  private:
   void push(SlotNode node);

@@ -11,7 +11,6 @@
 namespace outerloop::train {
 
 struct MetaStepBench {
-  std::string config;
   std::string isa;
   int64_t threads = 0;
   int64_t meta_batch = 0;

@@ -13,7 +13,7 @@ struct MemoryForecast {
   double flops_per_task = 0;  // counted from the op records
   int64_t kernel_calls_per_task = 0;
   int64_t lane_bytes = 0;    // planned arena of one thread
-  int64_t buffer_bytes = 0;  // all threads: arenas, episodes, states, gradients
+  int64_t buffer_bytes = 0;  // all threads, as MetaStep::buffer_bytes()
   int64_t data_bytes = 0;
   int64_t checkpoint_bytes = 0;  // without the file format's own
   int64_t threads = 0;

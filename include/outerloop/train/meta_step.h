@@ -26,8 +26,8 @@ struct MetaStepResult {
 struct MetaStepTimes {
   double draw = 0;
   double compute = 0;
-  double reduce = 0;  // local sums and the tree
-  double update = 0;
+  double reduce = 0;  // each thread's own sums
+  double update = 0;  // the rest of the tree and the outer update
   double total = 0;
 };
 
@@ -54,7 +54,8 @@ class MetaStep {
   double flops_per_task() const;
   size_t steps_per_task() const;  // kernel calls
   size_t planned_lane_bytes() const;
-  size_t buffer_bytes() const;  // all lanes: workspaces, episodes, states, gradients
+  // All threads: arenas, episodes, states, gradients, partial sums, the update's results.
+  size_t buffer_bytes() const;
   // Kernel times of one task on the calling thread.
   std::vector<exec::StepTime> profile(int64_t iteration, int repeats);
 
