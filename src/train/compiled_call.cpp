@@ -36,9 +36,7 @@ void CompiledCall::bind_shared(const SharedInputs& inputs) {
     if (input.binding != Binding::shared) continue;
     const void* data = nullptr;
     for (const meta::Constant& constant : call_.constants) {
-      if ("schedule/" + constant.name == input.name || constant.name == input.name) {
-        data = constant.value.data();
-      }
+      if (constant.name == input.name) data = constant.value.data();
     }
     if (const auto found = inputs.find(input.name); found != inputs.end()) data = found->second;
     OL_ASSERT(data != nullptr, fmt::format("nobody gives the shared input '{}'", input.name));

@@ -43,8 +43,8 @@ class EvaluationLane {
   // States of neighbouring steps alternate between two buffers. The first step may start from
   // theta itself and not read one.
   std::byte* state(size_t border, const std::string& name, const TensorType& type) {
-    for (const auto& [place, known, tensor] : states_) {
-      if (place == border % 2 && known == name) return const_cast<Tensor&>(tensor).data();
+    for (auto& [place, known, tensor] : states_) {
+      if (place == border % 2 && known == name) return tensor.data();
     }
     states_.push_back({border % 2, name, Tensor(type.dtype, type.shape)});
     return std::get<2>(states_.back()).data();
@@ -58,7 +58,10 @@ class EvaluationLane {
       if (in.binding == Binding::shared) continue;
       const TensorType& type = program.type(in.value);
       const void* data = inputs_.find(in.name, type, call.call().first_step);
-      if (data == nullptr) data = state(k, in.name, type);
+      if (data == nullptr) {
+        OL_ASSERT(in.name.starts_with("state/"), "nobody gives the input " + in.name);
+        data = state(k, in.name, type);
+      }
       instance.bind_input(static_cast<int>(i), data);
     }
     for (size_t o = 0; o < program.outputs.size(); ++o) {
@@ -135,7 +138,9 @@ Statistic statistic(std::span<const float> values, std::span<const uint8_t> left
   }
   std::ranges::sort(sorted);
   const size_t n = sorted.size();
-  if (n > 0) result.median = n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+  result.median = n == 0       ? kUnknown
+                  : n % 2 == 1 ? sorted[n / 2]
+                               : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
   return result;
 }
 
