@@ -33,7 +33,8 @@ struct CompileOptions {
   passes::Options passes;
 };
 
-// Immutable; shared by all threads. Throws BadInput for ops or types without a kernel.
+// Immutable; shared by all threads. Throws BadInput on names in options.passes.disabled that no
+// optional pass has, InternalError on ops without a kernel.
 class Executable {
  public:
   static std::shared_ptr<const Executable> compile(const Program& program,
