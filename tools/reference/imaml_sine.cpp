@@ -107,19 +107,21 @@ struct Collected {
   std::vector<double> losses;
 };
 
-void compare(Context& context, const SineFile& file, const std::string& group,
-             const Collected& got) {
+// `conditioning`: how much more than a forward pass the state's own rounding moves the results.
+void compare(Context& context, const SineFile& file, const std::string& group, const Collected& got,
+             double conditioning = 1) {
   const double tolerance = context.tolerance(1e-4, 1e-10);
-  const double direct = context.tolerance(5e-6, 1e-10);
+  const double direct = context.tolerance(5e-6 * conditioning, 1e-10);
   check_tree(context, group + "/grad_task", got.gradients, {tolerance, tolerance, "", 0});
   check_tree(context, group + "/grad", mean_over_tasks(got.gradients, file.tasks.count),
              {tolerance, tolerance, "", 0});
   check_tree(context, group + "/grad_query_at_phi", got.query_gradients,
-             {direct, context.tolerance(1e-5, 1e-10), "", 0});
+             {direct, context.tolerance(1e-5 * conditioning, 1e-10), "", 0});
   check_array(context, group + "/eig_min_max", got.eigenvalues, direct);
   double mean = 0;
   for (const double loss : got.losses) mean += loss / static_cast<double>(got.losses.size());
-  check_array(context, group + "/outer_loss", {mean}, context.tolerance(2e-6, 1e-12));
+  check_array(context, group + "/outer_loss", {mean},
+              context.tolerance(2e-6 * conditioning, 1e-12));
 }
 
 NamedTensors states_of(const NamedTensors& results) {
@@ -226,7 +228,8 @@ void check_imaml_converged(Context& context, const SineFile& file, const std::st
     const auto [low, high] = curvature.at(state, task);
     got.eigenvalues.insert(got.eigenvalues.end(), {low, high});
   }
-  compare(context, file, group, got);
+  // Descent in float32 stands still a few roundings away from the minimiser.
+  compare(context, file, group, got, 4);
   const double tolerance = context.tolerance(5e-6, 1e-10);
   check_array(context, group + "/query_loss", got.losses, tolerance);
   check_tree(context, group + "/phi", got.phi, {tolerance, tolerance, "", 0});
