@@ -1,0 +1,85 @@
+#pragma once
+// Short trainings of shipped configs, and what two of them must have in common.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "io/temporary_folder.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/checkpoint/store.h"
+#include "outerloop/checkpoint/tools.h"
+#include "outerloop/config/read.h"
+#include "outerloop/train/run_folder.h"
+#include "outerloop/train/session.h"
+
+namespace outerloop::train {
+
+using Words = std::vector<std::string>;
+
+inline Words operator+(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// The words beside a shipped config, for a run in `folder`.
+inline config::Resolved shipped(const std::string& name, const std::filesystem::path& folder,
+                                const Words& words) {
+  return config::read_config(OUTERLOOP_SOURCE_DIR "/configs/" + name + ".yaml",
+                             words + Words{"run_dir=" + folder.string()});
+}
+
+inline std::filesystem::path newest_checkpoint(const std::filesystem::path& run) {
+  const auto files = checkpoint::Store::open_read(run / "ckpt").list();
+  if (files.empty()) throw std::runtime_error("no checkpoint in " + run.string());
+  return files.back().file;
+}
+
+// Equal bytes; else the first difference in words.
+inline testing::AssertionResult same_checkpoints(const std::filesystem::path& a,
+                                                 const std::filesystem::path& b) {
+  if (read_file(a) == read_file(b)) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << a << " and " << b << ": "
+         << checkpoint::to_text(
+                checkpoint::diff(checkpoint::read_checkpoint(a), checkpoint::read_checkpoint(b)));
+}
+
+inline std::vector<nlohmann::json> metrics_of(const std::filesystem::path& run) {
+  std::istringstream lines(read_file(RunFolder{run}.metrics()));
+  std::vector<nlohmann::json> result;
+  for (std::string line; std::getline(lines, line);) result.push_back(nlohmann::json::parse(line));
+  return result;
+}
+
+// The metrics without times and speeds.
+inline std::string lasting_metrics(const std::filesystem::path& run) {
+  std::string text;
+  for (nlohmann::json line : metrics_of(run)) {
+    line.erase("wall_s");
+    line.erase("tasks_per_s");
+    text += line.dump() + "\n";
+  }
+  return text;
+}
+
+inline nlohmann::json summary_of(const std::filesystem::path& run) {
+  return nlohmann::json::parse(read_file(RunFolder{run}.summary()));
+}
+
+// Trains until `iteration` and stops there.
+inline TrainResult train_until(const config::Resolved& resolved, int64_t iteration,
+                               TrainOptions options = {}) {
+  int64_t done = -1;
+  options.on_iteration = [&done](const Progress::Sample& sample) { done = sample.done; };
+  options.stop_requested = [&done, iteration] {
+    return done >= iteration ? std::string("the test") : std::string();
+  };
+  return train(resolved, options);
+}
+
+}  // namespace outerloop::train
