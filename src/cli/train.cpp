@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "cli/program.h"
@@ -35,9 +36,19 @@ train::TrainOptions train_options(const Options& options) {
   if (options.resume == "never") {
     result.resume = train::Resume::never;
   } else if (options.resume != "auto") {
+    if (!std::filesystem::is_regular_file(options.resume)) {
+      throw BadInput(fmt::format("--resume: expected auto, never or a checkpoint file, got '{}'",
+                                 options.resume));
+    }
     result.resume_from = options.resume;
   }
-  if (!options.max_wall.empty()) result.max_wall = parse_duration(options.max_wall);
+  if (!options.max_wall.empty()) {
+    try {
+      result.max_wall = parse_duration(options.max_wall);
+    } catch (const BadInput& error) {
+      throw BadInput(fmt::format("--max-wall: {}", error.what()));
+    }
+  }
   return result;
 }
 
@@ -46,6 +57,7 @@ std::string name_of(int signal) {
 }
 
 int run(const Options& options, ColorMode color) {
+  train::TrainOptions settings = train_options(options);
   const config::Resolved resolved = config::read_config(options.config, options.overrides);
   if (options.print_config) {
     fmt::print("{}", config::describe_origins(resolved));
@@ -57,7 +69,6 @@ int run(const Options& options, ColorMode color) {
     return kDone;
   }
 
-  train::TrainOptions settings = train_options(options);
   const train::RunFolder folder{resolved.config.run_dir};
   Log log;
   Progress progress({.terminal = detect_terminal(STDERR_FILENO, color),

@@ -34,8 +34,13 @@ std::string shown(const RawValue& value) {
   switch (value.kind) {
     case RawValue::Kind::none:
       return "nothing";
-    case RawValue::Kind::list:
-      return fmt::format("a list of {}", value.elements.size());
+    case RawValue::Kind::list: {
+      std::string text;
+      for (const RawValue& element : value.elements) {
+        text += text.empty() ? element.text : ", " + element.text;
+      }
+      return fmt::format("[{}]", shown(text));
+    }
     case RawValue::Kind::scalar:
       break;
   }

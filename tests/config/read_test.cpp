@@ -133,7 +133,7 @@ TEST(ReadConfig, TakesOnlyTrueAndFalse) {
 
 TEST(ReadConfig, RefusesValuesOfTheWrongShape) {
   EXPECT_EQ(errors("seed: [1]"), Lines{"a.yaml:1:7: seed: expected a whole number from 0 to "
-                                       "1000000000000, got a list of 1"});
+                                       "1000000000000, got [1]"});
   EXPECT_EQ(errors("seed: {a: 1}"), Lines{"a.yaml:1:7: seed: expected a whole number from 0 to "
                                           "1000000000000, got keys"});
   EXPECT_EQ(errors("inner: 5").size(), 1u);
