@@ -67,7 +67,7 @@ std::string learning_chart(const ReportData& data, bool accuracy) {
   validation.dots = validation.points.size() <= 60;
   const char* measure = accuracy ? "Accuracy" : data.classification ? "Loss" : "Mean squared error";
   Plot plot{.about = fmt::format("{} over outer iterations, training and validation", measure),
-            .x = {.label = "outer iteration", .whole_numbers = true},
+            .x = {.label = "outer iteration", .whole_numbers = true, .from_zero = true},
             .y = {.label = "after adaptation, on queries",
                   .unit = accuracy ? Unit::percent : Unit::number},
             .series = {training, validation}};
@@ -79,7 +79,7 @@ std::string learning_chart(const ReportData& data, bool accuracy) {
 }
 
 std::string adaptation_chart(const ReportData& data, bool accuracy) {
-  Series test{.color = kMain, .dots = true, .band = true, .whiskers = true};
+  Series test{.color = kMain, .dots = true, .band = true, .whiskers = true, .end_values = true};
   for (const StepResult& result : data.test) {
     const Statistic& s = accuracy ? *result.accuracy : result.loss;
     test.points.push_back(with_interval(static_cast<double>(result.step), s.mean, s.ci95));
@@ -101,23 +101,8 @@ std::string adaptation_chart(const ReportData& data, bool accuracy) {
       fmt::format("Mean and 95 % interval over {} test tasks.", with_commas(data.test_tasks)));
 }
 
-}  // namespace
-
-std::string learning_charts(const ReportData& data) {
-  if (data.training.empty() && data.validation.empty()) return {};
-  std::string charts;
-  if (data.classification) charts += learning_chart(data, true);
-  return charts + learning_chart(data, false);
-}
-
-std::string adaptation_charts(const ReportData& data) {
-  if (data.test.size() < 2) return {};
-  return adaptation_chart(data, data.classification);
-}
-
 std::string task_chart(const ReportData& data) {
   const TaskResults& results = data.task_results;
-  if (results.after.empty()) return {};
   const bool steps = data.test.size() > 1;
   const Histogram histogram = make_histogram(results, data.classification);
   Plot plot{.about = "Shares of test tasks by their result, before and after adaptation",
@@ -140,6 +125,23 @@ std::string task_chart(const ReportData& data) {
   return card("Task by task", to_svg(plot), note);
 }
 
+}  // namespace
+
+std::vector<std::string> learning_charts(const ReportData& data) {
+  if (data.training.empty() && data.validation.empty()) return {};
+  std::vector<std::string> charts;
+  if (data.classification) charts.push_back(learning_chart(data, true));
+  charts.push_back(learning_chart(data, false));
+  return charts;
+}
+
+std::vector<std::string> test_charts(const ReportData& data) {
+  std::vector<std::string> charts;
+  if (data.test.size() > 1) charts.push_back(adaptation_chart(data, data.classification));
+  if (!data.task_results.after.empty()) charts.push_back(task_chart(data));
+  return charts;
+}
+
 std::string curve_chart(const CurveTask& task) {
   const auto points = [](const std::vector<Place>& places) {
     std::vector<Point> result;
@@ -154,7 +156,8 @@ std::string curve_chart(const CurveTask& task) {
     const Prediction& prediction = task.predictions[i];
     const bool last = i + 1 == task.predictions.size();
     const std::string name =
-        fmt::format("{} step{}", prediction.step, prediction.step == 1 ? "" : "s");
+        i == 0 ? "before"
+               : fmt::format("{} step{}", prediction.step, prediction.step == 1 ? "" : "s");
     plot.series.push_back({.name = name,
                            .points = points(prediction.curve),
                            .color = i == 0 ? kBefore

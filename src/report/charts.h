@@ -2,14 +2,14 @@
 // The plots of a report, each in its card.
 
 #include <string>
+#include <vector>
 
 #include "report/report_data.h"
 
 namespace outerloop::report {
 
-std::string learning_charts(const ReportData& data);    // over outer iterations
-std::string adaptation_charts(const ReportData& data);  // over inner steps; "" without a test
-std::string task_chart(const ReportData& data);         // over test tasks; "" without a test
-std::string curve_chart(const CurveTask& task);         // an example task
+std::vector<std::string> learning_charts(const ReportData& data);  // over outer iterations
+std::vector<std::string> test_charts(const ReportData& data);      // over inner steps and tasks
+std::string curve_chart(const CurveTask& task);                    // an example task
 
 }  // namespace outerloop::report

@@ -86,8 +86,7 @@ void read_summary(const fs::path& file, ReportData& data) {
   data.iterations = summary.value("iterations", data.iterations);
   if (summary.contains("best_iteration")) data.best_iteration = summary["best_iteration"];
   if (summary.contains("test")) read_test(summary["test"], data);
-  data.run.emplace_back("Training time of the last process",
-                        fmt::format("{:.1f} s", number(summary, "wall_s")));
+  data.run.emplace_back("Training time", fmt::format("{:.1f} s", number(summary, "wall_s")));
   data.run.emplace_back(
       "Speed",
       fmt::format("{} tasks/s", with_commas(std::llround(number(summary, "tasks_per_s")))));

@@ -170,6 +170,7 @@ void add_tasks(const std::filesystem::path& run, int64_t count, ReportData& data
   evaluator.set_theta(theta);
   for (int64_t slot = 0; slot < count; ++slot) {
     data.image_tasks.push_back(image_task(evaluator, *setup.test_tasks, test_task(config, slot)));
+    data.image_tasks.back().ink_is_high = setup.data.images->preparation.invert;
   }
 }
 

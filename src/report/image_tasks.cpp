@@ -135,8 +135,10 @@ std::string task_card(const ImageTask& task, int64_t steps, size_t number, Image
   for (const size_t c : columns) {
     names += fmt::format("{}{}", names.empty() ? "" : " · ", escape(task.class_names[c]));
   }
-  return card(fmt::format("Test task {}", number), "<div class=\"pair\">\n" + tables + "</div>\n",
-              names);
+  return card(
+      fmt::format("Test task {}", number),
+      fmt::format("<div class=\"pair{}\">\n", task.ink_is_high ? " ink" : "") + tables + "</div>\n",
+      names);
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include "report/page.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
 
 #include "report/charts.h"
 #include "report/image_tasks.h"
@@ -53,7 +57,7 @@ std::string headline(const ReportData& data) {
 }
 
 std::string tiles(const ReportData& data) {
-  std::string html = headline(data);
+  std::string html;
   if (!data.test.empty()) {
     if (data.test.size() > 1)
       html += tile(measure_of(data.test.front()).mean(), "before adaptation");
@@ -64,7 +68,7 @@ std::string tiles(const ReportData& data) {
   }
   html += tile(with_commas(data.iterations), "outer iterations");
   html += tile(with_commas(data.nonfinite), "training tasks not finite");
-  return "<div class=\"tiles\">\n" + html + "</div>\n";
+  return headline(data) + "<div class=\"tiles\">\n" + html + "</div>\n";
 }
 
 std::string section(const std::string& heading, const std::string& cards,
@@ -107,12 +111,17 @@ std::string page(const ReportData& data) {
       "<p class=\"lead\">{2}</p>\n",
       escape(data.title), kStyle, escape(data.subtitle));
   html += tiles(data);
-  html += section("Learning", learning_charts(data));
-  html += section("Testing", adaptation_charts(data) + task_chart(data));
+  std::vector<std::string> charts = learning_charts(data);
+  std::ranges::copy(test_charts(data), std::back_inserter(charts));
+  const std::string protocol = card("Protocol", table_of(data.protocol));
+  // Beside the results where there is room.
+  const bool early = charts.size() % 2 == 1;
+  if (early) charts.push_back(protocol);
+  html += section("Learning and testing", fmt::format("{}", fmt::join(charts, "")));
   html += examples(data);
-  html += section("Protocol and run", card("Protocol", table_of(data.protocol)) +
-                                          card("Run", table_of(data.run)) +
-                                          card("Environment", table_of(data.environment)));
+  html += section(early ? "Run" : "Protocol and run",
+                  (early ? std::string() : protocol) + card("Run", table_of(data.run)) +
+                      card("Environment", table_of(data.environment)));
   html += fmt::format("<details><summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n",
                       escape(data.config));
   return html + "</main>\n</body>\n</html>\n";

@@ -74,10 +74,27 @@ void draw_marks(std::string& svg, const Frame& frame, const Series& series) {
   }
 }
 
-void draw_series(std::string& svg, const Frame& frame, const Series& series) {
+void draw_end_values(std::string& svg, const Frame& frame, const Series& series, Unit unit) {
+  if (!series.end_values || series.points.size() < 2) return;
+  const Point& first = series.points.front();
+  const Point& last = series.points.back();
+  const auto write = [&](const Point& p, double right, double below, const char* anchor) {
+    if (!frame.shows(p)) return;
+    svg += fmt::format("<text class=\"name t{}\" x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n",
+                       series.color, px(frame.x(p.x) + right), px(frame.y(p.y) + below), anchor,
+                       in_words(p.y, unit));
+  };
+  // Clear of the curve, which rises from the first point or falls.
+  const bool rises = first.y < last.y;
+  write(first, rises ? 4 : 10, rises ? 20 : 4, "start");
+  write(last, 0, -12, "end");
+}
+
+void draw_series(std::string& svg, const Frame& frame, const Series& series, Unit unit) {
   if (series.band) draw_band(svg, frame, series);
   if (series.line) draw_line(svg, frame, series);
   if (series.whiskers || series.dots) draw_marks(svg, frame, series);
+  draw_end_values(svg, frame, series, unit);
 }
 
 // Names beside the last points, moved apart where they would overlap.
@@ -107,10 +124,14 @@ void draw_names(std::string& svg, const Frame& frame, const Plot& plot) {
   }
 }
 
-// The outline of a histogram, from the left edge of the first bar to the right edge of the last.
+// The outline of a histogram, from its first bar to its last.
 std::string outline(const Frame& frame, const Bars& bars) {
-  std::string path = fmt::format("M{} {}", px(frame.x(bars.edges.front())), px(frame.bottom()));
-  for (size_t i = 0; i < bars.heights.size(); ++i) {
+  size_t begin = 0;
+  size_t end = bars.heights.size();
+  while (begin < end && bars.heights[begin] == 0) ++begin;
+  while (end > begin && bars.heights[end - 1] == 0) --end;
+  std::string path = fmt::format("M{} {}", px(frame.x(bars.edges[begin])), px(frame.bottom()));
+  for (size_t i = begin; i < end; ++i) {
     path += fmt::format("V{}H{}", px(frame.y(bars.heights[i])), px(frame.x(bars.edges[i + 1])));
   }
   return path + fmt::format("V{}", px(frame.bottom()));
@@ -161,7 +182,7 @@ std::string to_svg(const Plot& plot) {
   draw_axis_labels(svg, frame, plot);
   draw_bars(svg, frame, plot.bars);
   draw_rules(svg, frame, plot.rules);
-  for (const Series& series : plot.series) draw_series(svg, frame, series);
+  for (const Series& series : plot.series) draw_series(svg, frame, series, plot.y.unit);
   draw_names(svg, frame, plot);
   svg += "</svg>\n";
   return svg;

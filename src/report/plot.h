@@ -26,6 +26,7 @@ struct Series {
   bool band = false;      // fills low … high
   bool whiskers = false;  // a bar from low to high at each point
   bool dashed = false;
+  bool end_values = false;  // writes the first and the last value above their points
 };
 
 // A histogram: touching bars, filled or in outline.

@@ -100,7 +100,7 @@ std::string px(double value) {
 
 double text_width(const std::string& text) {
   const auto bytes = std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; });
-  return 6.6 * static_cast<double>(bytes);
+  return 7.1 * static_cast<double>(bytes);
 }
 
 Scale::Scale(double low, double high, bool logarithmic)
@@ -126,7 +126,7 @@ Frame::Frame(const Plot& plot)
     : x_(scale_of(plot.x, x_extent(plot), plot.bars.empty() ? 0.02 : 0)),
       y_(scale_of(plot.y, y_extent(plot), 0.06)) {
   const std::vector<double> y_values = ticks_of(plot.y, y_, 6);
-  const std::vector<std::string> y_labels = tick_labels(y_values, plot.y.unit);
+  const std::vector<std::string> y_labels = tick_labels(y_values, plot.y.unit, !plot.y.logarithmic);
   std::vector<std::string> names;
   for (const Series& series : plot.series) names.push_back(series.name);
   left_ = kEdge + widest(y_labels) + 8;
@@ -135,8 +135,8 @@ Frame::Frame(const Plot& plot)
   bottom_ = kHeight - 44;
   x_.place(left_, right_);
   y_.place(bottom_, top_);
-  const std::vector<double> x_values = ticks_of(plot.x, x_, 6);
-  x_ticks_ = placed(x_values, tick_labels(x_values, plot.x.unit), x_);
+  const std::vector<double> x_values = ticks_of(plot.x, x_, 7);
+  x_ticks_ = placed(x_values, tick_labels(x_values, plot.x.unit, !plot.x.logarithmic), x_);
   y_ticks_ = placed(y_values, y_labels, y_);
 }
 

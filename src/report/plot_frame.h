@@ -12,7 +12,7 @@ namespace outerloop::report {
 inline constexpr double kWidth = 480;
 inline constexpr double kHeight = 300;
 inline constexpr double kEdge = 4;
-inline constexpr double kLine = 15;  // height of a line of text
+inline constexpr double kLine = 16;  // height of a line of text
 
 // A coordinate with one digit: "12.5", "12".
 std::string px(double value);

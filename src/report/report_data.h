@@ -51,6 +51,7 @@ struct ImageQuery {
 
 // An example task of images.
 struct ImageTask {
+  bool ink_is_high = false;  // light and dark are the other way round than on paper
   std::string group;
   std::vector<std::string> class_names;
   std::vector<std::vector<data::Image>> support;  // by class

@@ -29,12 +29,12 @@ p { margin: 0 0 8px; }
 .lead, .note, caption { color: var(--soft); }
 .note { font-size: 13px; margin: 8px 0 0; overflow-wrap: anywhere; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
-  margin: 20px 0 0; }
+  margin: 12px 0 0; }
 .tile { background: var(--card); border: 1px solid var(--edge); border-radius: 10px;
   padding: 12px 14px; }
 .tile b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
-.tile.head { grid-column: 1 / -1; }
+.tile.head { margin-top: 20px; }
 .tile.head b { font-size: 34px; line-height: 1.25; }
 .tile.head b small { font-size: 20px; font-weight: 500; color: var(--soft); white-space: nowrap; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr));
@@ -42,11 +42,11 @@ p { margin: 0 0 8px; }
 .card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: 14px;
   min-width: 0; }
 svg { display: block; width: 100%; height: auto; max-width: 640px; margin: 0 auto;
-  font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+  font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 svg text { fill: var(--soft); }
 svg .axis { fill: var(--soft); }
 svg .name { font-weight: 600; }
-svg .small { font-size: 11px; }
+svg .small { font-size: 12px; }
 svg .grid { stroke: var(--grid); fill: none; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .dashed { stroke-dasharray: 6 4; }
@@ -59,13 +59,13 @@ svg .grid { stroke: var(--grid); fill: none; }
 .f0 { fill: var(--c0); } .f1 { fill: var(--c1); } .f2 { fill: var(--c2); } .f3 { fill: var(--c3); }
 svg text.t0 { fill: var(--c0); } svg text.t1 { fill: var(--c1); } svg text.t2 { fill: var(--c2); }
 svg text.t3 { fill: var(--c3); }
-.pair { display: flex; flex-wrap: wrap; gap: 16px 28px; overflow-x: auto; }
+.pair { display: flex; flex-wrap: wrap; gap: 12px 20px; overflow-x: auto; }
 .answers { border-collapse: separate; border-spacing: 3px; font-size: 13px;
   font-variant-numeric: tabular-nums; }
 .answers caption { text-align: left; padding-bottom: 4px; }
 .answers th { font-weight: 400; color: var(--soft); padding: 0; vertical-align: bottom; }
-.answers td.p { width: 42px; height: 36px; text-align: right; padding: 0 5px; border-radius: 5px;
-  background: rgba(var(--tint), calc(var(--p) * .55)); white-space: nowrap; }
+.answers td.p { width: 38px; min-width: 38px; height: 36px; text-align: right; padding: 0 4px; border-radius: 5px;
+  background: rgba(var(--tint), calc(var(--p) * .42)); white-space: nowrap; }
 .answers td.truth { outline: 2px solid var(--soft); outline-offset: -2px; }
 .answers td.answer { font-weight: 700; }
 .right, .wrong { float: left; }
@@ -83,6 +83,7 @@ details { background: var(--card); border: 1px solid var(--edge); border-radius:
   padding: 10px 14px; margin-top: 16px; }
 summary { cursor: pointer; font-weight: 600; }
 pre { overflow-x: auto; font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
+@media (prefers-color-scheme: light) { .ink .image { filter: invert(1); border-color: #202020; } }
 @media print { body { background: none; } .card, .tile { break-inside: avoid; } }
 )css";
 

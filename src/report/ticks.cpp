@@ -18,8 +18,14 @@ double round_up(double x) {
   return 10 * power;
 }
 
-int digits_of(double step) {
-  return std::max(0, -static_cast<int>(std::floor(std::log10(step) + 1e-9)));
+// Digits after the point that a round number has.
+int digits_of(double value) {
+  int digits = 0;
+  for (double power = 1; digits < 9; ++digits, power *= 10) {
+    if (std::abs(std::round(value * power) - value * power) < 1e-6 * std::abs(value * power)) break;
+    if (value == 0) break;
+  }
+  return digits;
 }
 
 std::string plain(double value, int digits) {
@@ -55,16 +61,15 @@ std::vector<double> log_ticks(double low, double high) {
   return ticks;
 }
 
-std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit) {
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit,
+                                     bool same_digits) {
   const double scale = unit == Unit::percent ? 100 : 1;
+  int finest = 0;
+  for (const double tick : ticks) finest = std::max(finest, digits_of(scale * tick));
   std::vector<std::string> labels;
-  for (size_t i = 0; i < ticks.size(); ++i) {
-    // The nearest neighbour says how fine the numbers are.
-    double gap = std::abs(ticks[i]) > 0 ? std::abs(ticks[i]) : 1;
-    if (i > 0) gap = std::min(gap, ticks[i] - ticks[i - 1]);
-    if (i + 1 < ticks.size()) gap = std::min(gap, ticks[i + 1] - ticks[i]);
-    labels.push_back(plain(scale * ticks[i], digits_of(scale * gap)));
-    if (unit == Unit::percent) labels.back() += " %";
+  for (const double tick : ticks) {
+    const int digits = same_digits ? finest : digits_of(scale * tick);
+    labels.push_back(plain(scale * tick, digits) + (unit == Unit::percent ? " %" : ""));
   }
   return labels;
 }

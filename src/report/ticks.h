@@ -14,8 +14,9 @@ std::vector<double> log_ticks(double low, double high);
 
 enum class Unit { number, percent };  // percent: values are fractions
 
-// "0.05", "20,000", "95 %": as many digits as tell these ticks apart.
-std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit);
+// "0.05", "20,000", "95 %". All with the digits that the finest needs, or each with its own.
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit,
+                                     bool same_digits = true);
 
 // "96.4 %", "0.1882", "20,000".
 std::string in_words(double value, Unit unit);

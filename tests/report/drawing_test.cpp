@@ -1,0 +1,133 @@
+// Ticks, histograms and plots.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+#include <regex>
+
+#include "report/histogram.h"
+#include "report/html.h"
+#include "report/plot.h"
+#include "report/plot_frame.h"
+
+namespace outerloop::report {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+TEST(Ticks, AreRoundNumbersWithin) {
+  EXPECT_EQ(tick_labels(linear_ticks(0.13, 0.94, 6), Unit::number),
+            (Texts{"0.2", "0.4", "0.6", "0.8"}));
+  EXPECT_EQ(tick_labels(linear_ticks(0, 60000, 6), Unit::number),
+            (Texts{"0", "20,000", "40,000", "60,000"}));
+  EXPECT_EQ(tick_labels(linear_ticks(0.955, 0.99, 6), Unit::percent),
+            (Texts{"96 %", "97 %", "98 %", "99 %"}));
+  EXPECT_EQ(tick_labels(linear_ticks(-5.2, 5.2, 6), Unit::number), (Texts{"-5", "0", "5"}));
+  EXPECT_EQ(tick_labels(linear_ticks(0, 3, 6, true), Unit::number), (Texts{"0", "1", "2", "3"}));
+  EXPECT_EQ(tick_labels(log_ticks(0.04, 3), Unit::number),
+            (Texts{"0.05", "0.1", "0.2", "0.5", "1", "2"}));
+  EXPECT_EQ(tick_labels(log_ticks(0.001, 10), Unit::number),
+            (Texts{"0.001", "0.01", "0.1", "1", "10"}));
+}
+
+TEST(Ticks, SurviveARangeOfOneValue) {
+  EXPECT_EQ(linear_ticks(2, 2, 6), std::vector<double>{2});
+}
+
+TEST(Words, ShowNumbersAsPeopleWriteThem) {
+  EXPECT_EQ(in_words(0.9637, Unit::percent), "96.4 %");
+  EXPECT_EQ(in_words(0.18823, Unit::number), "0.188");
+  EXPECT_EQ(in_words(20000, Unit::number), "20,000");
+  EXPECT_EQ(in_words(std::nan(""), Unit::number), "not finite");
+  EXPECT_EQ(with_commas(-1234567), "-1,234,567");
+}
+
+TEST(Base64, GivesTheVectorsOfRfc4648) {
+  const auto encode = [](std::string_view text) { return base64(std::as_bytes(std::span(text))); };
+  EXPECT_EQ(encode(""), "");
+  EXPECT_EQ(encode("f"), "Zg==");
+  EXPECT_EQ(encode("fo"), "Zm8=");
+  EXPECT_EQ(encode("foobar"), "Zm9vYmFy");
+}
+
+TEST(Histograms, GiveEachAccuracyABinOfItsOwn) {
+  const Histogram h = make_histogram({.before = {0, 0.2, 0.2, 0.4}, .after = {1, 1, 0.8, 1}}, true);
+  ASSERT_EQ(h.after.size(), 6u);  // 0, 0.2, … 1
+  EXPECT_DOUBLE_EQ(h.before[1], 0.5);
+  EXPECT_DOUBLE_EQ(h.after[4], 0.25);
+  EXPECT_DOUBLE_EQ(h.after[5], 0.75);
+  EXPECT_FALSE(h.logarithmic);
+}
+
+TEST(Histograms, LeaveOutWhatDiverged) {
+  const Histogram h = make_histogram({.before = {1, 2, 3, 4}, .after = {0.01, 0.1, NAN, 1}}, false);
+  EXPECT_TRUE(h.logarithmic);
+  EXPECT_NEAR(std::accumulate(h.before.begin(), h.before.end(), 0.0), 1, 1e-12);
+  EXPECT_NEAR(std::accumulate(h.after.begin(), h.after.end(), 0.0), 0.75, 1e-12);
+}
+
+TEST(Histograms, SurviveEqualResultsAndNone) {
+  EXPECT_EQ(make_histogram({.before = {2, 2}, .after = {2, 2}}, false).after.front(), 1);
+  EXPECT_EQ(make_histogram({.before = {NAN}, .after = {NAN}}, false).after.front(), 0);
+}
+
+// The texts of one class, with their places.
+std::vector<std::pair<std::string, double>> texts(const std::string& svg,
+                                                  const std::string& style) {
+  std::vector<std::pair<std::string, double>> found;
+  const std::regex pattern("<text class=\"" + style +
+                           "[^\"]*\"[^>]*y=\"([-0-9.]+)\"[^>]*>([^<]*)<");
+  for (std::sregex_iterator it(svg.begin(), svg.end(), pattern), end; it != end; ++it) {
+    found.emplace_back((*it)[2], std::stod((*it)[1]));
+  }
+  return found;
+}
+
+Series line_to(const std::string& name, double y) {
+  return {.name = name, .points = {{.x = 0, .y = 0}, {.x = 1, .y = y}}};
+}
+
+TEST(Plots, MoveNamesApartAndKeepThemInside) {
+  Plot plot{.series = {line_to("a", 1), line_to("b", 1), line_to("c", 0.99), line_to("d", 0)}};
+  const auto names = texts(to_svg(plot), "name");
+  ASSERT_EQ(names.size(), 4u);
+  for (size_t i = 1; i < names.size(); ++i) {
+    EXPECT_GE(names[i].second - names[i - 1].second, kLine - 0.2) << names[i].first;
+  }
+  EXPECT_LE(names.back().second, kHeight - 30);
+}
+
+TEST(Plots, LeaveAGapWhereAValueIsNotFinite) {
+  Plot plot{
+      .series = {
+          {.points = {{.x = 0, .y = 1}, {.x = 1, .y = NAN}, {.x = 2, .y = 3}, {.x = 3, .y = 4}}}}};
+  const std::string svg = to_svg(plot);
+  const std::string path = svg.substr(svg.find("class=\"line s0\""));
+  const std::string data = path.substr(0, path.find("/>"));
+  EXPECT_EQ(std::ranges::count(data, 'M'), 2) << data;
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+}
+
+TEST(Plots, StayWithinTheirFrame) {
+  for (const bool logarithmic : {false, true}) {
+    Plot plot{.y = {.logarithmic = logarithmic},
+              .series = {{.points = {{.x = 1, .y = 0.01, .low = -0.1, .high = 0.12},
+                                     {.x = 2, .y = 5, .low = 4, .high = 6}},
+                          .band = true,
+                          .whiskers = true}}};
+    const Frame frame(plot);
+    for (const double y : {frame.y(-0.1), frame.y(0.01), frame.y(6)}) {
+      EXPECT_GE(y, frame.top());
+      EXPECT_LE(y, frame.bottom());
+    }
+    EXPECT_FALSE(frame.y_ticks().empty());
+  }
+}
+
+TEST(Plots, AreDrawnWithoutAnyPoint) {
+  EXPECT_NE(to_svg(Plot{.series = {Series{}}}).find("</svg>"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace outerloop::report

@@ -1,0 +1,83 @@
+// Reports of real runs.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/report/report.h"
+#include "report/gather.h"
+#include "train/tiny_runs.h"
+
+namespace outerloop::report {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Report, ShowsFunctionsBeforeAndAfterAdaptation) {
+  const fs::path run = train::train_tiny("report_sine", train::kTinySine);
+  const ReportData data = gather(run);
+  EXPECT_EQ(data.title, "run");
+  EXPECT_EQ(data.training.size(), 8u);
+  EXPECT_EQ(data.validation.size(), 4u);
+  ASSERT_EQ(data.test.size(), 4u);
+  EXPECT_EQ(data.task_results.after.size(), 60u);
+  ASSERT_EQ(data.curve_tasks.size(), 2u);
+  const CurveTask& task = data.curve_tasks.front();
+  EXPECT_EQ(task.support.size(), 10u);
+  ASSERT_EQ(task.predictions.size(), 3u);  // after 0, 1 and 3 steps
+  EXPECT_EQ(task.predictions.back().step, 3);
+  // The support points lie on the true function.
+  for (const Place& point : task.support) {
+    const auto next = std::ranges::lower_bound(task.truth, point.x, {}, &Place::x);
+    if (next == task.truth.end()) continue;
+    EXPECT_NEAR(next->y, point.y, 5.0 * (next->x - point.x) + 1e-5);
+  }
+}
+
+TEST(Report, IsAFunctionOfTheRunFolder) {
+  const fs::path run = train::train_tiny("report_images", train::kTinyImages);
+  const fs::path file = write(run);
+  EXPECT_EQ(file, run / "report.html");
+  const std::string first = read_file(file);
+  EXPECT_EQ(read_file(write(run)), first);
+  EXPECT_LT(first.size(), 300'000u);
+  EXPECT_NE(first.find("data:image/png;base64,"), std::string::npos);
+  EXPECT_NE(first.find("After 2 steps"), std::string::npos);
+  EXPECT_NE(first.find("statistics of the current batch"), std::string::npos);
+
+  const ReportData data = gather(run);
+  ASSERT_EQ(data.image_tasks.size(), 2u);
+  EXPECT_EQ(data.image_tasks[0].support.size(), 3u);
+  EXPECT_EQ(data.image_tasks[0].support[0].size(), 2u);
+  EXPECT_EQ(data.image_tasks[0].queries.size(), 6u);
+  EXPECT_EQ(data.image_tasks[0].queries[0].image.pixels.size(), 144u);
+}
+
+TEST(Report, DoesWithoutTheDataSet) {
+  const fs::path run =
+      train::train_tiny("report_no_data", train::kTinyImages, {"outer.iterations=2"});
+  fs::remove(run.parent_path() / "tiny.h5");
+  const ReportData data = gather(run);
+  EXPECT_NE(data.no_examples.find("tiny.h5"), std::string::npos);
+  EXPECT_FALSE(data.test.empty());
+}
+
+TEST(Report, ShowsARunThatIsNotFinished) {
+  const fs::path run = train::train_tiny("report_unfinished", train::kTinySine);
+  fs::remove(run / "summary.json");
+  const ReportData data = gather(run);
+  EXPECT_FALSE(data.finished);
+  EXPECT_EQ(data.iterations, 400);
+  EXPECT_EQ(data.curve_tasks.size(), 2u);
+  EXPECT_NE(read_file(write(run)).find("no test yet"), std::string::npos);
+}
+
+TEST(Report, RefusesWhatIsNoRunFolder) {
+  EXPECT_THROW(write("/no/such/run"), BadInput);
+  EXPECT_THROW(write(train::fresh_folder("report_nothing")), BadInput);
+}
+
+}  // namespace
+}  // namespace outerloop::report
