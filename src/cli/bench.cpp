@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "cli/bench_ops.h"
 #include "cli/program.h"
 #include "outerloop/config/read.h"
 
@@ -32,6 +33,7 @@ void add_bench(Program& program) {
   CLI::App* bench =
       program.app.add_subcommand("bench", "Measure speed against this machine's peak");
   bench->require_subcommand(1);
+  add_bench_ops(*bench, program);
   auto options = std::make_shared<Options>();
   CLI::App* command = bench->add_subcommand(
       "meta-step", "Tasks per second, fraction of the FMA peak, where the time goes");

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "cli/program.h"
+
+namespace outerloop::cli {
+
+// Adds `ops` below `bench`.
+void add_bench_ops(CLI::App& bench, Program& program);
+
+}  // namespace outerloop::cli
