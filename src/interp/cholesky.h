@@ -13,13 +13,13 @@ namespace outerloop::interp {
 template <class T>
 bool solve_spd(std::span<T> a, std::span<T> b) {
   const size_t n = b.size();
-  constexpr T kLost = std::numeric_limits<T>::epsilon();
+  const T lost = 8 * static_cast<T>(n) * std::numeric_limits<T>::epsilon();
   const auto at = [&](size_t row, size_t column) -> T& { return a[row * n + column]; };
   for (size_t j = 0; j < n; ++j) {
     const T diagonal = at(j, j);
     T pivot = diagonal;
     for (size_t k = 0; k < j; ++k) pivot -= at(j, k) * at(j, k);
-    if (!(pivot > kLost * diagonal)) return false;
+    if (!(pivot > lost * diagonal)) return false;
     at(j, j) = std::sqrt(pivot);
     for (size_t i = j + 1; i < n; ++i) {
       T value = at(i, j);

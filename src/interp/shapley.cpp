@@ -132,7 +132,7 @@ std::vector<double> permutation_shapley(const CoalitionValue& value,
     throw BadInput("permutation Shapley values need an order of 1 to 64 players");
   }
   const size_t players = orders.front().size();
-  std::vector<double> sums(players);
+  std::vector<std::vector<double>> gains(players);
   for (const Order& order : orders) {
     check_order(order, players);
     uint64_t members = 0;
@@ -140,12 +140,13 @@ std::vector<double> permutation_shapley(const CoalitionValue& value,
     for (const uint32_t player : order) {
       members |= bit(player);
       const double after = value(members);
-      sums[player] += after - before;
+      gains[player].push_back(after - before);
       before = after;
     }
   }
-  for (double& sum : sums) sum /= static_cast<double>(orders.size());
-  return sums;
+  std::vector<double> means;
+  for (const auto& of_player : gains) means.push_back(mean_of(of_player));
+  return means;
 }
 
 std::vector<Order> with_reversed(std::span<const Order> orders) {

@@ -1,0 +1,196 @@
+#include "outerloop/interp/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::interp {
+namespace {
+
+using Numbers = std::vector<double>;
+
+// Computed to 30 digits by inverting the incomplete beta function.
+TEST(StudentT, QuantilesAreExact) {
+  const auto expect = [](double p, int64_t freedom, double value) {
+    EXPECT_NEAR(student_t_quantile(p, freedom), value, 1e-13 * std::abs(value)) << freedom;
+  };
+  expect(0.975, 1, 12.706204736174694);
+  expect(0.975, 3, 3.1824463052837086);
+  expect(0.9, 7, 1.4149239276505086);
+  expect(0.995, 2000, 2.5782897875575186);
+  expect(0.995, 2001, 2.578288556825569);
+  expect(0.975, 100000, 1.9599877075346093);
+}
+
+TEST(StudentT, IsSymmetric) {
+  EXPECT_EQ(student_t_quantile(0.25, 5), -student_t_quantile(0.75, 5));
+  EXPECT_NEAR(student_t_quantile(0.5, 5), 0, 1e-300);
+  EXPECT_THROW(student_t_quantile(0.5, 0), BadInput);
+  EXPECT_THROW(student_t_quantile(1, 3), BadInput);
+}
+
+TEST(MeanInterval, IsTheTextbookOne) {
+  const auto interval = mean_interval(Numbers{1, 2, 3, 4});
+  EXPECT_EQ(interval.mean, 2.5);
+  EXPECT_DOUBLE_EQ(interval.deviation, std::sqrt(5.0 / 3));
+  EXPECT_DOUBLE_EQ(interval.error, std::sqrt(5.0 / 3) / 2);
+  EXPECT_DOUBLE_EQ(interval.half, 3.1824463052837086 * interval.error);
+  EXPECT_DOUBLE_EQ(interval.upper - interval.lower, 2 * interval.half);
+  EXPECT_DOUBLE_EQ(interval.normal_half, 1.959963984540054 * interval.error);
+}
+
+TEST(MeanInterval, OfOneValueIsUnknown) {
+  const auto interval = mean_interval(Numbers{3});
+  EXPECT_EQ(interval.mean, 3);
+  EXPECT_TRUE(std::isnan(interval.half));
+  EXPECT_THROW(mean_interval(Numbers{}), BadInput);
+}
+
+// 95 % ± 1.5 of intervals over few tasks hold the true mean.
+TEST(MeanInterval, CoversTheMeanAsOftenAsItSays) {
+  std::mt19937 generator(1);
+  std::normal_distribution<double> normal(0.3, 2);
+  constexpr int kDraws = 4000;
+  int covered = 0;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    Numbers values(6);
+    for (double& value : values) value = normal(generator);
+    const auto interval = mean_interval(values);
+    covered += interval.lower <= 0.3 && 0.3 <= interval.upper ? 1 : 0;
+  }
+  EXPECT_NEAR(covered / double{kDraws}, 0.95, 0.015);
+}
+
+TEST(ConditionalValueAtRisk, AveragesTheWorstShare) {
+  const Numbers losses = {1, 4, 2, 3};
+  EXPECT_DOUBLE_EQ(conditional_value_at_risk(losses, 0.5), 3.5);
+  EXPECT_DOUBLE_EQ(conditional_value_at_risk(losses, 0.375), (4 + 0.5 * 3) / 1.5);
+  EXPECT_DOUBLE_EQ(conditional_value_at_risk(losses, 0.01), 4);
+  EXPECT_DOUBLE_EQ(conditional_value_at_risk(losses, 1), 2.5);
+  EXPECT_THROW(conditional_value_at_risk(losses, 0), BadInput);
+  EXPECT_THROW(conditional_value_at_risk({}, 0.5), BadInput);
+}
+
+TEST(SignFlips, AreAllDifferentWhenExhaustive) {
+  const auto flips = SignFlips::exhaustive(4);
+  std::set<Numbers> seen;
+  Numbers signs(4);
+  for (uint64_t i = 0; i < flips.count(); ++i) {
+    flips.fill(i, signs);
+    seen.insert(signs);
+    if (i == 0) {
+      EXPECT_EQ(signs, Numbers(4, 1.0));
+    }
+  }
+  EXPECT_EQ(seen.size(), 16u);
+  EXPECT_THROW(SignFlips::exhaustive(25), BadInput);
+}
+
+TEST(SignFlips, AreFunctionsOfSeedAndPlaceWhenSampled) {
+  Numbers a(100);
+  Numbers b(100);
+  SignFlips::sampled(100, 10, 5).fill(7, a);
+  SignFlips::sampled(100, 1000, 5).fill(7, b);
+  EXPECT_EQ(a, b);
+  SignFlips::sampled(100, 10, 6).fill(7, b);
+  EXPECT_NE(a, b);
+  SignFlips::sampled(100, 10, 5).fill(0, a);
+  EXPECT_EQ(a, Numbers(100, 1.0));
+}
+
+TEST(SignFlipTest, CountsByHand) {
+  // Sums ±1±2±4: 7 is reached once, -7 once.
+  const auto test = sign_flip_test(Numbers{1, 2, 4}, SignFlips::exhaustive(3));
+  EXPECT_EQ(test.vectors, 8u);
+  EXPECT_EQ(test.two_sided, 2u);
+  EXPECT_EQ(test.greater, 1u);
+  EXPECT_EQ(test.less, 8u);
+}
+
+TEST(SignFlipTest, TakesRoundingErrorsAsTies) {
+  // 0.1 + 0.2 = 0.3 but for rounding: the flips of the first two against the third tie.
+  const auto test = sign_flip_test(Numbers{0.1, 0.2, -0.3}, SignFlips::exhaustive(3));
+  EXPECT_EQ(test.two_sided, 8u);
+  const auto nothing = sign_flip_test(Numbers{0, 0}, SignFlips::exhaustive(2));
+  EXPECT_EQ(nothing.two_sided, 4u);
+}
+
+TEST(SignFlipTest, IsApproximatedBySampling) {
+  const Numbers values = {0.5, -0.25, 1.125, 0.75, -0.125, 0.875, 0.375, -0.5, 1.0, 0.25};
+  const auto exact = sign_flip_test(values, SignFlips::exhaustive(10));
+  const auto sampled = sign_flip_test(values, SignFlips::sampled(10, 20000, 3));
+  EXPECT_NEAR(static_cast<double>(sampled.two_sided) / 20000,
+              static_cast<double>(exact.two_sided) / 1024, 0.006);
+}
+
+TEST(MaxT, OfOneColumnIsTheSignFlipTestOfT) {
+  const Numbers x = {0.5, -0.25, 1.125, 0.75, -0.125, 0.875};
+  const auto flips = SignFlips::exhaustive(6);
+  const MaxT result = max_t(TableView(x, 1), flips);
+  EXPECT_EQ(result.exceeding[0], sign_flip_test(x, flips).two_sided);
+  const auto interval = mean_interval(x);
+  EXPECT_DOUBLE_EQ(result.mean[0], interval.mean);
+  EXPECT_DOUBLE_EQ(result.error[0], interval.error);
+  EXPECT_DOUBLE_EQ(result.lower[0], interval.mean - result.critical * interval.error);
+}
+
+TEST(MaxT, WidensTheBandWithEachColumn) {
+  std::mt19937 generator(4);
+  std::normal_distribution<double> normal;
+  Numbers one;
+  Numbers three;
+  for (int i = 0; i < 8; ++i) {
+    const Numbers row = {normal(generator), normal(generator), normal(generator)};
+    one.push_back(row[0]);
+    three.insert(three.end(), row.begin(), row.end());
+  }
+  const auto flips = SignFlips::exhaustive(8);
+  const MaxT alone = max_t(TableView(one, 1), flips);
+  const MaxT joint = max_t(TableView(three, 3), flips);
+  EXPECT_GT(joint.critical, alone.critical);
+  EXPECT_GE(joint.exceeding[0], alone.exceeding[0]);
+}
+
+TEST(MaxT, GivesColumnsWithoutVariationNoWidth) {
+  const Numbers x = {0, 1, 0, 2, 0, 4};  // column 0 is an unused feature
+  const MaxT result = max_t(TableView(x, 2), SignFlips::exhaustive(3));
+  EXPECT_EQ(result.statistic[0], 0);
+  EXPECT_EQ(result.lower[0], 0);
+  EXPECT_EQ(result.upper[0], 0);
+  EXPECT_EQ(result.exceeding[0], 8u);
+  EXPECT_TRUE(std::isfinite(result.critical));
+}
+
+// The joint band holds all true means in 95 % ± 1.5 of draws, given tasks enough.
+TEST(MaxT, BandCoversAllMeansTogether) {
+  std::mt19937 generator(2);
+  std::normal_distribution<double> normal;
+  constexpr int kDraws = 2000;
+  constexpr size_t kTasks = 150;
+  const auto flips = SignFlips::sampled(kTasks, 200, 1);
+  int covered = 0;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    Numbers x(kTasks * 3);
+    for (double& value : x) value = normal(generator);
+    const MaxT result = max_t(TableView(x, 3), flips);
+    bool all = true;
+    for (size_t j = 0; j < 3; ++j) all = all && result.lower[j] <= 0 && 0 <= result.upper[j];
+    covered += all ? 1 : 0;
+  }
+  EXPECT_NEAR(covered / double{kDraws}, 0.95, 0.015);
+}
+
+TEST(Statistics, RefuseWhatDoesNotFit) {
+  const auto flips = SignFlips::exhaustive(3);
+  EXPECT_THROW(sign_flip_test(Numbers{1, 2}, flips), BadInput);
+  EXPECT_THROW(max_t(TableView(Numbers{1, 2}, 1), flips), BadInput);
+  EXPECT_THROW(max_t(TableView(Numbers{1}, 1), SignFlips::exhaustive(1)), BadInput);
+  EXPECT_THROW(SignFlips::sampled(3, 0, 1), BadInput);
+}
+
+}  // namespace
+}  // namespace outerloop::interp
