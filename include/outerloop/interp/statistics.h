@@ -68,11 +68,12 @@ SignFlipTest sign_flip_test(std::span<const double> values, const SignFlips& fli
 
 // Simultaneous statements about the means of the columns of x (tasks, columns), by sign flips
 // (Westfall and Young 1993, single step). se_j = sd_j / sqrt(n). Needs two tasks.
-//   band      M(s) = max_j |mean_i s_i (x_ij - mean_j)| / se_j; critical = the ceil(level * count)-th
-//             smallest M; mean_j -+ critical * se_j. A column without variation has no width. With
-//             few tasks it covers less than it says (three columns, 40 tasks: 93 % for 95 %).
-//   p values  M0(s) = max_j |t| of column j of s x with its own sd; how many M0(s) >= t_j, equality
-//             within 1e-12 counting
+//   band      M(s) = max_j |mean_i s_i (x_ij - mean_j)| / se_j; critical = the
+//             ceil(level * count)-th smallest M; mean_j -+ critical * se_j. A column without
+//             variation has no width. With few tasks it covers less than it says (three columns,
+//             40 tasks: 93 % for 95 %).
+//   p values  M0(s) = max_j |t| of column j of s x with its own sd; how many M0(s) >= t_j,
+//             equality within 1e-12 counting
 struct MaxT {
   std::vector<double> mean;
   std::vector<double> error;      // se
