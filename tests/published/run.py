@@ -18,14 +18,15 @@ STOPPED = 75  # outerloop's exit code for "stopped with a checkpoint, run me aga
 
 
 def git(*words):
-    return subprocess.run(["git", "-C", store.ROOT, *words], check=True, capture_output=True,
+    """Empty outside a repository."""
+    return subprocess.run(["git", "-C", store.ROOT, *words], capture_output=True,
                           text=True).stdout.strip()
 
 
 def commit():
     """Of the sources; a + says that they were changed since."""
     changed = git("status", "--porcelain", "--", "src", "include", "configs")
-    return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+    return (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("+" if changed else "")
 
 
 def origin_of(folder, threads):

@@ -10,4 +10,5 @@ case " $* " in
   *' --list '* | *' --table '* | *' --outerloop'* | *' --help '* | *' -h '*) ;;
   *) "$here/../../tools/build.sh" release outerloop ;;
 esac
+command -v python3 >/dev/null || "$here/../../tools/packages.sh" --tests
 exec python3 "$here/run.py" "$@"

@@ -27,7 +27,9 @@ install_learn2learn() {
 }
 
 if [[ " $* " != *' --no-peers '* ]]; then
-  [[ -x $peers/bin/pip ]] || python3 -m venv "$peers"
+  [[ -x $peers/bin/pip ]] || python3 -m venv "$peers" ||
+    echo "outerloop: no peers: python3 -m venv fails (Debian: apt-get install python3-venv)" >&2
+  mkdir -p "$peers"
   try jax "$peers/bin/pip" install -q jax optax
   try torch_loop "$peers/bin/pip" install -q numpy torch
   try learn2learn install_learn2learn
