@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <regex>
@@ -25,9 +26,9 @@ TEST(Ticks, AreRoundNumbersWithin) {
             (Texts{"96 %", "97 %", "98 %", "99 %"}));
   EXPECT_EQ(tick_labels(linear_ticks(-5.2, 5.2, 6), Unit::number), (Texts{"-5", "0", "5"}));
   EXPECT_EQ(tick_labels(linear_ticks(0, 3, 6, true), Unit::number), (Texts{"0", "1", "2", "3"}));
-  EXPECT_EQ(tick_labels(log_ticks(0.04, 3), Unit::number),
+  EXPECT_EQ(tick_labels(log_ticks(0.04, 3), Unit::number, false),
             (Texts{"0.05", "0.1", "0.2", "0.5", "1", "2"}));
-  EXPECT_EQ(tick_labels(log_ticks(0.001, 10), Unit::number),
+  EXPECT_EQ(tick_labels(log_ticks(0.001, 10), Unit::number, false),
             (Texts{"0.001", "0.01", "0.1", "1", "10"}));
 }
 

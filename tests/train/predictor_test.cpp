@@ -95,7 +95,7 @@ TEST(Predictor, AdaptsToThePointsOfAFunction) {
     }
     return sum;
   };
-  EXPECT_LT(error_after("test.steps=8"), 0.8 * error_after("test.steps=1"));
+  EXPECT_LT(error_after("test.steps=50"), 0.7 * error_after("test.steps=1"));
 }
 
 TEST(Predictor, AnswersDoNotDependOnHowManyAreAskedForWithoutBatchNorm) {
