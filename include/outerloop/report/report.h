@@ -7,8 +7,8 @@
 namespace outerloop::report {
 
 // Writes RUN/report.html from what lies in the run folder and returns its path. A run that is not
-// finished gives what there is so far. Equal folders give equal bytes. Throws BadInput when it is no
-// run folder, SystemFailure when the file cannot be written.
+// finished gives what there is so far. Equal folders give equal bytes. Throws BadInput when it is
+// no run folder, SystemFailure when the file cannot be written.
 std::filesystem::path write(const std::filesystem::path& run);
 
 }  // namespace outerloop::report
