@@ -6,8 +6,7 @@
 #include <cmath>
 
 #include "outerloop/base/error.h"
-#include "outerloop/train/run_folder.h"
-#include "outerloop/train/setup.h"
+#include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
 
 namespace outerloop::report {
@@ -153,7 +152,7 @@ class CurveExamples {
 void add_tasks(const std::filesystem::path& run, int64_t count, ReportData& data) {
   const train::StoredRun stored = train::open_run(run);
   const config::Config& config = stored.config.config;
-  const train::Setup setup = train::make_setup(config, stored.config.folder);
+  const train::Setup setup = train::make_setup(stored);
   setup.test_tasks->check(data::Split::test);
   const Tensor theta =
       train::answering_theta(stored.checkpoint, train::layout_of(setup.learner.parameters));

@@ -5,8 +5,8 @@
 #include <array>
 
 #include "outerloop/base/error.h"
-#include "outerloop/train/run_folder.h"
 #include "outerloop/train/setup.h"
+#include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
 #include "train/json.h"
 
@@ -71,7 +71,7 @@ RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptio
       options.tasks.value_or(is_test ? config.test.tasks : config.validation.tasks);
   if (tasks < 1) throw BadInput("no tasks to evaluate: the run has test.tasks = 0; give --tasks");
 
-  const Setup setup = make_setup(config, stored.config.folder);
+  const Setup setup = make_setup(stored);
   setup.test_tasks->check(options.split);
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   Evaluator evaluator(setup.learner, setup.test_shape, setup.evaluation, setup.test_tasks, pool,

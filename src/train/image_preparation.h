@@ -3,7 +3,7 @@
 
 #include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/data/image_set.h"
-#include "outerloop/train/run_folder.h"
+#include "outerloop/train/stored_run.h"
 
 namespace outerloop::train {
 

@@ -9,8 +9,8 @@
 #include "outerloop/base/error.h"
 #include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/evaluation.h"
-#include "outerloop/train/run_folder.h"
 #include "outerloop/train/setup.h"
+#include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
 #include "train/image_preparation.h"
 

@@ -8,35 +8,12 @@
 #include <fstream>
 #include <limits>
 
-#include "outerloop/base/error.h"
-#include "outerloop/base/hash.h"
-#include "outerloop/checkpoint/store.h"
 #include "outerloop/config/print.h"
 #include "train/json.h"
 
 namespace outerloop::train {
-namespace {
-
-namespace fs = std::filesystem;
-
-fs::path chosen_checkpoint(const RunFolder& folder, const std::string& which) {
-  if (which != "best" && which != "last") return which;
-  const auto store = checkpoint::Store::open_read(folder.checkpoints());
-  if (which == "best") {
-    if (const auto best = store.best()) return *best;
-  }
-  const auto files = store.list();
-  if (files.empty()) {
-    throw BadInput(fmt::format("{} holds no checkpoint; train it first: outerloop train {}",
-                               folder.root.string(), folder.config().string()));
-  }
-  return files.back().file;
-}
-
-}  // namespace
-
-std::string describe_run(const config::Config& config, const std::string& dataset_fingerprint,
-                         const std::string& isa, int threads) {
+std::string describe_run(const config::Config& config, const Data& data, const std::string& isa,
+                         int threads) {
   utsname machine{};
   uname(&machine);
   const nlohmann::ordered_json json{
@@ -50,7 +27,8 @@ std::string describe_run(const config::Config& config, const std::string& datase
       {"numerics", "ordered"},
       {"seed", config.seed},
       {"config_hash", config::config_hash(config)},
-      {"dataset_fingerprint", dataset_fingerprint},
+      {"dataset", data.file.string()},
+      {"dataset_fingerprint", data.fingerprint},
       {"protocol", protocol_json(config)}};
   return json.dump(2) + "\n";
 }
@@ -88,28 +66,6 @@ std::string describe_summary(const RunFolder& folder) {
   }
   text += fmt::format("checkpoint {}\n", summary["checkpoint"].get<std::string>());
   return text;
-}
-
-StoredRun open_run(const fs::path& folder, const std::string& which,
-                   std::span<const std::string> overrides) {
-  StoredRun run{.folder = {folder}};
-  if (fs::is_regular_file(folder)) {
-    run.folder.root = folder.parent_path();
-    run.checkpoint_file = folder;
-  } else if (fs::is_regular_file(run.folder.config())) {
-    run.checkpoint_file = chosen_checkpoint(run.folder, which);
-  } else {
-    throw BadInput(
-        fmt::format("{} is no run folder: it has no config.yaml; give the run_dir of a "
-                    "training or a checkpoint file",
-                    folder.string()));
-  }
-  run.checkpoint = checkpoint::read_checkpoint(run.checkpoint_file);
-  // The config that the checkpoint was made with; its data sets are looked up as for the run.
-  run.config =
-      config::read_config_text(run.checkpoint.config, run.checkpoint_file.string(), overrides);
-  run.config.folder = run.folder.root;
-  return run;
 }
 
 }  // namespace outerloop::train

@@ -165,8 +165,8 @@ class Session {
     write_file_atomically(folder_.config(), config::to_yaml(config_));
     write_file_atomically(
         folder_.manifest(),
-        describe_run(config_, setup_.data.fingerprint,
-                     std::string(exec::name_of(compile_options(config_).isa)), pool_.size()));
+        describe_run(config_, setup_.data, std::string(exec::name_of(compile_options(config_).isa)),
+                     pool_.size()));
     metrics_.emplace(folder_, state_.iteration);
     remove(folder_.stop_file());
     // The run goes on: the result that it had is no longer its result.

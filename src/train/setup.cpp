@@ -40,10 +40,11 @@ Data load_data(const config::Config& config, const std::filesystem::path& folder
   if (config.tasks.family != config::TaskFamily::images) {
     return {};
   }
-  auto images = std::make_shared<const data::ImageSet>(
-      data::load_image_set(config::find_file(config.tasks.dataset, folder)));
+  const std::filesystem::path file =
+      std::filesystem::absolute(config::find_file(config.tasks.dataset, folder));
+  auto images = std::make_shared<const data::ImageSet>(data::load_image_set(file));
   std::string print = data::fingerprint(*images);
-  return {std::move(images), std::move(print)};
+  return {std::move(images), std::move(print), file};
 }
 
 std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config,

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include "outerloop/checkpoint/checkpoint.h"
-#include "outerloop/config/read.h"
+#include "outerloop/config/config.h"
+#include "outerloop/train/setup.h"
 
 namespace outerloop::train {
 
@@ -25,24 +25,11 @@ struct RunFolder {
   std::filesystem::path stop_file() const { return root / "STOP"; }
 };
 
-// Host, versions, machine, protocol: what a checkpoint must not hold. JSON text.
-std::string describe_run(const config::Config& config, const std::string& dataset_fingerprint,
-                         const std::string& isa, int threads);
+// Host, versions, machine, data set, protocol: what a checkpoint must not hold. JSON text.
+std::string describe_run(const config::Config& config, const Data& data, const std::string& isa,
+                         int threads);
 
 // The result of a finished run from its summary.json, a few lines for people.
 std::string describe_summary(const RunFolder& folder);
-
-// What `eval`, `predict` and `report` start from. `which`: "best" (the last where there is none),
-// "last", or a checkpoint file.
-struct StoredRun {
-  RunFolder folder;
-  config::Resolved config;
-  checkpoint::Checkpoint checkpoint;
-  std::filesystem::path checkpoint_file;
-};
-// `folder` may also be a checkpoint file alone. Throws BadInput when the folder is no run or has no
-// checkpoint.
-StoredRun open_run(const std::filesystem::path& folder, const std::string& which = "best",
-                   std::span<const std::string> overrides = {});
 
 }  // namespace outerloop::train

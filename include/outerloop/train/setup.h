@@ -19,6 +19,7 @@ namespace outerloop::train {
 struct Data {
   std::shared_ptr<const data::ImageSet> images;  // null for synthetic families
   std::string fingerprint;                       // of the data set; empty for synthetic families
+  std::filesystem::path file;                    // absolute; empty for synthetic families
 };
 Data load_data(const config::Config& config, const std::filesystem::path& folder);
 

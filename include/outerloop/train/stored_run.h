@@ -1,0 +1,32 @@
+#pragma once
+// A run that was trained before: what `eval`, `predict` and `report` start from.
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "outerloop/checkpoint/checkpoint.h"
+#include "outerloop/config/read.h"
+#include "outerloop/train/run_folder.h"
+#include "outerloop/train/setup.h"
+
+namespace outerloop::train {
+
+struct StoredRun {
+  RunFolder folder;
+  config::Resolved config;  // that the checkpoint was made with, and the overrides
+  checkpoint::Checkpoint checkpoint;
+  std::filesystem::path checkpoint_file;
+};
+
+// `run`: a run folder, or a checkpoint file alone. `which`: "best" (the last where there is none),
+// "last", or a checkpoint file. The data set is where the training found it, if it still lies
+// there. Throws BadInput when there is no run or no checkpoint.
+StoredRun open_run(const std::filesystem::path& run, const std::string& which = "best",
+                   std::span<const std::string> overrides = {});
+
+// With the data of the run. Throws BadInput when that is another data set than the one that the
+// checkpoint was trained on, unless an override chose it.
+Setup make_setup(const StoredRun& run);
+
+}  // namespace outerloop::train

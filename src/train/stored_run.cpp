@@ -1,0 +1,87 @@
+#include "outerloop/train/stored_run.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "outerloop/base/error.h"
+#include "outerloop/checkpoint/store.h"
+#include "outerloop/config/schema.h"
+
+namespace outerloop::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path chosen_checkpoint(const RunFolder& folder, const std::string& which) {
+  if (which != "best" && which != "last") return which;
+  const auto store = checkpoint::Store::open_read(folder.checkpoints());
+  if (which == "best") {
+    if (const auto best = store.best()) return *best;
+  }
+  const auto files = store.list();
+  if (files.empty()) {
+    throw BadInput(fmt::format("{} holds no checkpoint; train it first: outerloop train {}",
+                               folder.root.string(), folder.config().string()));
+  }
+  return files.back().file;
+}
+
+bool dataset_was_overridden(const config::Resolved& resolved) {
+  const auto place =
+      static_cast<size_t>(config::find_key("tasks.dataset") - config::schema().data());
+  return resolved.origins.at(place).starts_with("command line");
+}
+
+// Where the training found its data set; empty when that is not known or there is nothing any more.
+fs::path known_dataset(const RunFolder& folder) {
+  std::ifstream file(folder.manifest());
+  const auto manifest = nlohmann::json::parse(file, nullptr, false);
+  if (!manifest.is_object()) return {};
+  const fs::path dataset = manifest.value("dataset", "");
+  std::error_code error;
+  return fs::is_regular_file(dataset, error) ? dataset : fs::path();
+}
+
+}  // namespace
+
+StoredRun open_run(const fs::path& path, const std::string& which,
+                   std::span<const std::string> overrides) {
+  StoredRun run{.folder = {path}};
+  if (fs::is_regular_file(path)) {
+    run.folder.root = path.parent_path();
+    run.checkpoint_file = path;
+  } else if (fs::is_regular_file(run.folder.config())) {
+    run.checkpoint_file = chosen_checkpoint(run.folder, which);
+  } else {
+    throw BadInput(fmt::format(
+        "{} is no run folder: it has no config.yaml; give the run_dir of a training or a "
+        "checkpoint file",
+        path.string()));
+  }
+  run.checkpoint = checkpoint::read_checkpoint(run.checkpoint_file);
+  run.config =
+      config::read_config_text(run.checkpoint.config, run.checkpoint_file.string(), overrides);
+  run.config.folder = run.folder.root;
+  if (!dataset_was_overridden(run.config)) {
+    const fs::path dataset = known_dataset(run.folder);
+    if (!dataset.empty()) run.config.config.tasks.dataset = dataset.string();
+  }
+  return run;
+}
+
+Setup make_setup(const StoredRun& run) {
+  Setup setup = make_setup(run.config.config, run.config.folder);
+  const std::string& trained_on = run.checkpoint.dataset_fingerprint;
+  if (setup.data.fingerprint != trained_on && !dataset_was_overridden(run.config)) {
+    throw BadInput(fmt::format(
+        "{} is not the data set that {} was trained on (fingerprints {} and {}); name it with "
+        "tasks.dataset=FILE to use it all the same",
+        setup.data.file.string(), run.checkpoint_file.string(), setup.data.fingerprint,
+        trained_on));
+  }
+  return setup;
+}
+
+}  // namespace outerloop::train

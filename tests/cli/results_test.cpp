@@ -1,0 +1,170 @@
+// eval, predict and report as their user calls them.
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cli/call.h"
+#include "outerloop/base/atomic_file.h"
+#include "train/tiny_runs.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Words = std::vector<std::string>;
+
+const fs::path& sine_run() {
+  static const fs::path run = train::train_tiny("results_sine", train::kTinySine);
+  return run;
+}
+const fs::path& image_run() {
+  static const fs::path run = train::train_tiny("results_images", train::kTinyImages);
+  return run;
+}
+
+json eval(const fs::path& run, const Words& more = {}) {
+  Words words{"eval", run.string(), "--json"};
+  words.insert(words.end(), more.begin(), more.end());
+  const Result result = call(words);
+  EXPECT_EQ(result.code, kDone) << result.error;
+  return json::parse(result.out, nullptr, false);
+}
+
+std::vector<std::vector<std::string>> table(const fs::path& file) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream lines(read_file(file));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    auto& row = rows.emplace_back();
+    for (std::string field; std::getline(fields, field, ',');) row.push_back(field);
+  }
+  return rows;
+}
+
+TEST(EvalCommand, GivesTheTestOfTheTrainingAgain) {
+  for (const fs::path& run : {sine_run(), image_run()}) {
+    const json summary = json::parse(read_file(run / "summary.json"));
+    const json again = eval(run);
+    for (const auto& [key, value] : summary["test"].items()) EXPECT_EQ(again[key], value) << key;
+    EXPECT_EQ(again["content_hash"], summary["content_hash"]);
+    EXPECT_EQ(eval(run, {"runtime.threads=3"})["curve"], again["curve"]);
+  }
+}
+
+TEST(EvalCommand, TakesAnotherProtocol) {
+  const json other = eval(image_run(), {"tasks.ways=2", "test.shots=1", "test.steps=4", "--tasks",
+                                        "7", "--split", "validation", "--seed", "5"});
+  EXPECT_EQ(other["tasks"], 7);
+  EXPECT_EQ(other["curve"].size(), 5u);
+  EXPECT_EQ(other["split"], "validation");
+  EXPECT_EQ(other["protocol"]["ways"], 2);
+  EXPECT_EQ(other["protocol"]["shots"], 1);
+  EXPECT_NE(eval(sine_run(), {"--seed", "5"})["loss"], eval(sine_run())["loss"]);
+}
+
+TEST(EvalCommand, WritesTheResultsOfEachTask) {
+  const fs::path file = train::fresh_folder("results_per_task") / "tasks.csv";
+  eval(image_run(), {"--per-task", file.string()});
+  EXPECT_EQ(read_file(file), read_file(image_run() / "test_tasks.csv"));
+  const auto rows = table(file);
+  EXPECT_EQ(rows.size(), 21u);
+  EXPECT_EQ(rows[0], (Words{"task", "loss_0", "loss_1", "loss_2", "accuracy_0", "accuracy_1",
+                            "accuracy_2"}));
+}
+
+TEST(EvalCommand, ShowsTheCurveWithIntervals) {
+  const Result result = call({"eval", image_run().string()});
+  EXPECT_TRUE(contains(result.out, "20 tasks of the test split, seed 0")) << result.out;
+  EXPECT_TRUE(contains(result.out, "±") && contains(result.out, "median")) << result.out;
+}
+
+TEST(EvalCommand, RefusesInOneLine) {
+  for (const Words& words : std::vector<Words>{{"eval", "/no/run"},
+                                               {"eval", image_run().string(), "inner.rate=2"},
+                                               {"eval", image_run().string(), "test.ways=4"},
+                                               {"eval", image_run().string(), "test.shots=50"},
+                                               {"eval", image_run().string(), "--split=train"},
+                                               {"eval", sine_run().string(), "--checkpoint=x"}}) {
+    const Result result = call(words);
+    EXPECT_EQ(result.code, kBadInput) << words.back();
+    EXPECT_EQ(std::ranges::count(result.error, '\n'), 1) << result.error;
+  }
+}
+
+TEST(PredictCommand, AnswersImagesWithClassProbabilities) {
+  const fs::path folder = train::fresh_folder("results_predict");
+  const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
+  const fs::path query = train::write_images(folder / "query", {0, 8}, 3, 4);
+  const fs::path out = folder / "predictions.csv";
+  const Result result = call({"predict", image_run().string(), "--support", support.string(),
+                              "--query", query.string(), "--out", out.string()});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_TRUE(contains(result.out, "3 classes, 6 support images, 6 queries")) << result.out;
+  EXPECT_TRUE(contains(result.out, "transductive")) << result.out;
+  EXPECT_TRUE(contains(result.out, "of 6 queries whose folder names a class are right"));
+  const auto rows = table(out);
+  ASSERT_EQ(rows.size(), 7u);
+  EXPECT_EQ(rows[0], (Words{"file", "class", "p(square10)", "p(square14)", "p(square18)"}));
+  EXPECT_EQ(rows[1][0], "square10/4.png");
+  for (size_t i = 1; i < rows.size(); ++i) {
+    EXPECT_NEAR(std::stod(rows[i][2]) + std::stod(rows[i][3]) + std::stod(rows[i][4]), 1, 1e-5);
+    const auto best = std::max_element(rows[i].begin() + 2, rows[i].end(), [](auto& a, auto& b) {
+      return std::stod(a) < std::stod(b);
+    });
+    EXPECT_EQ("p(" + rows[i][1] + ")", rows[0][static_cast<size_t>(best - rows[i].begin())]);
+  }
+}
+
+TEST(PredictCommand, AnswersPointsWithValues) {
+  const fs::path folder = train::fresh_folder("results_values");
+  write_file_atomically(folder / "s.csv", "x,y\n-2,1\n0,0.5\n2,-1\n");
+  write_file_atomically(folder / "q.csv", "x\n-1\n1.5\n");
+  const fs::path out = folder / "out.csv";
+  const Result result =
+      call({"predict", sine_run().string(), "--support", (folder / "s.csv").string(), "--query",
+            (folder / "q.csv").string(), "--out", out.string(), "test.steps=2"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_TRUE(contains(result.out, "2 steps of adaptation")) << result.out;
+  const auto rows = table(out);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0], (Words{"x", "prediction"}));
+  EXPECT_EQ(rows[2][0], "1.5");
+}
+
+TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
+  const fs::path folder = train::fresh_folder("results_wrong");
+  const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
+  const fs::path four = train::write_images(folder / "four", {0, 4, 8, 12}, 1);
+  const fs::path broken = train::write_images(folder / "broken", {0, 4}, 1);
+  write_file_atomically(broken / "square10" / "9.png", "no image");
+  write_file_atomically(folder / "one.csv", "a,b\n1,2\n");
+  const auto error = [&](const fs::path& run, const fs::path& s, const fs::path& q) {
+    const Result result = call({"predict", run.string(), "--support", s.string(), "--query",
+                                q.string(), "--out", (folder / "out.csv").string()});
+    EXPECT_EQ(result.code, kBadInput) << result.error;
+    EXPECT_EQ(std::ranges::count(result.error, '\n'), 1) << result.error;
+    return result.error;
+  };
+  EXPECT_TRUE(contains(error(image_run(), folder / "none", support), "no such file or folder"));
+  EXPECT_TRUE(contains(error(image_run(), support / "square10", support), "no class folder"));
+  EXPECT_TRUE(contains(error(image_run(), four, support), "4 classes"));
+  EXPECT_TRUE(contains(error(image_run(), broken, support), "square10/9.png"));
+  EXPECT_TRUE(contains(error(image_run(), support, folder / "empty"), "no such file"));
+  EXPECT_TRUE(contains(error(sine_run(), folder / "one.csv", folder / "one.csv"), "column 'x'"));
+  EXPECT_TRUE(contains(error(sine_run(), support, support), "expected a CSV file"));
+  EXPECT_FALSE(fs::exists(folder / "out.csv"));
+}
+
+TEST(ReportCommand, PrintsWhereTheReportIs) {
+  const Result result = call({"report", sine_run().string()});
+  EXPECT_EQ(result.code, kDone) << result.error;
+  EXPECT_EQ(result.out, (sine_run() / "report.html").string() + "\n");
+  EXPECT_TRUE(fs::exists(sine_run() / "report.html"));
+  EXPECT_EQ(call({"report", "/no/run"}).code, kBadInput);
+}
+
+}  // namespace
+}  // namespace outerloop::cli
