@@ -18,10 +18,13 @@ double Document::number(const std::string& path) const {
   throw BadInput(fmt::format("{}: {}: expected one number, got {}", name(), path, values.size()));
 }
 
-size_t Document::count(const std::string& path) const {
+size_t Document::count(const std::string& path, size_t most) const {
   const double value = number(path);
-  if (value >= 0 && value <= 1e15 && value == std::floor(value)) return static_cast<size_t>(value);
-  throw BadInput(fmt::format("{}: {}: expected a whole number, got {}", name(), path, value));
+  if (value >= 0 && value <= static_cast<double>(most) && value == std::floor(value)) {
+    return static_cast<size_t>(value);
+  }
+  throw BadInput(
+      fmt::format("{}: {}: expected a whole number up to {}, got {}", name(), path, most, value));
 }
 
 namespace {

@@ -28,7 +28,7 @@ class Document {
   virtual std::string text(const std::string& path) const = 0;
 
   double number(const std::string& path) const;
-  size_t count(const std::string& path) const;  // a whole number, 0 or more
+  size_t count(const std::string& path, size_t most) const;  // a whole number, 0 or more
 };
 
 // Texts are attributes of the group that they are in; the text "none" stands for none.

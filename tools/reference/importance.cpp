@@ -41,6 +41,8 @@ constexpr Scoring kScorings[] = {
     {"neg_brier_score", "brier", true},
 };
 
+constexpr size_t kMostRepeats = 1'000'000;
+
 class ImportanceCase {
  public:
   ImportanceCase(const Document& document, const std::string& name, Report& report)
@@ -60,7 +62,8 @@ class ImportanceCase {
                                     : stored_model(document_, model_path, x.columns());
     const std::string weights = document_.text(field("sample_weight"));
     const interp::PermutationDraws draws = interp::sklearn_draws(
-        seed(), x.rows(), samples(x.rows()), document_.count(field("n_repeats")));
+        static_cast<uint32_t>(document_.count(field("random_state"), UINT32_MAX)), x.rows(),
+        samples(x.rows()), document_.count(field("n_repeats"), kMostRepeats));
     compare_draws(draws);
     const auto importances = interp::permutation_importance(
         model, x, targets,
@@ -80,18 +83,13 @@ class ImportanceCase {
     if (place != std::end(kScorings)) return *place;
     throw BadInput(fmt::format("{}: {}: scoring '{}' is unknown", document_.name(), path_, name));
   }
-  uint32_t seed() const {
-    const size_t seed = document_.count(field("random_state"));
-    if (seed <= UINT32_MAX) return static_cast<uint32_t>(seed);
-    throw BadInput(
-        fmt::format("{}: {}: a seed has 32 bits, got {}", document_.name(), path_, seed));
-  }
   // max_samples: a number of rows, or a share up to 1.0. A file cannot tell one row from all of
   // them, but only the former stores which.
   size_t samples(size_t rows) const {
     const double value = document_.number(field("max_samples"));
     const bool is_share = value < 1 || (value == 1 && !document_.exists(field("row_indices")));
-    return is_share ? interp::sampled_rows(value, rows) : document_.count(field("max_samples"));
+    return is_share ? interp::sampled_rows(value, rows)
+                    : document_.count(field("max_samples"), rows);
   }
 
   void compare(const std::string& name, std::span<const double> got, double tolerance = 0) {

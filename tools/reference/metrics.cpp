@@ -25,6 +25,8 @@ namespace {
 
 using Numbers = std::vector<double>;
 
+constexpr size_t kMostBins = 1'000'000;
+
 struct Answer {
   Numbers values;
   double tolerance = 1e-12;
@@ -53,9 +55,9 @@ class Case {
 
   bool has_input(const std::string& name) const { return document_.exists(input(name)); }
   Numbers operator[](const std::string& name) const { return document_.numbers(input(name)); }
-  size_t count(const std::string& name) const { return document_.count(input(name)); }
+  size_t bins() const { return document_.count(input("bins"), kMostBins); }
   size_t rows(const std::string& name) const { return document_.rows(input(name)); }
-  // A matrix with a row per number of `per_row`.
+  // The numbers as so many rows.
   interp::TableView table(const Numbers& values, size_t rows) const {
     if (rows > 0 && values.size() % rows == 0) return {values, values.size() / rows};
     throw BadInput(fmt::format("{}: {}: {} numbers do not fit {} rows", document_.name(), path_,
@@ -103,7 +105,7 @@ class Case {
 };
 
 Answers calibration_error(const Case& c) {
-  const auto error = interp::calibration_error(c["confidence"], c["correct"], c.count("bins"));
+  const auto error = interp::calibration_error(c["confidence"], c["correct"], c.bins());
   return {{"ece", difference({error.value}, 1)},
           {"bin_count", exact({error.bin_count.begin(), error.bin_count.end()})}};
 }
@@ -115,7 +117,7 @@ void add_calibration_errors(Answers& answers, const Case& c, const interp::TopCl
     char* end = nullptr;
     const bool is_error = name.starts_with("ece");
     const auto bins = is_error ? std::strtoul(name.c_str() + 3, &end, 10) : 0;
-    if (bins == 0 || end != suffix) continue;
+    if (bins == 0 || bins > kMostBins || end != suffix) continue;
     const auto error = interp::calibration_error(top.confidence, top.correct, bins);
     answers[name] = difference({error.value}, 1);
   }
