@@ -7,16 +7,21 @@
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/train/run_folder.h"
 
 namespace outerloop::cli {
 namespace {
 
-int stop(const std::filesystem::path& run) {
-  if (!std::filesystem::is_regular_file(run / "config.yaml")) {
-    throw BadInput(fmt::format("{}: no run folder (it has no config.yaml)", run.string()));
+int stop(const train::RunFolder& run) {
+  const std::string name = run.root.string();
+  if (!std::filesystem::is_regular_file(run.config())) {
+    throw BadInput(fmt::format("{} is no run folder: it has no config.yaml", name));
   }
-  write_file_atomically(run / "STOP", "stop\n");
-  fmt::print("{}: will stop with a checkpoint after the current iteration\n", run.string());
+  if (!train::may_be_in_training(run)) {
+    throw BadInput(fmt::format("{} is not being trained: there is nothing to stop", name));
+  }
+  write_file_atomically(run.stop_file(), "stop\n");
+  fmt::print("{}: will stop with a checkpoint after the current iteration\n", name);
   return kDone;
 }
 
@@ -27,7 +32,7 @@ void add_stop(Program& program) {
   CLI::App* command =
       program.app.add_subcommand("stop", "Ask a run to end with a checkpoint (exit code 75)");
   command->add_option("RUN", *run, "Run folder")->required();
-  command->callback([&program, run] { program.action = [run] { return stop(*run); }; });
+  command->callback([&program, run] { program.action = [run] { return stop({*run}); }; });
 }
 
 }  // namespace outerloop::cli

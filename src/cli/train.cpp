@@ -98,7 +98,7 @@ int run(const Options& options, ColorMode color) {
   }
   progress.finish();
   if (result.outcome == train::Outcome::stopped) {
-    log.info("the same command goes on from there");
+    log.info("the same command goes on from iteration {}", result.iterations);
     return kStopped;
   }
   if (result.outcome == train::Outcome::finished_before) {

@@ -39,16 +39,21 @@ void create(const RunFolder& folder) {
   }
 }
 
+// "process 17 on host", or nothing.
 std::string owner(int descriptor) {
   std::array<char, 512> text{};
   const ssize_t length = ::pread(descriptor, text.data(), text.size(), 0);
-  return length > 0 ? std::string(text.data(), static_cast<size_t>(length)) : "another process";
+  return length > 0 ? std::string(text.data(), static_cast<size_t>(length)) : std::string();
+}
+
+std::string host_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return host.data();
 }
 
 void sign(int descriptor) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  const std::string text = fmt::format("process {} on {}", ::getpid(), host.data());
+  const std::string text = fmt::format("process {} on {}", ::getpid(), host_name());
   // Only a message's wording depends on this.
   [[maybe_unused]] const bool written =
       ::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, text.data(), text.size(), 0) > 0;
@@ -63,11 +68,14 @@ FolderClaim::FolderClaim(const RunFolder& folder) {
   if (descriptor_ < 0) refuse(folder.root, "written", errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
     sign(descriptor_);
+    std::error_code ignored;
+    fs::remove(folder.stop_file(), ignored);
     return;
   }
   // Some file systems know no locks: there the user takes care.
   if (errno != EWOULDBLOCK) return;
-  const std::string who = owner(descriptor_);
+  std::string who = owner(descriptor_);
+  if (who.empty()) who = "another process";
   ::close(descriptor_);
   throw BadInput(fmt::format("{} is being trained by {}; `outerloop stop {}` ends that",
                              folder.root.string(), who, folder.root.string()));
@@ -75,6 +83,16 @@ FolderClaim::FolderClaim(const RunFolder& folder) {
 
 FolderClaim::~FolderClaim() {
   ::close(descriptor_);
+}
+
+bool may_be_in_training(const RunFolder& folder) {
+  const int descriptor = ::open((folder.root / ".lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return errno != ENOENT;
+  const bool is_free = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+  const bool ours = owner(descriptor).ends_with(" on " + host_name());
+  ::close(descriptor);
+  // The locks of another host may not reach this one.
+  return !is_free || !ours;
 }
 
 }  // namespace outerloop::train

@@ -7,7 +7,8 @@
 
 namespace outerloop::train {
 
-// Creates the folder and holds it until destroyed or until the process ends, however it ends.
+// Creates the folder and holds it until destroyed or until the process ends, however it ends. A
+// STOP file that was meant for an earlier training is removed.
 // Throws BadInput when it cannot be created or written, when it holds something else than a run, or
 // when another process trains in it; SystemFailure when the disk fails.
 class FolderClaim {

@@ -148,8 +148,11 @@ class Session {
       }
       state.optimizer.push_back(*place);
     }
-    step_.set_state(state);
     state_ = read_state(*found);
+    // Checkpoints without it are older: they counted iterations.
+    const auto updates = found->integers.find("updates");
+    state.updates = updates == found->integers.end() ? state_.iteration : updates->second;
+    step_.set_state(state);
     resumed_from_ = window_began_at_ = state_.iteration;
     // From another folder, or of a run that had another length: this folder needs its own.
     if (!options_.resume_from && found->config_hash == hash_) saved_iteration_ = state_.iteration;
@@ -168,10 +171,25 @@ class Session {
         describe_run(config_, setup_.data, std::string(exec::name_of(compile_options(config_).isa)),
                      pool_.size()));
     metrics_.emplace(folder_, state_.iteration);
-    remove(folder_.stop_file());
+    restore_best();
     // The run goes on: the result that it had is no longer its result.
     remove(folder_.summary());
     started_ = window_started_ = Clock::now();
+  }
+
+  // A kill may come between a checkpoint and its link `best`, a damaged checkpoint may have taken
+  // the link with it, and a run that starts from another folder's checkpoint has none yet.
+  void restore_best() {
+    if (!config_.checkpoint.best || state_.best_iteration < 0) return;
+    const fs::path file = store_.file_of(state_.best_iteration);
+    if (fs::exists(file)) return store_.mark_best(state_.best_iteration);
+    if (!options_.resume_from) return;
+    const fs::path elsewhere = options_.resume_from->parent_path() / file.filename();
+    try {
+      if (fs::exists(elsewhere)) store_.save(checkpoint::read_checkpoint(elsewhere), true);
+    } catch (const CorruptFile& error) {
+      say(LogLevel::warning, fmt::format("{}; the best so far is lost", error.what()));
+    }
   }
 
   static void remove(const fs::path& file) {
@@ -196,6 +214,7 @@ class Session {
     }
     store_state(state_, c);
     c.integers["seed"] = config_.seed;
+    c.integers["updates"] = step_.state().updates;
     if (setup_.data.images) store_preparation(setup_.data.images->preparation, c);
     metrics_->sync();
     saver_.save(c, is_best);
@@ -267,7 +286,7 @@ class Session {
     Json line{
         {"iteration", state_.iteration}, {"kind", "train"}, {"loss", state_.window_loss / count}};
     if (classification()) line["accuracy"] = state_.window_accuracy / count;
-    line["rate"] = optim::outer_scalars(config_.outer, state_.iteration - 1).rate;
+    line["rate"] = optim::rate_at(config_.outer, state_.iteration - 1);
     line["nonfinite"] = state_.nonfinite;
     line["tasks_per_s"] = static_cast<double>(state_.iteration - window_began_at_) *
                           static_cast<double>(config_.outer.meta_batch) / std::max(seconds, 1e-9);

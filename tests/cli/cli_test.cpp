@@ -1,6 +1,9 @@
 // The program as its user calls it: words in, text and exit code out.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,6 +11,7 @@
 #include <vector>
 
 #include "cli/call.h"
+#include "io/temporary_folder.h"
 
 namespace outerloop::cli {
 namespace {
@@ -77,15 +81,29 @@ TEST(ConfigCommand, NamesEveryErrorAndExitsWith2) {
   EXPECT_TRUE(result.out.empty());
 }
 
-TEST(StopCommand, LeavesAFileInTheRunFolder) {
-  const fs::path run = testing::TempDir() + "stop_command_test";
-  fs::create_directories(run);
-  fs::remove(run / "STOP");
-  fs::remove(run / "config.yaml");
-  EXPECT_EQ(call({"stop", run.string()}).code, kBadInput);
+TEST(StopCommand, LeavesAFileInTheFolderOfARunThatIsBeingTrained) {
+  const TemporaryFolder folder;
+  const fs::path& run = folder.path();
+  const auto stop = [&run] { return call({"stop", run.string()}); };
+  EXPECT_TRUE(contains(stop().error, "is no run folder"));
   std::ofstream(run / "config.yaml") << "seed: 1\n";
-  EXPECT_EQ(call({"stop", run.string()}).code, kDone);
+  EXPECT_TRUE(contains(stop().error, "is not being trained: there is nothing to stop"));
+  EXPECT_EQ(stop().code, kBadInput);
+  EXPECT_FALSE(fs::exists(run / "STOP"));
+
+  const int lock = open((run / ".lock").c_str(), O_RDWR | O_CREAT, 0666);
+  ASSERT_EQ(flock(lock, LOCK_EX), 0);
+  EXPECT_EQ(stop().code, kDone);
   EXPECT_TRUE(fs::exists(run / "STOP"));
+  close(lock);
+}
+
+TEST(StopCommand, TrustsNoLockOfAnotherHost) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "config.yaml") << "seed: 1\n";
+  std::ofstream(folder / ".lock") << "process 7 on a.host.that.is.not.this.one";
+  EXPECT_EQ(call({"stop", folder.path().string()}).code, kDone);
+  EXPECT_TRUE(fs::exists(folder / "STOP"));
 }
 
 TEST(DoctorCommand, ChecksTheMachine) {

@@ -47,22 +47,10 @@ std::vector<Case> cases() {
 
 class Invariance : public testing::TestWithParam<Case> {
  protected:
-  // Later words win over earlier ones of the same key.
-  static Words settled(const Words& words) {
-    Words result;
-    for (const std::string& word : words) {
-      const std::string key = word.substr(0, word.find('=') + 1);
-      std::erase_if(result, [&key](const std::string& other) { return other.starts_with(key); });
-      result.push_back(word);
-    }
-    return result;
-  }
-
   config::Resolved config(const std::string& name, const Words& words) const {
-    return shipped(
-        GetParam().config, folder_ / name,
-        settled(GetParam().words +
-                Words{fmt::format("outer.iterations={}", GetParam().iterations)} + words));
+    return shipped(GetParam().config, folder_ / name,
+                   GetParam().words +
+                       Words{fmt::format("outer.iterations={}", GetParam().iterations)} + words);
   }
 
   void run(const std::string& name, const Words& words) const { train(config(name, words), {}); }

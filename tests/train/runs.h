@@ -26,11 +26,22 @@ inline Words operator+(Words words, const Words& more) {
   return words;
 }
 
-// The words beside a shipped config, for a run in `folder`.
+// Later words win over earlier ones of the same key.
+inline Words settled(const Words& words) {
+  Words result;
+  for (const std::string& word : words) {
+    const std::string key = word.substr(0, word.find('=') + 1);
+    std::erase_if(result, [&key](const std::string& other) { return other.starts_with(key); });
+    result.push_back(word);
+  }
+  return result;
+}
+
+// The words beside a shipped config, for a run in `folder`; of two of one key the later counts.
 inline config::Resolved shipped(const std::string& name, const std::filesystem::path& folder,
                                 const Words& words) {
   return config::read_config(OUTERLOOP_SOURCE_DIR "/configs/" + name + ".yaml",
-                             words + Words{"run_dir=" + folder.string()});
+                             settled(words + Words{"run_dir=" + folder.string()}));
 }
 
 inline std::filesystem::path newest_checkpoint(const std::filesystem::path& run) {

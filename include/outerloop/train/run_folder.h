@@ -29,6 +29,10 @@ struct RunFolder {
 std::string describe_run(const config::Config& config, const Data& data, const std::string& isa,
                          int threads);
 
+// Whether a training may be going on in the folder: on this host that is known, on others that
+// share the folder not always.
+bool may_be_in_training(const RunFolder& folder);
+
 // The result of a finished run from its summary.json, a few lines for people.
 std::string describe_summary(const RunFolder& folder);
 

@@ -1,0 +1,121 @@
+#pragma once
+// The program as a process of its own: to be signalled, killed and limited.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "outerloop/base/atomic_file.h"
+
+namespace outerloop::cli {
+
+using Words = std::vector<std::string>;
+
+inline Words operator+(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+// Of two key=value words of one key the later counts.
+inline Words settled(const Words& words) {
+  Words result;
+  for (const std::string& word : words) {
+    const std::string key = word.substr(0, word.find('=') + 1);
+    if (!key.empty()) std::erase_if(result, [&key](auto& other) { return other.starts_with(key); });
+    result.push_back(word);
+  }
+  return result;
+}
+
+struct Ended {
+  int code = -1;   // exit code; -1: ended by a signal
+  int signal = 0;  // that ended it
+  std::string out;
+  std::string error;
+};
+
+class Process {
+ public:
+  // `prepare` runs in the new process before the program does; false ends it with code 99.
+  explicit Process(const Words& words, const std::function<bool()>& prepare = {}) {
+    static int count = 0;
+    const std::string stem =
+        testing::TempDir() + "process-" + std::to_string(getpid()) + "-" + std::to_string(count++);
+    out_ = stem + ".out";
+    error_ = stem + ".err";
+    std::vector<char*> argv{const_cast<char*>("outerloop")};
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    child_ = fork();
+    if (child_ != 0) return;
+    if (redirect(out_, 1) && redirect(error_, 2) && (!prepare || prepare())) {
+      execv(OUTERLOOP_BINARY_DIR "/outerloop", argv.data());
+    }
+    _exit(99);
+  }
+  ~Process() {
+    if (child_ <= 0) return;
+    kill(SIGKILL);
+    wait();
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void kill(int signal) const { ::kill(child_, signal); }
+
+  Ended wait() {
+    int status = 0;
+    waitpid(child_, &status, 0);
+    child_ = 0;
+    Ended ended{.out = text_of(out_), .error = text_of(error_)};
+    if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
+    if (WIFSIGNALED(status)) ended.signal = WTERMSIG(status);
+    std::filesystem::remove(out_);
+    std::filesystem::remove(error_);
+    return ended;
+  }
+
+  // Waits for something that the process is about to do.
+  [[nodiscard]] bool await(const std::function<bool()>& happened) const {
+    while (!happened()) {
+      if (ended()) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+  }
+
+ private:
+  static bool redirect(const std::filesystem::path& file, int descriptor) {
+    const int opened = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    return opened >= 0 && dup2(opened, descriptor) >= 0;
+  }
+  // Empty as well when the process was killed before it made the file.
+  static std::string text_of(const std::filesystem::path& file) {
+    return std::filesystem::exists(file) ? read_file(file) : std::string();
+  }
+  bool ended() const {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(child_), &info, WNOHANG | WEXITED | WNOWAIT) == 0 &&
+           info.si_pid != 0;
+  }
+
+  std::filesystem::path out_;
+  std::filesystem::path error_;
+  pid_t child_ = 0;
+};
+
+// Runs to its end.
+inline Ended run_process(const Words& words, const std::function<bool()>& prepare = {}) {
+  return Process(words, prepare).wait();
+}
+
+}  // namespace outerloop::cli

@@ -1,0 +1,174 @@
+// One outer iteration: each task for itself, summed in the order of the slots.
+
+#include "outerloop/train/meta_step.h"
+
+#include <cmath>
+#include <limits>
+
+#include "data/image_sets.h"
+#include "outerloop/data/image_family.h"
+#include "outerloop/train/setup.h"
+#include "train/runs.h"
+
+namespace outerloop::train {
+namespace {
+
+constexpr int kBroken = -1;
+
+// Another family's tasks in an order of our own; a broken one has a target that is not a number.
+class Arranged : public data::TaskFamily {
+ public:
+  Arranged(std::shared_ptr<const data::TaskFamily> base, std::vector<int> tasks)
+      : TaskFamily(base->shape(), base->spec()), base_(std::move(base)), tasks_(std::move(tasks)) {}
+
+  data::TaskDescription describe(const data::TaskKey& key) const override {
+    return base_->describe(key);
+  }
+
+ private:
+  void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
+    const int task = tasks_.at(key.slot);
+    data::TaskKey other = key;
+    other.slot = static_cast<uint32_t>(std::abs(task));
+    base_->draw(other, buffers);
+    if (task == kBroken) buffers.query_x[0] = std::numeric_limits<float>::quiet_NaN();
+  }
+
+  std::shared_ptr<const data::TaskFamily> base_;
+  std::vector<int> tasks_;
+};
+
+struct Problem {
+  std::string name;
+  std::string config;
+  Words words;
+};
+
+void PrintTo(const Problem& problem, std::ostream* out) {
+  *out << problem.name;
+}
+
+class OneStep : public testing::TestWithParam<Problem> {
+ protected:
+  OneStep() {
+    data::save_image_set(data::small_set(), folder_ / "small.h5");
+    Words words = GetParam().words;
+    // After one step the momentum is the gradient, whatever the rate.
+    words = words + Words{"outer.optimizer=sgd", "outer.momentum=0.5"};
+    if (GetParam().config != "sinusoid_maml") {
+      words = words + Words{"tasks.dataset=" + (folder_ / "small.h5").string(), "tasks.split=half"};
+    }
+    resolved_ = shipped(GetParam().config, folder_ / "run", words);
+    setup_ = std::make_unique<train::Setup>(make_setup(resolved_.config, folder_.path()));
+  }
+
+  struct Outcome {
+    std::vector<float> gradient;
+    MetaStepResult result;
+  };
+
+  // The mean gradient over these tasks.
+  Outcome mean_over(const std::vector<int>& tasks, int threads) const {
+    config::Config config = resolved_.config;
+    config.outer.meta_batch = static_cast<int64_t>(tasks.size());
+    ThreadPool pool(threads);
+    MetaStep step(config, setup_->learner, setup_->train_shape,
+                  std::make_shared<Arranged>(setup_->train_tasks, tasks), pool);
+    Outcome outcome;
+    outcome.result = step.run(0);
+    const auto values = step.state().optimizer.at(0).value.as<float>();
+    outcome.gradient.assign(values.begin(), values.end());
+    return outcome;
+  }
+
+  // One task's gradient, computed beside broken ones: what is random about it depends on its slot.
+  Outcome alone(const std::vector<int>& tasks, size_t slot) const {
+    std::vector<int> others(tasks.size(), kBroken);
+    others[slot] = tasks[slot];
+    return mean_over(others, 1);
+  }
+  std::vector<std::vector<float>> gradients_of(const std::vector<int>& tasks) const {
+    std::vector<std::vector<float>> each;
+    for (size_t slot = 0; slot < tasks.size(); ++slot) each.push_back(alone(tasks, slot).gradient);
+    return each;
+  }
+
+  TemporaryFolder folder_;
+  config::Resolved resolved_;
+  std::unique_ptr<train::Setup> setup_;
+};
+
+std::vector<float> sum(const std::vector<float>& a, const std::vector<float>& b) {
+  std::vector<float> result = a;
+  for (size_t i = 0; i < a.size(); ++i) result[i] += b[i];
+  return result;
+}
+
+std::vector<float> times(std::vector<float> values, float factor) {
+  for (float& value : values) value *= factor;
+  return values;
+}
+
+TEST_P(OneStep, ATaskDoesNotDependOnItsNeighbours) {
+  const std::vector<int> tasks{10, 11, 12, 13, 14};
+  const auto each = gradients_of(tasks);
+  ASSERT_NE(each[0], each[1]);
+  const std::vector<float> expected =
+      times(sum(sum(sum(each[0], each[1]), sum(each[2], each[3])), each[4]), 1.0F / 5);
+  for (const int threads : {1, 2, 3, 5, 7}) {
+    EXPECT_EQ(mean_over(tasks, threads).gradient, expected) << threads << " threads";
+  }
+}
+
+class OneStepWithoutNoise : public OneStep {};
+
+TEST_P(OneStepWithoutNoise, TwinsOfTheTreeMayChangePlaces) {
+  EXPECT_EQ(mean_over({10, 11, 12, 13}, 2).gradient, mean_over({13, 12, 11, 10}, 3).gradient);
+}
+
+TEST_P(OneStep, TasksThatAreNotFiniteAreLeftOutAndCounted) {
+  const std::vector<int> tasks{10, 11, kBroken, 13, 14};
+  std::vector<Outcome> each;
+  double loss = 0;
+  for (const size_t slot : {0, 1, 3, 4}) {
+    each.push_back(alone(tasks, slot));
+    loss += each.back().result.loss;
+  }
+  const std::vector<float> expected =
+      times(sum(sum(sum(each[0].gradient, each[1].gradient), each[2].gradient), each[3].gradient),
+            1.0F / 4);
+  for (const int threads : {1, 2, 3, 5}) {
+    const Outcome outcome = mean_over(tasks, threads);
+    EXPECT_EQ(outcome.result.nonfinite, 1);
+    EXPECT_EQ(outcome.gradient, expected) << threads << " threads";
+    EXPECT_EQ(outcome.result.loss, loss / 4);
+  }
+}
+
+TEST_P(OneStep, WithoutAFiniteTaskNothingIsLearned) {
+  config::Config config = resolved_.config;
+  config.outer.meta_batch = 2;
+  ThreadPool pool(2);
+  MetaStep step(config, setup_->learner, setup_->train_shape,
+                std::make_shared<Arranged>(setup_->train_tasks, std::vector<int>{kBroken, kBroken}),
+                pool);
+  const Tensor before = step.state().theta.clone();
+  EXPECT_EQ(step.run(0).nonfinite, 2);
+  EXPECT_TRUE(std::ranges::equal(before.as<float>(), step.state().theta.as<float>()));
+}
+
+const Words kSmallImages{"model.filters=5", "model.blocks=2", "tasks.ways=3",
+                         "inner.steps=2",   "test.steps=2",   "outer.schedule=constant"};
+
+const std::vector<Problem> kProblems{{"sinusoid", "sinusoid_maml", {}},
+                                     {"conv4", "omniglot_maml", kSmallImages},
+                                     {"implicit", "omniglot_imaml", kSmallImages}};
+const Problem kDropout{"dropout", "sinusoid_maml", {"model.dropout=0.2"}};
+
+const auto name_of_problem = [](const auto& one) { return one.param.name; };
+INSTANTIATE_TEST_SUITE_P(All, OneStep, testing::ValuesIn(kProblems), name_of_problem);
+INSTANTIATE_TEST_SUITE_P(Noisy, OneStep, testing::Values(kDropout), name_of_problem);
+INSTANTIATE_TEST_SUITE_P(All, OneStepWithoutNoise, testing::ValuesIn(kProblems), name_of_problem);
+
+}  // namespace
+}  // namespace outerloop::train

@@ -1,0 +1,256 @@
+// Going on with a run: what may differ, what is refused, what is left alone.
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <map>
+
+#include "outerloop/base/error.h"
+#include "train/runs.h"
+
+namespace outerloop::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Words kShort{"outer.meta_batch=4",   "validation.every=100",  "validation.tasks=20",
+                   "test.tasks=20",        "test.steps=2",          "log.every_iterations=50",
+                   "checkpoint.every=100", "checkpoint.keep_last=3"};
+
+class Resuming : public testing::Test {
+ protected:
+  config::Resolved sinusoid(const std::string& name, const Words& words) const {
+    return shipped("sinusoid_maml", folder_ / name, kShort + words);
+  }
+  TrainResult go(const std::string& name, const Words& words, TrainOptions options = {}) const {
+    return train(sinusoid(name, words), options);
+  }
+  fs::path newest(const std::string& name) const { return newest_checkpoint(folder_ / name); }
+
+  // Every file of a run by name, with its content.
+  std::map<std::string, std::string> files_of(const std::string& name) const {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / name)) {
+      if (entry.is_regular_file()) files[entry.path().string()] = read_file(entry.path());
+    }
+    return files;
+  }
+
+  static void flip_a_bit(const fs::path& file) {
+    std::string bytes = read_file(file);
+    bytes[bytes.size() / 2] ^= 16;
+    std::ofstream(file, std::ios::binary) << bytes;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Resuming, ARunOfAnotherConfigIsRefusedByTheKeysThatDiffer) {
+  go("run", {"outer.iterations=100"});
+  const auto before = files_of("run");
+  const std::string message = message_of<BadInput>([&] {
+    go("run", {"outer.iterations=100", "inner.rate=0.02", "outer.optimizer=sgd"});
+  });
+  EXPECT_CONTAINS(message, "inner.rate was 0.01 and is now 0.02, ");
+  EXPECT_CONTAINS(message, "outer.optimizer was adam and is now sgd");
+  EXPECT_CONTAINS(message, "choose another run_dir");
+  EXPECT_EQ(std::ranges::count(message, '\n'), 0);
+  auto after = files_of("run");
+  after[(folder_ / "run/log/rank-000.log").string()] =
+      before.at((folder_ / "run/log/rank-000.log").string());
+  EXPECT_EQ(after, before) << "a refused start changed the folder";
+}
+
+TEST_F(Resuming, KeysThatCannotChangeResultsMayDiffer) {
+  go("whole", {"outer.iterations=150"});
+  train_until(sinusoid("run", {"outer.iterations=150"}), 70);
+  Words words = kShort;
+  words.pop_back();
+  words.push_back("checkpoint.keep_last=1");
+  train(shipped("sinusoid_maml", folder_ / "run",
+                words + Words{"outer.iterations=150", "runtime.threads=1", "runtime.isa=avx2",
+                              "report.write=false", "log.every_seconds=1"}),
+        {});
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
+}
+
+TEST_F(Resuming, ADamagedCheckpointIsNamedAndAnOlderOneUsed) {
+  go("whole", {"outer.iterations=400"});
+  train_until(sinusoid("run", {"outer.iterations=400"}), 250);
+  const fs::path damaged = newest("run");
+  EXPECT_EQ(damaged.filename(), "ckpt-000000250.h5");
+  flip_a_bit(damaged);
+  Log log;
+  std::string text;
+  log.add(LogLevel::info, [&text](LogLevel level, std::string_view message) {
+    text += fmt::format("{}: {}\n", name(level), message);
+  });
+  TrainOptions options;
+  options.log = &log;
+  go("run", {"outer.iterations=400"}, options);
+  EXPECT_CONTAINS(text, fmt::format("warning: skipped {}", damaged.string()));
+  EXPECT_CONTAINS(text, "at iteration 200\n");
+  EXPECT_CONTAINS(read_file(folder_ / "run/log/rank-000.log"), "skipped");
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
+  EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
+}
+
+TEST_F(Resuming, WithoutAWholeCheckpointItSaysSoAndKeepsThem) {
+  train_until(sinusoid("run", {"outer.iterations=400"}), 50);
+  flip_a_bit(newest("run"));
+  const auto before = files_of("run").size();
+  const std::string message = message_of<CorruptFile>([&] { go("run", {"outer.iterations=400"}); });
+  EXPECT_CONTAINS(message, "ckpt-000000050.h5");
+  EXPECT_EQ(files_of("run").size(), before);
+}
+
+TEST_F(Resuming, NeverMeansNever) {
+  const TrainOptions never{.resume = Resume::never};
+  EXPECT_EQ(go("run", {"outer.iterations=10"}, never).outcome, Outcome::done);
+  EXPECT_CONTAINS(message_of<BadInput>([&] { go("run", {"outer.iterations=10"}, never); }),
+                  "already holds checkpoints");
+}
+
+TEST_F(Resuming, ACheckpointFileStartsARunInANewFolder) {
+  go("whole", {"outer.iterations=200"});
+  train_until(sinusoid("first", {"outer.iterations=200"}), 120);
+  const TrainOptions options{.resume_from = newest("first")};
+  go("second", {"outer.iterations=200"}, options);
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("second")));
+  EXPECT_EQ(newest("first").filename(), "ckpt-000000120.h5");
+
+  go("other", {"outer.iterations=10", "inner.rate=0.02"});
+  EXPECT_CONTAINS(message_of<BadInput>([&] { go("other", {"outer.iterations=200"}, options); }),
+                  "inner.rate was 0.02 and is now 0.01");
+  EXPECT_CONTAINS(message_of<BadInput>([&] {
+                    go("third", {"outer.iterations=200", "inner.rate=0.02"}, options);
+                  }),
+                  "inner.rate was 0.01 and is now 0.02");
+}
+
+TEST_F(Resuming, AnEarlierCheckpointFileGoesBackInTheSameFolder) {
+  go("run", {"outer.iterations=300"});
+  const std::string whole = read_file(newest("run"));
+  const TrainOptions back{.resume_from = folder_ / "run/ckpt/ckpt-000000100.h5"};
+  EXPECT_EQ(train_until(sinusoid("run", {"outer.iterations=300"}), 150, back).outcome,
+            Outcome::stopped);
+  EXPECT_EQ(newest("run").filename(), "ckpt-000000150.h5");
+  EXPECT_EQ(metrics_of(folder_ / "run").back()["iteration"], 150);
+  EXPECT_FALSE(fs::exists(folder_ / "run/summary.json")) << "of a result that was given up";
+  go("run", {"outer.iterations=300"});
+  EXPECT_EQ(read_file(newest("run")), whole);
+}
+
+TEST_F(Resuming, AFinishedRunIsLeftAsItIs) {
+  go("run", {"outer.iterations=150"});
+  const auto before = files_of("run");
+  const TrainResult again = go("run", {"outer.iterations=150"});
+  EXPECT_EQ(again.outcome, Outcome::finished_before);
+  EXPECT_EQ(again.iterations, 150);
+  EXPECT_EQ(files_of("run"), before);
+}
+
+TEST_F(Resuming, AMissingOrTornSummaryIsWrittenAgain) {
+  go("run", {"outer.iterations=150"});
+  const nlohmann::json before = summary_of(folder_ / "run");
+  const fs::path summary = folder_ / "run/summary.json";
+  fs::remove(summary);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(go("run", {"outer.iterations=150"}).outcome, Outcome::done);
+    const nlohmann::json after = summary_of(folder_ / "run");
+    for (const char* key : {"test", "iterations", "content_hash", "best_iteration"}) {
+      EXPECT_EQ(after[key], before[key]) << key;
+    }
+    // Times of the training, not of writing its summary.
+    EXPECT_GE(after["wall_s"], metrics_of(folder_ / "run").back()["wall_s"]);
+    fs::resize_file(summary, 40);
+  }
+}
+
+TEST_F(Resuming, AFinishedRunGoesOnWhenItIsMadeLonger) {
+  go("whole", {"outer.iterations=300"});
+  go("run", {"outer.iterations=200"});
+  EXPECT_EQ(go("run", {"outer.iterations=300"}).outcome, Outcome::done);
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
+  EXPECT_EQ(summary_of(folder_ / "run")["iterations"], 300);
+  EXPECT_EQ(summary_of(folder_ / "run")["test"], summary_of(folder_ / "whole")["test"]);
+
+  EXPECT_CONTAINS(message_of<BadInput>([&] { go("run", {"outer.iterations=250"}); }),
+                  "has 300 iterations already, more than outer.iterations = 250");
+}
+
+TEST_F(Resuming, NotWhenTheScheduleDependsOnTheLength) {
+  go("run", {"outer.iterations=200", "outer.schedule=cosine"});
+  const std::string message = message_of<BadInput>([&] {
+    go("run", {"outer.iterations=300", "outer.schedule=cosine"});
+  });
+  EXPECT_CONTAINS(message, "outer.iterations was 200 and is now 300");
+  EXPECT_CONTAINS(message, "outer.schedule=cosine depends on it");
+}
+
+TEST_F(Resuming, LaterAndTornLinesOfMetricsAreCut) {
+  go("whole", {"outer.iterations=200"});
+  train_until(sinusoid("run", {"outer.iterations=200"}), 120);
+  std::ofstream(folder_ / "run/metrics.jsonl", std::ios::app)
+      << R"({"iteration":150,"kind":"train","loss":9,"wall_s":1})"
+      << "\n"
+      << R"({"iteration":200,"ki)";
+  go("run", {"outer.iterations=200"});
+  EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
+  double before = 0;
+  for (const nlohmann::json& line : metrics_of(folder_ / "run")) {
+    EXPECT_GT(line["wall_s"], before) << "time goes on over restarts";
+    before = line["wall_s"];
+  }
+}
+
+TEST_F(Resuming, AStoppedRunHasNoSummaryAndItsFolderNoStopFile) {
+  const config::Resolved resolved = sinusoid("run", {"outer.iterations=100000"});
+  TrainOptions options;
+  options.on_iteration = [this](const Progress::Sample& sample) {
+    if (sample.done == 10) std::ofstream(folder_ / "run/STOP") << "stop\n";
+  };
+  const TrainResult result = train(resolved, options);
+  EXPECT_EQ(result.outcome, Outcome::stopped);
+  EXPECT_EQ(result.why, "the STOP file");
+  EXPECT_FALSE(fs::exists(folder_ / "run/STOP"));
+  EXPECT_FALSE(fs::exists(folder_ / "run/summary.json"));
+  EXPECT_EQ(newest("run").filename(), fmt::format("ckpt-{:09}.h5", result.iterations));
+}
+
+TEST_F(Resuming, AStopAfterTheLastIterationLeavesOnlyTheTestUndone) {
+  const config::Resolved resolved = sinusoid("run", {"outer.iterations=60"});
+  EXPECT_EQ(train_until(resolved, 60).outcome, Outcome::stopped);
+  EXPECT_FALSE(fs::exists(folder_ / "run/summary.json"));
+  EXPECT_EQ(train(resolved, {}).outcome, Outcome::done);
+  go("whole", {"outer.iterations=60"});
+  EXPECT_EQ(summary_of(folder_ / "run")["test"], summary_of(folder_ / "whole")["test"]);
+  EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
+}
+
+TEST_F(Resuming, OneTrainingAtATimeInAFolder) {
+  const config::Resolved resolved = sinusoid("run", {"outer.iterations=20"});
+  std::string message;
+  TrainOptions options;
+  options.on_iteration = [&](const Progress::Sample& sample) {
+    if (sample.done == 10) message = message_of<BadInput>([&] { train(resolved, {}); });
+  };
+  EXPECT_EQ(train(resolved, options).outcome, Outcome::done);
+  EXPECT_CONTAINS(message, fmt::format("is being trained by process {}", getpid()));
+}
+
+TEST_F(Resuming, AFolderOfAnotherKindIsNotTouched) {
+  fs::create_directories(folder_ / "mine");
+  std::ofstream(folder_ / "mine/config.yaml") << "my: own\n";
+  const auto before = files_of("mine");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { go("mine", {"outer.iterations=1"}); }),
+                  "has a config.yaml but no ckpt folder");
+  EXPECT_EQ(files_of("mine"), before);
+  EXPECT_CONTAINS(message_of<BadInput>([&] { go("mine/config.yaml", {}); }),
+                  "mine/config.yaml: cannot be created");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { go("mine/config.yaml/below", {}); }),
+                  "cannot be created: Not a directory; choose another run_dir");
+}
+
+}  // namespace
+}  // namespace outerloop::train

@@ -1,0 +1,298 @@
+// What a run does on its way: validation, best checkpoint, early stopping, tasks that are not
+// finite, and the results it writes.
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "data/image_sets.h"
+#include "io/python.h"
+#include "outerloop/base/error.h"
+#include "outerloop/config/print.h"
+#include "outerloop/train/evaluate_run.h"
+#include "train/runs.h"
+
+namespace outerloop::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Words kShort{"outer.meta_batch=4", "outer.iterations=120", "validation.tasks=20",
+                   "test.tasks=20",      "test.steps=2",         "log.every_iterations=30"};
+
+std::vector<nlohmann::json> lines_of_kind(const fs::path& run, const std::string& kind) {
+  std::vector<nlohmann::json> lines = metrics_of(run);
+  std::erase_if(lines, [&kind](const nlohmann::json& line) { return line["kind"] != kind; });
+  return lines;
+}
+
+class Running : public testing::Test {
+ protected:
+  fs::path go(const std::string& name, const Words& words) const {
+    train(shipped("sinusoid_maml", folder_ / name, kShort + words), {});
+    return folder_ / name;
+  }
+
+  // Small images of twelve training classes in a file beside the run.
+  fs::path go_images(const std::string& name, const Words& words) const {
+    const fs::path file = folder_ / "small.h5";
+    if (!fs::exists(file)) data::save_image_set(data::small_set(), file);
+    const Words small{"tasks.dataset=" + file.string(),
+                      "tasks.split=half",
+                      "model.filters=3",
+                      "model.blocks=2",
+                      "tasks.ways=3",
+                      "outer.schedule=constant"};
+    train(shipped("omniglot_maml", folder_ / name, kShort + small + words), {});
+    return folder_ / name;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Running, ValidationDoesNotChangeTheTrainingAndIsTheSameWheneverItComes) {
+  const fs::path often = go("often", {"validation.every=20"});
+  const fs::path seldom = go("seldom", {"validation.every=60"});
+  const auto without_times = [](nlohmann::json line) {
+    line.erase("wall_s");
+    line.erase("tasks_per_s");
+    return line;
+  };
+  const auto a = lines_of_kind(often, "train"), b = lines_of_kind(seldom, "train");
+  ASSERT_EQ(a.size(), 4u);
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_EQ(without_times(a[i]), without_times(b[i]));
+  const auto c = lines_of_kind(often, "validation"), d = lines_of_kind(seldom, "validation");
+  ASSERT_EQ(c.size(), 6u);
+  ASSERT_EQ(d.size(), 2u);
+  EXPECT_EQ(without_times(c[2]), without_times(d[0]));
+  EXPECT_EQ(without_times(c[5]), without_times(d[1]));
+}
+
+TEST_F(Running, TheBestCheckpointIsKeptAndTested) {
+  // So high a rate that the last is hardly the best.
+  const fs::path run = go("run", {"outer.rate=0.2", "validation.every=10", "checkpoint.keep_last=1",
+                                  "checkpoint.every=10", "test.diverged_loss=1e30"});
+  int64_t best_iteration = 0;
+  double best = std::numeric_limits<double>::infinity();
+  for (const nlohmann::json& line : lines_of_kind(run, "validation")) {
+    if (line["loss_median"] >= best) continue;
+    best = line["loss_median"];
+    best_iteration = line["iteration"];
+  }
+  ASSERT_LT(best_iteration, 120) << "choose a config whose last validation is not the best";
+  const nlohmann::json summary = summary_of(run);
+  EXPECT_EQ(summary["best_iteration"], best_iteration);
+  const fs::path file = summary["checkpoint"].get<std::string>();
+  EXPECT_EQ(file.filename(), fmt::format("ckpt-{:09}.h5", best_iteration));
+  EXPECT_EQ(fs::canonical(run / "ckpt/best"), fs::canonical(file));
+  EXPECT_EQ(checkpoint::Store::open_read(run / "ckpt").list().size(), 2u);
+
+  const RunEvaluation again = evaluate_run(run, {});
+  EXPECT_EQ(again.iteration, best_iteration);
+  EXPECT_EQ(nlohmann::json::parse(to_json_text(again))["curve"], summary["test"]["curve"]);
+}
+
+// So high a rate that an early validation stays the best one.
+const Words kEarlyBest{"outer.rate=0.2", "validation.every=10", "test.diverged_loss=1e30",
+                       "checkpoint.keep_last=1", "checkpoint.every=10"};
+
+TEST_F(Running, TheBestIsRememberedOverRestarts) {
+  const fs::path whole = go("whole", kEarlyBest);
+  const nlohmann::json expected = summary_of(whole);
+  const int64_t best = expected["best_iteration"];
+  ASSERT_LT(best, 100) << "choose a config whose best validation comes early";
+  const fs::path run = folder_ / "run";
+  const config::Resolved resolved = shipped("sinusoid_maml", run, kShort + kEarlyBest);
+  train_until(resolved, best + 5);
+  // As if a kill had come between the checkpoint and its link.
+  fs::remove(run / "ckpt/best");
+  train_until(resolved, best + 15);
+  EXPECT_EQ(fs::canonical(run / "ckpt/best").filename(), fmt::format("ckpt-{:09}.h5", best));
+  train(resolved, {});
+  EXPECT_EQ(summary_of(run)["best_iteration"], best);
+  EXPECT_EQ(summary_of(run)["content_hash"], expected["content_hash"]);
+  EXPECT_EQ(summary_of(run)["test"], expected["test"]);
+}
+
+TEST_F(Running, TheBestComesAlongToAnotherFolder) {
+  const nlohmann::json expected = summary_of(go("whole", kEarlyBest));
+  const int64_t best = expected["best_iteration"];
+  train_until(shipped("sinusoid_maml", folder_ / "first", kShort + kEarlyBest), best + 5);
+  const TrainOptions options{.resume_from = newest_checkpoint(folder_ / "first")};
+  train(shipped("sinusoid_maml", folder_ / "second", kShort + kEarlyBest), options);
+  const nlohmann::json summary = summary_of(folder_ / "second");
+  EXPECT_EQ(summary["content_hash"], expected["content_hash"]);
+  EXPECT_EQ(summary["test"], expected["test"]);
+  EXPECT_EQ(fs::path(summary["checkpoint"].get<std::string>()).parent_path(),
+            folder_ / "second/ckpt");
+}
+
+TEST_F(Running, ADamagedBestCheckpointIsNamedAndTheLastOneTested) {
+  const Words words{"outer.rate=0.2", "validation.every=10", "test.diverged_loss=1e30"};
+  const fs::path run = go("run", words);
+  const fs::path best = fs::canonical(run / "ckpt/best");
+  fs::resize_file(best, fs::file_size(best) / 2);
+  fs::remove(run / "summary.json");
+  Log log;
+  std::string text;
+  log.add(LogLevel::warning, [&text](LogLevel, std::string_view message) { text += message; });
+  TrainOptions options;
+  options.log = &log;
+  train(shipped("sinusoid_maml", run, kShort + words), options);
+  EXPECT_CONTAINS(text, best.filename().string());
+  EXPECT_CONTAINS(text, "the last checkpoint is tested");
+  EXPECT_CONTAINS(summary_of(run)["checkpoint"].get<std::string>(), "ckpt-000000120.h5");
+}
+
+TEST_F(Running, StopsEarlyWhenValidationNoLongerImproves) {
+  // Nothing is learned at rate 0, so no validation improves on the first one.
+  const Words words{"outer.rate=0", "validation.every=10", "validation.patience=3"};
+  const fs::path run = go("run", words);
+  const nlohmann::json summary = summary_of(run);
+  EXPECT_EQ(summary["iterations"], 40);
+  EXPECT_EQ(summary["early_stopped"], true);
+  EXPECT_EQ(summary["best_iteration"], 10);
+  // The iterations since the last line are told too.
+  EXPECT_EQ(lines_of_kind(run, "train").back()["iteration"], 40);
+  const TrainResult again = train(shipped("sinusoid_maml", run, kShort + words), {});
+  EXPECT_EQ(again.outcome, Outcome::finished_before);
+  EXPECT_EQ(go("patient", {"outer.rate=0", "validation.every=10"}), folder_ / "patient");
+  EXPECT_EQ(summary_of(folder_ / "patient")["iterations"], 120);
+}
+
+TEST_F(Running, InterruptedEarlyStoppingIsTheSame) {
+  const Words words{"outer.rate=0", "validation.every=10", "validation.patience=3"};
+  const fs::path whole = go("whole", words);
+  train_until(shipped("sinusoid_maml", folder_ / "run", kShort + words), 25);
+  const fs::path run = go("run", words);
+  EXPECT_TRUE(same_checkpoints(newest_checkpoint(whole), newest_checkpoint(run)));
+  EXPECT_EQ(lasting_metrics(whole), lasting_metrics(run));
+}
+
+TEST_F(Running, TooManyTasksThatAreNotFiniteEndIt) {
+  const Words words{"inner.rate=1e30", "stop.max_nonfinite=100", "log.every_iterations=1",
+                    "checkpoint.every=10"};
+  const std::string message = message_of<SystemFailure>([&] { go("run", words); });
+  EXPECT_CONTAINS(message, "104 tasks gave losses or gradients that are not finite");
+  EXPECT_CONTAINS(message, "stop.max_nonfinite = 100");
+  EXPECT_CONTAINS(read_file(folder_ / "run/log/rank-000.log"), message);
+  const auto lines = lines_of_kind(folder_ / "run", "train");
+  EXPECT_EQ(lines.size(), 26u);
+  EXPECT_EQ(lines.back()["nonfinite"], 104);
+  EXPECT_TRUE(lines.back()["loss"].is_null()) << "no task, no loss";
+  EXPECT_EQ(newest_checkpoint(folder_ / "run").filename(), "ckpt-000000020.h5");
+  EXPECT_EQ(message_of<SystemFailure>([&] { go("run", words); }), message);
+}
+
+TEST_F(Running, AllTasksMayDivergeInTheEnd) {
+  const fs::path run =
+      go("run", {"inner.rate=1e30", "stop.max_nonfinite=100000", "outer.iterations=5"});
+  const nlohmann::json test = summary_of(run)["test"];
+  EXPECT_EQ(test["diverged"], 20);
+  EXPECT_EQ(test["diverged_fraction"], 1.0);
+  EXPECT_TRUE(test["loss"]["mean"].is_null());
+  EXPECT_EQ(test["loss"]["tasks"], 0);
+  EXPECT_CONTAINS(describe_summary(RunFolder{run}), "test loss: none, all tasks diverged");
+}
+
+TEST_F(Running, TheSummaryHoldsWhatScriptsRead) {
+  const config::Config config =
+      shipped("sinusoid_maml", folder_ / "run", kShort + Words{"validation.every=40"}).config;
+  const fs::path run = go("run", {"validation.every=40"});
+  const nlohmann::json summary = summary_of(run);
+  EXPECT_EQ(summary["config_hash"], config::config_hash(config));
+  EXPECT_EQ(summary["iterations"], 120);
+  EXPECT_EQ(summary["seed"], 0);
+  EXPECT_EQ(summary["nonfinite"], 0);
+  EXPECT_GT(summary["wall_s"], 0);
+  EXPECT_NEAR(summary["tasks_per_s"].get<double>() * summary["wall_s"].get<double>(), 480, 1e-6);
+  for (const char* which : {"", "final_"}) {
+    const fs::path file = summary[fmt::format("{}checkpoint", which)].get<std::string>();
+    EXPECT_TRUE(file.is_absolute()) << file;
+    EXPECT_EQ(summary[fmt::format("{}content_hash", which)], checkpoint::content_hash(file));
+  }
+  const nlohmann::json& loss = summary["test"]["loss"];
+  EXPECT_GT(loss["mean"], 0);
+  EXPECT_GT(loss["ci95"], 0);
+  EXPECT_GT(loss["median"], 0);
+  EXPECT_EQ(loss["tasks"].get<int64_t>() + summary["test"]["diverged"].get<int64_t>(), 20);
+  EXPECT_EQ(summary["test"]["curve"].size(), 3u);
+  EXPECT_FALSE(summary["test"].contains("accuracy"));
+}
+
+TEST_F(Running, AccuraciesAreFractionsWithTheirInterval) {
+  const fs::path run = go_images("run", {"validation.every=60", "outer.iterations=60"});
+  const nlohmann::json accuracy = summary_of(run)["test"]["accuracy"];
+  EXPECT_GE(accuracy["mean"], 0);
+  EXPECT_LE(accuracy["mean"], 1);
+  EXPECT_GT(accuracy["ci95"], 0);
+  EXPECT_EQ(accuracy["tasks"], 20);
+  const auto validation = lines_of_kind(run, "validation");
+  ASSERT_EQ(validation.size(), 1u);
+  EXPECT_TRUE(validation[0].contains("accuracy_ci95"));
+  EXPECT_TRUE(lines_of_kind(run, "train")[0].contains("accuracy"));
+}
+
+TEST_F(Running, AnotherDataSetUnderTheSameNameIsRefused) {
+  const Words words{"outer.iterations=60", "validation.every=0"};
+  const fs::path run = go_images("run", words);
+  data::ImageSet changed = data::small_set();
+  changed.pixels[20] ^= 1;
+  fs::remove(folder_ / "small.h5");
+  data::save_image_set(changed, folder_ / "small.h5");
+  const std::string message = message_of<BadInput>([&] { go_images("run", words); });
+  EXPECT_CONTAINS(message, "small.h5 has changed since");
+  EXPECT_CONTAINS(message, data::fingerprint(changed));
+}
+
+TEST_F(Running, EvaluationIsAFunctionOfCheckpointProtocolAndSeed) {
+  const fs::path run = go("run", {"validation.every=40"});
+  const auto evaluated = [&run](EvaluateOptions options) {
+    nlohmann::json json = nlohmann::json::parse(to_json_text(evaluate_run(run, options)));
+    return json.dump();
+  };
+  const std::string first = evaluated({.tasks = 50});
+  EXPECT_EQ(evaluated({.tasks = 50, .overrides = {"runtime.threads=1"}}), first);
+  EXPECT_EQ(evaluated({.tasks = 50, .overrides = {"runtime.threads=3", "runtime.isa=avx2"}}),
+            first);
+  EXPECT_NE(evaluated({.tasks = 50, .seed = 7}), first);
+  EXPECT_EQ(evaluated({.tasks = 50}), first);
+
+  // A task's result does not depend on how many there are.
+  const RunEvaluation few = evaluate_run(run, {.tasks = 3});
+  const RunEvaluation many = evaluate_run(run, {.tasks = 50});
+  for (size_t step = 0; step < few.result.task_loss.size(); ++step) {
+    for (size_t task = 0; task < 3; ++task) {
+      EXPECT_EQ(few.result.task_loss[step][task], many.result.task_loss[step][task]);
+    }
+  }
+}
+
+// What TensorBoard's own reader finds in the run's folder: "<tag> <step> <value>" lines.
+TEST_F(Running, TensorBoardShowsTheMetricsOnceAlsoAfterARestart) {
+  const std::string python = python_with("tensorboard");
+  if (python.empty()) GTEST_SKIP() << python_hint("tensorboard");
+  const Words words{"validation.every=60", "checkpoint.every=60"};
+  const TrainOptions back{.resume_from = folder_ / "run/ckpt/ckpt-000000060.h5"};
+  train_until(shipped("sinusoid_maml", folder_ / "run", kShort + words), 100);
+  train(shipped("sinusoid_maml", folder_ / "run", kShort + words), back);
+  std::string expected;
+  for (const nlohmann::json& line : metrics_of(folder_ / "run")) {
+    expected += fmt::format("{}/loss {} {:.6g}\n", line["kind"].get<std::string>(),
+                            line["iteration"].get<int64_t>(), line["loss"].get<double>());
+  }
+  EXPECT_EQ(run_python(python, R"(
+import sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+reader = EventAccumulator(sys.argv[1] + '/tensorboard')
+reader.Reload()
+points = [(event.step, tag, event.value) for tag in reader.Tags()['scalars'] if tag.endswith('/loss')
+          for event in reader.Scalars(tag)]
+for step, tag, value in sorted(points): print(tag, step, '%.6g' % value)
+)",
+                       folder_ / "run"),
+            expected);
+}
+
+}  // namespace
+}  // namespace outerloop::train
