@@ -19,7 +19,9 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 
 find_program(OUTERLOOP_CCACHE ccache)
 if(OUTERLOOP_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${OUTERLOOP_CCACHE})
+  # Sloppy about times alone, without which nothing that uses a precompiled header is kept.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    env CCACHE_SLOPPINESS=pch_defines,time_macros ${OUTERLOOP_CCACHE})
 endif()
 
 include(OuterloopDependencies)
@@ -41,6 +43,9 @@ add_library(outerloop_flags INTERFACE)
 target_compile_options(outerloop_flags INTERFACE
   -ffp-contract=off -Wall -Wextra -Wshadow -Wno-missing-field-initializers
   $<$<BOOL:${OUTERLOOP_WERROR}>:-Werror>)
+if(OUTERLOOP_CCACHE)
+  target_compile_options(outerloop_flags INTERFACE -fpch-preprocess)
+endif()
 if(OUTERLOOP_SANITIZE)
   target_compile_options(outerloop_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
@@ -49,6 +54,21 @@ endif()
 if(OUTERLOOP_TSAN)
   target_compile_options(outerloop_flags INTERFACE -fsanitize=thread)
   target_link_options(outerloop_flags INTERFACE -fsanitize=thread)
+endif()
+
+# Most of the time of a small file goes to the same few headers, so they are compiled once. Every file
+# still includes what it uses. Libraries and programs differ in flags (PIC, PIE): one set for each.
+set(OUTERLOOP_HEADERS <algorithm> <array> <cmath> <cstdint> <cstring> <filesystem> <functional>
+  <limits> <map> <memory> <optional> <span> <string> <string_view> <utility> <vector> <fmt/format.h>)
+file(WRITE ${CMAKE_BINARY_DIR}/headers.cpp "int main() {}\n")
+add_library(outerloop_headers OBJECT ${CMAKE_BINARY_DIR}/headers.cpp)
+target_link_libraries(outerloop_headers PRIVATE outerloop_flags fmt::fmt)
+target_precompile_headers(outerloop_headers PRIVATE ${OUTERLOOP_HEADERS})
+if(OUTERLOOP_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  add_executable(outerloop_test_headers ${CMAKE_BINARY_DIR}/headers.cpp)
+  target_link_libraries(outerloop_test_headers PRIVATE outerloop_flags fmt::fmt GTest::gtest)
+  target_precompile_headers(outerloop_test_headers PRIVATE ${OUTERLOOP_HEADERS} <gtest/gtest.h>)
 endif()
 
 # ol_module(NAME SOURCES a.cpp … [PUBLIC targets…] [PRIVATE targets…])
@@ -64,6 +84,7 @@ function(ol_module name)
   target_link_libraries(outerloop_${name}
     PUBLIC ${M_PUBLIC} PRIVATE $<BUILD_INTERFACE:outerloop_flags> ${M_PRIVATE})
   target_compile_features(outerloop_${name} PUBLIC cxx_std_20)
+  target_precompile_headers(outerloop_${name} REUSE_FROM outerloop_headers)
   set_property(GLOBAL APPEND PROPERTY OUTERLOOP_MODULES outerloop_${name})
 endfunction()
 
@@ -82,6 +103,7 @@ function(ol_test name)
   target_compile_definitions(${name} PRIVATE
     OUTERLOOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}" OUTERLOOP_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE outerloop_flags ${T_LINK} GTest::gtest GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM outerloop_test_headers)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
