@@ -21,10 +21,7 @@ Types fused_types(TypeSpan inputs, const Attributes& attributes) {
 }
 
 double fused_flops(TypeSpan, TypeSpan, const Attributes& attributes) {
-  const Program& body = *attributes.program("body");
-  double sum = 0;
-  for (const Equation& equation : body.equations) sum += flops_of(body, equation);
-  return sum;
+  return flops_of(*attributes.program("body")).all;
 }
 
 // Two outputs, one of them reduced.

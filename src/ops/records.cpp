@@ -85,4 +85,19 @@ double flops_of(const Program& program, const Equation& equation) {
   return elements;
 }
 
+double dense_flops_of(const Program& program, const Equation& equation) {
+  if (equation.op->group == OpGroup::contraction) return flops_of(program, equation);
+  if (equation.op->group != OpGroup::fused) return 0;
+  return flops_of(*equation.attributes.program("body")).dense;
+}
+
+Flops flops_of(const Program& program) {
+  Flops sum;
+  for (const Equation& equation : program.equations) {
+    sum.all += flops_of(program, equation);
+    sum.dense += dense_flops_of(program, equation);
+  }
+  return sum;
+}
+
 }  // namespace outerloop

@@ -9,6 +9,7 @@
 
 #include "ops/samples.h"
 #include "outerloop/exec/oracle.h"
+#include "outerloop/ops/ops.h"
 
 namespace outerloop {
 namespace {
@@ -90,6 +91,36 @@ TEST_P(Record, CountsItsWork) {
   const OpGroup group = GetParam().op->group;
   const bool computes = group == OpGroup::elementwise || group == OpGroup::contraction;
   EXPECT_EQ(computes && flops == 0, false);
+}
+
+// relu(x w + b): a product of 2 x 3 x 4, then one sum and one maximum per element.
+TEST(Flops, TellContractionsFromTheRest) {
+  Builder body;
+  const Expr x = body.input("x", {DType::f32, {2, 3}}, Binding::per_lane);
+  const Expr w = body.input("w", {DType::f32, {3, 4}}, Binding::shared);
+  const Expr b = body.input("b", {DType::f32, {4}}, Binding::shared);
+  body.output("y", relu(matmul(x, w) + b));
+  const Program layer = body.finish();
+  EXPECT_EQ(flops_of(layer).dense, 2 * 2 * 3 * 4);
+  EXPECT_EQ(flops_of(layer).all, 2 * 2 * 3 * 4 + 8 + 8);
+
+  Builder builder;
+  const std::vector<Expr> inputs{builder.input("x", {DType::f32, {2, 3}}, Binding::per_lane),
+                                 builder.input("w", {DType::f32, {3, 4}}, Binding::shared),
+                                 builder.input("b", {DType::f32, {4}}, Binding::shared)};
+  const auto shared_body = std::make_shared<const Program>(layer);
+  builder.output("y", builder.apply(ops::fused, inputs, {{"body", shared_body}}));
+  const Program fused = builder.finish();
+  EXPECT_EQ(flops_of(fused).dense, flops_of(layer).dense);
+  EXPECT_EQ(flops_of(fused).all, flops_of(layer).all);
+}
+
+TEST(Flops, CountTheTapsOnPaddingOfAConvolution) {
+  Builder builder;
+  const Expr x = builder.input("x", {DType::f32, {5, 6, 6, 2}}, Binding::per_lane);
+  const Expr w = builder.input("w", {DType::f32, {3, 3, 2, 7}}, Binding::shared);
+  builder.output("y", conv2d(x, w, 1, {1, 1, 1, 1}));
+  EXPECT_EQ(flops_of(builder.finish()).dense, 2 * (5 * 6 * 6) * (3 * 3 * 2 * 7));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Record, ::testing::ValuesIn(testing::all_cases()),

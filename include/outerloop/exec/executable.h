@@ -47,7 +47,9 @@ class Executable {
   size_t shared_arena_bytes() const;  // planned: allocated by a SharedState
   size_t peak_live_bytes() const;     // lower bound of any plan for a lane
   double lane_flops() const;          // counted from the records, of the equations run per lane
-  double shared_flops() const;
+  double lane_dense_flops() const;    // the part that contractions do (outerloop/ops/records.h)
+  double shared_flops() const;        // of the equations run once for all lanes
+  double shared_dense_flops() const;
   size_t lane_steps() const;  // kernel calls per lane
 
   struct Impl;

@@ -39,8 +39,19 @@ namespace outerloop {
 std::span<const OpDef* const> all_ops();
 // nullptr when there is none of that name.
 const OpDef* find_op(std::string_view name);
-// As its record's rule, or one per output element; 0 for constants and movement.
+// Floating point operations by the op's record, or one per output element; 0 for constants and
+// movement. A fused equation does what its body does.
 double flops_of(const Program& program, const Equation& equation);
+// The part of them that contractions (matmul, convolutions) do: two for each multiply and add of a
+// dense product, taps on padding included. Peaks of FMA units are compared with these.
+double dense_flops_of(const Program& program, const Equation& equation);
+
+struct Flops {
+  double all = 0;
+  double dense = 0;  // of contractions
+};
+// Sums over the equations of a program, for one lane.
+Flops flops_of(const Program& program);
 
 namespace ops {
 

@@ -114,10 +114,16 @@ size_t Executable::peak_live_bytes() const {
   return static_cast<size_t>(impl_->peak_live_bytes);
 }
 double Executable::lane_flops() const {
-  return impl_->lane_flops;
+  return impl_->lane_flops.all;
+}
+double Executable::lane_dense_flops() const {
+  return impl_->lane_flops.dense;
 }
 double Executable::shared_flops() const {
-  return impl_->shared_flops;
+  return impl_->shared_flops.all;
+}
+double Executable::shared_dense_flops() const {
+  return impl_->shared_flops.dense;
 }
 size_t Executable::lane_steps() const {
   return impl_->lane.kernels.size();

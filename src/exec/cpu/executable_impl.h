@@ -6,6 +6,7 @@
 
 #include "exec/cpu/plan.h"
 #include "outerloop/exec/executable.h"
+#include "outerloop/ops/records.h"
 
 namespace outerloop::exec {
 
@@ -32,8 +33,8 @@ struct Executable::Impl {
   int64_t lane_arena_bytes = 0;
   int64_t shared_arena_bytes = 0;
   int64_t peak_live_bytes = 0;
-  double lane_flops = 0;
-  double shared_flops = 0;
+  Flops lane_flops;
+  Flops shared_flops;
 };
 
 std::unique_ptr<const Executable::Impl> plan(Program optimised, Isa isa);

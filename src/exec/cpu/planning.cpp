@@ -209,8 +209,9 @@ class Planner {
 
   void count_flops() {
     for (size_t e = 0; e < program().equations.size(); ++e) {
-      (shared_equation_[e] ? impl_->shared_flops : impl_->lane_flops) +=
-          flops_of(program(), program().equations[e]);
+      Flops& flops = shared_equation_[e] ? impl_->shared_flops : impl_->lane_flops;
+      flops.all += flops_of(program(), program().equations[e]);
+      flops.dense += dense_flops_of(program(), program().equations[e]);
     }
   }
 
