@@ -1,5 +1,8 @@
 #include "outerloop/passes/access.h"
 
+#include "outerloop/base/error.h"
+#include "outerloop/ops/records.h"
+
 namespace outerloop::passes {
 
 AccessStrides broadcast_access(const Shape& operand, std::span<const int64_t> axes) {
@@ -35,6 +38,21 @@ std::optional<std::vector<int64_t>> merged_strides(const Shape& iteration,
     merged.insert(merged.begin(), base);
   }
   return merged;
+}
+
+std::vector<int> loop_runs(const Shape& shape, const Equation* head, const Equation* reduction) {
+  const int rank = shape.rank();
+  if (head != nullptr) {
+    const bool batched = head->op == &ops::matmul;
+    return batched ? std::vector{rank - 2, 1, 1} : std::vector{0, rank - 1, 1};
+  }
+  if (reduction == nullptr) {
+    return rank == 0 ? std::vector{0} : std::vector<int>(static_cast<size_t>(rank), 1);
+  }
+  const auto split = reduction_split(shape, reduction->attributes.integers("axes"));
+  OL_ASSERT(split.has_value(), "a fused reduction has one run of axes");
+  if (split->inner == 1) return {split->first_axis, rank - split->first_axis};
+  return {split->first_axis, split->axes, rank - split->first_axis - split->axes};
 }
 
 std::optional<ReductionSplit> reduction_split(const Shape& shape, std::span<const int64_t> axes) {

@@ -118,22 +118,10 @@ class Grouping {
     return program_.type(equation(group.members.front()).outputs.front()).dtype;
   }
 
-  // How the loop's axes are merged: (rows, columns) for tiles of a contraction, (outer, reduced,
-  // inner) for reductions; no demand otherwise.
-  std::vector<int> runs(const Shape& shape, int32_t head, int32_t reduction) const {
-    if (head >= 0) {
-      const bool tiles_are_batched = equation(head).op == &ops::matmul;
-      if (!tiles_are_batched) return {shape.rank() - 1, 1};
-      return {shape.rank() - 2, 1, 1};
-    }
-    if (reduction < 0) return std::vector<int>(static_cast<size_t>(shape.rank()), 1);
-    const ReductionSplit split = *reduction_split(shape, reduction_axes(equation(reduction)));
-    return {split.first_axis, split.axes, shape.rank() - split.first_axis - split.axes};
-  }
-
   bool operands_fit(const std::vector<int32_t>& members, const Shape& shape, int32_t head,
                     int32_t reduction) const {
-    const std::vector<int> merged = runs(shape, head, reduction);
+    const auto at = [&](int32_t e) { return e < 0 ? nullptr : &equation(e); };
+    const std::vector<int> runs = loop_runs(shape, at(head), at(reduction));
     std::vector<ValueId> operands;
     for (int32_t member : members) {
       if (member == head) continue;
@@ -148,7 +136,7 @@ class Grouping {
                 ? broadcast_access(program_.type(input).shape,
                                    equation(member).attributes.integers("axes"))
                 : dense_access(shape);
-        if (!merged_strides(shape, access, merged)) return false;
+        if (!merged_strides(shape, access, runs)) return false;
         if (std::ranges::find(operands, input) == operands.end()) operands.push_back(input);
       }
     }

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "outerloop/tensor/shape.h"
+#include "outerloop/ir/program.h"
 
 namespace outerloop::passes {
 
@@ -23,6 +23,14 @@ AccessStrides dense_access(const Shape& shape);
 std::optional<std::vector<int64_t>> merged_strides(const Shape& iteration,
                                                    const AccessStrides& strides,
                                                    std::span<const int> runs);
+
+// The loop over a fused group: how many neighbouring axes of `shape` make each of its extents.
+//   with a contraction as head    (batch, row, column) of the tiles of its result
+//   with reductions               (outer, reduced), and (inner) unless it is one element
+//   otherwise                     every axis by itself
+// The fusion pass asks merged_strides() of every operand before it makes a group, and the executor
+// relies on it. `reduction` is one for which reduction_split() gives a split.
+std::vector<int> loop_runs(const Shape& shape, const Equation* head, const Equation* reduction);
 
 // A reduction as outer x reduced x inner, when its axes are neighbours.
 struct ReductionSplit {

@@ -16,8 +16,13 @@ struct IsaRow {
 constexpr std::array kIsas{IsaRow{Isa::scalar, "scalar"}, IsaRow{Isa::avx2, "avx2"},
                            IsaRow{Isa::avx512, "avx512"}};
 
-// What the generators use: AVX2 with FMA; AVX-512 F, VL, DQ and BW. The builtin asks the operating
-// system too (xgetbv).
+Isa widest() {
+  return runnable_isas().back();
+}
+
+}  // namespace
+
+// The builtin asks the operating system too (xgetbv).
 bool machine_runs(Isa isa) {
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -27,12 +32,13 @@ bool machine_runs(Isa isa) {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
 }
 
-Isa widest() {
-  if (machine_runs(Isa::avx512)) return Isa::avx512;
-  return machine_runs(Isa::avx2) ? Isa::avx2 : Isa::scalar;
+std::vector<Isa> runnable_isas() {
+  std::vector<Isa> result;
+  for (const IsaRow& row : kIsas) {
+    if (machine_runs(row.isa)) result.push_back(row.isa);
+  }
+  return result;
 }
-
-}  // namespace
 
 std::string_view name_of(Isa isa) {
   return kIsas[static_cast<size_t>(isa)].name;

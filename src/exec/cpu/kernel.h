@@ -14,6 +14,7 @@
 #include "outerloop/exec/isa.h"
 #include "outerloop/ir/scalar.h"
 #include "outerloop/tensor/dtype.h"
+#include "outerloop/tensor/shape.h"
 
 namespace outerloop::exec {
 
@@ -36,7 +37,7 @@ class Kernel {
   std::shared_ptr<const void> state_;  // code, constants, offset tables
 };
 
-inline constexpr int kMaxLoopRank = 5;
+inline constexpr int kMaxLoopRank = Shape::kMaxRank;
 using LoopStrides = std::array<int64_t, kMaxLoopRank>;
 
 enum class LoopOutputKind : uint8_t {

@@ -144,31 +144,13 @@ LoopStrides loop_strides(const std::vector<int64_t>& strides) {
   return result;
 }
 
-// How the axes of the body become the extents of the loop.
-std::vector<int> loop_runs(const BodyAnalysis& body) {
-  const int rank = body.shape().rank();
-  if (body.reduction() != nullptr) {
-    const auto split =
-        passes::reduction_split(body.shape(), body.reduction()->attributes.integers("axes"));
-    OL_ASSERT(split.has_value(), "a fused reduction has one run of axes");
-    if (split->inner == 1) return {split->first_axis, rank - split->first_axis};
-    return {split->first_axis, split->axes, rank - split->first_axis - split->axes};
-  }
-  if (rank == 0) return {0};
-  if (rank <= kMaxLoopRank) return std::vector<int>(static_cast<size_t>(rank), 1);
-  // Few programs have that many axes; the leading ones merge where the operands allow.
-  std::vector<int> runs(kMaxLoopRank, 1);
-  runs.front() = rank - kMaxLoopRank + 1;
-  return runs;
-}
-
 struct LoopShape {
   std::vector<int> runs;
   std::vector<int64_t> extents;
 };
 
 LoopShape loop_shape(const BodyAnalysis& body) {
-  LoopShape loop{.runs = loop_runs(body)};
+  LoopShape loop{.runs = passes::loop_runs(body.shape(), nullptr, body.reduction())};
   int axis = 0;
   for (size_t run = 0; run < loop.runs.size(); ++run) {
     loop.extents.push_back(run_extent(body.shape(), axis, loop.runs[run]));
@@ -253,21 +235,10 @@ void lower_loop(Lowering& lowering, const Equation& equation, const Program& pro
                         : in_place_candidates(body, lowering, equation, reads, 0));
 }
 
-// Rows and columns of the head's result, and how an operand walks them.
-struct Tiles {
-  std::vector<int> runs;  // (batch, row, column)
-};
-
-Tiles tiles_of(const BodyAnalysis& body) {
-  const int rank = body.shape().rank();
-  if (body.head()->op == &ops::matmul) return {{rank - 2, 1, 1}};
-  return {{0, rank - 1, 1}};
-}
-
 Epilogue epilogue_of(const BodyAnalysis& body, const Program& program) {
-  const Tiles tiles = tiles_of(body);
+  const std::vector<int> runs = passes::loop_runs(body.shape(), body.head(), nullptr);
   const auto strides = [&](const AccessStrides& access) {
-    const std::vector<int64_t> list = merged(body.shape(), access, tiles.runs);
+    const std::vector<int64_t> list = merged(body.shape(), access, runs);
     return TileStrides{list[0], list[1], list[2]};
   };
   Epilogue epilogue{.body = body.scalars()};

@@ -183,7 +183,7 @@ void bench_loops(DType dtype) {
       operands.push_back(block.data());
     }
     for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-      if (isa > select_isa()) continue;
+      if (!machine_runs(isa)) continue;
       const Kernel kernel = make_loop(c.spec, isa);
       const double ns = time_call([&] { kernel(operands.data()); });
       const auto bytes =
@@ -214,7 +214,7 @@ void bench_moves(DType dtype) {
     std::vector<Line> source(static_cast<size_t>(elements) / 2 + 1), target(source.size());
     void* const operands[] = {source.data(), target.data()};
     for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-      if (isa > select_isa()) continue;
+      if (!machine_runs(isa)) continue;
       const Kernel kernel = make_moves({static_cast<int>(bytes), {move}}, isa);
       const double ns = time_call([&] { kernel(operands); });
       fmt::print("{:<44}{:>10}{:>10.1f}{:>10.1f}\n", name, name_of(isa), ns,
@@ -229,7 +229,7 @@ void bench_pooling(DType dtype) {
   for (Line& line : source) fill(line, dtype);
   void* const operands[] = {source.data(), target.data()};
   for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-    if (isa > select_isa()) continue;
+    if (!machine_runs(isa)) continue;
     const Kernel kernel = make_max_pool_index(spec, isa);
     const double ns = time_call([&] { kernel(operands); });
     fmt::print("{:<44}{:>10}{:>10.1f}\n", "places of maxima, 5x28x28x64", name_of(isa), ns);
