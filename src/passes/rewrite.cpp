@@ -1,6 +1,20 @@
 #include "passes/rewrite.h"
 
+#include <algorithm>
+
 namespace outerloop::passes {
+
+std::vector<int32_t> live_uses(const Program& program) {
+  std::vector<int32_t> uses(program.values.size(), 0);
+  const auto at = [&](ValueId id) -> int32_t& { return uses[static_cast<size_t>(id.index)]; };
+  for (const ProgramOutput& output : program.outputs) ++at(output.value);
+  for (size_t e = program.equations.size(); e-- > 0;) {
+    const Equation& equation = program.equations[e];
+    if (std::ranges::all_of(equation.outputs, [&](ValueId id) { return at(id) == 0; })) continue;
+    for (ValueId input : equation.inputs) ++at(input);
+  }
+  return uses;
+}
 
 Rewriter::Rewriter(const Program& source) : source_(source), exprs_(source.values.size()) {
   for (const ProgramInput& input : source.inputs) {

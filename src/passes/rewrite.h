@@ -8,6 +8,9 @@
 
 namespace outerloop::passes {
 
+// By value: how many inputs of equations that some output needs, and how many outputs, it is.
+std::vector<int32_t> live_uses(const Program& program);
+
 class Rewriter {
  public:
   // Copies the inputs.

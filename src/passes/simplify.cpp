@@ -48,6 +48,7 @@ struct Match {
   const Equation& equation;
   std::span<const Expr> in;
   const TensorType& type;  // of the result
+  bool sole_reader;        // nothing else that is needed reads input 0
 
   Expr input_of(const Equation& other, size_t i) const {
     return in.front().builder().expr(other.inputs[i]);
@@ -194,9 +195,10 @@ Expr transpose_rules(const Match& m) {
     for (int64_t axis : permutation) composed.push_back(first[static_cast<size_t>(axis)]);
     return transpose(m.input_of(*inner, 0), composed);
   }
-  // (A B)^T = B^T A^T: the products and their order stay.
+  // (A B)^T = B^T A^T: the products and their order stay. Where A B is read elsewhere too, it would
+  // be computed twice.
   const Equation* product = m.written.made_by(m.in[0], ops::matmul);
-  if (product != nullptr && swaps_last_two(permutation)) {
+  if (product != nullptr && m.sole_reader && swaps_last_two(permutation)) {
     return matmul(m.input_of(*product, 1), m.input_of(*product, 0),
                   product->attributes.integer("transpose_b") == 0,
                   product->attributes.integer("transpose_a") == 0);
@@ -233,6 +235,27 @@ Expr whole_slice(const Match& m) {
 Expr single_part(const Match& m) {
   return m.in.size() == 1 ? m.in[0] : Expr{};
 }
+
+// Reads of what is written so far. A value stands for those of the source that were replaced by it;
+// it has one reader if each of them has.
+class Readers {
+ public:
+  explicit Readers(const Program& source) : uses_(live_uses(source)) {}
+
+  void replaced(ValueId source, Expr by) {
+    const auto index = static_cast<size_t>(by.id().index);
+    if (most_.size() <= index) most_.resize(index + 1, 0);
+    most_[index] = std::max(most_[index], uses_[static_cast<size_t>(source.index)]);
+  }
+  bool is_sole(Expr value) const {
+    const auto index = static_cast<size_t>(value.id().index);
+    return index < most_.size() && most_[index] == 1;
+  }
+
+ private:
+  std::vector<int32_t> uses_;  // by value of the source
+  std::vector<int32_t> most_;  // by value written: the most of those that it stands for
+};
 
 // Elementwise equations on constants.
 Expr folded(const Match& m) {
@@ -274,9 +297,11 @@ std::span<const Entry> rules() {
 Program simplify(const Program& program) {
   Rewriter rewriter(program);
   Written written(rewriter.builder().program());
+  Readers readers(program);
   for (const Equation& equation : program.equations) {
     const std::vector<Expr> inputs = rewriter[equation.inputs];
-    const Match match{written, equation, inputs, program.type(equation.outputs.front())};
+    const Match match{written, equation, inputs, program.type(equation.outputs.front()),
+                      !inputs.empty() && readers.is_sole(inputs.front())};
     Expr replacement = folded(match);
     for (const Entry& entry : rules()) {
       if (entry.op == equation.op && !replacement.valid()) replacement = entry.rule(match);
@@ -286,6 +311,7 @@ Program simplify(const Program& program) {
     } else {
       rewriter.copy(equation);
     }
+    for (ValueId output : equation.outputs) readers.replaced(output, rewriter[output]);
   }
   return rewriter.finish();
 }

@@ -1,5 +1,6 @@
 // Each pass: its effect on a small program as text, and the same bits with and without it.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -43,7 +44,7 @@ std::string slurp(const std::string& file) {
 
 // OUTERLOOP_UPDATE_GOLDEN=1 writes the files instead; read the difference before committing it.
 void expect_golden(const std::string& name, const std::string& text) {
-  const std::string file = std::string(OUTERLOOP_SOURCE_DIR) + "/tests/passes/golden/" + name;
+  const std::string file = fmt::format("{}/tests/passes/golden/{}", OUTERLOOP_SOURCE_DIR, name);
   if (std::getenv("OUTERLOOP_UPDATE_GOLDEN") != nullptr) {
     std::ofstream(file) << text;
     return;
@@ -55,7 +56,7 @@ TEST(Pipeline, prints_the_stored_program_after_each_pass) {
   int number = 0;
   Options options;
   options.after_each = [&](const Pass& pass, const Program& program) {
-    expect_golden(std::to_string(number++) + "_" + std::string(pass.name) + ".txt", print(program));
+    expect_golden(fmt::format("{}_{}.txt", number++, pass.name), print(program));
   };
   optimise(layer_gradient(), options);
   EXPECT_EQ(static_cast<size_t>(number), pipeline().size());
