@@ -99,6 +99,22 @@ TEST(Executable, gives_an_output_that_is_an_input_and_one_that_is_asked_for_twic
   check_against_oracle(program, draw_inputs(program, Draw{}, 3), "copies");
 }
 
+// exp(w) depends on shared inputs alone: computed once and copied, also where lanes go on with it.
+TEST(Executable, computes_a_shared_value_once_though_it_is_an_output) {
+  Builder builder;
+  const Expr w = builder.input("w", {DType::f32, {5, 7}}, Binding::shared);
+  const Expr x = builder.input("x", {DType::f32, {7, 5}}, Binding::per_lane);
+  const Expr e = exp(w);
+  builder.output("e", e);
+  builder.output("e_as_row", reshape(e, {1, 35}));
+  builder.output("t", transpose(e) + x);
+  const Program program = builder.finish();
+  check_against_oracle(program, draw_inputs(program, Draw{}, 5), "shared output");
+  const auto executable = Executable::compile(program);
+  EXPECT_EQ(executable->shared_flops(), 35);
+  EXPECT_EQ(executable->lane_flops(), 35);  // the sum with x
+}
+
 // The sum must not overwrite x, though it is read by that name once: the product reads it reshaped.
 TEST(Executable, overwrites_no_operand_that_is_read_by_another_name) {
   Builder builder;

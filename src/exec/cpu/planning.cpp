@@ -56,37 +56,27 @@ class Planner {
     }
   }
 
-  // An equation is shared when all it reads is; what writes an output runs per lane, because
-  // outputs are per lane.
+  // An equation is shared when all it reads is.
   void find_shared_equations() {
-    std::vector<bool> shared_value(program().values.size(), false);
+    shared_value_.resize(program().values.size());
     for (const ProgramInput& input : program().inputs) {
-      shared_value[static_cast<size_t>(input.value.index)] = input.binding == Binding::shared;
+      shared_value_[static_cast<size_t>(input.value.index)] = input.binding == Binding::shared;
     }
-    std::vector<bool> is_output(lowered_.buffer_bytes.size(), false);
-    for (const ProgramOutput& output : program().outputs) {
-      is_output[static_cast<size_t>(root(output.value))] = true;
-    }
-    shared_equation_.resize(program().equations.size());
-    for (size_t e = 0; e < program().equations.size(); ++e) {
-      const Equation& equation = program().equations[e];
-      const bool shared =
-          std::ranges::all_of(
-              equation.inputs,
-              [&](ValueId v) { return shared_value[static_cast<size_t>(v.index)]; }) &&
-          std::ranges::none_of(equation.outputs,
-                               [&](ValueId v) { return is_output[static_cast<size_t>(root(v))]; });
-      shared_equation_[e] = shared;
-      for (ValueId v : equation.outputs) shared_value[static_cast<size_t>(v.index)] = shared;
+    for (const Equation& equation : program().equations) {
+      const bool shared = std::ranges::all_of(
+          equation.inputs, [&](ValueId v) { return shared_value_[static_cast<size_t>(v.index)]; });
+      shared_equation_.push_back(shared);
+      for (ValueId v : equation.outputs) shared_value_[static_cast<size_t>(v.index)] = shared;
     }
   }
 
-  // The first output of a computed value is written in its place; others are copied at the end.
+  // The first output of a value that is computed per lane is written in its place; others are
+  // copied at the end: outputs are per lane, and a shared value is computed once for all.
   void claim_outputs() {
     for (size_t o = 0; o < program().outputs.size(); ++o) {
       const ValueId value = program().outputs[o].value;
       Location& place = location(root(value));
-      if (place.place == Place::unused) {
+      if (place.place == Place::unused && !shared_value_[static_cast<size_t>(value.index)]) {
         place = {Place::output, static_cast<int64_t>(o)};
       } else {
         copies_.push_back({root(value), static_cast<int64_t>(o),
@@ -225,6 +215,7 @@ class Planner {
   Lowered lowered_;
   std::vector<Location> locations_;  // by root
   std::vector<int32_t> memory_;      // by root: whose memory it takes
+  std::vector<bool> shared_value_;
   std::vector<bool> shared_equation_;
   std::vector<Copy> copies_;
 };
