@@ -67,8 +67,8 @@ svg text.t3 { fill: var(--c3); }
 .answers td.p { width: 38px; min-width: 38px; height: 36px; text-align: right; padding: 0 4px; border-radius: 5px;
   background: rgba(var(--tint), calc(var(--p) * .42)); white-space: nowrap; }
 .answers td.truth { outline: 2px solid var(--soft); outline-offset: -2px; }
-.answers td.answer { font-weight: 700; }
-.right, .wrong { float: left; }
+.answers td.answer { font-weight: 700; font-size: 12px; }
+.right, .wrong { float: left; font-size: 10px; line-height: 1.7; }
 .right { color: var(--c2); } .wrong { color: var(--c1); }
 .image { display: block; width: 36px; height: 36px; margin: 1px auto; border-radius: 4px;
   background: var(--paper) center / contain no-repeat; image-rendering: pixelated;
