@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 
 #include "outerloop/base/error.h"
@@ -23,14 +22,35 @@ bool is_right_sibling(const SlotNode& left, const SlotNode& right) {
   return left.level == right.level && right.index % 2 == 1 && left.index + 1 == right.index;
 }
 
+// The most roots of finished subtrees that are there after any of the slots. A slot that is left
+// out makes no more of them.
+size_t most_roots(int64_t first, int64_t end) {
+  size_t most = 0;
+  std::vector<SlotNode> roots;
+  for (int64_t slot = first; slot < end; ++slot) {
+    SlotNode node{0, slot};
+    for (; !roots.empty() && is_right_sibling(roots.back(), node); roots.pop_back()) {
+      node = {node.level + 1, node.index / 2};
+    }
+    roots.push_back(node);
+    most = std::max(most, roots.size());
+  }
+  return most;
+}
+
 }  // namespace
 
-SlotAccumulator::SlotAccumulator(int64_t elements, int64_t slots) : elements_(elements) {
-  const auto levels = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(slots)));
-  for (size_t i = 0; i < 2 * levels + 1; ++i) buffers_.emplace_back(DType::f32, Shape{elements});
-  free_.reserve(buffers_.size());
-  nodes_.reserve(buffers_.size());
+SlotAccumulator::SlotAccumulator(int64_t elements, int64_t first, int64_t end)
+    : elements_(elements) {
+  const size_t most = most_roots(first, end);
+  for (size_t i = 0; i < most; ++i) buffers_.emplace_back(DType::f32, Shape{elements});
+  free_.reserve(most);
+  nodes_.reserve(most);
   clear();
+}
+
+size_t SlotAccumulator::bytes() const {
+  return buffers_.size() * static_cast<size_t>(elements_) * sizeof(float);
 }
 
 void SlotAccumulator::clear() {

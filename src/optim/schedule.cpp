@@ -29,10 +29,10 @@ double rate_at(const config::Outer& config, int64_t iteration) {
   return rate * static_cast<double>(iteration + 1) / static_cast<double>(config.warmup + 1);
 }
 
-OuterScalars outer_scalars(const config::Outer& config, int64_t iteration) {
+OuterScalars outer_scalars(const config::Outer& config, int64_t iteration, int64_t updates) {
   OuterScalars scalars{.rate = rate_at(config, iteration)};
   if (config.optimizer != config::OuterOptimizer::sgd) {
-    const auto t = static_cast<double>(iteration + 1);
+    const auto t = static_cast<double>(updates + 1);
     scalars.correction1 = 1 / (1 - std::pow(config.beta1, t));
     scalars.correction2 = 1 / (1 - std::pow(config.beta2, t));
   }

@@ -45,7 +45,7 @@ void CompiledCall::bind_shared(const SharedInputs& inputs) {
   }
 }
 
-exec::Instance CompiledCall::instance(const exec::Workspace& workspace) const {
+exec::Instance CompiledCall::unbound_instance(const exec::Workspace& workspace) const {
   exec::Instance instance(executable_, *shared_, workspace);
   for (const auto& [index, data] : bound_) instance.bind_input(index, data);
   return instance;

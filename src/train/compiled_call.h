@@ -39,14 +39,30 @@ class CompiledCall {
   // Recomputes what depends on shared inputs alone.
   void refresh() { shared_->run(); }
 
-  // For a lane: shared inputs are bound already.
-  exec::Instance instance(const exec::Workspace& workspace) const;
+  // For a lane: shared inputs are bound already. input(name, type) and output(name, type) give the
+  // memory of the per-lane inputs and of the outputs.
+  template <class Input, class Output>
+  exec::Instance instance(const exec::Workspace& workspace, Input input, Output output) const {
+    exec::Instance lane = unbound_instance(workspace);
+    for (size_t i = 0; i < program().inputs.size(); ++i) {
+      const ProgramInput& in = program().inputs[i];
+      if (in.binding == Binding::shared) continue;
+      lane.bind_input(static_cast<int>(i), input(in.name, program().type(in.value)));
+    }
+    for (size_t o = 0; o < program().outputs.size(); ++o) {
+      const ProgramOutput& out = program().outputs[o];
+      lane.bind_output(static_cast<int>(o), output(out.name, program().type(out.value)));
+    }
+    return lane;
+  }
 
   const Program& program() const { return *call_.program; }
   const exec::Executable& executable() const { return *executable_; }
   const meta::Call& call() const { return call_; }
 
  private:
+  exec::Instance unbound_instance(const exec::Workspace& workspace) const;
+
   meta::Call call_;
   std::shared_ptr<const exec::Executable> executable_;
   std::unique_ptr<exec::SharedState> shared_;

@@ -51,36 +51,22 @@ class EvaluationLane {
   }
 
   void wire(const CompiledCall& call, size_t k) {
-    exec::Instance instance = call.instance(workspace_);
-    const Program& program = call.program();
-    for (size_t i = 0; i < program.inputs.size(); ++i) {
-      const ProgramInput& in = program.inputs[i];
-      if (in.binding == Binding::shared) continue;
-      const TensorType& type = program.type(in.value);
-      const void* data = inputs_.find(in.name, type, call.call().first_step);
-      if (data == nullptr) {
-        OL_ASSERT(in.name.starts_with("state/"), "nobody gives the input " + in.name);
-        data = state(k, in.name, type);
-      }
-      instance.bind_input(static_cast<int>(i), data);
-    }
-    for (size_t o = 0; o < program.outputs.size(); ++o) {
-      const ProgramOutput& out = program.outputs[o];
-      const TensorType& type = program.type(out.value);
-      std::byte* memory = nullptr;
-      if (out.name.starts_with("state/")) {
-        memory = state(k + 1, out.name, type);
-      } else {
-        outputs_.emplace_back(type.dtype, type.shape);
-        memory = outputs_.back().data();
-      }
+    const auto input = [&](const std::string& name, const TensorType& type) -> const void* {
+      if (const void* task = inputs_.find(name, type, call.call().first_step)) return task;
+      OL_ASSERT(name.starts_with("state/"), "nobody gives the input " + name);
+      return state(k, name, type);
+    };
+    const auto output = [&](const std::string& name, const TensorType& type) {
+      if (name.starts_with("state/")) return state(k + 1, name, type);
+      outputs_.emplace_back(type.dtype, type.shape);
+      std::byte* memory = outputs_.back().data();
       const auto* scalar = reinterpret_cast<const float*>(memory);
-      if (out.name == "loss") measures_[k].loss = scalar;
-      if (out.name == "accuracy") measures_[k].accuracy = scalar;
-      if (out.name == "prediction") measures_[k].prediction = outputs_.back();
-      instance.bind_output(static_cast<int>(o), memory);
-    }
-    calls_.push_back(std::move(instance));
+      if (name == "loss") measures_[k].loss = scalar;
+      if (name == "accuracy") measures_[k].accuracy = scalar;
+      if (name == "prediction") measures_[k].prediction = outputs_.back();
+      return memory;
+    };
+    calls_.push_back(call.instance(workspace_, input, output));
   }
 
   exec::Workspace workspace_;
@@ -163,6 +149,7 @@ struct Evaluator::Impl {
       : family(std::move(f)),
         pool(p),
         classification(shape.classification),
+        query_labels(options.query_labels),
         layout(layout_of(learner.parameters)),
         theta(DType::f32, Shape{layout.elements}) {
     const meta::EvaluationPlan plan = meta::make_evaluation_plan(learner, shape, options);
@@ -222,6 +209,7 @@ struct Evaluator::Impl {
   std::shared_ptr<const data::TaskFamily> family;
   ThreadPool& pool;
   bool classification;
+  bool query_labels;
   optim::ThetaLayout layout;
   Tensor theta;
   std::vector<CompiledCall> calls;
@@ -248,6 +236,8 @@ void Evaluator::set_theta(const Tensor& flat) {
 EvaluationResult Evaluator::evaluate(uint64_t seed, data::Split split, int64_t tasks,
                                      double diverged_loss) const {
   OL_ASSERT(impl_->family != nullptr, "this evaluator has no tasks to draw");
+  OL_ASSERT(impl_->query_labels,
+            "an evaluator without query labels answers, but cannot measure its answers");
   return impl_->evaluate(seed, split, tasks, diverged_loss);
 }
 

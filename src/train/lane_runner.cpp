@@ -3,29 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <map>
 
 #include "outerloop/base/error.h"
+#include "train/finite.h"
 
 namespace outerloop::train {
-namespace {
-
-// Whether no element is infinite or NaN: none has all exponent bits set.
-__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) bool all_finite(
-    const float* values, int64_t count) {
-  uint32_t bad = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    uint32_t bits;
-    __builtin_memcpy(&bits, values + i, sizeof(bits));
-    bad |= static_cast<uint32_t>((bits & 0x7F800000u) == 0x7F800000u);
-  }
-  return bad == 0;
-}
-
-}  // namespace
-
 CompiledGradientPlan::CompiledGradientPlan(const meta::GradientPlan& plan, CallCompiler& compiler) {
   for (const meta::Call& call : plan.forward) forward.emplace_back(call, compiler);
   last.emplace_back(plan.last, compiler);
@@ -99,6 +83,15 @@ struct LaneRunner::Wiring {
     return memory;
   }
 
+  // A second one is needed where a call reads what the call before it wrote.
+  void make_gradients() {
+    const auto twice = [](const auto& writers) { return writers.second > 1; };
+    const bool both = std::ranges::any_of(writers_left, twice);
+    for (size_t i = 0; i < (both ? 2 : 1); ++i) {
+      gradients[i] = buffer({DType::f32, Shape{layout.elements}});
+    }
+  }
+
   // The newest value is in gradients[0] when no writer is left.
   std::byte* gradient(const std::string& parameter) const {
     const optim::ThetaEntry* entry = layout.find(parameter);
@@ -132,20 +125,14 @@ struct LaneRunner::Wiring {
   }
 
   void bind(const CompiledCall& call, size_t enter, size_t leave) {
-    exec::Instance instance = call.instance(runner.workspace_);
-    const Program& program = call.program();
-    for (size_t i = 0; i < program.inputs.size(); ++i) {
-      const ProgramInput& in = program.inputs[i];
-      if (in.binding == Binding::shared) continue;
-      instance.bind_input(static_cast<int>(i),
-                          input(in.name, program.type(in.value), call.call(), enter, leave));
-    }
-    for (size_t o = 0; o < program.outputs.size(); ++o) {
-      const ProgramOutput& out = program.outputs[o];
-      instance.bind_output(static_cast<int>(o),
-                           output(out.name, program.type(out.value), enter, leave));
-    }
-    runner.calls_.push_back(std::move(instance));
+    runner.calls_.push_back(call.instance(
+        runner.workspace_,
+        [&](const std::string& name, const TensorType& type) {
+          return input(name, type, call.call(), enter, leave);
+        },
+        [&](const std::string& name, const TensorType& type) {
+          return output(name, type, enter, leave);
+        }));
   }
 
   void count_writers(const CompiledCall& call) {
@@ -164,14 +151,12 @@ LaneRunner::LaneRunner(const CompiledGradientPlan& plan,
 
 void LaneRunner::wire(const CompiledGradientPlan& plan, const optim::ThetaLayout& layout) {
   Wiring wiring{*this, layout, {}, {}, {}, {}};
-  for (std::byte*& memory : wiring.gradients) {
-    memory = wiring.buffer({DType::f32, Shape{layout.elements}});
-  }
-  gradient_ = {reinterpret_cast<const float*>(wiring.gradients[0]),
-               static_cast<size_t>(layout.elements)};
   for (const auto* calls : {&plan.last, &plan.backward}) {
     for (const CompiledCall& call : *calls) wiring.count_writers(call);
   }
+  wiring.make_gradients();
+  gradient_ = {reinterpret_cast<const float*>(wiring.gradients[0]),
+               static_cast<size_t>(layout.elements)};
   for (size_t s = 0; s < plan.forward.size(); ++s) wiring.bind(plan.forward[s], s, s + 1);
   wiring.bind(plan.last.front(), plan.forward.size(), plan.forward.size() + 1);
   for (size_t b = 0; b < plan.backward.size(); ++b) {
@@ -189,8 +174,7 @@ TaskResult LaneRunner::compute() {
   for (exec::Instance& call : calls_) call.run();
   TaskResult result{.loss = *loss_};
   if (accuracy_ != nullptr) result.accuracy = *accuracy_;
-  result.finite = std::isfinite(result.loss) &&
-                  all_finite(gradient_.data(), static_cast<int64_t>(gradient_.size()));
+  result.finite = std::isfinite(result.loss) && all_finite(gradient_);
   return result;
 }
 

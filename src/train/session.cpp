@@ -148,8 +148,11 @@ class Session {
       }
       state.optimizer.push_back(*place);
     }
-    step_.set_state(state);
     state_ = read_state(*found);
+    // Checkpoints without it are older: they counted iterations.
+    const auto updates = found->integers.find("updates");
+    state.updates = updates == found->integers.end() ? state_.iteration : updates->second;
+    step_.set_state(state);
     resumed_from_ = window_began_at_ = state_.iteration;
     // From another folder, or of a run that had another length: this folder needs its own.
     if (!options_.resume_from && found->config_hash == hash_) saved_iteration_ = state_.iteration;
@@ -211,6 +214,7 @@ class Session {
     }
     store_state(state_, c);
     c.integers["seed"] = config_.seed;
+    c.integers["updates"] = step_.state().updates;
     if (setup_.data.images) store_preparation(setup_.data.images->preparation, c);
     metrics_->sync();
     saver_.save(c, is_best);

@@ -45,7 +45,7 @@ Vector reduced(const std::vector<std::optional<Vector>>& leaves, std::vector<int
   std::vector<SlotAccumulator> workers;
   std::vector<SlotNode> nodes;
   for (size_t w = 0; w + 1 < borders.size(); ++w) {
-    workers.emplace_back(kElements, borders[w + 1] - borders[w]);
+    workers.emplace_back(kElements, borders[w], borders[w + 1]);
     for (int64_t slot = borders[w]; slot < borders[w + 1]; ++slot) {
       const auto& leaf = leaves[static_cast<size_t>(slot)];
       leaf ? workers.back().add(slot, *leaf) : workers.back().skip(slot);
@@ -80,6 +80,19 @@ TEST_P(SlotTree, gives_the_bits_of_the_definition_for_any_deal) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, SlotTree, testing::Values(1, 2, 3, 4, 5, 7, 8, 25, 32, 33, 100));
+
+TEST(SlotAccumulator, holds_no_more_sums_than_are_there_at_once) {
+  const auto sums = [](int64_t first, int64_t end) {
+    return SlotAccumulator(kElements, first, end).bytes() / (kElements * sizeof(float));
+  };
+  EXPECT_EQ(sums(0, 0), 0u);
+  EXPECT_EQ(sums(5, 6), 1u);
+  EXPECT_EQ(sums(0, 2), 1u);  // the second leaf is added to the first
+  EXPECT_EQ(sums(0, 32), 5u);
+  EXPECT_EQ(sums(32, 64), 5u);
+  EXPECT_EQ(sums(0, 25), 4u);
+  EXPECT_EQ(sums(1, 8), 4u);  // 1, 2-3, 4-5, 6
+}
 
 }  // namespace
 }  // namespace outerloop::comm

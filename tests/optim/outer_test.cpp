@@ -48,7 +48,7 @@ class Optimizer {
   }
 
   void update(int64_t iteration, const Vector& gradient) {
-    const OuterScalars scalars = outer_scalars(config_, iteration);
+    const OuterScalars scalars = outer_scalars(config_, iteration, iteration);
     values_["gradient"] = vector_of(gradient);
     values_["decay_mask"] = vector_of(mask());
     values_["rate"] = Tensor::scalar(scalars.rate);

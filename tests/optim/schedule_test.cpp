@@ -62,14 +62,19 @@ TEST(Schedule, WarmupRisesToTheScheduledRate) {
   EXPECT_EQ(rate_at(outer, 4), 0.1);
 }
 
-TEST(OuterScalars, CorrectTheBiasOfAdamAlone) {
-  config::Outer outer = outer_with(config::Schedule::constant);
-  const OuterScalars first = outer_scalars(outer, 0);
+TEST(OuterScalars, CorrectTheBiasOfAdamByUpdates) {
+  config::Outer outer = outer_with(config::Schedule::linear);
+  const OuterScalars first = outer_scalars(outer, 0, 0);
   EXPECT_NEAR(first.correction1, 10, 1e-12);
   EXPECT_NEAR(first.correction2, 1000, 1e-9);
-  EXPECT_NEAR(outer_scalars(outer, 1).correction1, 1 / (1 - 0.81), 1e-12);
+  EXPECT_NEAR(outer_scalars(outer, 1, 1).correction1, 1 / (1 - 0.81), 1e-12);
+  // Iterations whose update was skipped move the schedule on, not the correction.
+  const OuterScalars later = outer_scalars(outer, 25, 0);
+  EXPECT_EQ(later.correction1, first.correction1);
+  EXPECT_EQ(later.correction2, first.correction2);
+  EXPECT_EQ(later.rate, rate_at(outer, 25));
   outer.optimizer = config::OuterOptimizer::sgd;
-  EXPECT_EQ(outer_scalars(outer, 0).correction1, 1);
+  EXPECT_EQ(outer_scalars(outer, 0, 0).correction1, 1);
 }
 
 TEST(ThetaLayout, AlignsEachTensor) {

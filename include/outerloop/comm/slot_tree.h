@@ -29,15 +29,16 @@ struct SlotNode {
 // Adds up consecutive slots of one worker. No allocation after construction.
 class SlotAccumulator {
  public:
-  // Room for `slots` consecutive slots, wherever they start.
-  SlotAccumulator(int64_t elements, int64_t slots);
+  // Room for the slots [first, end): as many partial sums as are ever there at once, log2(slots)
+  // where the slots are a subtree.
+  SlotAccumulator(int64_t elements, int64_t first, int64_t end);
 
   void clear();
   // Slots come in rising order without gaps.
   void add(int64_t slot, std::span<const float> leaf);
   void skip(int64_t slot);
   std::span<const SlotNode> nodes() const { return {nodes_.data(), nodes_.size()}; }
-  size_t bytes() const { return buffers_.size() * buffers_.front().bytes(); }
+  size_t bytes() const;
 
  private:
   void push(SlotNode node);

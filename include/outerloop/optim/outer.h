@@ -47,15 +47,17 @@ struct OuterPlan {
 };
 OuterPlan make_outer_plan(const config::Outer& config, int64_t elements, DType dtype = DType::f32);
 
-// The scalar inputs of update number `iteration` (0, 1, …), computed in double.
+// The scalar inputs of the update in iteration `iteration` (0, 1, …), computed in double. The rate
+// goes by iterations. Adam's factors go by `updates`, those that were made before: as in PyTorch,
+// where step() counts and an iteration without it does not.
 struct OuterScalars {
   double rate = 0;
-  double correction1 = 1;  // 1 / (1 - beta1^(iteration + 1))
+  double correction1 = 1;  // 1 / (1 - beta1^(updates + 1))
   double correction2 = 1;
 };
-OuterScalars outer_scalars(const config::Outer& config, int64_t iteration);
+OuterScalars outer_scalars(const config::Outer& config, int64_t iteration, int64_t updates);
 
-// The schedule alone: rate of update number `iteration`. `schedule_every` n holds the rate for n
+// The schedule alone: rate in iteration `iteration`. `schedule_every` n holds the rate for n
 // iterations at a time. warmup: linear rise over the first iterations.
 //   cosine  final + (rate - final) (1 + cos(pi t / T)) / 2,  T = iterations
 //   linear  rate + (final - rate) t / T

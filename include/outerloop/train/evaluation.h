@@ -57,7 +57,8 @@ class Evaluator {
   // Copies; (layout elements,) as in layout_of(learner.parameters).
   void set_theta(const Tensor& flat);
 
-  // Tasks are (seed, split, iteration 0, slot 0 … tasks-1).
+  // Tasks are (seed, split, iteration 0, slot 0 … tasks-1). Needs a family and
+  // options.query_labels; throws InternalError without them.
   EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
                             double diverged_loss) const;
 

@@ -16,9 +16,11 @@
 namespace outerloop::train {
 
 struct MetaStepResult {
-  double loss = 0;        // mean over the slots with finite results, in slot order
-  double accuracy = 0;    // the same; classification only
-  int64_t nonfinite = 0;  // slots left out
+  double loss = 0;      // mean over the slots with finite results, in slot order
+  double accuracy = 0;  // the same; classification only
+  // Slots left out: their loss or gradient is not finite. All of them where the sum of their
+  // gradients or the update is not; then theta and the optimiser's state stay as they are.
+  int64_t nonfinite = 0;
 };
 
 // Where the time of meta-steps went, summed over calls of run() that asked for it. Seconds of the
@@ -29,12 +31,6 @@ struct MetaStepTimes {
   double reduce = 0;  // each thread's own sums
   double update = 0;  // the rest of the tree and the outer update
   double total = 0;
-};
-
-// The state that a checkpoint keeps.
-struct OuterState {
-  Tensor theta;                            // (layout.elements,)
-  std::vector<io::NamedTensor> optimizer;  // each (layout.elements,), by OuterPlan::state
 };
 
 class MetaStep {

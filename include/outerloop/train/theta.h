@@ -8,6 +8,13 @@
 
 namespace outerloop::train {
 
+// What a checkpoint keeps of the outer loop.
+struct OuterState {
+  Tensor theta;                            // (layout.elements,)
+  std::vector<io::NamedTensor> optimizer;  // each (layout.elements,), by OuterPlan::state
+  int64_t updates = 0;  // made so far: iterations less those whose update was skipped
+};
+
 optim::ThetaLayout layout_of(const nn::ParameterSpecs& parameters);
 
 // (layout.elements,) float32: the initial values, padding zero. A function of the seed alone.

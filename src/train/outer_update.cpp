@@ -1,0 +1,182 @@
+#include "train/outer_update.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "outerloop/base/error.h"
+#include "train/finite.h"
+
+namespace outerloop::train {
+namespace {
+
+Tensor zeros(int64_t elements) {
+  return Tensor(DType::f32, Shape{elements});
+}
+
+}  // namespace
+
+// One thread's range of elements. The step is computed beside the state, which it replaces only
+// when the steps of all shards are finite.
+struct OuterUpdate::Shard {
+  Shard(const std::shared_ptr<const Program>& program, CallCompiler& compiler, int64_t first,
+        int64_t last)
+      : begin(first),
+        end(last),
+        call(meta::Call{.program = program}, compiler),
+        workspace(call.executable().lane_arena_bytes()) {}
+
+  bool compute() {
+    call.refresh();
+    instance->run();
+    return std::ranges::all_of(
+        results, [](const Result& result) { return all_finite(result.value.as<float>()); });
+  }
+
+  void commit() {
+    for (const Result& result : results) {
+      std::memcpy(result.home, result.value.data(), result.value.bytes());
+    }
+  }
+
+  size_t bytes() const {
+    size_t sum = workspace.bytes().size() + call.executable().shared_arena_bytes();
+    for (const Result& result : results) sum += result.value.bytes();
+    return sum;
+  }
+
+  struct Result {
+    float* home;
+    Tensor value;
+  };
+  int64_t begin;
+  int64_t end;
+  CompiledCall call;
+  exec::Workspace workspace;
+  std::vector<Result> results;
+  std::optional<exec::Instance> instance;
+  bool finite = false;
+};
+
+OuterUpdate::OuterUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
+                         const optim::ThetaLayout& layout, ThreadPool& pool, CallCompiler& compiler)
+    : config_(config.outer), pool_(pool), mean_(zeros(layout.elements)) {
+  state_.theta = initial_theta(parameters, layout, static_cast<uint64_t>(config.seed));
+  if (config_.weight_decay > 0) mark_decaying_weights(parameters, layout);
+  make_shards(compiler);
+}
+
+OuterUpdate::~OuterUpdate() = default;
+
+void OuterUpdate::mark_decaying_weights(const nn::ParameterSpecs& parameters,
+                                        const optim::ThetaLayout& layout) {
+  decay_mask_ = zeros(layout.elements);
+  for (const nn::ParameterSpec& spec : parameters) {
+    if (spec.role != nn::ParameterRole::weight) continue;
+    const optim::ThetaEntry& entry = *layout.find(spec.name);
+    std::ranges::fill(decay_mask_.as<float>().subspan(static_cast<size_t>(entry.offset),
+                                                      static_cast<size_t>(entry.shape.elements())),
+                      1.0f);
+  }
+}
+
+void OuterUpdate::make_states(std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    state_.optimizer.push_back({name, zeros(state_.theta.elements())});
+    if (name == "ema") state_.optimizer.back().value = state_.theta.clone();
+  }
+}
+
+// A norm over all elements cannot be cut; everything else is elementwise.
+void OuterUpdate::make_shards(CallCompiler& compiler) {
+  const int64_t pieces = config_.clip_norm ? 1 : pool_.size();
+  const int64_t blocks = mean_.elements() / optim::kThetaAlignment;
+  std::map<int64_t, optim::OuterPlan> plans;  // by elements: shards of one size share a program
+  for (int64_t t = 0; t < pool_.size(); ++t) {
+    const int64_t begin = std::min(t, pieces) * blocks / pieces * optim::kThetaAlignment;
+    const int64_t end = std::min(t + 1, pieces) * blocks / pieces * optim::kThetaAlignment;
+    shards_.push_back(nullptr);
+    if (begin == end) continue;
+    optim::OuterPlan& plan = plans[end - begin];
+    if (!plan.update) plan = optim::make_outer_plan(config_, end - begin);
+    if (state_.optimizer.empty()) make_states(plan.state);
+    shards_.back() = std::make_unique<Shard>(plan.update, compiler, begin, end);
+    bind(*shards_.back());
+  }
+}
+
+void OuterUpdate::bind(Shard& shard) {
+  const auto part = [&](Tensor& tensor) { return tensor.as<float>().data() + shard.begin; };
+  std::map<std::string, float*, std::less<>> homes{{"theta", part(state_.theta)}};
+  for (io::NamedTensor& item : state_.optimizer) homes["state/" + item.name] = part(item.value);
+  SharedInputs inputs{{"gradient", part(mean_)},
+                      {"rate", &scalars_[0]},
+                      {"correction1", &scalars_[1]},
+                      {"correction2", &scalars_[2]}};
+  inputs.insert(homes.begin(), homes.end());
+  if (!decay_mask_.empty()) inputs["decay_mask"] = part(decay_mask_);
+  shard.call.bind_shared(inputs);
+  shard.instance.emplace(shard.call.instance(
+      shard.workspace,
+      [](const std::string& name, const TensorType&) -> const void* {
+        throw_internal_error("shared inputs", __FILE__, __LINE__, "the update reads " + name);
+      },
+      [&](const std::string& name, const TensorType& type) {
+        const auto home = homes.find(name);
+        OL_ASSERT(home != homes.end(), "nobody takes the update's output " + name);
+        shard.results.push_back({home->second, Tensor(type.dtype, type.shape)});
+        return shard.results.back().value.data();
+      }));
+}
+
+void OuterUpdate::set_state(const OuterState& state) {
+  const auto copy = [](const Tensor& from, Tensor& to) {
+    OL_ASSERT(from.bytes() == to.bytes(), "a state of another size");
+    std::memcpy(to.data(), from.data(), from.bytes());
+  };
+  copy(state.theta, state_.theta);
+  OL_ASSERT(state.optimizer.size() == state_.optimizer.size(), "another optimiser's state");
+  for (size_t i = 0; i < state.optimizer.size(); ++i) {
+    copy(state.optimizer[i].value, state_.optimizer[i].value);
+  }
+  state_.updates = state.updates;
+}
+
+void OuterUpdate::set_scalars(int64_t iteration) {
+  const optim::OuterScalars values = optim::outer_scalars(config_, iteration, state_.updates);
+  scalars_[0] = static_cast<float>(values.rate);
+  scalars_[1] = static_cast<float>(values.correction1);
+  scalars_[2] = static_cast<float>(values.correction2);
+}
+
+bool OuterUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) {
+  set_scalars(iteration);
+  const float scale = 1.0f / static_cast<float>(present);
+  pool_.run([&](int thread) {
+    Shard* shard = shards_[static_cast<size_t>(thread)].get();
+    if (shard == nullptr) return;
+    comm::finish_tree(nodes, shard->begin, shard->end, mean_.as<float>());
+    const auto mean = mean_.as<float>().subspan(static_cast<size_t>(shard->begin),
+                                                static_cast<size_t>(shard->end - shard->begin));
+    for (float& value : mean) value *= scale;
+    // Clipping would make a finite step of an infinite gradient.
+    shard->finite = all_finite(mean) && shard->compute();
+  });
+  const auto is_finite = [](const auto& shard) { return shard == nullptr || shard->finite; };
+  if (!std::ranges::all_of(shards_, is_finite)) return false;
+  pool_.run([&](int thread) {
+    Shard* shard = shards_[static_cast<size_t>(thread)].get();
+    if (shard != nullptr) shard->commit();
+  });
+  ++state_.updates;
+  return true;
+}
+
+size_t OuterUpdate::bytes() const {
+  size_t sum = mean_.bytes() + (decay_mask_.empty() ? 0 : decay_mask_.bytes());
+  for (const auto& shard : shards_) sum += shard ? shard->bytes() : 0;
+  return sum;
+}
+
+}  // namespace outerloop::train

@@ -1,0 +1,46 @@
+// What an evaluator needs for measuring, and what it can do without.
+
+#include "outerloop/base/error.h"
+#include "outerloop/train/evaluation.h"
+#include "outerloop/train/setup.h"
+#include "outerloop/train/theta.h"
+#include "train/runs.h"
+
+namespace outerloop::train {
+namespace {
+
+TEST(Evaluator, WithoutQueryLabelsAnswersButDoesNotMeasure) {
+  const TemporaryFolder folder;
+  const config::Resolved resolved = shipped("sinusoid_maml", folder / "run", {});
+  const train::Setup setup = make_setup(resolved.config, folder.path());
+  ThreadPool pool(1);
+  const auto evaluator = [&](bool query_labels, bool family) {
+    auto made = std::make_unique<Evaluator>(
+        setup.learner, setup.test_shape,
+        meta::EvaluationOptions{.steps = 2, .query_labels = query_labels},
+        family ? setup.test_tasks : nullptr, pool);
+    made->set_theta(
+        initial_theta(setup.learner.parameters, layout_of(setup.learner.parameters), 3));
+    return made;
+  };
+  data::Episode episode(setup.test_tasks->spec());
+  setup.test_tasks->draw({.seed = 1, .split = data::Split::test}, episode.buffers());
+  const auto answers = [&](bool query_labels, bool family) {
+    std::vector<std::vector<double>> all;
+    for (const Tensor& step : evaluator(query_labels, family)->answer(episode, 1)) {
+      all.push_back(step.to_doubles());
+    }
+    return all;
+  };
+  EXPECT_EQ(answers(false, true), answers(true, true));
+  EXPECT_EQ(answers(false, false), answers(true, true));
+  const auto measure = [&](bool query_labels, bool family) {
+    return evaluator(query_labels, family)->evaluate(1, data::Split::test, 3, 20);
+  };
+  EXPECT_EQ(measure(true, true).tasks, 3);
+  EXPECT_CONTAINS(message_of<InternalError>([&] { measure(false, true); }), "query labels");
+  EXPECT_CONTAINS(message_of<InternalError>([&] { measure(true, false); }), "no tasks to draw");
+}
+
+}  // namespace
+}  // namespace outerloop::train
