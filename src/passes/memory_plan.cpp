@@ -15,8 +15,8 @@ int64_t aligned(int64_t bytes) {
 int64_t peak(std::span<const Lifetime> lifetimes) {
   std::map<int32_t, int64_t> change;
   for (const Lifetime& buffer : lifetimes) {
-    change[buffer.first] += aligned(buffer.bytes);
-    change[buffer.last + 1] -= aligned(buffer.bytes);
+    change[buffer.first] += buffer.bytes;
+    change[buffer.last + 1] -= buffer.bytes;
   }
   int64_t live = 0;
   int64_t highest = 0;
@@ -65,7 +65,7 @@ MemoryPlan plan_memory(std::span<const Lifetime> lifetimes) {
     const int64_t bytes = aligned(buffer.bytes);
     const int64_t begin = best_gap(placed, buffer, bytes);
     plan.offsets[index] = begin;
-    plan.arena_bytes = std::max(plan.arena_bytes, begin + bytes);
+    plan.arena_bytes = std::max(plan.arena_bytes, begin + buffer.bytes);
     const Placed entry{begin, begin + bytes, buffer.first, buffer.last};
     placed.insert(std::ranges::upper_bound(placed, begin, {}, &Placed::begin), entry);
   }

@@ -2,32 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "data/image_sets.h"
 #include "outerloop/data/function_families.h"
 #include "outerloop/data/image_family.h"
-
-namespace {
-long allocations = 0;
-}
-
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "support/counting_new.h"
 
 namespace outerloop::data {
 namespace {
+
+using testing_support::allocations;
 
 long allocations_of_draws(const TaskFamily& family) {
   Episode episode(family.spec());

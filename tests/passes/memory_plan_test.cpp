@@ -39,7 +39,7 @@ TEST(MemoryPlan, keeps_what_lives_together_apart) {
   const std::vector<Lifetime> together{{100, 0, 5}, {100, 0, 5}, {1, 2, 2}};
   const MemoryPlan plan = plan_memory(together);
   expect_valid(together, plan);
-  EXPECT_EQ(128 + 128 + 64, plan.arena_bytes);
+  EXPECT_EQ(128 + 128 + 1, plan.arena_bytes);  // the last buffer to the byte
 }
 
 TEST(MemoryPlan, of_nothing_is_nothing) {

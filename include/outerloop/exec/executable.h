@@ -12,7 +12,13 @@
 //
 // Pointers stay bound until bound again; they need 64-byte alignment for speed, the alignment of
 // their type for correctness. Inputs and outputs are numbered as in the source program. An output
-// buffer must not overlap an input or another output.
+// buffer must not overlap an input or another output. Binding and running throw BadInput on a
+// number that the program has not, null, misaligned memory, a tensor of another type than the
+// program's, and on what a run needs and nobody bound.
+//
+// Threads: an Executable and a KernelCache serve all threads at once. A SharedState is bound and
+// run by one thread while no Instance of it runs. An Instance and its workspace belong to one
+// thread at a time; different instances run side by side.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,12 +34,29 @@
 
 namespace outerloop::exec {
 
+// Kernels that are in use, by description: equal ones are generated once, whichever program and
+// instruction set asks. A kernel goes when the last executable with it goes.
+class KernelCache {
+ public:
+  KernelCache();
+  ~KernelCache();
+  size_t made() const;  // kernels generated so far
+
+  class Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// Copies share their kernels.
 struct CompileOptions {
   Isa isa = select_isa();
   passes::Options passes;
+  std::shared_ptr<KernelCache> kernels = std::make_shared<KernelCache>();
 };
 
-// Immutable; shared by all threads. Throws BadInput on names in options.passes.disabled that no
+// Immutable. Throws BadInput on names in options.passes.disabled that no
 // optional pass has, InternalError on ops without a kernel.
 class Executable {
  public:
@@ -67,7 +90,10 @@ class SharedState {
   ~SharedState();
   SharedState(SharedState&&) noexcept;
 
+  // Per-lane inputs may be bound too; nothing reads them here.
   void bind_input(int index, const void* data);
+  void bind_input(int index, const Tensor& tensor);
+  // No allocation.
   void run();
 
  private:
@@ -82,25 +108,28 @@ struct StepTime {
   double flops = 0;
 };
 
-// Memory that kernels work in, 64-byte aligned and zeroed. Throws SystemFailure when there is none.
+// Memory that kernels work in, 64-byte aligned.
 class Workspace {
  public:
+  // Zeroed. Throws SystemFailure when there is no memory.
   explicit Workspace(size_t bytes);
-  std::span<std::byte> bytes() const { return {data_.get(), size_}; }
+  // The caller's, which must outlive this. Throws BadInput where it is not aligned.
+  explicit Workspace(std::span<std::byte> memory);
+  std::span<std::byte> bytes() const { return bytes_; }
 
  private:
   struct Free {
     void operator()(std::byte* p) const;
   };
-  size_t size_;
-  std::unique_ptr<std::byte, Free> data_;
+  std::unique_ptr<std::byte, Free> owned_;
+  std::span<std::byte> bytes_;
 };
 
-// One lane's pointers. Not thread-safe; the SharedState and the workspace must outlive it.
+// One lane's pointers. The SharedState and the workspace must outlive it.
 class Instance {
  public:
-  // Works in a workspace of at least lane_arena_bytes(), which instances that do not run at the
-  // same time may share: nothing is kept there between runs.
+  // Works in a workspace of at least lane_arena_bytes() (BadInput otherwise), which instances that
+  // do not run at the same time may share: nothing is kept there between runs.
   Instance(std::shared_ptr<const Executable> executable, const SharedState& shared,
            const Workspace& workspace);
   ~Instance();
@@ -108,7 +137,10 @@ class Instance {
 
   // Shared inputs too are bound here: lanes may read them directly.
   void bind_input(int index, const void* data);
+  void bind_input(int index, const Tensor& tensor);
   void bind_output(int index, void* data);
+  void bind_output(int index, Tensor& tensor);
+  // No allocation.
   void run();
   // Runs once and adds each step's time to `times` (sized on the first call).
   void run_timed(std::vector<StepTime>& times);

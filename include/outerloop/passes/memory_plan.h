@@ -16,7 +16,7 @@ struct Lifetime {
 
 struct MemoryPlan {
   std::vector<int64_t> offsets;  // bytes, multiples of kAlignment; by buffer
-  int64_t arena_bytes = 0;       // the highest end of a buffer
+  int64_t arena_bytes = 0;       // the highest end of a buffer, to the byte
   int64_t peak_live_bytes = 0;   // the largest sum of live buffers: no plan can be smaller
 };
 

@@ -6,74 +6,14 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "exec/cpu/executable_impl.h"
+#include "exec/cpu/bound_steps.h"
+#include "exec/cpu/kernel_cache.h"
 #include "outerloop/base/error.h"
 #include "outerloop/ir/op_def.h"
 #include "outerloop/ops/records.h"
 
 namespace outerloop::exec {
 namespace {
-
-// The steps of one list with their operands as addresses. External ones are filled in by bind.
-class BoundSteps {
- public:
-  BoundSteps(const StepList& list, const Program& program, std::byte* lane, std::byte* shared)
-      : list_(list),
-        table_(list.operands.size(), nullptr),
-        inputs_(program.inputs.size()),
-        outputs_(program.outputs.size()) {
-    for (size_t i = 0; i < list.operands.size(); ++i) {
-      const Location& location = list.operands[i];
-      switch (location.place) {
-        case Place::input:
-          inputs_[static_cast<size_t>(location.at)].push_back(i);
-          break;
-        case Place::output:
-          outputs_[static_cast<size_t>(location.at)].push_back(i);
-          break;
-        case Place::lane_arena:
-          table_[i] = lane + location.at;
-          break;
-        case Place::shared_arena:
-          table_[i] = shared + location.at;
-          break;
-        case Place::unused:
-          OL_ASSERT(false, "an operand has no place");
-      }
-    }
-    for (size_t s = 0; s < list.kernels.size(); ++s) {
-      calls_.push_back({list.kernels[s].function(), list.kernels[s].state(),
-                        table_.data() + list.first_operand[s]});
-    }
-  }
-  BoundSteps(const BoundSteps&) = delete;
-  BoundSteps& operator=(const BoundSteps&) = delete;
-
-  void bind_input(int index, const void* data) {
-    for (size_t i : inputs_[static_cast<size_t>(index)]) table_[i] = const_cast<void*>(data);
-  }
-  void bind_output(int index, void* data) {
-    for (size_t i : outputs_[static_cast<size_t>(index)]) table_[i] = data;
-  }
-  void run() const {
-    for (const Call& call : calls_) call.function(call.state, call.operands);
-  }
-  size_t size() const { return calls_.size(); }
-  void run_step(size_t s) const { calls_[s].function(calls_[s].state, calls_[s].operands); }
-  int32_t equation(size_t s) const { return list_.equation[s]; }
-
- private:
-  struct Call {
-    Kernel::Function function;
-    const void* state;
-    void* const* operands;
-  };
-  const StepList& list_;
-  std::vector<void*> table_;
-  std::vector<Call> calls_;
-  std::vector<std::vector<size_t>> inputs_;   // by input: places in the table
-  std::vector<std::vector<size_t>> outputs_;  // by output
-};
 
 std::string describe(const Program& program, int32_t e) {
   if (e < 0) return "copy to output";
@@ -94,8 +34,8 @@ Executable::~Executable() = default;
 
 std::shared_ptr<const Executable> Executable::compile(const Program& program,
                                                       const CompileOptions& options) {
-  return std::shared_ptr<const Executable>(
-      new Executable(plan(passes::optimise(program, options.passes), options.isa)));
+  return std::shared_ptr<const Executable>(new Executable(
+      plan(passes::optimise(program, options.passes), options.isa, *options.kernels)));
 }
 
 const Program& Executable::optimised() const {
@@ -129,16 +69,30 @@ size_t Executable::lane_steps() const {
   return impl_->lane.kernels.size();
 }
 
-Workspace::Workspace(size_t bytes) : size_((bytes + 63) / 64 * 64) {
-  if (size_ == 0) return;
-  data_.reset(static_cast<std::byte*>(std::aligned_alloc(64, size_)));
-  if (!data_) {
+KernelCache::KernelCache() : impl_(std::make_unique<Impl>()) {}
+KernelCache::~KernelCache() = default;
+size_t KernelCache::made() const {
+  return impl_->made();
+}
+
+Workspace::Workspace(size_t bytes) {
+  if (bytes == 0) return;
+  const size_t size = (bytes + Tensor::kAlignment - 1) / Tensor::kAlignment * Tensor::kAlignment;
+  owned_.reset(static_cast<std::byte*>(std::aligned_alloc(Tensor::kAlignment, size)));
+  if (!owned_) {
     throw SystemFailure(
         fmt::format("out of memory: a workspace of {} bytes; lower model.filters, "
                     "tasks.queries or inner.segment",
-                    size_));
+                    size));
   }
-  std::memset(data_.get(), 0, size_);
+  bytes_ = {owned_.get(), size};
+  std::memset(bytes_.data(), 0, size);
+}
+
+Workspace::Workspace(std::span<std::byte> memory) : bytes_(memory) {
+  if (reinterpret_cast<uintptr_t>(memory.data()) % Tensor::kAlignment != 0) {
+    throw BadInput(fmt::format("a workspace must be aligned to {} bytes", Tensor::kAlignment));
+  }
 }
 
 void Workspace::Free::operator()(std::byte* p) const {
@@ -162,6 +116,9 @@ SharedState::SharedState(SharedState&&) noexcept = default;
 void SharedState::bind_input(int index, const void* data) {
   impl_->steps.bind_input(index, data);
 }
+void SharedState::bind_input(int index, const Tensor& tensor) {
+  impl_->steps.bind_input(index, tensor);
+}
 void SharedState::run() {
   impl_->steps.run();
 }
@@ -176,8 +133,13 @@ struct Instance::Impl {
 
 Instance::Instance(std::shared_ptr<const Executable> executable, const SharedState& shared,
                    const Workspace& workspace) {
-  OL_ASSERT(workspace.bytes().size() >= executable->lane_arena_bytes(),
-            "the workspace is too small");
+  if (workspace.bytes().size() < executable->lane_arena_bytes()) {
+    throw BadInput(fmt::format("a lane of this program needs a workspace of {} bytes, came {}",
+                               executable->lane_arena_bytes(), workspace.bytes().size()));
+  }
+  if (shared.impl_->executable != executable) {
+    throw BadInput("the shared state is that of another executable");
+  }
   impl_ = std::make_unique<Impl>(std::move(executable), workspace.bytes().data(),
                                  shared.impl_->arena.bytes().data());
 }
@@ -186,14 +148,21 @@ Instance::Instance(Instance&&) noexcept = default;
 void Instance::bind_input(int index, const void* data) {
   impl_->steps.bind_input(index, data);
 }
+void Instance::bind_input(int index, const Tensor& tensor) {
+  impl_->steps.bind_input(index, tensor);
+}
 void Instance::bind_output(int index, void* data) {
   impl_->steps.bind_output(index, data);
+}
+void Instance::bind_output(int index, Tensor& tensor) {
+  impl_->steps.bind_output(index, tensor);
 }
 void Instance::run() {
   impl_->steps.run();
 }
 
 void Instance::run_timed(std::vector<StepTime>& times) {
+  impl_->steps.check_bound();
   const Program& program = impl_->executable->optimised();
   if (times.size() != impl_->steps.size()) {
     times.assign(impl_->steps.size(), {});
@@ -222,20 +191,13 @@ std::vector<Tensor> run_once(const std::shared_ptr<const Executable>& executable
   const Workspace workspace(executable->lane_arena_bytes());
   Instance instance(executable, shared, workspace);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const TensorType& type = program.type(program.inputs[i].value);
-    if (inputs[i].dtype() != type.dtype || !(inputs[i].shape() == type.shape)) {
-      throw BadInput(fmt::format("input '{}' is {}{}, the program wants {}", program.inputs[i].name,
-                                 name_of(inputs[i].dtype()), to_string(inputs[i].shape()),
-                                 to_string(type)));
-    }
-    shared.bind_input(static_cast<int>(i), inputs[i].data());
-    instance.bind_input(static_cast<int>(i), inputs[i].data());
+    shared.bind_input(static_cast<int>(i), inputs[i]);
+    instance.bind_input(static_cast<int>(i), inputs[i]);
   }
   std::vector<Tensor> outputs;
   for (size_t o = 0; o < program.outputs.size(); ++o) {
     const TensorType& type = program.type(program.outputs[o].value);
-    outputs.emplace_back(type.dtype, type.shape);
-    instance.bind_output(static_cast<int>(o), outputs.back().data());
+    instance.bind_output(static_cast<int>(o), outputs.emplace_back(type.dtype, type.shape));
   }
   shared.run();
   instance.run();

@@ -37,6 +37,6 @@ struct Executable::Impl {
   Flops shared_flops;
 };
 
-std::unique_ptr<const Executable::Impl> plan(Program optimised, Isa isa);
+std::unique_ptr<const Executable::Impl> plan(Program optimised, Isa isa, KernelCache& kernels);
 
 }  // namespace outerloop::exec

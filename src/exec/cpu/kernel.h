@@ -30,6 +30,7 @@ class Kernel {
   void operator()(void* const* operands) const { function_(state_.get(), operands); }
   Function function() const { return function_; }
   const void* state() const { return state_.get(); }
+  const std::shared_ptr<const void>& owner() const { return state_; }
   explicit operator bool() const { return function_ != nullptr; }
 
  private:

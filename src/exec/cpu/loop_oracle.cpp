@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "exec/cpu/loop_nest.h"
+#include "exec/cpu/thread_scratch.h"
 #include "outerloop/tensor/ordered.h"
 
 namespace outerloop::exec {
@@ -12,19 +13,31 @@ namespace {
 template <class T>
 class OracleLoop {
  public:
-  OracleLoop(const LoopNest& nest, void* const* operands) : nest_(nest) {
-    for (size_t i = 0; i < nest.operands.size(); ++i) {
-      pointers_.push_back(static_cast<char*>(operands[i]));
-    }
+  OracleLoop(const LoopNest& nest, void* const* operands)
+      : nest_(nest), pointers_(thread_scratch<char*>(nest.operands.size())) {
+    for (size_t i = 0; i < pointers_.size(); ++i) pointers_[i] = static_cast<char*>(operands[i]);
     ways_ = nest.reduction == Reduction::rows ? kRowWays : kContiguousWays;
-    inputs_.resize(nest.input_count());
-    outputs_.resize(nest.outputs.size());
-    registers_.resize(nest.body.instructions.size());
+    columns_ = nest.reduction == Reduction::rows ? static_cast<size_t>(nest.columns) : 1;
+    const size_t inputs = nest.input_count();
+    const size_t outputs = nest.outputs.size();
+    const size_t registers = nest.body.instructions.size();
+    const size_t sums = nest.reduction == Reduction::none ? 0 : outputs * ways_ * columns_;
+    std::span<T> values = thread_scratch<T>(inputs + outputs + registers + sums);
+    const auto take = [&](size_t count) {
+      const std::span<T> taken = values.first(count);
+      values = values.subspan(count);
+      return taken;
+    };
+    inputs_ = take(inputs);
+    outputs_ = take(outputs);
+    registers_ = take(registers);
+    sums_ = take(sums);
   }
 
   void run() {
     if (std::ranges::count(nest_.outer, 0) > 0) return;
-    std::vector<int64_t> index(nest_.outer.size(), 0);
+    const std::span<int64_t> index = thread_scratch<int64_t>(nest_.outer.size());
+    std::ranges::fill(index, 0);
     while (true) {
       run_inner();
       size_t axis = index.size();
@@ -52,32 +65,36 @@ class OracleLoop {
   // Rows, columns and accumulators of one outer index.
   void run_inner() {
     const bool per_column = nest_.reduction == Reduction::rows;
-    const size_t columns = per_column ? static_cast<size_t>(nest_.columns) : 1;
-    sums_.assign(outputs_.size(), {});
     for (size_t k = 0; k < outputs_.size(); ++k) {
       if (nest_.outputs[k] == LoopOutputKind::store) continue;
       const T start = is_maximum(nest_.outputs[k]) ? -std::numeric_limits<T>::infinity() : T{0};
-      sums_[k].assign(static_cast<size_t>(ways_) * columns, start);
+      std::ranges::fill(sums_of(k), start);
     }
     for (int64_t row = 0; row < nest_.rows; ++row) {
       for (int64_t column = 0; column < nest_.columns; ++column) {
-        const size_t way = static_cast<size_t>((per_column ? row : column) % ways_);
-        element(row, column, per_column ? way * columns + static_cast<size_t>(column) : way);
+        const size_t way = static_cast<size_t>(per_column ? row : column) % ways_;
+        element(row, column, per_column ? way * columns_ + static_cast<size_t>(column) : way);
       }
     }
     for (size_t k = 0; k < outputs_.size(); ++k) {
       if (nest_.outputs[k] == LoopOutputKind::store) continue;
-      for (size_t span = sums_[k].size() / 2; span >= columns && span > 0; span /= 2) {
-        for (size_t i = 0; i < span; ++i) combine(k, i, sums_[k][i + span]);
+      const std::span<T> sums = sums_of(k);
+      for (size_t span = sums.size() / 2; span >= columns_ && span > 0; span /= 2) {
+        for (size_t i = 0; i < span; ++i) combine(k, i, sums[i + span]);
       }
-      for (size_t c = 0; c < columns; ++c) {
-        *at(nest_.input_count() + k, 0, static_cast<int64_t>(c)) = sums_[k][c];
+      for (size_t c = 0; c < columns_; ++c) {
+        *at(nest_.input_count() + k, 0, static_cast<int64_t>(c)) = sums[c];
       }
     }
   }
 
+  // Of output k: (way, column).
+  std::span<T> sums_of(size_t k) const {
+    return sums_.subspan(k * ways_ * columns_, ways_ * columns_);
+  }
+
   void combine(size_t k, size_t place, T value) {
-    T& sum = sums_[k][place];
+    T& sum = sums_of(k)[place];
     sum = is_maximum(nest_.outputs[k]) ? (sum > value ? sum : value) : sum + value;
   }
 
@@ -94,10 +111,10 @@ class OracleLoop {
   }
 
   const LoopNest& nest_;
-  std::vector<char*> pointers_;
+  std::span<char*> pointers_;
   size_t ways_ = 1;
-  std::vector<T> inputs_, outputs_, registers_;
-  std::vector<std::vector<T>> sums_;  // per output: (way, column)
+  size_t columns_ = 1;  // that have accumulators of their own
+  std::span<T> inputs_, outputs_, registers_, sums_;
 };
 
 template <class T>

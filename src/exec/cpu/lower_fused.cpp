@@ -1,10 +1,12 @@
 // Fused equations: one loop nest, or one contraction with an epilogue.
 
-#include <algorithm>
-#include <array>
-#include <memory>
-#include <optional>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <memory>
+
+#include "exec/cpu/body_analysis.h"
+#include "exec/cpu/extents.h"
 #include "exec/cpu/lowering.h"
 #include "outerloop/base/error.h"
 #include "outerloop/ir/builder.h"
@@ -14,152 +16,29 @@
 namespace outerloop::exec {
 namespace {
 
-using passes::AccessStrides;
-
-// One way in which the body reads one of its inputs.
-struct Operand {
-  ValueId value;
-  AccessStrides strides;
-  bool dense = false;  // same element order as the loop
-  bool operator==(const Operand&) const = default;
-};
-
-// A body taken apart: its head or reduction, its operands and its scalar mathematics.
-class BodyAnalysis {
- public:
-  explicit BodyAnalysis(const Program& body) : body_(body), producer_(producers(body)) {
-    for (const Equation& equation : body.equations) {
-      if (equation.op->group == OpGroup::contraction) head_ = &equation;
-      if (equation.op->group == OpGroup::reduction && reduction_ == nullptr) {
-        reduction_ = &equation;
-      }
-    }
-    const Equation& last = body.equations.back();
-    const ValueId shaped = reduction_ != nullptr ? reduction_->inputs.front()
-                           : head_ != nullptr    ? head_->outputs.front()
-                                                 : last.outputs.front();
-    shape_ = body.type(shaped).shape;
-    dtype_ = body.type(shaped).dtype;
-    for (const Equation& equation : body.equations) {
-      if (&equation != head_) collect(equation);
-    }
-  }
-
-  const Equation* head() const { return head_; }
-  const Equation* reduction() const { return reduction_; }
-  const Shape& shape() const { return shape_; }
-  DType dtype() const { return dtype_; }
-  const std::vector<Operand>& operands() const { return operands_; }
-
-  const Equation* maker(ValueId value) const {
-    const int32_t e = producer_[static_cast<size_t>(value.index)];
-    return e < 0 ? nullptr : &body_.equations[static_cast<size_t>(e)];
-  }
-
-  // What each output stores: the reduced value for reductions.
-  ScalarBody scalars() const {
-    const int first = head_ != nullptr ? 1 : 0;
-    ScalarBuilder builder(dtype_, first + static_cast<int>(operands_.size()));
-    std::vector<Scalar> known(body_.values.size());
-    if (head_ != nullptr) known[index(head_->outputs.front())] = builder.input(0);
-    const auto operand = [&](const Operand& wanted) {
-      const auto place = std::ranges::find(operands_, wanted) - operands_.begin();
-      return builder.input(first + static_cast<int>(place));
-    };
-    for (const Equation& equation : body_.equations) {
-      if (&equation == head_) continue;
-      Scalar& result = known[index(equation.outputs.front())];
-      std::vector<Scalar> inputs;
-      for (ValueId input : equation.inputs) {
-        Scalar& value = known[index(input)];
-        if (value.builder == nullptr) {
-          const Scalar loaded = operand(access(equation, input));
-          if (equation.op->group != OpGroup::broadcast) value = loaded;
-          inputs.push_back(loaded);
-        } else {
-          inputs.push_back(value);
-        }
-      }
-      switch (equation.op->group) {
-        case OpGroup::constant:
-          result = builder.constant(equation.attributes.real("value"));
-          break;
-        case OpGroup::broadcast:
-        case OpGroup::reduction:
-          result = inputs.front();
-          break;
-        default:
-          result = equation.op->scalar(inputs, equation.attributes);
-      }
-    }
-    std::vector<Scalar> outputs;
-    for (const ProgramOutput& output : body_.outputs) outputs.push_back(known[index(output.value)]);
-    return builder.finish(outputs);
-  }
-
- private:
-  static size_t index(ValueId value) { return static_cast<size_t>(value.index); }
-
-  Operand access(const Equation& equation, ValueId input) const {
-    if (equation.op->group == OpGroup::broadcast) {
-      return {input, passes::broadcast_access(body_.type(input).shape,
-                                              equation.attributes.integers("axes"))};
-    }
-    return {input, passes::dense_access(shape_), true};
-  }
-
-  void collect(const Equation& equation) {
-    for (ValueId input : equation.inputs) {
-      if (maker(input) != nullptr) continue;
-      const Operand operand = access(equation, input);
-      if (std::ranges::find(operands_, operand) == operands_.end()) operands_.push_back(operand);
-    }
-  }
-
-  const Program& body_;
-  std::vector<int32_t> producer_;
-  const Equation* head_ = nullptr;
-  const Equation* reduction_ = nullptr;
-  Shape shape_;
-  DType dtype_ = DType::f32;
-  std::vector<Operand> operands_;
-};
-
-std::vector<int64_t> merged(const Shape& shape, const AccessStrides& strides,
+std::vector<int64_t> merged(const Shape& shape, const passes::AccessStrides& strides,
                             std::span<const int> runs) {
   const auto result = passes::merged_strides(shape, strides, runs);
   OL_ASSERT(result.has_value(), "a fused operand does not fit its loop");
   return *result;
 }
 
-int64_t run_extent(const Shape& shape, int first, int count) {
-  int64_t extent = 1;
-  for (int axis = first; axis < first + count; ++axis) extent *= shape[axis];
-  return extent;
-}
-
-LoopStrides loop_strides(const std::vector<int64_t>& strides) {
-  LoopStrides result{};
-  std::ranges::copy(strides, result.begin());
-  return result;
-}
-
-struct LoopShape {
+struct FusedLoop {
   std::vector<int> runs;
   std::vector<int64_t> extents;
 };
 
-LoopShape loop_shape(const BodyAnalysis& body) {
-  LoopShape loop{.runs = passes::loop_runs(body.shape(), nullptr, body.reduction())};
+FusedLoop loop_of(const BodyAnalysis& body) {
+  FusedLoop loop{.runs = passes::loop_runs(body.shape(), nullptr, body.reduction())};
   int axis = 0;
   for (size_t run = 0; run < loop.runs.size(); ++run) {
-    loop.extents.push_back(run_extent(body.shape(), axis, loop.runs[run]));
+    loop.extents.push_back(product(body.shape(), axis, axis + loop.runs[run]));
     axis += loop.runs[run];
   }
   return loop;
 }
 
-LoopOutput loop_output(const BodyAnalysis& body, const LoopShape& loop, ValueId value) {
+LoopOutput loop_output(const BodyAnalysis& body, const FusedLoop& loop, ValueId value) {
   const Equation* maker = body.maker(value);
   if (maker == nullptr || maker->op->group != OpGroup::reduction) {
     return {LoopOutputKind::store,
@@ -194,35 +73,35 @@ std::vector<BufferId> outputs_of(const Equation& equation) {
   return result;
 }
 
-// An output may take the memory of an operand that is read once, in the same order, and by no other
-// name (a reshaped value is the same memory).
-std::vector<int32_t> in_place_candidates(const BodyAnalysis& body, const Lowering& lowering,
-                                         const Equation& equation,
-                                         const std::vector<BufferId>& reads, size_t first_read) {
-  std::vector<int32_t> result(equation.outputs.size(), -1);
-  std::vector<bool> taken(body.operands().size(), false);
-  for (size_t o = 0; o < result.size(); ++o) {
-    const TensorType& type = lowering.type(equation.outputs[o]);
-    if (type.shape.elements() != body.shape().elements()) continue;
-    for (size_t i = 0; i < taken.size() && result[o] < 0; ++i) {
-      const Operand& operand = body.operands()[i];
-      const auto same_memory = [&](BufferId other) {
-        return lowering.root(other) == lowering.root(reads[first_read + i]);
-      };
-      if (taken[i] || !operand.dense || std::ranges::count_if(reads, same_memory) > 1) continue;
-      taken[i] = true;
-      result[o] = static_cast<int32_t>(first_read + i);
-    }
+// By output: the operands whose memory it may take, read once, in the same order, and by no other
+// name (a reshaped value is the same memory). `reads` from `first_read` on are the body's operands.
+std::vector<std::vector<int32_t>> in_place_candidates(const BodyAnalysis& body,
+                                                      const Lowering& lowering,
+                                                      const Equation& equation,
+                                                      const std::vector<BufferId>& reads,
+                                                      size_t first_read) {
+  std::vector<int32_t> candidates;
+  for (size_t i = 0; i < body.operands().size(); ++i) {
+    const auto same_memory = [&](BufferId other) {
+      return lowering.root(other) == lowering.root(reads[first_read + i]);
+    };
+    if (!body.operands()[i].dense || std::ranges::count_if(reads, same_memory) > 1) continue;
+    candidates.push_back(static_cast<int32_t>(first_read + i));
+  }
+  std::vector<std::vector<int32_t>> result(equation.outputs.size());
+  for (size_t o = 0; o < result.size() && body.may_run_in_place(); ++o) {
+    const Shape& shape = lowering.type(equation.outputs[o]).shape;
+    if (shape.elements() == body.shape().elements()) result[o] = candidates;
   }
   return result;
 }
 
 void lower_loop(Lowering& lowering, const Equation& equation, const Program& program,
                 const BodyAnalysis& body) {
-  const LoopShape loop = loop_shape(body);
+  const FusedLoop loop = loop_of(body);
   LoopSpec spec{.dtype = body.dtype(), .extents = loop.extents, .body = body.scalars()};
   std::vector<BufferId> reads;
-  for (const Operand& operand : body.operands()) {
+  for (const BodyOperand& operand : body.operands()) {
     spec.inputs.push_back(loop_strides(merged(body.shape(), operand.strides, loop.runs)));
     reads.push_back(bound(equation, program, operand.value));
   }
@@ -230,19 +109,19 @@ void lower_loop(Lowering& lowering, const Equation& equation, const Program& pro
     spec.outputs.push_back(loop_output(body, loop, output.value));
   }
   const bool reduces = body.reduction() != nullptr;
-  lowering.call(lowering.loop(spec), reads, outputs_of(equation),
-                reduces ? std::vector<int32_t>(equation.outputs.size(), -1)
+  lowering.call(lowering.kernel(make_loop, spec), reads, outputs_of(equation),
+                reduces ? std::vector<std::vector<int32_t>>{}
                         : in_place_candidates(body, lowering, equation, reads, 0));
 }
 
 Epilogue epilogue_of(const BodyAnalysis& body, const Program& program) {
   const std::vector<int> runs = passes::loop_runs(body.shape(), body.head(), nullptr);
-  const auto strides = [&](const AccessStrides& access) {
+  const auto strides = [&](const passes::AccessStrides& access) {
     const std::vector<int64_t> list = merged(body.shape(), access, runs);
     return TileStrides{list[0], list[1], list[2]};
   };
   Epilogue epilogue{.body = body.scalars()};
-  for (const Operand& operand : body.operands()) {
+  for (const BodyOperand& operand : body.operands()) {
     epilogue.inputs.push_back(strides(operand.strides));
   }
   TileStrides dense = strides(passes::dense_access(body.shape()));
@@ -260,7 +139,7 @@ MatmulSpec matmul_spec(const Program& program, const Equation& head) {
   MatmulSpec spec{.dtype = program.type(head.outputs.front()).dtype};
   const int64_t rows = a[rank - 2];
   const int64_t columns = a[rank - 1];
-  spec.batch = run_extent(a, 0, rank - 2);
+  spec.batch = product(a, 0, rank - 2);
   spec.m = transposed ? columns : rows;
   spec.k = transposed ? rows : columns;
   spec.n = b[rank - 1];
@@ -305,47 +184,55 @@ void lower_contraction(Lowering& lowering, const Equation& equation, const Progr
   const Equation& head = *body.head();
   std::vector<BufferId> reads{bound(equation, program, head.inputs[0]),
                               bound(equation, program, head.inputs[1])};
-  for (const Operand& operand : body.operands()) {
+  for (const BodyOperand& operand : body.operands()) {
     reads.push_back(bound(equation, program, operand.value));
   }
   // The head's own operands are in `reads`, so none of them is overwritten while it is read.
-  const std::vector<int32_t> in_place = in_place_candidates(body, lowering, equation, reads, 2);
+  auto in_place = in_place_candidates(body, lowering, equation, reads, 2);
   Kernel kernel;
   if (head.op == &ops::matmul) {
     MatmulSpec spec = matmul_spec(program, head);
     spec.epilogue = epilogue_of(body, program);
-    kernel = lowering.matmul(spec);
+    kernel = lowering.kernel(make_matmul, spec);
   } else {
     ConvSpec spec = conv_spec(program, head);
     spec.epilogue = epilogue_of(body, program);
-    kernel = lowering.conv(spec);
+    kernel = lowering.kernel(make_conv, spec);
   }
-  lowering.call(kernel, reads, outputs_of(equation), in_place);
+  lowering.call(kernel, reads, outputs_of(equation), std::move(in_place));
 }
 
-// A body of one equation, so that single and fused equations take one path.
-Program body_of(const Lowering& lowering, const Equation& equation) {
+// A single equation as one with a body, so that it takes the path of fused ones. A value that it
+// reads twice is one input.
+Equation with_body(const Lowering& lowering, const Equation& equation) {
+  Equation result{.op = &ops::fused, .outputs = equation.outputs};
   Builder builder;
+  std::vector<Expr> arguments;
   std::vector<Expr> inputs;
-  for (size_t i = 0; i < equation.inputs.size(); ++i) {
-    inputs.push_back(builder.input("x" + std::to_string(i), lowering.type(equation.inputs[i]),
-                                   Binding::per_lane));
+  for (ValueId value : equation.inputs) {
+    const auto known = std::ranges::find(result.inputs, value) - result.inputs.begin();
+    if (known == std::ssize(result.inputs)) {
+      result.inputs.push_back(value);
+      inputs.push_back(
+          builder.input(fmt::format("x{}", known), lowering.type(value), Binding::per_lane));
+    }
+    arguments.push_back(inputs[static_cast<size_t>(known)]);
   }
-  builder.output("y0", builder.apply(*equation.op, inputs, equation.attributes));
-  return builder.finish();
+  builder.output("y0", builder.apply(*equation.op, arguments, equation.attributes));
+  result.attributes.set("body", std::make_shared<const Program>(builder.finish()));
+  return result;
 }
 
 }  // namespace
 
 void lower_fused(Lowering& lowering, const Equation& equation) {
-  const std::shared_ptr<const Program> program =
-      equation.op == &ops::fused ? equation.attributes.program("body")
-                                 : std::make_shared<const Program>(body_of(lowering, equation));
-  const BodyAnalysis body(*program);
+  if (equation.op != &ops::fused) return lower_fused(lowering, with_body(lowering, equation));
+  const Program& program = *equation.attributes.program("body");
+  const BodyAnalysis body(program);
   if (body.head() != nullptr) {
-    lower_contraction(lowering, equation, *program, body);
+    lower_contraction(lowering, equation, program, body);
   } else {
-    lower_loop(lowering, equation, *program, body);
+    lower_loop(lowering, equation, program, body);
   }
 }
 

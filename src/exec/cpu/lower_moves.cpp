@@ -1,6 +1,7 @@
 // Equations that move elements, or pick them by index.
 
 #include "exec/cpu/copy.h"
+#include "exec/cpu/extents.h"
 #include "exec/cpu/lowering.h"
 #include "outerloop/ops/records.h"
 
@@ -11,24 +12,13 @@ std::vector<int64_t> list(const Shape& shape) {
   return {shape.begin(), shape.end()};
 }
 
-std::vector<int64_t> strides(const Shape& shape) {
-  const auto all = row_major_strides(shape);
-  return {all.begin(), all.begin() + shape.rank()};
-}
-
-int64_t product(const Shape& shape, int first, int end) {
-  int64_t result = 1;
-  for (int axis = first; axis < end; ++axis) result *= shape[axis];
-  return result;
-}
-
 // Part of what an axis-wise op reads or writes: offset and stride of each axis.
 struct Steps {
   int64_t offset = 0;
   std::vector<int64_t> strides;
 };
 Steps stepped(const Shape& shape, std::span<const int64_t> starts, std::span<const int64_t> steps) {
-  Steps result{0, strides(shape)};
+  Steps result{0, dense_strides(shape)};
   for (size_t axis = 0; axis < starts.size(); ++axis) {
     result.offset += starts[axis] * result.strides[axis];
     result.strides[axis] *= steps[axis];
@@ -46,7 +36,7 @@ void call_moves(Lowering& lowering, const Equation& equation, std::vector<Move> 
                       .moves = std::move(moves),
                       .fills = fills,
                       .target_elements = type.shape.elements()};
-  lowering.call(make_moves(spec, lowering.isa()), reads, {Lowering::buffer(output)});
+  lowering.call(lowering.kernel(make_moves, spec), reads, {Lowering::buffer(output)});
 }
 
 void call_by_index(Lowering& lowering, const Equation& equation, Kernel kernel) {
@@ -75,23 +65,23 @@ RowsSpec rows(const TensorType& type, int64_t axis, int64_t count) {
 
 void lower_transpose(Lowering& lowering, const Equation& equation) {
   const Shape& result = output_type(lowering, equation).shape;
-  const std::vector<int64_t> own = strides(input_shape(lowering, equation));
+  const std::vector<int64_t> own = dense_strides(input_shape(lowering, equation));
   std::vector<int64_t> source;
   for (int64_t axis : equation.attributes.integers("permutation")) {
     source.push_back(own[static_cast<size_t>(axis)]);
   }
-  call_moves(lowering, equation, {{list(result), source, strides(result)}});
+  call_moves(lowering, equation, {{list(result), source, dense_strides(result)}});
 }
 
 // Of floating values a broadcast is part of a loop; this serves indices.
 void lower_broadcast(Lowering& lowering, const Equation& equation) {
   const TensorType& type = output_type(lowering, equation);
   if (is_floating(type.dtype)) return lower_fused(lowering, equation);
-  const std::vector<int64_t> own = strides(input_shape(lowering, equation));
+  const std::vector<int64_t> own = dense_strides(input_shape(lowering, equation));
   std::vector<int64_t> source(static_cast<size_t>(type.shape.rank()), 0);
   const auto& axes = equation.attributes.integers("axes");
   for (size_t i = 0; i < axes.size(); ++i) source[static_cast<size_t>(axes[i])] = own[i];
-  call_moves(lowering, equation, {{list(type.shape), source, strides(type.shape)}});
+  call_moves(lowering, equation, {{list(type.shape), source, dense_strides(type.shape)}});
 }
 
 void lower_slice(Lowering& lowering, const Equation& equation) {
@@ -100,7 +90,7 @@ void lower_slice(Lowering& lowering, const Equation& equation) {
       stepped(input_shape(lowering, equation), equation.attributes.integers("starts"),
               equation.attributes.integers("strides"));
   call_moves(lowering, equation,
-             {{list(result), source.strides, strides(result), source.offset, 0}});
+             {{list(result), source.strides, dense_strides(result), source.offset, 0}});
 }
 
 void lower_pad(Lowering& lowering, const Equation& equation) {
@@ -109,18 +99,18 @@ void lower_pad(Lowering& lowering, const Equation& equation) {
   for (int64_t& step : steps) ++step;
   const Steps target =
       stepped(output_type(lowering, equation).shape, equation.attributes.integers("low"), steps);
-  call_moves(lowering, equation, {{list(given), strides(given), target.strides, 0, target.offset}},
-             true);
+  call_moves(lowering, equation,
+             {{list(given), dense_strides(given), target.strides, 0, target.offset}}, true);
 }
 
 void lower_concat(Lowering& lowering, const Equation& equation) {
-  const std::vector<int64_t> target = strides(output_type(lowering, equation).shape);
+  const std::vector<int64_t> target = dense_strides(output_type(lowering, equation).shape);
   const auto axis = static_cast<size_t>(equation.attributes.integer("axis"));
   std::vector<Move> moves;
   int64_t place = 0;
   for (size_t i = 0; i < equation.inputs.size(); ++i) {
     const Shape& part = input_shape(lowering, equation, i);
-    moves.push_back({list(part), strides(part), target, 0, place * target[axis]});
+    moves.push_back({list(part), dense_strides(part), target, 0, place * target[axis]});
     place += part[static_cast<int>(axis)];
   }
   call_moves(lowering, equation, std::move(moves));
@@ -129,13 +119,13 @@ void lower_concat(Lowering& lowering, const Equation& equation) {
 void lower_gather(Lowering& lowering, const Equation& equation) {
   const RowsSpec spec = rows(lowering.type(equation.inputs[0]), equation.attributes.integer("axis"),
                              input_shape(lowering, equation, 1).elements());
-  call_by_index(lowering, equation, make_gather_rows(spec, lowering.isa()));
+  call_by_index(lowering, equation, lowering.kernel(make_gather_rows, spec));
 }
 
 void lower_scatter_add(Lowering& lowering, const Equation& equation) {
   const RowsSpec spec = rows(output_type(lowering, equation), equation.attributes.integer("axis"),
                              input_shape(lowering, equation, 1).elements());
-  call_by_index(lowering, equation, make_scatter_add_rows(spec, lowering.isa()));
+  call_by_index(lowering, equation, lowering.kernel(make_scatter_add_rows, spec));
 }
 
 void lower_take(Lowering& lowering, const Equation& equation) {

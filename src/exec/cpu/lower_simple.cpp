@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "exec/cpu/extents.h"
 #include "exec/cpu/lowering.h"
 #include "exec/oracle_kernels.h"
 #include "outerloop/base/error.h"
@@ -17,16 +18,6 @@ ScalarBody identity_body(DType dtype) {
   return builder.finish(std::array{builder.input(0)});
 }
 
-LoopStrides dense_strides(std::span<const int64_t> extents) {
-  LoopStrides strides{};
-  int64_t stride = 1;
-  for (size_t axis = extents.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= extents[axis];
-  }
-  return strides;
-}
-
 LoopSpec step_spec(DType dtype, const ReduceStep& step, bool is_sum) {
   LoopSpec spec{.dtype = dtype, .body = identity_body(dtype)};
   LoopOutput output;
@@ -39,7 +30,7 @@ LoopSpec step_spec(DType dtype, const ReduceStep& step, bool is_sum) {
     output.kind = is_sum ? LoopOutputKind::sum_rows : LoopOutputKind::max_rows;
     output.strides = {step.inner, 0, 1};
   }
-  spec.inputs = {dense_strides(spec.extents)};
+  spec.inputs = {loop_strides(dense_strides(Shape(spec.extents)))};
   spec.outputs = {output};
   return spec;
 }
@@ -54,7 +45,7 @@ void lower_constant(Lowering& lowering, const Equation& equation) {
   LoopSpec spec{.dtype = type.dtype, .extents = {type.shape.elements()}};
   spec.body = builder.finish(std::array{builder.constant(equation.attributes.real("value"))});
   spec.outputs = {{LoopOutputKind::store, {1}}};
-  lowering.call(lowering.loop(spec), {}, {Lowering::buffer(value)});
+  lowering.call(lowering.kernel(make_loop, spec), {}, {Lowering::buffer(value)});
 }
 
 void lower_alias(Lowering& lowering, const Equation& equation) {
@@ -75,7 +66,7 @@ void lower_reduction(Lowering& lowering, const Equation& equation) {
     const BufferId target =
         i + 1 == steps.size() ? Lowering::buffer(output) : lowering.scratch(bytes);
     const LoopSpec spec = step_spec(type.dtype, step, equation.op == &ops::sum);
-    lowering.call(lowering.loop(spec), {source}, {target});
+    lowering.call(lowering.kernel(make_loop, spec), {source}, {target});
     source = target;
   }
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <span>
 
-#include "exec/cpu/spec_key.h"
 #include "outerloop/base/error.h"
 #include "outerloop/ops/records.h"
 
@@ -58,7 +57,8 @@ LowerRule find_rule(const OpDef& op) {
   }
 }
 
-Lowering::Lowering(const Program& program, Isa isa) : program_(program), isa_(isa) {
+Lowering::Lowering(const Program& program, Isa isa, KernelCache::Impl& kernels)
+    : program_(program), isa_(isa), kernels_(kernels) {
   for (const TensorType& type : program.values) {
     lowered_.root.push_back({static_cast<int32_t>(lowered_.buffer_bytes.size())});
     lowered_.buffer_bytes.push_back(static_cast<int64_t>(type.bytes()));
@@ -78,28 +78,10 @@ void Lowering::alias(ValueId value, ValueId source) {
 }
 
 void Lowering::call(Kernel kernel, std::vector<BufferId> reads, std::vector<BufferId> writes,
-                    std::vector<int32_t> in_place) {
-  in_place.resize(writes.size(), -1);
+                    std::vector<std::vector<int32_t>> in_place) {
+  in_place.resize(writes.size());
   lowered_.steps.push_back(
       {std::move(kernel), std::move(reads), std::move(writes), std::move(in_place), equation_});
-}
-
-Kernel Lowering::loop(const LoopSpec& spec) {
-  Kernel& kernel = kernels_[key_of(spec)];
-  if (!kernel) kernel = make_loop(spec, isa_);
-  return kernel;
-}
-
-Kernel Lowering::matmul(const MatmulSpec& spec) {
-  Kernel& kernel = kernels_[key_of(spec)];
-  if (!kernel) kernel = make_matmul(spec, isa_);
-  return kernel;
-}
-
-Kernel Lowering::conv(const ConvSpec& spec) {
-  Kernel& kernel = kernels_[key_of(spec)];
-  if (!kernel) kernel = make_conv(spec, isa_);
-  return kernel;
 }
 
 Lowered Lowering::run() {
@@ -111,8 +93,8 @@ Lowered Lowering::run() {
   return std::move(lowered_);
 }
 
-Lowered lower(const Program& program, Isa isa) {
-  return Lowering(program, isa).run();
+Lowered lower(const Program& program, Isa isa, KernelCache& kernels) {
+  return Lowering(program, isa, kernels.impl()).run();
 }
 
 }  // namespace outerloop::exec

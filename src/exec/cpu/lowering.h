@@ -1,9 +1,7 @@
 #pragma once
 // Lowering: equations become kernel calls through a table keyed by op record.
 
-#include <string>
-#include <unordered_map>
-
+#include "exec/cpu/kernel_cache.h"
 #include "exec/cpu/plan.h"
 #include "outerloop/ir/op_def.h"
 
@@ -11,7 +9,7 @@ namespace outerloop::exec {
 
 class Lowering {
  public:
-  Lowering(const Program& program, Isa isa);
+  Lowering(const Program& program, Isa isa, KernelCache::Impl& kernels);
 
   Lowered run();
 
@@ -25,19 +23,20 @@ class Lowering {
   // The buffer whose memory it is.
   BufferId root(BufferId buffer) const { return lowered_.root[static_cast<size_t>(buffer.index)]; }
   void call(Kernel kernel, std::vector<BufferId> reads, std::vector<BufferId> writes,
-            std::vector<int32_t> in_place = {});
+            std::vector<std::vector<int32_t>> in_place = {});
 
-  // Kernels with equal descriptions are made once.
-  Kernel loop(const LoopSpec& spec);
-  Kernel matmul(const MatmulSpec& spec);
-  Kernel conv(const ConvSpec& spec);
+  // make(spec, isa()), unless there is one already.
+  template <class Spec>
+  Kernel kernel(Kernel (*make)(const Spec&, Isa), const Spec& spec) {
+    return kernels_.get(make, spec, isa_);
+  }
 
  private:
   const Program& program_;
   Isa isa_;
   Lowered lowered_;
   int32_t equation_ = -1;
-  std::unordered_map<std::string, Kernel> kernels_;
+  KernelCache::Impl& kernels_;
 };
 
 using LowerRule = void (*)(Lowering&, const Equation&);

@@ -3,9 +3,10 @@
 // (outerloop/tensor/ordered.h). They are the oracle that generated code is compared with, bit by
 // bit.
 
-#include <vector>
+#include <span>
 
 #include "exec/cpu/kernel.h"
+#include "exec/cpu/thread_scratch.h"
 
 namespace outerloop::exec {
 
@@ -20,11 +21,15 @@ template <class T>
 class EpilogueOracle {
  public:
   EpilogueOracle(const Epilogue& epilogue, void* const* operands)
-      : epilogue_(epilogue),
-        operands_(operands),
-        inputs_(epilogue.inputs.size() + 1),
-        outputs_(epilogue.outputs.size()),
-        registers_(epilogue.body.instructions.size()) {}
+      : epilogue_(epilogue), operands_(operands) {
+    const size_t inputs = epilogue.inputs.size() + 1;
+    const size_t outputs = epilogue.outputs.size();
+    const std::span<T> values =
+        thread_scratch<T>(inputs + outputs + epilogue.body.instructions.size());
+    inputs_ = values.first(inputs);
+    outputs_ = values.subspan(inputs, outputs);
+    registers_ = values.subspan(inputs + outputs);
+  }
 
   void apply(T accumulator, int64_t batch, int64_t row, int64_t column) {
     const auto at = [&](size_t operand, const TileStrides& strides) -> T& {
@@ -44,7 +49,7 @@ class EpilogueOracle {
  private:
   const Epilogue& epilogue_;
   void* const* operands_;
-  std::vector<T> inputs_, outputs_, registers_;
+  std::span<T> inputs_, outputs_, registers_;
 };
 
 }  // namespace outerloop::exec

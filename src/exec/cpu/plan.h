@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exec/cpu/kernel.h"
+#include "outerloop/exec/executable.h"
 #include "outerloop/ir/program.h"
 
 namespace outerloop::exec {
@@ -21,8 +22,8 @@ struct Step {
   Kernel kernel;
   std::vector<BufferId> reads;   // in the order that the kernel states
   std::vector<BufferId> writes;  // after the reads
-  // writes[i] may take the memory of reads[in_place[i]]; -1: it may not.
-  std::vector<int32_t> in_place;
+  // writes[i] may take the memory of one of reads[in_place[i][...]].
+  std::vector<std::vector<int32_t>> in_place;
   int32_t equation = -1;
 };
 
@@ -33,6 +34,6 @@ struct Lowered {
   std::vector<BufferId> root;         // by buffer: the one whose memory it is (reshapes)
 };
 
-Lowered lower(const Program& program, Isa isa);
+Lowered lower(const Program& program, Isa isa, KernelCache& kernels);
 
 }  // namespace outerloop::exec

@@ -19,8 +19,8 @@ Kernel copy_kernel(int64_t bytes) {
 
 class Planner {
  public:
-  Planner(Program optimised, Isa isa)
-      : impl_(std::make_unique<Executable::Impl>()), lowered_(lower(optimised, isa)) {
+  Planner(Program optimised, Isa isa, KernelCache& kernels)
+      : impl_(std::make_unique<Executable::Impl>()), lowered_(lower(optimised, isa, kernels)) {
     impl_->isa = isa;
     impl_->optimised = std::move(optimised);
     locations_.resize(lowered_.buffer_bytes.size());
@@ -127,17 +127,23 @@ class Planner {
     std::vector<bool> ours(lowered_.buffer_bytes.size(), false);
     for (size_t p = 0; p < steps.size(); ++p) {
       const Step& current = step(steps[p]);
+      std::vector<int32_t> taken;  // by another result of this step
       for (size_t w = 0; w < current.writes.size(); ++w) {
         const int32_t written = root(current.writes[w]);
+        const auto fits = [&](int32_t candidate) {
+          const int32_t read = root(current.reads[static_cast<size_t>(candidate)]);
+          const bool dies = last[static_cast<size_t>(read)] == static_cast<int32_t>(p);
+          return dies && ours[static_cast<size_t>(read)] && location(read).place == Place::unused &&
+                 std::ranges::find(taken, read) == taken.end() &&
+                 lowered_.buffer_bytes[static_cast<size_t>(read)] ==
+                     lowered_.buffer_bytes[static_cast<size_t>(written)];
+        };
         ours[static_cast<size_t>(written)] = true;
-        if (current.in_place[w] < 0 || location(written).place != Place::unused) continue;
-        const int32_t read = root(current.reads[static_cast<size_t>(current.in_place[w])]);
-        const bool dies = last[static_cast<size_t>(read)] == static_cast<int32_t>(p);
-        if (dies && ours[static_cast<size_t>(read)] && location(read).place == Place::unused &&
-            lowered_.buffer_bytes[static_cast<size_t>(read)] ==
-                lowered_.buffer_bytes[static_cast<size_t>(written)]) {
-          memory_[static_cast<size_t>(written)] = memory_of(read);
-        }
+        if (location(written).place != Place::unused) continue;
+        const auto found = std::ranges::find_if(current.in_place[w], fits);
+        if (found == current.in_place[w].end()) continue;
+        taken.push_back(root(current.reads[static_cast<size_t>(*found)]));
+        memory_[static_cast<size_t>(written)] = memory_of(taken.back());
       }
     }
   }
@@ -222,8 +228,8 @@ class Planner {
 
 }  // namespace
 
-std::unique_ptr<const Executable::Impl> plan(Program optimised, Isa isa) {
-  return Planner(std::move(optimised), isa).run();
+std::unique_ptr<const Executable::Impl> plan(Program optimised, Isa isa, KernelCache& kernels) {
+  return Planner(std::move(optimised), isa, kernels).run();
 }
 
 }  // namespace outerloop::exec

@@ -27,6 +27,9 @@ class Key {
     return *this << body.input_count << body.instructions << body.outputs;
   }
   Key& operator<<(const Epilogue& e) { return *this << e.body << e.inputs << e.outputs; }
+  Key& operator<<(const Move& m) {
+    return *this << m.extents << m.source << m.target << m.source_offset << m.target_offset;
+  }
   Key& operator<<(const ConvGeometry& g) {
     return *this << g.images << g.height << g.width << g.in_channels << g.out_height << g.out_width
                  << g.out_channels << g.kernel_height << g.kernel_width << g.stride << g.pad_top
@@ -41,18 +44,25 @@ class Key {
 }  // namespace
 
 std::string key_of(const LoopSpec& spec) {
-  return (Key{} << 'l' << spec.dtype << spec.extents << spec.inputs << spec.body << spec.outputs)
-      .take();
+  return (Key{} << spec.dtype << spec.extents << spec.inputs << spec.body << spec.outputs).take();
 }
 
 std::string key_of(const MatmulSpec& s) {
-  return (Key{} << 'm' << s.dtype << s.batch << s.m << s.n << s.k << s.a_batch << s.a_row << s.a_k
+  return (Key{} << s.dtype << s.batch << s.m << s.n << s.k << s.a_batch << s.a_row << s.a_k
                 << s.b_batch << s.b_k << s.epilogue)
       .take();
 }
 
 std::string key_of(const ConvSpec& spec) {
-  return (Key{} << 'c' << spec.dtype << spec.direction << spec.geometry << spec.epilogue).take();
+  return (Key{} << spec.dtype << spec.direction << spec.geometry << spec.epilogue).take();
+}
+
+std::string key_of(const MoveSpec& spec) {
+  return (Key{} << spec.element_bytes << spec.moves << spec.fills << spec.target_elements).take();
+}
+
+std::string key_of(const RowsSpec& s) {
+  return (Key{} << s.dtype << s.outer << s.extent << s.inner << s.count).take();
 }
 
 }  // namespace outerloop::exec
