@@ -1,11 +1,8 @@
 // Each pass: its effect on a small program as text, and the same bits with and without it.
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "outerloop/autodiff/autodiff.h"
 #include "outerloop/base/error.h"
@@ -13,10 +10,13 @@
 #include "outerloop/nn/functions.h"
 #include "outerloop/ops/ops.h"
 #include "outerloop/passes/pass.h"
+#include "passes/golden.h"
 #include "support/sample_inputs.h"
 
 namespace outerloop::passes {
 namespace {
+
+using testing_support::expect_golden;
 
 // One layer, its loss and the gradient: something for every pass.
 Program layer_gradient() {
@@ -33,23 +33,6 @@ Program layer_gradient() {
   builder.output("gb", -(-gradient[1]));
   builder.output("gx", gradient[2]);
   return builder.finish();
-}
-
-std::string slurp(const std::string& file) {
-  std::ifstream stream(file);
-  std::stringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
-// OUTERLOOP_UPDATE_GOLDEN=1 writes the files instead; read the difference before committing it.
-void expect_golden(const std::string& name, const std::string& text) {
-  const std::string file = fmt::format("{}/tests/passes/golden/{}", OUTERLOOP_SOURCE_DIR, name);
-  if (std::getenv("OUTERLOOP_UPDATE_GOLDEN") != nullptr) {
-    std::ofstream(file) << text;
-    return;
-  }
-  EXPECT_EQ(slurp(file), text) << "program after the pass differs from " << file;
 }
 
 TEST(Pipeline, prints_the_stored_program_after_each_pass) {
