@@ -1,6 +1,7 @@
 #include "passes/fusion_groups.h"
 
 #include <algorithm>
+#include <optional>
 #include <queue>
 
 #include "outerloop/base/error.h"
@@ -13,6 +14,9 @@ namespace {
 // Larger groups would only spill registers.
 constexpr size_t kMaxMembers = 48;
 constexpr size_t kMaxOperands = 14;
+// A search for a path between two groups that gets this far counts as one that found a path, so
+// that long programs cost no more per equation than short ones.
+constexpr size_t kMaxVisits = 1024;
 
 enum class Role : uint8_t { none, constant, pointwise, broadcast, reduction, contraction };
 
@@ -26,7 +30,15 @@ class Grouping {
       : program_(program),
         producer_(producers(program)),
         group_of_(program.equations.size(), -1),
-        roles_(program.equations.size(), Role::none) {}
+        roles_(program.equations.size(), Role::none),
+        users_(program.equations.size()) {
+    for (size_t e = 0; e < program.equations.size(); ++e) {
+      for (ValueId input : program.equations[e].inputs) {
+        const int32_t made_by = producer(input);
+        if (made_by >= 0) users_[static_cast<size_t>(made_by)].push_back(static_cast<int32_t>(e));
+      }
+    }
+  }
 
   Fusion run() {
     for (size_t e = 0; e < program_.equations.size(); ++e) visit(static_cast<int32_t>(e));
@@ -74,6 +86,7 @@ class Grouping {
     group_of_[static_cast<size_t>(e)] = static_cast<int32_t>(groups_.size());
     groups_.push_back(single(e));
     marks_.push_back(0);
+    place_.push_back(static_cast<int32_t>(place_.size()));
     if (role == Role::pointwise || role == Role::reduction) {
       // The nearest producer first: its value is the one still in registers.
       std::vector<ValueId> inputs = equation.inputs;
@@ -92,8 +105,7 @@ class Grouping {
     const Role role = roles_[static_cast<size_t>(producing)];
     if (role == Role::none || role == Role::reduction) return;
     if (!compatible(groups_[static_cast<size_t>(from)], groups_[static_cast<size_t>(into)])) return;
-    if (indirect_path(from, into) || indirect_path(into, from)) return;
-    merge(from, into);
+    merge_in_order(from, into);
   }
 
   bool compatible(const FusionGroup& a, const FusionGroup& b) const {
@@ -143,38 +155,85 @@ class Grouping {
     return operands.size() <= kMaxOperands;
   }
 
-  // A path from group `from` to group `into` that leaves both, or that passes through a finished
-  // reduction of `from`.
-  bool indirect_path(int32_t from, int32_t into) {
+  // Groups reached from `start` by walking inputs (or users) whose place in the order lies between
+  // those of `from` and `into`, which are not walked through. Nothing when they are too many.
+  template <class Neighbours>
+  std::optional<std::vector<int32_t>> reached(int32_t start, int32_t from, int32_t into,
+                                              Neighbours&& neighbours) {
     ++stamp_;
-    std::vector<int32_t> stack;
-    const auto push_inputs = [&](int32_t g, bool direct) {
-      for (int32_t member : groups_[static_cast<size_t>(g)].members) {
-        for (ValueId input : equation(member).inputs) {
-          const int32_t e = producer(input);
-          const int32_t source = group(e);
-          if (source < 0 || source == g) continue;
-          if (source == from) {
-            if (!direct || roles_[static_cast<size_t>(e)] == Role::reduction ||
-                member == groups_[static_cast<size_t>(g)].head) {
-              return true;
-            }
-            continue;
-          }
-          if (std::exchange(marks_[static_cast<size_t>(source)], stamp_) != stamp_) {
-            stack.push_back(source);
-          }
+    std::vector<int32_t> found;
+    const auto place = [&](int32_t g) { return place_[static_cast<size_t>(g)]; };
+    const auto walk = [&](int32_t g) {
+      ++visits_;
+      neighbours(g, [&](int32_t next) {
+        if (next < 0 || place(next) <= place(from) || place(next) >= place(into)) return;
+        if (std::exchange(marks_[static_cast<size_t>(next)], stamp_) != stamp_) {
+          found.push_back(next);
         }
-      }
-      return false;
+      });
     };
-    if (push_inputs(into, true)) return true;
-    while (!stack.empty()) {
-      const int32_t g = stack.back();
-      stack.pop_back();
-      if (push_inputs(g, false)) return true;
+    walk(start);
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (found.size() > kMaxVisits) return std::nullopt;
+      walk(found[i]);
+    }
+    return found;
+  }
+
+  template <class Visit>
+  void for_each_source(int32_t g, Visit&& visit) const {
+    for (int32_t member : groups_[static_cast<size_t>(g)].members) {
+      for (ValueId input : equation(member).inputs) visit(group(producer(input)));
+    }
+  }
+
+  // Whether `into` reads something of `from` that is only there when `from` has run: a finished
+  // reduction, or an operand of its own head.
+  bool must_follow(int32_t from, int32_t into) const {
+    const FusionGroup& reader = groups_[static_cast<size_t>(into)];
+    for (int32_t member : reader.members) {
+      for (ValueId input : equation(member).inputs) {
+        const int32_t e = producer(input);
+        if (group(e) != from) continue;
+        if (roles_[static_cast<size_t>(e)] == Role::reduction || member == reader.head) return true;
+      }
     }
     return false;
+  }
+
+  // Merges the two groups unless a path between them leaves both: then none of the groups on it
+  // could run. Groups have places in an order in which they can run (Pearce and Kelly, A dynamic
+  // topological sort algorithm, 2006), so that only those between the two are looked at. The
+  // groups that `into` needs move before the merged one, those that need `from` behind it.
+  void merge_in_order(int32_t from, int32_t into) {
+    if (must_follow(from, into)) return;
+    auto before =
+        reached(into, from, into, [&](int32_t g, auto&& visit) { for_each_source(g, visit); });
+    if (!before) return;
+    const bool leaves = std::ranges::any_of(*before, [&](int32_t g) {
+      bool reads = false;
+      for_each_source(g, [&](int32_t source) { reads = reads || source == from; });
+      return reads;
+    });
+    if (leaves) return;
+    auto after = reached(from, from, into, [&](int32_t g, auto&& visit) {
+      for (int32_t member : groups_[static_cast<size_t>(g)].members) {
+        for (int32_t user : users_[static_cast<size_t>(member)]) visit(group(user));
+      }
+    });
+    if (!after) return;
+    const auto place = [&](int32_t g) -> int32_t& { return place_[static_cast<size_t>(g)]; };
+    std::vector<int32_t> places{place(from), place(into)};
+    for (const auto& list : {*before, *after}) {
+      for (int32_t g : list) places.push_back(place(g));
+    }
+    std::ranges::sort(places);
+    std::ranges::sort(*before, {}, place);
+    std::ranges::sort(*after, {}, place);
+    merge(from, into);
+    for (size_t i = 0; i < before->size(); ++i) place((*before)[i]) = places[i];
+    place(into) = places[before->size()];
+    for (size_t i = 0; i < after->size(); ++i) place((*after)[i]) = places[before->size() + 2 + i];
   }
 
   void merge(int32_t from, int32_t into) {
@@ -217,7 +276,7 @@ class Grouping {
       }
     };
     for (size_t g = 0; g < groups_.size(); ++g) offer(g);
-    Fusion fusion;
+    Fusion fusion{.visits = visits_};
     while (!ready.empty()) {
       const auto g = static_cast<size_t>(ready.top().second);
       ready.pop();
@@ -240,6 +299,9 @@ class Grouping {
   std::vector<FusionGroup> groups_;
   std::vector<uint32_t> marks_;  // by group: the last search that saw it
   uint32_t stamp_ = 0;
+  std::vector<std::vector<int32_t>> users_;  // by equation: those that read its result
+  std::vector<int32_t> place_;               // by group: in an order in which they can run
+  int64_t visits_ = 0;
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ struct FusionGroup {
 
 struct Fusion {
   std::vector<FusionGroup> groups;  // in an order in which they can run
+  int64_t visits = 0;               // groups looked at on the way
 };
 
 // Constants are in no group: each user gets its own copy.
