@@ -44,7 +44,7 @@ data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps);
 // One line per task: loss and accuracy after 0 … K steps, as CSV.
 std::string per_task_csv(const EvaluationResult& result);
 
-// A learner compiled for evaluation tasks of one shape.
+// A learner compiled for tasks of one shape. Calls, const too, share its memory: one at a time.
 class Evaluator {
  public:
   // `family` may be null: then only answer() can be used.
