@@ -33,6 +33,8 @@ double seconds_of_pipeline(const Program& program) {
   return sum;
 }
 
+// 18,000 equations: 1.1 million visits. A search through all that a group depends on takes 17.3
+// million, four times those of half the program.
 TEST(Cost, OfFusionGrowsWithTheProgram) {
   const Program once = deep_gradient(500);
   const Program twice = deep_gradient(1000);
