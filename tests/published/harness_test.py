@@ -32,7 +32,7 @@ class Rows(unittest.TestCase):
         self.assertEqual(len({row.name for row in rows}), len(rows))
 
     def test_the_table_is_what_results_json_gives(self):
-        table_now = table.render(store.load_rows(), store.load_results())
+        table_now = table.render(store.load_rows(), store.load_results(), store.load_peer())
         self.assertEqual(store.TABLE.read_text(), table_now, "run tests/published/run.sh --table")
 
 
@@ -41,7 +41,7 @@ class Table(unittest.TestCase):
                     published={"mean": 98.7, "ci95": 0.4})
 
     def status(self, mean):
-        return table.render([self.row], {"r": {"seeds": accuracy_run(mean)}})
+        return table.render([self.row], {"r": {"seeds": accuracy_run(mean)}}, {})
 
     def test_an_accuracy_whose_interval_reaches_the_published_one_is_reproduced(self):
         self.assertIn("| reproduced |", self.status(0.982))
@@ -49,8 +49,8 @@ class Table(unittest.TestCase):
 
     def test_a_row_that_is_not_finished_says_how_far_it_is(self):
         half = {"r": {"seeds": {}, "progress": self.row.iterations // 2}}
-        self.assertIn("50 % trained", table.render([self.row], half))
-        self.assertIn("not started", table.render([self.row], {}))
+        self.assertIn("50 % trained", table.render([self.row], half, {}))
+        self.assertIn("not started", table.render([self.row], {}, {}))
 
     def test_losses_are_judged_by_the_median_seed(self):
         expected = {"range": [0.35, 0.41], "median": 0.2}

@@ -12,6 +12,7 @@ RUNS = ROOT / "runs" / "published"
 RESULTS = HERE / "results.json"
 TABLE = HERE / "RESULTS.md"
 MODELS = HERE / "models"
+PEER = HERE / "peer_sinusoid.json"  # written by peer_sinusoid.py
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,11 @@ def load_rows():
 def load_results():
     """{row name: {"seeds": {seed: what summarise() gave}, "progress": iterations of the next seed}}"""
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def load_peer():
+    """{row name: {seed: {step: mean over tasks below 20}}}"""
+    return json.loads(PEER.read_text()) if PEER.exists() else {}
 
 
 def write_text(path, text):

@@ -57,7 +57,7 @@ def train(row, seed, options, seconds_left):
 
 def write_table(rows, results):
     store.save_results(results)
-    store.write_text(store.TABLE, table.render(rows, results))
+    store.write_text(store.TABLE, table.render(rows, results, store.load_peer()))
 
 
 def reproduce(row, rows, options, deadline):

@@ -129,12 +129,42 @@ def accuracy_lines(row, results):
                      runs[0]["commit"], runs[0]["date"]]]
 
 
-def render(rows, results):
+PEER_HEAD = """
+## The same sinusoid protocols trained by JAX
+
+`tests/published/peer_sinusoid.py ROW` trains the protocol of a row with jax and optax: other random
+numbers, so other seeds. It shows how seeds spread, and that trainings end in a poor optimum there
+too. Mean over 20,000 tasks below 20.
+
+| row | step | JAX: median seed | JAX: every seed | here: median seed | here: every seed |
+|---|---|---|---|---|---|
+"""
+
+
+def peer_lines(row, results, peer):
+    runs = finished_seeds(row, results)
+    for step in row.expected if row.name in peer and runs else ():
+        theirs = sorted(seed[step] for seed in peer[row.name].values())
+        ours = sorted(point["mean"] for point in at_step(runs, int(step)))
+        cells = [f"`{row.name}`", step]
+        for means in (theirs, ours):
+            cells += [f"{statistics.median(means):.3f}", " ".join(f"{mean:.2f}" for mean in means)]
+        yield cells
+
+
+def lines_of(cells):
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def render(rows, results, peer):
     text = HEAD
     for head, lines, regression in ((ACCURACY_HEAD, accuracy_lines, False),
                                     (LOSS_HEAD, loss_lines, True)):
         text += head
         for row in rows:
             if row.is_regression == regression:
-                text += "".join(f"| {' | '.join(cells)} |\n" for cells in lines(row, results))
+                text += lines_of(lines(row, results))
+    text += PEER_HEAD if peer else ""
+    for row in rows:
+        text += lines_of(peer_lines(row, results, peer))
     return text
