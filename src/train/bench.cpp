@@ -66,7 +66,8 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
                       .meta_batch = config.outer.meta_batch,
                       .inner_steps = setup.learner.steps,
                       .repeats = kBatches,
-                      .flops_per_task = step.flops_per_task(),
+                      .flops_per_task = step.flops_per_task().all,
+                      .dense_flops_per_task = step.flops_per_task().dense,
                       .seconds_to_first_step = seconds_since(begin),
                       .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
                       .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
@@ -96,9 +97,10 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   bench.meta_steps_per_s = 1 / bench.seconds_per_step;
   bench.tasks_per_s = bench.meta_steps_per_s * static_cast<double>(bench.meta_batch);
   bench.gflops = bench.tasks_per_s * bench.flops_per_task / 1e9;
+  bench.dense_gflops = bench.tasks_per_s * bench.dense_flops_per_task / 1e9;
   if (!peaks.empty()) {
     bench.fma_peak_gflops = median(peaks);
-    bench.fraction_of_peak = bench.gflops / bench.fma_peak_gflops;
+    bench.fraction_of_peak = bench.dense_gflops / bench.fma_peak_gflops;
   }
   bench.share_draw = parts.draw / parts.total;
   bench.share_compute = parts.compute / parts.total;
@@ -114,15 +116,18 @@ std::string describe(const MetaStepBench& b) {
   std::string text = fmt::format(
       "{} thread(s), {}, {} tasks x {} inner step(s)\n"
       "{:.1f} meta-steps/s, {:.0f} tasks/s (median of {})\n"
-      "{:.3f} MFLOP/task, {:.1f} GFLOP/s = {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n"
+      "{:.3f} MFLOP/task, {:.1f} GFLOP/s; matmuls and convolutions: {:.3f} MFLOP/task, {:.1f} "
+      "GFLOP/s "
+      "= {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n"
       "draw {:.1f} %, compute {:.1f} %, reduce {:.1f} %, update {:.1f} %\n"
       "{} kernel calls/task, arena {:.2f} MiB/thread, buffers {:.2f} MiB, resident {:.1f} MiB "
       "(peak {:.1f})\n"
       "first step after {:.3f} s\n",
       b.threads, b.isa, b.meta_batch, b.inner_steps, b.meta_steps_per_s, b.tasks_per_s, b.repeats,
-      b.flops_per_task / 1e6, b.gflops, 100 * b.fraction_of_peak, b.fma_peak_gflops,
-      100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce, 100 * b.share_update,
-      b.kernel_calls_per_task, static_cast<double>(b.planned_lane_bytes) / (1 << 20),
+      b.flops_per_task / 1e6, b.gflops, b.dense_flops_per_task / 1e6, b.dense_gflops,
+      100 * b.fraction_of_peak, b.fma_peak_gflops, 100 * b.share_draw, 100 * b.share_compute,
+      100 * b.share_reduce, 100 * b.share_update, b.kernel_calls_per_task,
+      static_cast<double>(b.planned_lane_bytes) / (1 << 20),
       static_cast<double>(b.buffer_bytes) / (1 << 20), b.resident_mib, b.peak_resident_mib,
       b.seconds_to_first_step);
   double sum = 0;
@@ -145,7 +150,9 @@ std::string to_json_text(const MetaStepBench& b) {
                               {"meta_steps_per_s", b.meta_steps_per_s},
                               {"tasks_per_s", b.tasks_per_s},
                               {"flops_per_task", b.flops_per_task},
+                              {"dense_flops_per_task", b.dense_flops_per_task},
                               {"gflops", b.gflops},
+                              {"dense_gflops", b.dense_gflops},
                               {"fma_peak_gflops", b.fma_peak_gflops},
                               {"fraction_of_peak", b.fraction_of_peak},
                               {"share",

@@ -19,7 +19,7 @@ MemoryForecast forecast_memory(const config::Resolved& resolved) {
   ThreadPool pool(static_cast<int>(resolved.config.runtime.threads));
   const MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool,
                       compile_options(resolved.config));
-  MemoryForecast forecast{.flops_per_task = step.flops_per_task(),
+  MemoryForecast forecast{.flops_per_task = step.flops_per_task().all,
                           .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
                           .lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
                           .buffer_bytes = static_cast<int64_t>(step.buffer_bytes()),

@@ -47,10 +47,12 @@ size_t CompiledGradientPlan::shared_bytes() const {
   return bytes;
 }
 
-double CompiledGradientPlan::flops_per_task() const {
-  double flops = 0;
-  const_cast<CompiledGradientPlan*>(this)->each(
-      [&](CompiledCall& call) { flops += call.executable().lane_flops(); });
+Flops CompiledGradientPlan::flops_per_task() const {
+  Flops flops;
+  const_cast<CompiledGradientPlan*>(this)->each([&](CompiledCall& call) {
+    flops.all += call.executable().lane_flops();
+    flops.dense += call.executable().lane_dense_flops();
+  });
   return flops;
 }
 
@@ -121,6 +123,7 @@ struct LaneRunner::Wiring {
     const auto* scalar = reinterpret_cast<const float*>(memory);
     if (name == "loss") runner.loss_ = scalar;
     if (name == "accuracy") runner.accuracy_ = scalar;
+    if (name.starts_with("measure/")) runner.measures_[name.substr(8)] = scalar;
     return memory;
   }
 
@@ -176,6 +179,12 @@ TaskResult LaneRunner::compute() {
   if (accuracy_ != nullptr) result.accuracy = *accuracy_;
   result.finite = std::isfinite(result.loss) && all_finite(gradient_);
   return result;
+}
+
+const float* LaneRunner::measure(const std::string& name) const {
+  const auto found = measures_.find(name);
+  OL_ASSERT(found != measures_.end(), "the plan gives no measure " + name);
+  return found->second;
 }
 
 void LaneRunner::profile(std::vector<exec::StepTime>& times) {

@@ -2,10 +2,13 @@
 // One thread's way through a gradient plan: draws a task, adapts, and leaves the task's
 // meta-gradient in a flat vector.
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "outerloop/data/family.h"
+#include "outerloop/ops/records.h"
 #include "train/compiled_call.h"
 #include "train/task_inputs.h"
 
@@ -19,7 +22,7 @@ struct CompiledGradientPlan {
   void refresh();
   size_t workspace_bytes() const;
   size_t shared_bytes() const;  // arenas that all lanes read
-  double flops_per_task() const;
+  Flops flops_per_task() const;
   size_t steps_per_task() const;  // kernel calls
 
   std::vector<CompiledCall> forward;
@@ -47,6 +50,8 @@ class LaneRunner {
   void draw(const data::TaskKey& key);
   TaskResult compute();  // of the task drawn last
 
+  // Where compute() leaves the learner's measure of this name.
+  const float* measure(const std::string& name) const;
   // (layout.elements,): of the last task; padding is zero.
   std::span<const float> gradient() const { return gradient_; }
   // Bytes that this runner holds besides the workspace.
@@ -65,6 +70,7 @@ class LaneRunner {
   std::span<const float> gradient_;
   const float* loss_ = nullptr;
   const float* accuracy_ = nullptr;
+  std::map<std::string, const float*> measures_;
   size_t buffer_bytes_ = 0;
 };
 

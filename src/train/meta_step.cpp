@@ -21,16 +21,20 @@ double seconds_since(Clock::time_point start) {
 struct MetaStep::Impl {
   struct Worker {
     Worker(int64_t first, int64_t end, const CompiledGradientPlan& plan,
-           const std::shared_ptr<const data::TaskFamily>& family, const optim::ThetaLayout& layout)
+           const std::shared_ptr<const data::TaskFamily>& family, const optim::ThetaLayout& layout,
+           const std::vector<meta::Measure>& learner_measures)
         : first_slot(first),
           end_slot(end),
           runner(plan, family, layout),
-          sums(layout.elements, first, end) {}
+          sums(layout.elements, first, end) {
+      for (const meta::Measure& m : learner_measures) measures.push_back(runner.measure(m.name));
+    }
 
     int64_t first_slot;
     int64_t end_slot;
     LaneRunner runner;
     comm::SlotAccumulator sums;
+    std::vector<const float*> measures;
     MetaStepTimes times;
   };
 
@@ -47,6 +51,8 @@ struct MetaStep::Impl {
     bind_settings();
     make_workers(family);
     results.resize(static_cast<size_t>(config.outer.meta_batch));
+    measured.resize(results.size() * learner.measures.size());
+    measure_means.resize(learner.measures.size());
   }
 
   void make_workers(const std::shared_ptr<const data::TaskFamily>& family) {
@@ -55,7 +61,8 @@ struct MetaStep::Impl {
     for (int64_t t = 0; t < threads; ++t) {
       const int64_t first = slots * t / threads;
       const int64_t end = slots * (t + 1) / threads;
-      workers.push_back(std::make_unique<Worker>(first, end, plan, family, layout));
+      workers.push_back(
+          std::make_unique<Worker>(first, end, plan, family, layout, learner.measures));
     }
   }
 
@@ -99,6 +106,9 @@ struct MetaStep::Impl {
       lap(worker.times.draw);
       const TaskResult result = worker.runner.compute();
       results[static_cast<size_t>(slot)] = result;
+      for (size_t m = 0; m < worker.measures.size(); ++m) {
+        measured[static_cast<size_t>(slot) * worker.measures.size() + m] = *worker.measures[m];
+      }
       lap(worker.times.compute);
       if (result.finite) {
         worker.sums.add(slot, worker.runner.gradient());
@@ -117,20 +127,27 @@ struct MetaStep::Impl {
     }
   }
 
-  MetaStepResult summarise() const {
-    MetaStepResult sum;
-    for (const TaskResult& result : results) {
+  MetaStepResult summarise() {
+    MetaStepResult sum{.measures = measure_means};
+    std::ranges::fill(measure_means, 0.0);
+    const size_t measures = measure_means.size();
+    for (size_t slot = 0; slot < results.size(); ++slot) {
+      const TaskResult& result = results[slot];
       if (!result.finite) {
         ++sum.nonfinite;
         continue;
       }
       sum.loss += static_cast<double>(result.loss);
       sum.accuracy += static_cast<double>(result.accuracy);
+      for (size_t m = 0; m < measures; ++m) {
+        measure_means[m] += static_cast<double>(measured[slot * measures + m]);
+      }
     }
     const auto count = static_cast<double>(results.size()) - static_cast<double>(sum.nonfinite);
     if (count > 0) {
       sum.loss /= count;
       sum.accuracy /= count;
+      for (double& mean : measure_means) mean /= count;
     }
     return sum;
   }
@@ -178,7 +195,9 @@ struct MetaStep::Impl {
   Tensor multi_step_weights;
   int64_t weights_epoch = -1;  // that they are of
   std::vector<std::unique_ptr<Worker>> workers;
-  std::vector<TaskResult> results;  // by slot
+  std::vector<TaskResult> results;    // by slot
+  std::vector<float> measured;        // by slot and measure
+  std::vector<double> measure_means;  // of the last run
   std::vector<comm::SlotNode> nodes;
 };
 
@@ -203,7 +222,7 @@ MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
   return impl_->run(iteration, times);
 }
 
-double MetaStep::flops_per_task() const {
+Flops MetaStep::flops_per_task() const {
   return impl_->plan.flops_per_task();
 }
 size_t MetaStep::steps_per_task() const {

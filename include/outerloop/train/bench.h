@@ -19,10 +19,12 @@ struct MetaStepBench {
   double seconds_per_step = 0;  // median over the batches
   double meta_steps_per_s = 0;
   double tasks_per_s = 0;
-  double flops_per_task = 0;  // counted from the op records, multiply and add one each
+  double flops_per_task = 0;        // counted from the op records, multiply and add one each
+  double dense_flops_per_task = 0;  // the part that matmuls and convolutions do
   double gflops = 0;
-  double fma_peak_gflops = 0;  // of all threads' cores, probed in the same run
-  double fraction_of_peak = 0;
+  double dense_gflops = 0;
+  double fma_peak_gflops = 0;   // of all threads' cores, probed in the same run
+  double fraction_of_peak = 0;  // of dense_gflops
   // Shares of the busiest threads' time; the rest is waiting.
   double share_draw = 0, share_compute = 0, share_reduce = 0, share_update = 0;
   double seconds_to_first_step = 0;  // config read and data loaded until the first step is done

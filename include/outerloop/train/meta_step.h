@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
@@ -10,6 +11,7 @@
 #include "outerloop/data/family.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/learner.h"
+#include "outerloop/ops/records.h"
 #include "outerloop/optim/outer.h"
 #include "outerloop/train/theta.h"
 
@@ -21,6 +23,8 @@ struct MetaStepResult {
   // Slots left out: their loss or gradient is not finite. All of them where the sum of their
   // gradients or the update is not; then theta and the optimiser's state stay as they are.
   int64_t nonfinite = 0;
+  // Means as of loss, by the learner's measures. Valid until the next run.
+  std::span<const double> measures;
 };
 
 // Where the time of meta-steps went, summed over calls of run() that asked for it. Seconds of the
@@ -47,7 +51,7 @@ class MetaStep {
 
   MetaStepResult run(int64_t iteration, MetaStepTimes* times = nullptr);
 
-  double flops_per_task() const;
+  Flops flops_per_task() const;   // counted from the op records
   size_t steps_per_task() const;  // kernel calls
   size_t planned_lane_bytes() const;
   // All threads: arenas, episodes, states, gradients, partial sums, the update's results.
