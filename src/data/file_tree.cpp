@@ -134,6 +134,13 @@ class Archive final : public FileTree {
 
 }  // namespace
 
+std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
 std::unique_ptr<FileTree> open_file_tree(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);

@@ -20,6 +20,9 @@ class FileTree {
   virtual bool is_archive() const = 0;
 };
 
+// ASCII letters alone: for comparing the ends of file names.
+std::string lower_case(std::string text);
+
 // Throws BadInput when it is neither a folder nor a zip archive.
 std::unique_ptr<FileTree> open_file_tree(const std::filesystem::path& path);
 

@@ -42,13 +42,24 @@ std::vector<uint8_t> to_rgb(const std::vector<uint8_t>& grey) {
   return rgb;
 }
 
-bool has_image_ending(std::string name) {
-  std::ranges::transform(name, name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  constexpr std::array<std::string_view, 6> kEndings = {".png", ".jpg", ".jpeg",
-                                                        ".pgm", ".ppm", ".pnm"};
-  return std::ranges::any_of(kEndings, [&](std::string_view end) { return name.ends_with(end); });
+bool ends_with_one_of(const std::string& name, std::span<const std::string_view> endings) {
+  const std::string lower = lower_case(name);
+  return std::ranges::any_of(endings, [&](std::string_view end) { return lower.ends_with(end); });
+}
+
+// Whether the file is to be read. Files that are no images may lie about, but an image in a format
+// that is not read must not go missing without a word.
+bool is_wanted(const std::string& name, const std::filesystem::path& where) {
+  constexpr std::array<std::string_view, 6> kRead = {".png", ".jpg", ".jpeg",
+                                                     ".pgm", ".ppm", ".pnm"};
+  constexpr std::array<std::string_view, 8> kNotRead = {".webp", ".gif",  ".bmp",  ".tif",
+                                                        ".tiff", ".heic", ".avif", ".jp2"};
+  if (ends_with_one_of(name, kNotRead)) {
+    throw BadInput(fmt::format(
+        "{}: an image in a format that is not read (PNG, JPEG, PGM and PPM are): convert it",
+        (where / name).string()));
+  }
+  return ends_with_one_of(name, kRead);
 }
 
 void check_preparation(const ImagePreparation& preparation) {
@@ -109,7 +120,7 @@ std::vector<NamedImage> read_images(const std::filesystem::path& folder_or_zip,
   const std::unique_ptr<FileTree> tree = open_file_tree(folder_or_zip);
   std::vector<NamedImage> images;
   for (const std::string& name : tree->names()) {
-    if (!has_image_ending(name)) continue;
+    if (!is_wanted(name, folder_or_zip)) continue;
     const std::string where = (folder_or_zip / name).string();
     const size_t slash = name.rfind('/');
     images.push_back({.name = name,

@@ -229,6 +229,17 @@ TEST(ReadImages, WalksAFolderInOrder) {
   EXPECT_EQ(images[2].image.pixels.size(), 8U * 8 * 3);
 }
 
+TEST(ReadImages, RefusesImagesInOtherFormats) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "a");
+  std::filesystem::copy_file(test_file("grey.png"), folder / "a/1.png");
+  write_file_atomically(folder / "a/notes.txt", "no image");
+  EXPECT_EQ(read_images(folder.path(), {}).size(), 1U);
+  write_file_atomically(folder / "a/2.WebP", "");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { read_images(folder.path(), {}); }),
+                  "a/2.WebP: an image in a format that is not read");
+}
+
 TEST(ReadImages, NamesAFolderWithoutImages) {
   const TemporaryFolder folder;
   EXPECT_THROW(read_images(folder.path(), {}), BadInput);

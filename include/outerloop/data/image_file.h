@@ -47,7 +47,7 @@ struct NamedImage {
 
 // All images of a folder (searched to any depth) or zip archive in order of their names. Files that
 // are no images by their ending, and hidden ones, are passed over. Throws BadInput when there are
-// none.
+// none, or naming one that is damaged or in a format that is not read (WebP, GIF, BMP, TIFF, …).
 std::vector<NamedImage> read_images(const std::filesystem::path& folder_or_zip,
                                     const ImagePreparation& preparation);
 
