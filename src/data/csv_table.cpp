@@ -65,6 +65,8 @@ std::optional<size_t> CsvTable::column(std::string_view name) const {
 }
 
 CsvTable parse_csv(std::string_view text, const std::string& name) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // as spreadsheets write it
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   Parser parser;
   for (const char c : text) parser.feed(c);
   if (!parser.finish()) throw BadInput(fmt::format("{}: a quoted field is not closed", name));

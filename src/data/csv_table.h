@@ -15,7 +15,8 @@ struct CsvTable {
   std::optional<size_t> column(std::string_view name) const;
 };
 
-// Comma-separated, fields maybe in double quotes ("" for a quote in them). `name` is for messages.
+// Comma-separated UTF-8, fields maybe in double quotes ("" for a quote in them); a byte order mark
+// in front is passed over. `name` is for messages.
 // Throws BadInput on an empty table, an open quote or a row of another length than the header.
 CsvTable parse_csv(std::string_view text, const std::string& name);
 

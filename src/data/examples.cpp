@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "data/csv_table.h"
+#include "data/file_tree.h"
 #include "data/pixels.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
@@ -27,8 +28,9 @@ Source source_of(const fs::path& path) {
     throw BadInput(fmt::format("{}: no such file or folder", path.string()));
   }
   if (fs::is_directory(status)) return Source::tree;
-  if (path.extension() == ".csv") return Source::table;
-  return path.extension() == ".zip" ? Source::tree : Source::image;
+  const std::string ending = lower_case(path.extension().string());
+  if (ending == ".csv") return Source::table;
+  return ending == ".zip" ? Source::tree : Source::image;
 }
 
 void append(ExampleImages& images, const std::string& name, const std::string& label,
@@ -61,8 +63,11 @@ ExampleImages from_tree(const fs::path& path, const ImagePreparation& preparatio
 
 size_t column_of(const CsvTable& table, std::string_view name, const fs::path& file) {
   if (const auto column = table.column(name)) return *column;
-  throw BadInput(fmt::format("{}: expected a column '{}', it has {}", file.string(), name,
-                             fmt::join(table.columns, ", ")));
+  const bool semicolons =
+      table.columns.size() == 1 && table.columns.front().find(';') != std::string::npos;
+  throw BadInput(fmt::format("{}: expected a column '{}', it has {}{}", file.string(), name,
+                             fmt::join(table.columns, ", "),
+                             semicolons ? "; write commas between the fields" : ""));
 }
 
 CsvTable read_table(const fs::path& file) {
@@ -77,9 +82,14 @@ ExampleImages from_table(const fs::path& file, const ImagePreparation& preparati
   const size_t path = column_of(table, "path", file);
   const auto label = table.column("label");
   ExampleImages images;
-  for (const auto& row : table.rows) {
-    append(images, row[path], label ? row[*label] : "",
-           load_image(file.parent_path() / row[path], preparation));
+  for (size_t i = 0; i < table.rows.size(); ++i) {
+    const auto& row = table.rows[i];
+    const fs::path image = file.parent_path() / row[path];
+    if (std::error_code error; !fs::is_regular_file(image, error)) {
+      throw BadInput(fmt::format("{}: row {}, column path: no such file: {}", file.string(), i + 2,
+                                 image.string()));
+    }
+    append(images, row[path], label ? row[*label] : "", load_image(image, preparation));
   }
   return images;
 }

@@ -1,0 +1,49 @@
+// Tables of examples as spreadsheets and people write them.
+
+#include "outerloop/data/examples.h"
+
+#include <gtest/gtest.h>
+
+#include "data/test_files.h"
+#include "io/temporary_folder.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+
+namespace outerloop::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(ExampleTables, MayStartWithAByteOrderMarkAndHaveCapitalEndings) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "POINTS.CSV", "\xEF\xBB\xBFx,y\r\n1,2\r\n");
+  const ExamplePoints points = read_example_points(folder / "POINTS.CSV", 1, 1, true);
+  EXPECT_EQ(points.x, std::vector<float>{1});
+  EXPECT_EQ(points.y, std::vector<float>{2});
+
+  fs::copy_file(test_file("grey.png"), folder / "grey.png");
+  write_file_atomically(folder / "IMAGES.CSV", "path,label\r\ngrey.png,\"a, \xC3\xBC\"\r\n");
+  EXPECT_EQ(read_example_images(folder / "IMAGES.CSV", {}).labels,
+            std::vector<std::string>{"a, \xC3\xBC"});
+}
+
+TEST(ExampleTables, NameTheRowOfAMissingImage) {
+  const TemporaryFolder folder;
+  fs::copy_file(test_file("grey.png"), folder / "grey.png");
+  write_file_atomically(folder / "table.csv", "path\ngrey.png\nnone.png\n");
+  const std::string message =
+      message_of<BadInput>([&] { read_example_images(folder / "table.csv", {}); });
+  EXPECT_CONTAINS(message, "table.csv: row 3, column path: no such file: ");
+  EXPECT_CONTAINS(message, "none.png");
+}
+
+TEST(ExampleTables, AskForCommas) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "table.csv", "x;y\n1;2\n");
+  EXPECT_CONTAINS(
+      message_of<BadInput>([&] { read_example_points(folder / "table.csv", 1, 1, true); }),
+      "expected a column 'x', it has x;y; write commas between the fields");
+}
+
+}  // namespace
+}  // namespace outerloop::data
