@@ -57,6 +57,14 @@ std::string default_text(const Key& key) {
   return format_value(key, Config{});
 }
 
+std::string help_of(const Key& key) {
+  std::string out = fmt::format("{}: {}\n", key.path, key.help);
+  fmt::format_to(std::back_inserter(out), "  value    {}\n", expectation(key));
+  if (!key.unit.empty()) fmt::format_to(std::back_inserter(out), "  unit     {}\n", key.unit);
+  fmt::format_to(std::back_inserter(out), "  default  {}\n", default_text(key));
+  return out;
+}
+
 }  // namespace
 
 std::string to_yaml(const Config& config) {
@@ -104,21 +112,17 @@ std::string help_all() {
   for (const Key& key : schema()) {
     fmt::format_to(std::back_inserter(out), "{:<32} {}\n", key.path, key.help);
   }
-  return out;
+  return out +
+         "`outerloop config help inner` (or another section or key) adds values, units and "
+         "defaults\n";
 }
 
 std::string help(std::string_view key_or_section) {
-  if (const Key* key = find_key(key_or_section)) {
-    std::string out = fmt::format("{}: {}\n", key->path, key->help);
-    fmt::format_to(std::back_inserter(out), "  value    {}\n", expectation(*key));
-    if (!key->unit.empty()) fmt::format_to(std::back_inserter(out), "  unit     {}\n", key->unit);
-    fmt::format_to(std::back_inserter(out), "  default  {}\n", default_text(*key));
-    return out;
-  }
+  if (const Key* key = find_key(key_or_section)) return help_of(*key);
   if (!is_section(key_or_section)) throw BadInput(unknown_key(key_or_section));
   std::string out;
   for (const std::string_view path : keys_of_section(key_or_section)) {
-    fmt::format_to(std::back_inserter(out), "{:<32} {}\n", path, find_key(path)->help);
+    out += help_of(*find_key(path));
   }
   return out;
 }

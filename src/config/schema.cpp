@@ -73,7 +73,7 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(tasks.sinusoid.phase), .unit = "rad", .help = "range of a task's phase"},
     {OL_KEY(tasks.sinusoid.x), .help = "range of the inputs"},
     {OL_KEY(tasks.harmonic.centre), .help = "range of the mean of a task's inputs"},
-    {OL_KEY(tasks.harmonic.frequency), .unit = "rad", .help = "range of a task's frequency"},
+    {OL_KEY(tasks.harmonic.frequency), .unit = "rad per unit of x", .help = "range of a task's frequency"},
     {OL_KEY(tasks.harmonic.phase), .unit = "rad", .help = "range of both phases of a task"},
     {OL_KEY(tasks.harmonic.noise), .bounds = at_least(0),
      .help = "standard deviation added to the targets"},

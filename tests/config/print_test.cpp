@@ -91,7 +91,8 @@ TEST(Help, ShowsTypeUnitDefaultAndMeaning) {
             "  value    a whole number from 1 to 100000\n"
             "  unit     steps\n"
             "  default  1\n");
-  EXPECT_NE(help("stop").find("stop.max_nonfinite"), std::string::npos);
+  EXPECT_EQ(help("stop"), help("stop.max_nonfinite"));
+  EXPECT_EQ(help("inner").find(help("inner.steps")), 0U);
   EXPECT_NE(help_all().find("outer.meta_batch"), std::string::npos);
 }
 

@@ -31,10 +31,10 @@ std::vector<KeyDifference> differences(const Config& first, const Config& second
 // The config with every key that cannot change results at its default: what a checkpoint keeps.
 Config without_incidentals(const Config& config);
 
-// One line per key.
+// One line per key, and one on where the rest is said.
 std::string help_all();
 
-// Type, unit, default, allowed values and meaning of one key, or a list of a section's keys.
+// Type, unit, default, allowed values and meaning of one key, or of every key of a section.
 // BadInput with the nearest key when there is none of this name.
 std::string help(std::string_view key_or_section);
 
