@@ -60,14 +60,21 @@ void draw_line(std::string& svg, const Frame& frame, const Series& series) {
                      series.dashed ? " dashed" : "", path);
 }
 
+// Whether no line reaches this point: it would not be seen without a dot.
+bool is_alone(const Frame& frame, const std::vector<Point>& points, size_t i) {
+  return (i == 0 || !frame.shows(points[i - 1])) &&
+         (i + 1 == points.size() || !frame.shows(points[i + 1]));
+}
+
 void draw_marks(std::string& svg, const Frame& frame, const Series& series) {
-  for (const Point& p : series.points) {
+  for (size_t i = 0; i < series.points.size(); ++i) {
+    const Point& p = series.points[i];
     if (!frame.shows(p)) continue;
     if (series.whiskers) {
       svg += fmt::format("<path class=\"whisker s{}\" d=\"M{} {}V{}\"/>\n", series.color,
                          px(frame.x(p.x)), px(frame.y(p.low)), px(frame.y(p.high)));
     }
-    if (series.dots) {
+    if (series.dots || is_alone(frame, series.points, i)) {
       svg += fmt::format("<circle class=\"f{}\" cx=\"{}\" cy=\"{}\" r=\"3.5\"/>\n", series.color,
                          px(frame.x(p.x)), px(frame.y(p.y)));
     }
@@ -86,14 +93,14 @@ void draw_end_values(std::string& svg, const Frame& frame, const Series& series,
   };
   // Clear of the curve, which rises from the first point or falls.
   const bool rises = first.y < last.y;
-  write(first, rises ? 4 : 10, rises ? 20 : 4, "start");
+  write(first, rises ? 4 : 6, rises ? 20 : -8, "start");
   write(last, 0, -12, "end");
 }
 
 void draw_series(std::string& svg, const Frame& frame, const Series& series, Unit unit) {
   if (series.band) draw_band(svg, frame, series);
   if (series.line) draw_line(svg, frame, series);
-  if (series.whiskers || series.dots) draw_marks(svg, frame, series);
+  draw_marks(svg, frame, series);
   draw_end_values(svg, frame, series, unit);
 }
 

@@ -83,7 +83,8 @@ details { background: var(--card); border: 1px solid var(--edge); border-radius:
   padding: 10px 14px; margin-top: 16px; }
 summary { cursor: pointer; font-weight: 600; }
 pre { overflow-x: auto; font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
-@media (prefers-color-scheme: light) { .ink .image { filter: invert(1); border-color: #202020; } }
+@media (prefers-color-scheme: light) {
+  .ink .image { filter: invert(1); border-color: #202020; background-color: #000000; } }
 @media print { body { background: none; } .card, .tile { break-inside: avoid; } }
 )css";
 

@@ -73,6 +73,17 @@ TEST(Histograms, SurviveEqualResultsAndNone) {
   EXPECT_EQ(make_histogram({.before = {NAN}, .after = {NAN}}, false).after.front(), 0);
 }
 
+TEST(Plots, ShowsAPointThatNoLineReaches) {
+  const auto dots = [](std::vector<Point> points) {
+    const std::string svg = to_svg({.series = {{.points = std::move(points)}}});
+    const std::regex circle("<circle");
+    return std::distance(std::sregex_iterator(svg.begin(), svg.end(), circle), {});
+  };
+  EXPECT_EQ(dots({{1, 2}}), 1);
+  EXPECT_EQ(dots({{1, 2}, {2, 3}}), 0);
+  EXPECT_EQ(dots({{1, 2}, {2, 3}, {3, NAN}, {4, 1}, {5, NAN}}), 1);
+}
+
 // The texts of one class, with their places.
 std::vector<std::pair<std::string, double>> texts(const std::string& svg,
                                                   const std::string& style) {
