@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -35,12 +37,21 @@ std::optional<double> optional_number(const Json& json, const char* key) {
   return number(json, key);
 }
 
-Json parse(const fs::path& file) {
+// Calls `read`, which takes values out of JSON from this file.
+template <class Read>
+auto reading(const fs::path& file, Read read) {
   try {
-    return Json::parse(read_file(file));
-  } catch (const Json::exception&) {
+    return read();
+  } catch (const Json::parse_error&) {
     throw BadInput(fmt::format("{}: damaged: it is no JSON", file.string()));
+  } catch (const Json::exception&) {
+    throw BadInput(
+        fmt::format("{}: damaged: a value is of another type than was written", file.string()));
   }
+}
+
+Json parse(const fs::path& file) {
+  return reading(file, [&] { return Json::parse(read_file(file)); });
 }
 
 void read_metrics(const fs::path& file, ReportData& data) {
@@ -96,6 +107,15 @@ void read_summary(const fs::path& file, ReportData& data) {
   data.run.emplace_back("Its SHA-256", summary.value("content_hash", ""));
 }
 
+// A number of test_tasks.csv, perhaps inf or nan.
+double measured(const std::string& field, const fs::path& file) {
+  double value = 0;
+  const char* end = field.data() + field.size();
+  const auto [stop, error] = std::from_chars(field.data(), end, value);
+  if (error == std::errc{} && stop == end) return value;
+  throw BadInput(fmt::format("{}: damaged: expected a number, got '{}'", file.string(), field));
+}
+
 // Columns <measure>_0 and <measure>_K of test_tasks.csv.
 void read_task_results(const fs::path& file, double diverged_loss, ReportData& data) {
   if (!fs::exists(file) || data.test.empty()) return;
@@ -107,7 +127,9 @@ void read_task_results(const fs::path& file, double diverged_loss, ReportData& d
   while (std::getline(lines, text)) {
     std::istringstream fields(text);
     std::vector<double> values;
-    for (std::string field; std::getline(fields, field, ',');) values.push_back(std::stod(field));
+    for (std::string field; std::getline(fields, field, ',');) {
+      values.push_back(measured(field, file));
+    }
     if (values.size() < first + steps) {
       throw BadInput(fmt::format("{}: damaged: a row of {} fields", file.string(), values.size()));
     }
@@ -133,11 +155,14 @@ std::string in_plain_words(std::string key) {
 }
 
 void read_manifest(const fs::path& file, ReportData& data) {
+  constexpr auto kOfClasses = std::to_array<std::string_view>({"ways", "rotation", "within"});
   if (!fs::exists(file)) return;
   const Json manifest = parse(file);
   for (const auto& [key, value] : manifest.items()) {
     if (key == "protocol") {
       for (const auto& [name, entry] : value.items()) {
+        if (!data.classification && std::ranges::find(kOfClasses, name) != kOfClasses.end())
+          continue;
         data.protocol.emplace_back(in_plain_words(name), text_of(entry));
       }
     } else if (value != "") {
@@ -156,11 +181,16 @@ std::string tasks_in_words(const config::Config& config) {
                      protocol.ways, protocol.shots);
 }
 
+// The last part of the folder's path, with or without a slash at its end.
+std::string name_of(const fs::path& run) {
+  const fs::path clean = fs::absolute(run).lexically_normal();
+  return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
+}
+
 void describe_config(const config::Config& config, ReportData& data) {
   const auto algorithms = meta::algorithms();
   const auto algorithm =
       std::ranges::find(algorithms, config.learner.algorithm, &meta::Algorithm::name);
-  data.title = fs::path(config.run_dir).filename().string();
   data.subtitle = fmt::format("{}; {} ({})", tasks_in_words(config), config.learner.algorithm,
                               algorithm == algorithms.end() ? "" : algorithm->help);
   data.classification = config::is_classification(config);
@@ -181,12 +211,12 @@ ReportData gather(const fs::path& run) {
                     run.string()));
   }
   const config::Config config = config::read_config(folder.config()).config;
-  ReportData data;
+  ReportData data{.title = name_of(run)};
   describe_config(config, data);
-  read_metrics(folder.metrics(), data);
-  read_summary(folder.summary(), data);
+  reading(folder.metrics(), [&] { read_metrics(folder.metrics(), data); });
+  reading(folder.summary(), [&] { read_summary(folder.summary(), data); });
   read_task_results(folder.test_tasks(), config.test.diverged_loss, data);
-  read_manifest(folder.manifest(), data);
+  reading(folder.manifest(), [&] { read_manifest(folder.manifest(), data); });
   data.run.insert(data.run.begin(),
                   {"Iterations", fmt::format("{} of {}", with_commas(data.iterations),
                                              with_commas(data.planned_iterations))});

@@ -75,6 +75,43 @@ TEST(Report, ShowsARunThatIsNotFinished) {
   EXPECT_NE(read_file(write(run)).find("no test yet"), std::string::npos);
 }
 
+TEST(Report, CarriesTheNameOfItsFolder) {
+  const fs::path run = train::train_tiny("report_name", train::kTinySine);
+  const fs::path moved = run.parent_path() / "moved";
+  fs::remove_all(moved);
+  fs::rename(run, moved);
+  EXPECT_EQ(gather(moved).title, "moved");
+  EXPECT_EQ(gather(moved / "").title, "moved");
+}
+
+// The message of reporting a run whose file holds this text.
+std::string complaint(const fs::path& run, const char* file, const std::string& text) {
+  const std::string before = read_file(run / file);
+  write_file_atomically(run / file, text);
+  std::string message;
+  try {
+    write(run);
+  } catch (const BadInput& error) {
+    message = error.what();
+  }
+  write_file_atomically(run / file, before);
+  return message;
+}
+
+TEST(Report, NamesTheFileThatIsDamaged) {
+  const fs::path run = train::train_tiny("report_damage", train::kTinySine);
+  const auto expect = [&](const char* file, const std::string& text, const std::string& message) {
+    EXPECT_EQ(complaint(run, file, text), (run / file).string() + ": damaged: " + message);
+  };
+  const std::string other_type = "a value is of another type than was written";
+  expect("summary.json", "{", "it is no JSON");
+  expect("summary.json", "[]", other_type);
+  expect("summary.json", R"({"test":3})", other_type);
+  expect("metrics.jsonl", R"({"iteration":"x"})", other_type);
+  expect("test_tasks.csv", "task,loss_0\n0,four\n", "expected a number, got 'four'");
+  EXPECT_EQ(complaint(run, "metrics.jsonl", R"({"iteration":)"), "");  // half a line is no damage
+}
+
 TEST(Report, RefusesWhatIsNoRunFolder) {
   EXPECT_THROW(write("/no/such/run"), BadInput);
   EXPECT_THROW(write(train::fresh_folder("report_nothing")), BadInput);
