@@ -11,6 +11,13 @@ Learner make_imaml(const config::Config& config, const TaskShape& shape) {
   Learner learner = make_gradient_learner(
       config, shape, {.adapts = adapts_by_config(config.inner), .pull = implicit.lambda});
   learner.rule = {.kind = RuleKind::implicit, .implicit = implicit};
+  learner.measures = {
+      {"negative_curvature", 0,
+       "I + H / lambda was not positive definite for this share of the tasks, so that their "
+       "meta-gradients are wrong: raise learner.implicit.lambda"},
+      {"solver_residual", 0.5,
+       "the linear system was not solved (its relative residual, 0 = solved): raise "
+       "learner.implicit.iterations or learner.implicit.lambda"}};
   return learner;
 }
 

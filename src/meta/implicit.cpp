@@ -59,8 +59,8 @@ Cotangents end_by_implicit_solve(Segment& segment) {
   const Solution solution = config.solver == config::Solver::cg
                                 ? solve_by_conjugate_gradients(scaled_hessian, right_side, config)
                                 : solve_by_neumann_series(scaled_hessian, right_side, config);
-  builder.output("negative_curvature", solution.negative_curvature);
-  builder.output("solver_residual", solution.residual);
+  builder.output("measure/negative_curvature", solution.negative_curvature);
+  builder.output("measure/solver_residual", solution.residual);
 
   Cotangents result;
   result.theta = query.theta;

@@ -56,7 +56,8 @@ class Session {
         store_(folder_.checkpoints(), {.keep_last = static_cast<int>(config_.checkpoint.keep_last),
                                        .keep_every = config_.checkpoint.keep_every,
                                        .keep_best = config_.checkpoint.best}),
-        saver_(store_) {}
+        saver_(store_),
+        state_(starting_state(setup_.learner)) {}
 
   TrainResult run() {
     try {
@@ -148,7 +149,7 @@ class Session {
       }
       state.optimizer.push_back(*place);
     }
-    state_ = read_state(*found);
+    state_ = read_state(*found, setup_.learner);
     // Checkpoints without it are older: they counted iterations.
     const auto updates = found->integers.find("updates");
     state.updates = updates == found->integers.end() ? state_.iteration : updates->second;
@@ -254,7 +255,12 @@ class Session {
     if (any_finite) {
       state_.window_loss += result.loss;
       state_.window_accuracy += result.accuracy;
+      for (size_t m = 0; m < state_.measures.size(); ++m) {
+        state_.measures[m].window += result.measures[m];
+        state_.measures[m].run += result.measures[m];
+      }
       ++state_.window_count;
+      ++state_.measured;
     }
     const bool last = state_.iteration == config_.outer.iterations;
     if (last || due(state_.iteration, config_.log.every_iterations)) log_window();
@@ -288,14 +294,30 @@ class Session {
     if (classification()) line["accuracy"] = state_.window_accuracy / count;
     line["rate"] = optim::rate_at(config_.outer, state_.iteration - 1);
     line["nonfinite"] = state_.nonfinite;
+    for (const MeasureSums& sums : state_.measures) line[sums.name] = sums.window / count;
+    warn_of_measures(count);
     line["tasks_per_s"] = static_cast<double>(state_.iteration - window_began_at_) *
                           static_cast<double>(config_.outer.meta_batch) / std::max(seconds, 1e-9);
     line["wall_s"] = wall_s();
     metrics_->record(line);
     state_.window_loss = state_.window_accuracy = 0;
+    for (MeasureSums& sums : state_.measures) sums.window = 0;
     state_.window_count = 0;
     window_started_ = Clock::now();
     window_began_at_ = state_.iteration;
+  }
+
+  // Once for each of the learner's measures.
+  void warn_of_measures(double count) {
+    warned_.resize(state_.measures.size());
+    for (size_t m = 0; m < state_.measures.size(); ++m) {
+      const meta::Measure& measure = setup_.learner.measures[m];
+      const double mean = state_.measures[m].window / count;
+      if (warned_[m] || !(mean > measure.warn_above)) continue;
+      warned_[m] = true;
+      say(LogLevel::warning, fmt::format("{} is {:.3g} at iteration {}: {}", measure.name, mean,
+                                         state_.iteration, measure.advice));
+    }
   }
 
   Evaluator& evaluator() {
@@ -389,6 +411,9 @@ class Session {
                  {"final_content_hash", checkpoint::content_hash(last)},
                  {"checkpoint", fs::absolute(chosen.file).string()},
                  {"content_hash", checkpoint::content_hash(chosen.file)}};
+    for (const MeasureSums& sums : state_.measures) {
+      summary[sums.name] = sums.run / static_cast<double>(state_.measured);
+    }
     if (state_.best_iteration >= 0) summary["best_iteration"] = state_.best_iteration;
     if (config_.test.tasks > 0) {
       const EvaluationResult test = evaluate(chosen.theta, data::Split::test, config_.test.tasks);
@@ -417,6 +442,7 @@ class Session {
   std::optional<Evaluator> evaluator_;
   std::optional<MetricsLog> metrics_;
   TrainingState state_;
+  std::vector<bool> warned_;  // by measure
   int64_t resumed_from_ = -1;
   int64_t saved_iteration_ = -1;
   int64_t window_began_at_ = 0;

@@ -20,12 +20,21 @@ struct Reader {
   const checkpoint::Checkpoint& from;
   void operator()(const char* name, int64_t& value) const { value = value_of(from.integers, name); }
   void operator()(const char* name, double& value) const { value = value_of(from.reals, name); }
+  // What older checkpoints lack stays as it is.
+  void added(const std::string& name, int64_t& value) const {
+    if (from.integers.contains(name)) value = from.integers.at(name);
+  }
+  void added(const std::string& name, double& value) const {
+    if (from.reals.contains(name)) value = from.reals.at(name);
+  }
 };
 
 struct Writer {
   checkpoint::Checkpoint& to;
   void operator()(const char* name, int64_t& value) const { to.integers[name] = value; }
   void operator()(const char* name, double& value) const { to.reals[name] = value; }
+  void added(const std::string& name, int64_t& value) const { to.integers[name] = value; }
+  void added(const std::string& name, double& value) const { to.reals[name] = value; }
 };
 
 }  // namespace
@@ -34,8 +43,14 @@ void store_state(TrainingState state, checkpoint::Checkpoint& to) {
   state.visit(Writer{to});
 }
 
-TrainingState read_state(const checkpoint::Checkpoint& from) {
+TrainingState starting_state(const meta::Learner& learner) {
   TrainingState state;
+  for (const meta::Measure& measure : learner.measures) state.measures.push_back({measure.name});
+  return state;
+}
+
+TrainingState read_state(const checkpoint::Checkpoint& from, const meta::Learner& learner) {
+  TrainingState state = starting_state(learner);
   state.visit(Reader{from});
   return state;
 }

@@ -2,10 +2,20 @@
 // What a checkpoint keeps of a training besides its arrays.
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "outerloop/checkpoint/checkpoint.h"
+#include "outerloop/meta/learner.h"
 
 namespace outerloop::train {
+
+// Sums of a learner's measure over iterations.
+struct MeasureSums {
+  std::string name;
+  double window = 0;  // since the last line of metrics
+  double run = 0;
+};
 
 struct TrainingState {
   int64_t iteration = 0;  // outer iterations done
@@ -14,6 +24,8 @@ struct TrainingState {
   double window_accuracy = 0;
   int64_t window_count = 0;
   int64_t nonfinite = 0;  // tasks left out, in the whole run
+  std::vector<MeasureSums> measures;
+  int64_t measured = 0;  // iterations in the sums of the run
   // Validation: the higher the better.
   double best = 0;
   int64_t best_iteration = -1;
@@ -27,6 +39,11 @@ struct TrainingState {
     visitor("window_accuracy", window_accuracy);
     visitor("window_count", window_count);
     visitor("nonfinite", nonfinite);
+    for (MeasureSums& measure : measures) {
+      visitor.added("window_" + measure.name, measure.window);
+      visitor.added("run_" + measure.name, measure.run);
+    }
+    if (!measures.empty()) visitor.added("measured", measured);
     visitor("best", best);
     visitor("best_iteration", best_iteration);
     visitor("without_improvement", without_improvement);
@@ -35,7 +52,9 @@ struct TrainingState {
 
 void store_state(TrainingState state, checkpoint::Checkpoint& to);
 
-// Throws BadInput when the checkpoint was not made by a training.
-TrainingState read_state(const checkpoint::Checkpoint& from);
+// At the start of a learner's training.
+TrainingState starting_state(const meta::Learner& learner);
+// Of a stored training of this learner. Throws BadInput when the checkpoint was not made by one.
+TrainingState read_state(const checkpoint::Checkpoint& from, const meta::Learner& learner);
 
 }  // namespace outerloop::train
