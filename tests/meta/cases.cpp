@@ -60,9 +60,26 @@ std::vector<Case> make_exact_cases() {
              c.config.inner.optimizer = InnerOptimizer::adam;
              c.config.inner.epsilon = 1e-3;
            }),
+      make("maml_one_step", "maml", regression(), [](Case& c) { c.config.inner.steps = 1; }),
+      make("maml_five_steps", "maml", regression(), [](Case& c) { c.config.inner.steps = 5; }),
+      make("maml_weight_decay", "maml", regression(),
+           [](Case& c) { c.config.inner.weight_decay = 0.3; }),
       make("maml_hyper", "maml", regression(),
            [](Case& c) {
              c.config.learner.learn_rate = c.config.learner.learn_weight_decay = true;
+             c.config.inner.weight_decay = 0.2;
+           }),
+      make("maml_hyper_momentum", "maml", regression(),
+           [](Case& c) {
+             c.config.learner.learn_rate = c.config.learner.learn_weight_decay = true;
+             c.config.inner.optimizer = InnerOptimizer::momentum;
+             c.config.inner.weight_decay = 0.2;
+           }),
+      make("maml_hyper_adam", "maml", regression(),
+           [](Case& c) {
+             c.config.learner.learn_rate = c.config.learner.learn_weight_decay = true;
+             c.config.inner.optimizer = InnerOptimizer::adam;
+             c.config.inner.epsilon = 1e-3;
              c.config.inner.weight_decay = 0.2;
            }),
       make("maml_minibatch", "maml", regression(), [](Case& c) { c.shape.minibatch_rows = 2; }),
@@ -91,7 +108,15 @@ std::vector<Case> make_exact_cases() {
              c.config.inner.adapt_norm = true;
            }),
       make("anil", "anil", regression()),
+      make("anil_hyper", "anil", classification(),
+           [](Case& c) {
+             c.config.learner.learn_rate = c.config.learner.learn_weight_decay = true;
+           }),
       make("boil", "boil", regression()),
+      make("boil_hyper", "boil", classification(),
+           [](Case& c) {
+             c.config.learner.learn_rate = c.config.learner.learn_weight_decay = true;
+           }),
       make("meta_sgd", "meta_sgd", regression()),
       make("mamlpp", "mamlpp", classification(),
            [](Case& c) {
