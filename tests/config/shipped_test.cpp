@@ -58,5 +58,52 @@ TEST(ShippedConfigs, ScaleFinnsInnerRateToTheMeanLoss) {
   EXPECT_DOUBLE_EQ(config.inner.rate, 0.1 * static_cast<double>(config.tasks.ways));
 }
 
+Config shipped(const std::string& name) {
+  return read_config(OUTERLOOP_SOURCE_DIR "/configs/" + name + ".yaml").config;
+}
+
+// Nichol et al. 2018, appendix A, 5-way 1-shot.
+TEST(ShippedConfigs, TrainReptileByItsPaper) {
+  for (const bool transductive : {false, true}) {
+    const Config c = shipped(transductive ? "omniglot_reptile_transductive" : "omniglot_reptile");
+    EXPECT_EQ(c.learner.transductive, transductive);
+    EXPECT_EQ(training_protocol(c), (Protocol{.ways = 5,
+                                              .shots = 10,
+                                              .queries = 1,
+                                              .steps = 5,
+                                              .batch = 10,
+                                              .rotation = Rotation::as_classes}));
+    EXPECT_EQ(test_protocol(c),
+              (Protocol{.ways = 5, .shots = 1, .queries = 1, .steps = 50, .batch = 5}));
+    EXPECT_EQ(c.inner.optimizer, InnerOptimizer::adam);
+    EXPECT_EQ(c.inner.beta1, 0);
+    EXPECT_EQ(c.inner.rate, 0.001);
+    EXPECT_EQ(c.outer.optimizer, OuterOptimizer::sgd);
+    EXPECT_EQ(c.outer.schedule, Schedule::linear);
+    EXPECT_EQ(c.outer.rate, 1);
+    EXPECT_EQ(c.outer.final_rate, 0);
+    EXPECT_EQ(c.outer.iterations, 100000);
+    EXPECT_EQ(c.outer.meta_batch, 5);
+  }
+}
+
+// Snell et al. 2017 and the authors' code.
+TEST(ShippedConfigs, TrainPrototypicalNetworksByTheirPaper) {
+  for (const bool official : {false, true}) {
+    const Config c = shipped(official ? "omniglot_protonet_official" : "omniglot_protonet");
+    EXPECT_EQ(training_protocol(c),
+              (Protocol{.ways = 60, .shots = 1, .queries = 5, .rotation = Rotation::as_classes}));
+    const Protocol test{.ways = 5, .shots = 1, .queries = 15, .rotation = Rotation::as_classes};
+    const Protocol within{.ways = 20, .shots = 1, .queries = 5, .within = Within::group};
+    EXPECT_EQ(test_protocol(c), official ? within : test);
+    EXPECT_TRUE(c.learner.joint_batch);
+    EXPECT_EQ(c.outer.schedule, Schedule::step);
+    EXPECT_EQ(c.outer.schedule_every, 2000);
+    EXPECT_EQ(c.outer.step_factor, 0.5);
+    EXPECT_EQ(c.outer.rate, 0.001);
+    EXPECT_EQ(c.outer.meta_batch, 1);
+  }
+}
+
 }  // namespace
 }  // namespace outerloop::config
