@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "outerloop/config/config.h"
 #include "outerloop/nn/model.h"
@@ -64,10 +65,19 @@ struct Rule {
   config::Implicit implicit;
 };
 
+// A number that a learner's training reports beside its loss: plans output measure/<name>, a scalar
+// per task, and a run logs the mean over its tasks.
+struct Measure {
+  std::string name;
+  double warn_above = 0;
+  std::string advice;  // what to do about a mean above that
+};
+
 struct Learner {
   std::string algorithm;
   nn::ParameterSpecs parameters;  // theta
   Rule rule;
+  std::vector<Measure> measures;
   int64_t steps = 0;          // inner steps in training
   int64_t segment = 0;        // steps between two stored states; 0: everything is stored
   int64_t most_steps = -1;    // at test; -1: any number

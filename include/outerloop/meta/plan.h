@@ -20,8 +20,7 @@
 //   accuracy                 of the query answers, classification only
 //   prediction               (query rows, outputs): logits or values
 //   support_loss             before the (last) step of the call, on its batch
-//   negative_curvature, solver_residual   implicit rule: 1 where I + H / lambda was seen not to be
-//                            positive definite; ||b - A x|| / ||b||
+//   measure/<name>           each of the learner's measures
 // Equal programs are one object, so a driver compiles each address once.
 
 #include <cstdint>
