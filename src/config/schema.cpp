@@ -73,7 +73,8 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(tasks.sinusoid.phase), .unit = "rad", .help = "range of a task's phase"},
     {OL_KEY(tasks.sinusoid.x), .help = "range of the inputs"},
     {OL_KEY(tasks.harmonic.centre), .help = "range of the mean of a task's inputs"},
-    {OL_KEY(tasks.harmonic.frequency), .unit = "rad per unit of x", .help = "range of a task's frequency"},
+    {OL_KEY(tasks.harmonic.frequency), .unit = "rad per unit of x",
+     .help = "range of a task's frequency"},
     {OL_KEY(tasks.harmonic.phase), .unit = "rad", .help = "range of both phases of a task"},
     {OL_KEY(tasks.harmonic.noise), .bounds = at_least(0),
      .help = "standard deviation added to the targets"},
@@ -222,7 +223,9 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(checkpoint.keep_every), .bounds = count_from(0), .unit = "iterations",
      .help = "checkpoints at multiples of this are kept for good; 0 = none",
      .changes_results = false},
-    {OL_KEY(checkpoint.best), .help = "keep the checkpoint that is best in validation",
+    {OL_KEY(checkpoint.best),
+     .help = "keep the checkpoint that is best in validation: by mean accuracy, in regression by "
+             "median loss",
      .changes_results = false},
 
     {OL_KEY(log.every_seconds), .bounds = above_zero(), .unit = "s",
