@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+
 #include "checkpoint/file_format.h"
 #include "checkpoint/schema.h"
 #include "outerloop/base/error.h"
@@ -107,6 +109,21 @@ void require_seal(const fs::path& file) {
 }
 
 }  // namespace
+
+void require_checkpoint(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) {
+    throw BadInput(fmt::format("{}: no such checkpoint file", file.string()));
+  }
+  constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
+  std::string begin(2 * io::kSealBytes, '\0');
+  std::ifstream in(file, std::ios::binary);
+  in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  begin.resize(static_cast<size_t>(in.gcount()));
+  const bool known = begin.size() < kSignature.size() || begin.starts_with("outerloop-seal") ||
+                     begin.find(kSignature) != std::string::npos;
+  if (!known) throw BadInput(fmt::format("{}: is no checkpoint", file.string()));
+}
 
 Checkpoint read_checkpoint(const fs::path& file) {
   require_seal(file);

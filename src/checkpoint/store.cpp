@@ -127,8 +127,10 @@ std::optional<Checkpoint> Store::load_newest(const Notice& skipped) {
     }
   }
   if (files.empty()) return {};
-  throw CorruptFile(fmt::format("{}: none of the {} checkpoints can be read; the newest: {}",
-                                folder_.string(), files.size(), newest_error));
+  throw CorruptFile(
+      fmt::format("{}: none of the {} checkpoints can be read, remove them to start over; the "
+                  "newest: {}",
+                  folder_.string(), files.size(), newest_error));
 }
 
 void Store::remove_stale() const {

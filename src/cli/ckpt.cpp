@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "cli/output_file.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
@@ -32,7 +33,9 @@ std::vector<checkpoint::StoredFile> stored(const fs::path& path) {
 
 // A checkpoint file; of a run or folder, the newest.
 fs::path checkpoint_file(const fs::path& path) {
-  return fs::is_directory(path) ? stored(path).back().file : path;
+  if (fs::is_directory(path)) return stored(path).back().file;
+  checkpoint::require_checkpoint(path);
+  return path;
 }
 
 Checkpoint read(const fs::path& path) {
@@ -72,6 +75,7 @@ int verify(const std::vector<std::string>& paths) {
     if (fs::is_directory(path)) {
       for (const auto& entry : stored(path)) files.push_back(entry.file);
     } else {
+      checkpoint::require_checkpoint(path);
       files.push_back(path);
     }
     for (const fs::path& file : files) {
@@ -96,6 +100,7 @@ checkpoint::ExportFormat format_of(const fs::path& file) {
 
 int export_to(const fs::path& path, const fs::path& out, bool ema) {
   const checkpoint::ExportFormat format = format_of(out);
+  require_place_for(out);
   const Checkpoint content = read(path);
   if (ema && content.ema.empty()) {
     throw BadInput(fmt::format("{}: holds no running mean (outer.ema was none)", path.string()));
@@ -106,6 +111,7 @@ int export_to(const fs::path& path, const fs::path& out, bool ema) {
 
 int average(const std::vector<std::string>& paths, const fs::path& out) {
   if (fs::exists(out)) throw BadInput(fmt::format("{}: exists; name a new file", out.string()));
+  require_place_for(out);
   std::vector<Checkpoint> checkpoints;
   for (const std::string& path : paths) checkpoints.push_back(read(path));
   AtomicFile file(out);

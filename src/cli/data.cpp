@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cli/output_file.h"
 #include "cli/program.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/import.h"
@@ -28,6 +29,7 @@ int save(const data::ImageSet& set, const fs::path& out) {
 }
 
 int import_omniglot(const Options& options) {
+  require_place_for(options.out);
   const fs::path folder = options.input;
   return save(data::import_omniglot(folder / "images_background.zip",
                                     folder / "images_evaluation.zip", options.size),
@@ -41,10 +43,12 @@ data::ImageImportOptions image_options(const Options& options) {
 }
 
 int import_images(const Options& options) {
+  require_place_for(options.out);
   return save(data::import_images(options.input, image_options(options)), options.out);
 }
 
 int import_idx(const Options& options) {
+  require_place_for(options.out);
   return save(
       data::import_idx(options.input, options.second, options.classes, image_options(options)),
       options.out);

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <map>
 
+#include "cli/output_file.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/train/evaluate_run.h"
@@ -20,12 +20,19 @@ struct Options {
 };
 
 int run(const Options& options) {
+  if (!options.per_task.empty()) require_place_for(options.per_task);
   const train::RunEvaluation evaluation = train::evaluate_run(options.run, options.evaluate);
   if (!options.per_task.empty()) {
     write_file_atomically(options.per_task, train::per_task_csv(evaluation.result));
   }
   fmt::print("{}", options.json ? train::to_json_text(evaluation) : train::describe(evaluation));
   return kDone;
+}
+
+data::Split split_of(const std::string& name) {
+  if (name == "test") return data::Split::test;
+  if (name == "validation") return data::Split::validation;
+  throw CLI::ValidationError("--split", fmt::format("expected test or validation, got '{}'", name));
 }
 
 }  // namespace
@@ -39,15 +46,15 @@ void add_eval(Program& program) {
                       "key=value words: test.*, tasks.ways, tasks.shots, tasks.queries, …");
   command->add_option("--checkpoint", evaluate.checkpoint, "best, last or a file")
       ->capture_default_str();
-  const std::map<std::string, data::Split> splits{{"test", data::Split::test},
-                                                  {"validation", data::Split::validation}};
-  command->add_option("--split", evaluate.split, "test or validation")
-      ->transform(CLI::CheckedTransformer(splits))
+  command
+      ->add_option_function<std::string>(
+          "--split", [&evaluate](const std::string& name) { evaluate.split = split_of(name); },
+          "test or validation")
       ->default_str("test");
   command->add_option("--tasks", evaluate.tasks, "Number of tasks; default: as in the run")
       ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}));
   command->add_option("--seed", evaluate.seed, "Of the tasks; default: the run's")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000'000}));
   command->add_flag("--json", options->json, "The fields of \"test\" in summary.json, for scripts");
   command->add_option("--per-task", options->per_task, "CSV file with the results of each task");
   command->callback([&program, options] { program.action = [options] { return run(*options); }; });

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "cli/output_file.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
@@ -39,10 +40,10 @@ void warn_of_divergence(const Tensor& answers) {
   const auto bad =
       std::ranges::count_if(answers.as<float>(), [](float v) { return !std::isfinite(v); });
   if (bad == 0) return;
-  fmt::print(stderr,
-             "warning: {} of {} values are not finite: the adaptation diverged; fewer steps may "
-             "help: test.steps=N\n",
-             bad, answers.elements());
+  tell(fmt::format(
+      "warning: {} of {} values are not finite: the adaptation diverged; fewer steps may "
+      "help: test.steps=N\n",
+      bad, answers.elements()));
 }
 
 // ---- Classes ----------------------------------------------------------------------------------
@@ -116,9 +117,9 @@ void say_how(const train::Predictor& predictor, size_t queries) {
       "others; --one-by-one answers each alone\n",
       queries);
   if (queries == 1) {
-    fmt::print(stderr,
-               "warning: batch norm over a single query is far from what was trained; use "
-               "--one-by-one\n");
+    tell(
+        "warning: batch norm over a single query is far from what was trained; use "
+        "--one-by-one\n");
   }
 }
 
@@ -181,6 +182,7 @@ int predict_values(const Options& options, const train::Predictor& predictor) {
 }
 
 int run(const Options& options) {
+  require_place_for(options.out);
   const auto predictor = train::Predictor::open(options.run, options.predictor);
   return predictor.classification() ? predict_classes(options, predictor)
                                     : predict_values(options, predictor);

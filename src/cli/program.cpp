@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <new>
 #include <sstream>
+#include <system_error>
 
 #include "cli/version.h"
 #include "outerloop/base/edit_distance.h"
@@ -19,7 +20,7 @@ void print_error(std::string_view lines, ColorMode color) {
   const bool red = detect_terminal(STDERR_FILENO, color).color;
   std::istringstream in{std::string(lines)};
   for (std::string line; std::getline(in, line);) {
-    fmt::print(stderr, "{}error:{} {}\n", red ? "\x1b[31m" : "", red ? "\x1b[0m" : "", line);
+    tell(fmt::format("{}error:{} {}\n", red ? "\x1b[31m" : "", red ? "\x1b[0m" : "", line));
   }
 }
 
@@ -52,6 +53,13 @@ int refuse_command_line(const Program& program, const CLI::ParseError& error, in
   return kBadInput;
 }
 
+// The code, when what was printed has arrived.
+int written(int code) {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw SystemFailure("cannot write to standard output");
+  return code;
+}
+
 int run(Program& program, int argc, const char* const* argv) {
   CLI::App& app = program.app;
   app.require_subcommand(1);
@@ -80,16 +88,18 @@ int run(Program& program, int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // Help and version come as "errors" with exit code 0.
-    if (error.get_exit_code() == 0) return app.exit(error);
+    if (error.get_exit_code() == 0) return written(app.exit(error));
     return refuse_command_line(program, error, argc, argv);
   }
   OL_ASSERT(program.action != nullptr, "a subcommand without an action");
-  const int code = program.action();
-  if (std::fflush(stdout) != 0) throw SystemFailure("cannot write to standard output");
-  return code;
+  return written(program.action());
 }
 
 }  // namespace
+
+void tell(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
 
 int run_program(int argc, const char* const* argv) noexcept {
   Program program;
@@ -102,6 +112,8 @@ int run_program(int argc, const char* const* argv) noexcept {
     print_error(error.what(), program.color);
   } catch (const std::bad_alloc&) {
     print_error("out of memory", program.color);
+  } catch (const std::system_error& error) {
+    print_error(error.what(), program.color);
   } catch (const std::exception& error) {
     print_error(error.what(), program.color);
     print_error("this is a defect of outerloop: please report it with the command and these lines",

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string_view>
 
 #include "outerloop/base/terminal.h"
 
@@ -34,6 +35,9 @@ void add_predict(Program& program);
 void add_report(Program& program);
 void add_stop(Program& program);
 void add_train(Program& program);
+
+// Writes to standard error. That it is closed, or a file on a full disk, ends nothing.
+void tell(std::string_view text);
 
 // Reads the command line and runs the subcommand. Prints errors to standard error and returns the
 // exit code; never throws.

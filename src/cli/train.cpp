@@ -11,6 +11,7 @@
 #include "outerloop/base/duration.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/stop_signal.h"
+#include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/config/print.h"
 #include "outerloop/report/report.h"
 #include "outerloop/train/forecast.h"
@@ -40,6 +41,8 @@ train::TrainOptions train_options(const Options& options) {
       throw BadInput(fmt::format("--resume: expected auto, never or a checkpoint file, got '{}'",
                                  options.resume));
     }
+    checkpoint::require_checkpoint(options.resume);
+    checkpoint::verify_checkpoint(options.resume);
     result.resume_from = options.resume;
   }
   if (!options.max_wall.empty()) {
@@ -74,12 +77,12 @@ int run(const Options& options, ColorMode color) {
   Progress progress({.terminal = detect_terminal(STDERR_FILENO, color),
                      .total = resolved.config.outer.iterations,
                      .line_every_seconds = resolved.config.log.every_seconds},
-                    [](std::string_view text) { fmt::print(stderr, "{}", text); });
+                    tell);
   if (!options.quiet) {
     const LogLevel most = options.verbose ? LogLevel::debug : LogLevel::info;
     log.add(most, [&progress](LogLevel level, std::string_view message) {
       progress.clear();
-      fmt::print(stderr, "{}{}\n", level == LogLevel::warning ? "warning: " : "", message);
+      tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
     });
     settings.on_iteration = [&progress](const Progress::Sample& sample) {
       progress.update(sample);

@@ -34,6 +34,7 @@ fs::path find_file(const std::string& name, const fs::path& folder) {
     if (fs::is_regular_file(candidate, error)) return candidate;
     if (tried.empty() || tried.back() != candidate.string()) tried.push_back(candidate.string());
   }
+  if (fs::path(name).is_absolute()) throw BadInput(fmt::format("{}: no such file", name));
   throw BadInput(fmt::format("{}: no such file; looked for {}", name, fmt::join(tried, ", ")));
 }
 

@@ -217,6 +217,11 @@ ConfigErrors::ConfigErrors(std::vector<std::string> lines)
 
 Resolved read_config(const std::filesystem::path& file, std::span<const std::string> overrides) {
   std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    const bool is_run = std::filesystem::exists(file / "config.yaml", error);
+    throw ConfigErrors({fmt::format("{}: is a folder; name a config file{}", file.string(),
+                                    is_run ? ", such as its config.yaml" : "")});
+  }
   if (!std::filesystem::is_regular_file(file, error)) {
     throw ConfigErrors({fmt::format("{}: no such config file", file.string())});
   }

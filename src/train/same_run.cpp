@@ -47,6 +47,9 @@ void check_config(const checkpoint::Checkpoint& found, const std::string& folder
                     "understood; choose another run_dir",
                     folder));
   }
+  // The fingerprint tells whether the data are the same, wherever they lie.
+  std::erase_if(keys, [](const config::KeyDifference& one) { return one.key == "tasks.dataset"; });
+  if (keys.empty()) return;
   const bool length_alone = keys.size() == 1 && keys.front().key == "outer.iterations";
   if (length_alone && !schedule_needs_the_end(config)) return;
   throw BadInput(

@@ -15,7 +15,11 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path chosen_checkpoint(const RunFolder& folder, const std::string& which) {
-  if (which != "best" && which != "last") return which;
+  if (which != "best" && which != "last") {
+    if (fs::exists(which)) return which;
+    throw BadInput(
+        fmt::format("checkpoint: expected best, last or a file, and there is no file '{}'", which));
+  }
   const auto store = checkpoint::Store::open_read(folder.checkpoints());
   if (which == "best") {
     if (const auto best = store.best()) return *best;
@@ -54,12 +58,15 @@ StoredRun open_run(const fs::path& path, const std::string& which,
     run.checkpoint_file = path;
   } else if (fs::is_regular_file(run.folder.config())) {
     run.checkpoint_file = chosen_checkpoint(run.folder, which);
+  } else if (!fs::exists(path)) {
+    throw BadInput(fmt::format("{}: no such run folder or checkpoint file", path.string()));
   } else {
     throw BadInput(fmt::format(
         "{} is no run folder: it has no config.yaml; give the run_dir of a training or a "
         "checkpoint file",
         path.string()));
   }
+  checkpoint::require_checkpoint(run.checkpoint_file);
   run.checkpoint = checkpoint::read_checkpoint(run.checkpoint_file);
   run.config =
       config::read_config_text(run.checkpoint.config, run.checkpoint_file.string(), overrides);

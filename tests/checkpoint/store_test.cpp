@@ -79,7 +79,7 @@ TEST(Store, FallsBackPastDamagedFiles) {
 
   damage(store.file_of(1));
   EXPECT_CONTAINS(message_of<CorruptFile>([&] { store.load_newest(); }),
-                  "none of the 3 checkpoints can be read; the newest: ");
+                  "none of the 3 checkpoints can be read, remove them to start over; the newest: ");
 }
 
 TEST(Store, GoingOnFromAnOlderOneSetsLaterOnesAside) {

@@ -174,7 +174,7 @@ TEST(Predictor, SaysWhatDoesNotFit) {
             "support set: expected labels from 0 to 2, got 3");
   EXPECT_EQ(error_of([&] { predictor.adapt(image_support()).answer(column({1.0F})); }),
             "queries: expected float32 examples (12, 12, 1) in one or more rows, got f32 (1, 1)");
-  EXPECT_NE(error_of([] { Predictor::open("/no/such/run"); }).find("is no run folder"),
+  EXPECT_NE(error_of([] { Predictor::open("/no/such/run"); }).find("no such run folder"),
             std::string::npos);
   EXPECT_NE(error_of([] {
               Predictor::open(sine_run(), {.overrides = {"inner.rate=1"}});

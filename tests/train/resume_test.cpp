@@ -4,7 +4,9 @@
 
 #include <fstream>
 #include <map>
+#include <random>
 
+#include "io/overwrite.h"
 #include "outerloop/base/error.h"
 #include "train/runs.h"
 
@@ -93,6 +95,34 @@ TEST_F(Resuming, ADamagedCheckpointIsNamedAndAnOlderOneUsed) {
   EXPECT_CONTAINS(read_file(folder_ / "run/log/rank-000.log"), "skipped");
   EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
   EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
+}
+
+TEST_F(Resuming, NoFlippedBitIsAcceptedSilently) {
+  train_until(sinusoid("run", {"outer.iterations=400"}), 250);
+  const fs::path file = newest("run");
+  const size_t size = fs::file_size(file);
+  std::mt19937 random(11);
+  for (int trial = 0; trial < 1000; ++trial) {
+    const Overwrite flip(file, random() % size, [&](char c) { return c ^ 1 << random() % 8; });
+    std::string notice;
+    const auto found = checkpoint::Store::open_read(folder_ / "run/ckpt")
+                           .load_newest([&notice](const std::string& text) { notice += text; });
+    ASSERT_EQ(found->iteration, 200) << trial;
+    ASSERT_TRUE(notice.starts_with("skipped " + file.string() + ": damaged: ")) << notice;
+  }
+}
+
+TEST_F(Resuming, FromATruncatedCheckpointItGoesOnFromTheOlderOne) {
+  go("whole", {"outer.iterations=300"});
+  for (const double part : {0.0, 0.01, 0.5, 0.999}) {
+    fs::remove_all(folder_ / "run");
+    train_until(sinusoid("run", {"outer.iterations=300"}), 250);
+    const fs::path file = newest("run");
+    fs::resize_file(file, static_cast<uintmax_t>(part * static_cast<double>(fs::file_size(file))));
+    go("run", {"outer.iterations=300"});
+    EXPECT_CONTAINS(read_file(folder_ / "run/log/rank-000.log"), "skipped " + file.string());
+    EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run"))) << part;
+  }
 }
 
 TEST_F(Resuming, WithoutAWholeCheckpointItSaysSoAndKeepsThem) {

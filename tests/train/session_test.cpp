@@ -268,6 +268,27 @@ TEST_F(Running, EvaluationIsAFunctionOfCheckpointProtocolAndSeed) {
   }
 }
 
+TEST_F(Running, TheSameDataSetMayLieElsewhere) {
+  const Words words{"outer.iterations=20",    "validation.every=0", "tasks.split=half",
+                    "model.filters=3",        "model.blocks=2",     "tasks.ways=3",
+                    "outer.schedule=constant"};
+  const auto resolved = [&](const std::string& run, const std::string& file) {
+    return shipped("omniglot_maml", folder_ / run,
+                   kShort + words + Words{"tasks.dataset=" + (folder_ / file).string()});
+  };
+  data::save_image_set(data::small_set(), folder_ / "a.h5");
+  train(resolved("whole", "a.h5"), {});
+  train_until(resolved("run", "a.h5"), 10);
+  fs::rename(folder_ / "a.h5", folder_ / "b.h5");
+  EXPECT_EQ(train(resolved("run", "b.h5"), {}).outcome, Outcome::done);
+  const auto parameters = [&](const std::string& run) {
+    return checkpoint::read_checkpoint(newest_checkpoint(folder_ / run)).parameters;
+  };
+  for (size_t i = 0; const io::NamedTensor& tensor : parameters("whole")) {
+    EXPECT_EQ(tensor.value.to_doubles(), parameters("run")[i++].value.to_doubles()) << tensor.name;
+  }
+}
+
 // What TensorBoard's own reader finds in the run's folder: "<tag> <step> <value>" lines.
 TEST_F(Running, TensorBoardShowsTheMetricsOnceAlsoAfterARestart) {
   const std::string python = python_with("tensorboard");

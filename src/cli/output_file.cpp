@@ -1,0 +1,21 @@
+#include "cli/output_file.h"
+
+#include <fmt/format.h>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::cli {
+
+void require_place_for(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw BadInput(fmt::format("{}: cannot be written, there is no folder {}; make it first",
+                               file.string(), folder.string()));
+  }
+  if (std::filesystem::is_directory(file, ignored)) {
+    throw BadInput(fmt::format("{}: is a folder; name a file to write", file.string()));
+  }
+}
+
+}  // namespace outerloop::cli

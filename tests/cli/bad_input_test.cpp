@@ -1,0 +1,436 @@
+// What goes wrong in the hands of a user: for each fault the exit code and what the program says,
+// in one table. Nothing that was there before is touched.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "cli/call.h"
+#include "cli/process.h"
+#include "io/temporary_folder.h"
+#include "train/tiny_runs.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Fault {
+  std::string name;
+  std::string words;     // {d} stands for the folder of the test, {c} for the config below
+  int code = kBadInput;  // expected
+  std::vector<std::string> lines;  // one part of each expected line of standard error
+  std::string config;              // text of {c}
+};
+
+void PrintTo(const Fault& fault, std::ostream* out) {
+  *out << fault.name;
+}
+
+void truncate_checkpoints(const fs::path& run) {
+  for (const auto& entry : fs::directory_iterator(run / "ckpt")) {
+    if (entry.is_symlink()) continue;
+    fs::resize_file(entry.path(), 3000);
+  }
+}
+
+// Made once: runs, good and damaged data sets, examples for predict.
+const fs::path& folder() {
+  static const fs::path made = [] {
+    const fs::path d = train::fresh_folder("bad_input");
+    const Words few{"outer.iterations=20", "validation.every=10", "test.tasks=5"};
+    const auto copy = [&d](const fs::path& run, const char* name) {
+      fs::copy(run, d / name, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    };
+    const fs::path sine = train::train_tiny("bad_input_sine", train::kTinySine, few);
+    copy(sine, "sine");
+    copy(sine, "damaged");
+    truncate_checkpoints(d / "damaged");
+    copy(train::train_tiny("bad_input_images", train::kTinyImages, few), "images");
+    write_file_atomically(d / "sine.yaml", train::kTinySine);
+    write_file_atomically(d / "images.yaml", train::kTinyImages);
+
+    data::save_image_set(train::tiny_set(), d / "tiny.h5");
+    const std::string whole = read_file(d / "tiny.h5");
+    write_file_atomically(d / "truncated.h5", whole.substr(0, whole.size() / 2));
+    std::string flipped = whole;
+    flipped[flipped.size() / 2] ^= 1;
+    write_file_atomically(d / "flipped.h5", flipped);
+    write_file_atomically(d / "empty.h5", "");
+    write_file_atomically(d / "text.txt", "this is neither a data set nor a checkpoint\n");
+
+    fs::create_directories(d / "plain");
+    fs::create_directories(d / "mine");
+    write_file_atomically(d / "mine/config.yaml", "my: own\n");
+    train::write_images(d / "three", {0, 4, 8}, 2);
+    train::write_images(d / "four", {0, 4, 8, 12}, 1);
+    train::write_images(d / "one", {0}, 2);
+    train::write_images(d / "broken", {0, 4}, 1);
+    write_file_atomically(d / "broken/square10/9.png", "no image");
+    write_file_atomically(d / "ab.csv", "a,b\n1,2\n");
+    write_file_atomically(d / "xy.csv", "x,y\n1,2\n");
+    write_file_atomically(d / "word.csv", "x,y\n1,two\n");
+    return d;
+  }();
+  return made;
+}
+
+std::string filled_in(std::string text) {
+  const std::map<std::string, std::string> places{{"{d}", folder().string()},
+                                                  {"{c}", (folder() / "case.yaml").string()}};
+  for (const auto& [place, value] : places) {
+    for (size_t at; (at = text.find(place)) != std::string::npos;) text.replace(at, 3, value);
+  }
+  return text;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// Everything below a folder, but logs and locks, which tell of a refused start.
+std::map<std::string, std::string> content(const fs::path& root) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const std::string name = entry.path().filename();
+    if (name == "rank-000.log" || name == ".lock" || name == "case.yaml") continue;
+    std::string text = entry.is_symlink()        ? fs::read_symlink(entry.path()).string()
+                       : entry.is_regular_file() ? read_file(entry.path())
+                                                 : "folder";
+    files[entry.path().string()] = std::move(text);
+  }
+  return files;
+}
+
+class BadInput : public testing::TestWithParam<Fault> {};
+
+TEST_P(BadInput, IsNamedAndNothingIsLost) {
+  const Fault& fault = GetParam();
+  write_file_atomically(folder() / "case.yaml", fault.config);
+  std::vector<std::string> words;
+  std::istringstream in(filled_in(fault.words));
+  for (std::string word; in >> word;) words.push_back(word);
+  const auto before = content(folder());
+
+  const Result result = call(words);
+  EXPECT_EQ(result.code, fault.code);
+  EXPECT_EQ(result.out, "");
+  const std::vector<std::string> lines = lines_of(result.error);
+  EXPECT_EQ(lines.size(), fault.lines.size()) << result.error;
+  for (size_t i = 0; i < std::min(lines.size(), fault.lines.size()); ++i) {
+    EXPECT_CONTAINS(lines[i], filled_in(fault.lines[i]));
+    EXPECT_TRUE(lines[i].starts_with("error: ") || lines[i].starts_with("warning: ")) << lines[i];
+  }
+  EXPECT_TRUE(content(folder()) == before) << "files were changed, made or lost";
+}
+
+const std::vector<Fault> kConfigs{
+    {"UnknownKey",
+     "train {c}",
+     2,
+     {"{c}:2:3: unknown key 'outer.iteratoins'; did you mean 'outer.iterations'?"},
+     "outer:\n  iteratoins: 5\n"},
+    {"DuplicateKey",
+     "train {c}",
+     2,
+     {"{c}:3:3: 'outer.rate' is given twice, first at {c}:2:3; remove one"},
+     "outer:\n  rate: 0.1\n  rate: 0.2\n"},
+    {"MistypedValue",
+     "train {c}",
+     2,
+     {"{c}:1:16: inner.steps: expected a whole number from "},
+     "inner: {steps: two}\n"},
+    {"OutOfRange",
+     "train {c}",
+     2,
+     {"{c}:1:15: outer.rate: expected a number from 0 up, got '-3'"},
+     "outer: {rate: -3}\n"},
+    {"OctalNumber",
+     "train {c}",
+     2,
+     {"got '010'; write decimal numbers, without leading zeros"},
+     "seed: 010\n"},
+    {"NoAsFalse",
+     "train {c}",
+     2,
+     {"{c}:1:17: report.write: expected true or false, got 'no'"},
+     "report: {write: no}\n"},
+    {"WrongWord",
+     "train {c}",
+     2,
+     {"model.kind: expected one of mlp, conv4, got 'mlpp'; did you mean 'mlp'?"},
+     "model: {kind: mlpp}\n"},
+    {"ValueForASection",
+     "train {c}",
+     2,
+     {"{c}:1:1: 'outer' is a section; write its keys indented below it: outer.iterations, "},
+     "outer: 3\n"},
+    {"AllAtOnce",
+     "train {c} outer.rte=1 inner.rate=fast",
+     2,
+     {"{c}:1:1: unknown key 'sed'; did you mean 'seed'?", "{c}:2:17: outer.rate: ",
+      "{c}:2:20: 'outer.rate' is given twice", "command line: word 1: unknown key 'outer.rte'",
+      "command line: word 2: inner.rate: expected a number"},
+     "sed: 1\nouter: {rate:   x, rate: 2}\n"},
+    {"KeysThatContradict",
+     "train {c}",
+     2,
+     {"tasks.ways: tasks.family is sinusoid, which has no classes: set 1",
+      "model.kind: conv4 needs images; tasks.family is sinusoid: set mlp"},
+     "tasks: {family: sinusoid, ways: 5}\nmodel: {kind: conv4}\n"},
+    {"NotYaml", "train {c}", 2, {"{c}:2:1: not readable as YAML: "}, "tasks: {a\n"},
+    {"NoConfig", "train {d}/none.yaml", 2, {"{d}/none.yaml: no such config file"}},
+    {"AFolderAsConfig", "train {d}/plain", 2, {"{d}/plain: is a folder; name a config file"}},
+    {"ARunAsConfig",
+     "train {d}/sine",
+     2,
+     {"{d}/sine: is a folder; name a config file, such as its config.yaml"}},
+    {"WordWithoutValue",
+     "train {d}/sine.yaml inner.rate",
+     2,
+     {"command line: word 1: expected key=value, got 'inner.rate'"}},
+    {"UnknownResume",
+     "train {d}/sine.yaml --resume=sometimes",
+     2,
+     {"--resume: expected auto, never or a checkpoint file, got 'sometimes'"}},
+    {"NoDuration",
+     "train {d}/sine.yaml --max-wall 3x",
+     2,
+     {"--max-wall: '3x' is no duration: write days, hours, minutes, seconds as in"}},
+    {"UnknownOption", "train {d}/sine.yaml --maxwall 3h", 2, {"see `outerloop train --help`"}},
+};
+
+const std::vector<Fault> kData{
+    {"NoDataSet",
+     "train {d}/images.yaml tasks.dataset={d}/none.h5 run_dir={d}/new",
+     2,
+     {"{d}/none.h5: no such file"}},
+    {"DataSetNotInItsPlaces",
+     "train {d}/images.yaml tasks.dataset=none.h5 run_dir={d}/new",
+     2,
+     {"none.h5: no such file; looked for {d}/none.h5, none.h5"}},
+    {"TextAsDataSet",
+     "train {d}/images.yaml tasks.dataset={d}/text.txt run_dir={d}/new",
+     2,
+     {"{d}/text.txt: not a data set of outerloop; make one with 'outerloop data import'"}},
+    {"CheckpointAsDataSet",
+     "train {d}/images.yaml tasks.dataset={d}/sine/ckpt/latest run_dir={d}/new",
+     2,
+     {"an HDF5 file, but not a data set"}},
+    {"TruncatedDataSet",
+     "train {d}/images.yaml tasks.dataset={d}/truncated.h5 run_dir={d}/new",
+     1,
+     {"{d}/truncated.h5: damaged: truncated: "}},
+    {"DamagedDataSet",
+     "train {d}/images.yaml tasks.dataset={d}/flipped.h5 run_dir={d}/new",
+     1,
+     {"{d}/flipped.h5: damaged: content differs from its checksum"}},
+    {"EmptyDataSet",
+     "train {d}/images.yaml tasks.dataset={d}/empty.h5 run_dir={d}/new",
+     2,
+     {"{d}/empty.h5: not a data set"}},
+    {"TooManyWays",
+     "train {d}/images.yaml tasks.dataset={d}/tiny.h5 tasks.ways=9 test.ways=3 run_dir={d}/new",
+     2,
+     {"9 ways of 2 + 2 images are too many: the train split of 'tiny' has 8 classes"}},
+    {"TooManyWaysInTheTest",
+     "train {d}/images.yaml tasks.dataset={d}/tiny.h5 learner.algorithm=protonet test.ways=5 "
+     "inner.steps=1 run_dir={d}/new",
+     2,
+     {"5 ways of 2 + 2 images are too many: the validation split of 'tiny' has 4 classes"}},
+    {"TooManyShots",
+     "train {d}/images.yaml tasks.dataset={d}/tiny.h5 tasks.shots=7 run_dir={d}/new",
+     2,
+     {"3 ways of 7 + 2 images are too many: the train split of 'tiny' has 8 classes, 0 of them"}},
+    {"NoSuchSplit",
+     "train {d}/images.yaml tasks.dataset={d}/tiny.h5 tasks.split=half run_dir={d}/new",
+     2,
+     {"data set 'tiny' has no split scheme 'half'; it has quarter"}},
+};
+
+const std::vector<Fault> kRunFolders{
+    {"AFileAsRunFolder",
+     "train {d}/sine.yaml run_dir={d}/text.txt",
+     2,
+     {"run_dir {d}/text.txt: cannot be created: "}},
+    {"ARunFolderBelowAFile",
+     "train {d}/sine.yaml run_dir={d}/text.txt/run",
+     2,
+     {"cannot be created: Not a directory; choose another run_dir"}},
+    {"ARunFolderInProc",
+     "train {d}/sine.yaml run_dir=/proc/run",
+     2,
+     {"run_dir /proc/run: cannot be created: "}},
+    {"SomebodyElsesFolder",
+     "train {d}/sine.yaml run_dir={d}/mine",
+     2,
+     {"run_dir {d}/mine: has a config.yaml but no ckpt folder, so it is no run; choose another"}},
+    {"AnotherConfig",
+     "train {d}/sine.yaml run_dir={d}/sine outer.iterations=20 validation.every=10 test.tasks=5 "
+     "tasks.dataset={d}/tiny.h5 inner.rate=0.5 seed=4",
+     2,
+     {"{d}/sine holds a run of another config: "}},
+    {"FewerIterations",
+     "train {d}/sine.yaml run_dir={d}/sine outer.iterations=10 validation.every=10 test.tasks=5 "
+     "tasks.dataset={d}/tiny.h5",
+     2,
+     {"{d}/sine has 20 iterations already, more than outer.iterations = 10; raise that, or"}},
+    {"NeverResume",
+     "train {d}/sine.yaml run_dir={d}/sine --resume=never",
+     2,
+     {"{d}/sine already holds checkpoints; resume with --resume=auto or choose another run_dir"}},
+    {"ResumeFromText",
+     "train {d}/sine.yaml run_dir={d}/new --resume={d}/text.txt",
+     2,
+     {"{d}/text.txt: is no checkpoint"}},
+    {"ResumeFromDamage",
+     "train {d}/sine.yaml run_dir={d}/new --resume={d}/damaged/ckpt/latest",
+     1,
+     {"{d}/damaged/ckpt/latest: damaged: truncated"}},
+    {"NoWholeCheckpoint",
+     "train {d}/sine.yaml run_dir={d}/damaged",
+     1,
+     {"skipped {d}/damaged/ckpt/ckpt-000000020.h5: damaged: truncated",
+      "skipped {d}/damaged/ckpt/ckpt-000000010.h5: damaged: truncated",
+      "{d}/damaged/ckpt: none of the 2 checkpoints can be read, remove them to start over; "}},
+};
+
+const std::vector<Fault> kStoredRuns{
+    {"EvalNothing", "eval {d}/none", 2, {"{d}/none: no such run folder or checkpoint file"}},
+    {"EvalAPlainFolder",
+     "eval {d}/plain",
+     2,
+     {"{d}/plain is no run folder: it has no config.yaml"}},
+    {"EvalText", "eval {d}/text.txt", 2, {"{d}/text.txt: is no checkpoint"}},
+    {"EvalADataSet", "eval {d}/tiny.h5", 2, {"{d}/tiny.h5: is an HDF5 file, but not a checkpoint"}},
+    {"EvalDamage", "eval {d}/damaged", 1, {".h5: damaged: truncated: "}},
+    {"EvalNoSuchCheckpoint",
+     "eval {d}/sine --checkpoint first",
+     2,
+     {"checkpoint: expected best, last or a file, and there is no file 'first'"}},
+    {"EvalWhatWasLearned",
+     "eval {d}/sine inner.rate=3",
+     2,
+     {"'inner.rate=3' would change what was learned; test.*, tasks.ways, "}},
+    {"EvalOutOfRange",
+     "eval {d}/sine test.steps=-1",
+     2,
+     {"test.steps: expected a whole number from 0 to 100000, got '-1'"}},
+    {"EvalWaysForValues",
+     "eval {d}/sine tasks.ways=3",
+     2,
+     {"test.ways: tasks.family is sinusoid, which has no classes"}},
+    {"EvalTooManyWays", "eval {d}/images tasks.ways=4", 2, {"4"}},
+    {"EvalTooManyShots",
+     "eval {d}/images tasks.shots=7",
+     2,
+     {"3 ways of 7 + 2 images are too many: the validation split of 'tiny'"}},
+    {"EvalNoTasks", "eval {d}/sine --tasks 0", 2, {"--tasks: Value 0 not in range 1 to 10000000"}},
+    {"EvalNegativeSeed",
+     "eval {d}/sine --seed -3",
+     2,
+     {"--seed: Value -3 not in range 0 to 1000000000000"}},
+    {"EvalTrainSplit",
+     "eval {d}/sine --split train",
+     2,
+     {"--split: expected test or validation, got 'train'; see `outerloop eval --help`"}},
+    {"EvalIntoNoFolder",
+     "eval {d}/sine --per-task {d}/none/x.csv",
+     2,
+     {"{d}/none/x.csv: cannot be written, there is no folder {d}/none; make it first"}},
+    {"ReportNothing", "report {d}/none", 2, {"{d}/none"}},
+    {"ReportAPlainFolder", "report {d}/plain", 2, {"{d}/plain is no run folder"}},
+    {"ReportDamage", "report {d}/damaged", 1, {".h5: damaged: truncated: "}},
+    {"StopNothing", "stop {d}/none", 2, {"{d}/none is no run folder: it has no config.yaml"}},
+    {"StopAFinishedRun",
+     "stop {d}/sine",
+     2,
+     {"{d}/sine is not being trained: there is nothing to stop"}},
+    {"ListNothing", "ckpt ls {d}/none", 2, {"{d}/none: no such folder"}},
+    {"ListAPlainFolder", "ckpt ls {d}/plain", 2, {"{d}/plain: no checkpoints in it"}},
+    {"ShowText", "ckpt show {d}/text.txt", 2, {"{d}/text.txt: is no checkpoint"}},
+    {"ShowDamage", "ckpt show {d}/damaged", 1, {"ckpt-000000020.h5: damaged: truncated: "}},
+    {"DiffNothing", "ckpt diff {d}/sine {d}/none", 2, {"{d}/none: no such checkpoint file"}},
+    {"VerifyText", "ckpt verify {d}/text.txt", 2, {"{d}/text.txt: is no checkpoint"}},
+    {"ExportByAnotherName",
+     "ckpt export {d}/sine {d}/x.npy",
+     2,
+     {"{d}/x.npy: expected a name that ends in .safetensors or .npz"}},
+    {"ExportIntoNoFolder",
+     "ckpt export {d}/sine {d}/none/x.npz",
+     2,
+     {"{d}/none/x.npz: cannot be written, there is no folder {d}/none"}},
+    {"ExportNoAverage", "ckpt export {d}/sine {d}/x.npz --ema", 2, {"holds no running mean"}},
+    {"AverageUnlike", "ckpt average {d}/sine {d}/images --out {d}/x.h5", 2, {"average: "}},
+    {"AverageOverAFile",
+     "ckpt average {d}/sine --out {d}/text.txt",
+     2,
+     {"{d}/text.txt: exists; name a new file"}},
+};
+
+// The words of a prediction with these examples.
+std::string predict(const std::string& run, const std::string& support, const std::string& query) {
+  return fmt::format("predict {{d}}/{} --support {{d}}/{} --query {{d}}/{} --out {{d}}/p.csv", run,
+                     support, query);
+}
+
+const std::vector<Fault> kPredictions{
+    {"NoRun", predict("none", "three", "three"), 2, {"{d}/none: no such run folder"}},
+    {"NoSupport", predict("images", "none", "three"), 2, {"{d}/none: no such file or folder"}},
+    {"NoQueries", predict("images", "three", "none"), 2, {"{d}/none: no such file or folder"}},
+    {"EmptyFolder", predict("images", "plain", "three"), 2, {"{d}/plain: "}},
+    {"NoClassFolders",
+     predict("images", "three/square10", "three"),
+     2,
+     {"lies in no class folder; expected SUPPORT/<class>/<image>, or a CSV file with"}},
+    {"TooManyClasses",
+     predict("images", "four", "three"),
+     2,
+     {"support set: 4 classes, but the network's last layer tells at most 3 apart; use fewer"}},
+    {"OneClass",
+     predict("images", "one", "three"),
+     2,
+     {"support set: expected two classes or more, got 1"}},
+    {"BrokenImage", predict("images", "broken", "three"), 2, {"square10/9.png"}},
+    {"BrokenQuery", predict("images", "three", "broken"), 2, {"square10/9.png"}},
+    {"ImagesForValues", predict("sine", "three", "three"), 2, {"expected a CSV file"}},
+    {"ValuesForImages", predict("images", "xy.csv", "xy.csv"), 2, {"{d}/xy.csv: "}},
+    {"NoColumn", predict("sine", "ab.csv", "xy.csv"), 2, {"{d}/ab.csv: expected a column 'x'"}},
+    {"NoNumber",
+     predict("sine", "word.csv", "xy.csv"),
+     2,
+     {"{d}/word.csv: row 2, column y: expected a finite number, got 'two'"}},
+    {"InvertedValues",
+     predict("sine", "xy.csv", "xy.csv") + " --invert",
+     2,
+     {"--invert is for images; this run answers with values"}},
+    {"OutIntoNoFolder",
+     "predict {d}/sine --support {d}/xy.csv --query {d}/xy.csv --out {d}/no/p.csv",
+     2,
+     {"{d}/no/p.csv: cannot be written, there is no folder {d}/no; make it first"}},
+    {"OutIsAFolder",
+     "predict {d}/sine --support {d}/xy.csv --query {d}/xy.csv --out {d}/plain",
+     2,
+     {"{d}/plain: is a folder; name a file to write"}},
+    {"MissingOption",
+     "predict {d}/sine --support {d}/xy.csv",
+     2,
+     {"see `outerloop predict --help`"}},
+};
+
+const auto name_of_fault = [](const auto& one) { return one.param.name; };
+INSTANTIATE_TEST_SUITE_P(Config, BadInput, testing::ValuesIn(kConfigs), name_of_fault);
+INSTANTIATE_TEST_SUITE_P(Data, BadInput, testing::ValuesIn(kData), name_of_fault);
+INSTANTIATE_TEST_SUITE_P(RunFolder, BadInput, testing::ValuesIn(kRunFolders), name_of_fault);
+INSTANTIATE_TEST_SUITE_P(StoredRun, BadInput, testing::ValuesIn(kStoredRuns), name_of_fault);
+INSTANTIATE_TEST_SUITE_P(Predict, BadInput, testing::ValuesIn(kPredictions), name_of_fault);
+
+}  // namespace
+}  // namespace outerloop::cli

@@ -1,0 +1,193 @@
+// The program on disks that are full or may not be written.
+
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+
+#include "cli/call.h"
+#include "cli/process.h"
+#include "io/temporary_folder.h"
+#include "outerloop/checkpoint/store.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+Words command(const fs::path& run, int64_t iterations) {
+  return {"train",
+          OUTERLOOP_SOURCE_DIR "/configs/sinusoid_maml.yaml",
+          "run_dir=" + run.string(),
+          fmt::format("outer.iterations={}", iterations),
+          "outer.meta_batch=3",
+          "validation.every=40",
+          "validation.tasks=10",
+          "test.tasks=10",
+          "checkpoint.every=20",
+          "log.every_iterations=10",
+          "report.write=false",
+          "runtime.threads=1",
+          "--quiet"};
+}
+
+fs::path newest(const fs::path& run) {
+  return checkpoint::Store::open_read(run / "ckpt").list().back().file;
+}
+
+std::map<std::string, std::string> files_of(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_regular_file()) files[entry.path().filename()] = read_file(entry.path());
+  }
+  return files;
+}
+
+// What a failed continuation must leave: old checkpoints, old metrics, whole texts.
+struct Before {
+  explicit Before(const fs::path& r)
+      : run(r), checkpoints(files_of(r / "ckpt")), metrics(read_file(r / "metrics.jsonl")) {}
+
+  void expect_kept() const {
+    const auto after = files_of(run / "ckpt");
+    for (const auto& [name, bytes] : checkpoints) {
+      EXPECT_TRUE(after.contains(name) && after.at(name) == bytes) << name;
+    }
+    for (const auto& [name, bytes] : after) {
+      EXPECT_FALSE(name.starts_with(".tmp-")) << name;
+      EXPECT_NO_THROW(checkpoint::verify_checkpoint(run / "ckpt" / name));
+    }
+    EXPECT_TRUE(read_file(run / "metrics.jsonl").starts_with(metrics));
+    EXPECT_EQ(call({"config", "print", (run / "config.yaml").string()}).code, kDone);
+    EXPECT_EQ(call({"eval", run.string(), "--tasks", "5"}).code, kDone);
+  }
+
+  fs::path run;
+  std::map<std::string, std::string> checkpoints;
+  std::string metrics;
+};
+
+void expect_failed(const Ended& ended, const std::string& reason) {
+  EXPECT_EQ(ended.code, kFailed) << ended.error;
+  EXPECT_EQ(std::ranges::count(ended.error, '\n'), 1) << ended.error;
+  EXPECT_TRUE(ended.error.starts_with("error: ")) << ended.error;
+  EXPECT_CONTAINS(ended.error, reason);
+}
+
+void expect_the_same_end(const fs::path& run, const fs::path& whole) {
+  const Ended rest = run_process(command(run, 120));
+  EXPECT_EQ(rest.code, kDone) << rest.error;
+  ASSERT_EQ(run_process(command(whole, 120)).code, kDone);
+  EXPECT_TRUE(read_file(newest(run)) == read_file(newest(whole)));
+}
+
+// Files may not grow past a limit, so that writing fails at many places, on any file system.
+TEST(FullDisk, FailsInOneLineAndKeepsWhatWasThere) {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  ASSERT_EQ(run_process(command(run, 60)).code, kDone);
+  const Before before(run);
+  const auto size = fs::file_size(newest(run));
+  for (const double part : {0.0, 0.05, 0.3, 0.7, 0.99}) {
+    const rlimit limit{static_cast<rlim_t>(part * static_cast<double>(size)), RLIM_INFINITY};
+    const Ended ended = run_process(command(run, 120), [&limit] {
+      return signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0;
+    });
+    // Standard error is a file under the limit, too.
+    EXPECT_EQ(ended.code, kFailed) << part << ended.error;
+    if (part > 0.02) expect_failed(ended, "File too large");
+    before.expect_kept();
+  }
+  expect_the_same_end(run, folder / "whole");
+}
+
+bool point_at_full_disk(int descriptor) {
+  return dup2(open("/dev/full", O_WRONLY), descriptor) >= 0;
+}
+
+TEST(FullDisk, UnderTheMessagesEndsNoTraining) {
+  const TemporaryFolder folder;
+  Words words = command(folder / "run", 120);
+  words.pop_back();
+  ASSERT_EQ(words.back(), "runtime.threads=1") << "all messages are wanted";
+  const Ended ended = run_process(words, [] { return point_at_full_disk(2); });
+  EXPECT_EQ(ended.code, kDone);
+  EXPECT_CONTAINS(ended.out, "120 iterations in ");
+}
+
+TEST(FullDisk, UnderTheResultsIsAFailure) {
+  for (const Words& words : {Words{"config", "help"}, Words{"--version"}}) {
+    expect_failed(run_process(words, [] { return point_at_full_disk(1); }), "cannot write");
+  }
+}
+
+// A file system in memory, gone with the test.
+class Disk {
+ public:
+  explicit Disk(const fs::path& place) : place_(place) {
+    fs::create_directories(place);
+    mounted_ = mount("outerloop-test", place.c_str(), "tmpfs", 0, "size=2m") == 0;
+    reason_ = std::strerror(errno);
+  }
+  ~Disk() {
+    if (mounted_) umount2(place_.c_str(), MNT_DETACH);
+  }
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+
+  bool mounted() const { return mounted_; }
+  std::string why_not() const { return "cannot mount a small tmpfs (needs root): " + reason_; }
+  bool make_read_only() const {
+    return mount("none", place_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0;
+  }
+
+ private:
+  fs::path place_;
+  bool mounted_ = false;
+  std::string reason_;
+};
+
+TEST(FullDisk, ARealOneFailsInOneLineAndKeepsWhatWasThere) {
+  const TemporaryFolder folder;
+  const Disk disk(folder / "disk");
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  const fs::path run = folder / "disk/run";
+  ASSERT_EQ(run_process(command(run, 60)).code, kDone);
+  const Before before(run);
+  const fs::path filler = folder / "disk/filler";
+  for (const size_t left : {0, 8, 24}) {  // KiB
+    std::ofstream(filler, std::ios::binary) << std::string(4 << 20, 'x');
+    fs::resize_file(filler, fs::file_size(filler) / 4096 * 4096 - left * 1024);
+    expect_failed(run_process(command(run, 120)), "No space left on device");
+    fs::remove(filler);
+    before.expect_kept();
+  }
+  expect_the_same_end(run, folder / "whole");
+}
+
+TEST(ReadOnlyDisk, IsNamedWhenTrainingAndReadAllTheSame) {
+  const TemporaryFolder folder;
+  const Disk disk(folder / "disk");
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  const std::string run = folder / "disk/run";
+  ASSERT_EQ(run_process(command(run, 40)).code, kDone);
+  ASSERT_TRUE(disk.make_read_only()) << std::strerror(errno);
+  const Ended again = run_process(command(run, 80));
+  EXPECT_EQ(again.code, kBadInput);
+  EXPECT_EQ(again.error,
+            "error: run_dir " + run +
+                ": cannot be written: Read-only file system; choose another run_dir\n");
+  EXPECT_EQ(call({"eval", run, "--tasks", "5"}).code, kDone);
+  EXPECT_EQ(call({"ckpt", "verify", run}).code, kDone);
+  EXPECT_EQ(call({"stop", run}).code, kBadInput);
+  const Result report = call({"report", run});
+  EXPECT_EQ(report.code, kFailed);
+  EXPECT_CONTAINS(report.error, "Read-only file system");
+}
+
+}  // namespace
+}  // namespace outerloop::cli
