@@ -87,9 +87,10 @@ class ImageFamily final : public TaskFamily {
                       "{} ({} classes in all)",
                       wanted, where, pool.largest, pool.given));
     }
-    throw BadInput(
-        fmt::format("{} are too many: {} has {} classes, {} of them with that many images", wanted,
-                    where, pool.given, pool.largest));
+    throw BadInput(fmt::format(
+        "{} are too many: {} has {} classes, {} of them with that many images; set "
+        "{}.ways, shots or queries lower",
+        wanted, where, pool.given, pool.largest, split == Split::train ? "tasks" : "test"));
   }
 
   TaskDescription describe(const TaskKey& key) const override {

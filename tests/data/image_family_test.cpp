@@ -221,14 +221,14 @@ TEST(ImageFamily, SaysWhyThereAreTooFewClasses) {
   EXPECT_NO_THROW(wide->check(Split::train));
   EXPECT_EQ(message_of<BadInput>([&] { wide->check(Split::test); }),
             "7 ways of 1 + 1 images are too many: the test split of 'small' has 6 classes, 6 of "
-            "them with that many images");
+            "them with that many images; set test.ways, shots or queries lower");
   EXPECT_THROW(drawn(*wide, {.split = Split::test}), BadInput);
   EXPECT_THROW(wide->describe({.split = Split::test}), BadInput);
 
   const auto deep = make_image_family(small(), {.ways = 2, .shots = 3, .queries = 3});
   EXPECT_EQ(message_of<BadInput>([&] { deep->check(Split::train); }),
             "2 ways of 3 + 3 images are too many: the train split of 'small' has 12 classes, 0 of "
-            "them with that many images");
+            "them with that many images; set tasks.ways, shots or queries lower");
 
   ImageFamilyOptions options;
   options.within_group = true;
