@@ -5,6 +5,7 @@
 #include <array>
 
 #include "outerloop/base/error.h"
+#include "outerloop/config/schema.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
@@ -32,6 +33,7 @@ std::string protocol_override(const std::string& word) {
       key == "tasks.split") {
     return word;
   }
+  if (config::find_key(key) == nullptr) return word;  // refused by the reader, by the nearest key
   throw BadInput(
       fmt::format("'{}' would change what was learned; test.*, tasks.ways, tasks.shots, "
                   "tasks.queries, tasks.dataset, tasks.split and runtime.* can be set here",

@@ -1,6 +1,7 @@
 // What an evaluator needs for measuring, and what it can do without.
 
 #include "outerloop/base/error.h"
+#include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/evaluation.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/theta.h"
@@ -40,6 +41,14 @@ TEST(Evaluator, WithoutQueryLabelsAnswersButDoesNotMeasure) {
   EXPECT_EQ(measure(true, true).tasks, 3);
   EXPECT_CONTAINS(message_of<InternalError>([&] { measure(false, true); }), "query labels");
   EXPECT_CONTAINS(message_of<InternalError>([&] { measure(true, false); }), "no tasks to draw");
+}
+
+TEST(ProtocolOverrides, LeaveUnknownKeysToTheReaderWhichKnowsTheNearest) {
+  const std::vector<std::string> unknown = {"tets.ways=3", "steps"};
+  EXPECT_EQ(protocol_overrides(unknown), unknown);
+  EXPECT_EQ(protocol_overrides(std::vector<std::string>{"inner.steps=3"}),
+            std::vector<std::string>{"test.steps=3"});
+  EXPECT_THROW(protocol_overrides(std::vector<std::string>{"inner.rate=3"}), BadInput);
 }
 
 }  // namespace
