@@ -1,12 +1,17 @@
 // eval, predict and report as their user calls them.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/call.h"
+#include "cli/process.h"
+#include "io/python.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/checkpoint/checkpoint.h"
 #include "train/tiny_runs.h"
 
 namespace outerloop::cli {
@@ -14,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using Words = std::vector<std::string>;
 
 const fs::path& sine_run() {
   static const fs::path run = train::train_tiny("results_sine", train::kTinySine);
@@ -23,6 +27,13 @@ const fs::path& sine_run() {
 const fs::path& image_run() {
   static const fs::path run = train::train_tiny("results_images", train::kTinyImages);
   return run;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
 }
 
 json eval(const fs::path& run, const Words& more = {}) {
@@ -52,6 +63,17 @@ TEST(EvalCommand, GivesTheTestOfTheTrainingAgain) {
     EXPECT_EQ(again["content_hash"], summary["content_hash"]);
     EXPECT_EQ(eval(run, {"runtime.threads=3"})["curve"], again["curve"]);
   }
+}
+
+TEST(EvalCommand, PrintsTheSameBytesAgain) {
+  const auto printed = [](const Words& more) {
+    return call(Words{"eval", image_run().string(), "--json", "--tasks", "12"} + more).out;
+  };
+  const std::string first = printed({});
+  EXPECT_FALSE(first.empty());
+  EXPECT_EQ(printed({}), first);
+  EXPECT_EQ(printed({"runtime.threads=3"}), first);
+  EXPECT_NE(printed({"--seed", "9"}), first);
 }
 
 TEST(EvalCommand, TakesAnotherProtocol) {
@@ -156,6 +178,82 @@ TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
   EXPECT_TRUE(contains(error(sine_run(), folder / "one.csv", folder / "one.csv"), "column 'x'"));
   EXPECT_TRUE(contains(error(sine_run(), support, support), "expected a CSV file"));
   EXPECT_FALSE(fs::exists(folder / "out.csv"));
+}
+
+// What Python reads of exported parameters, as "<name> <type> <shape> <first> <last>" lines.
+TEST(ExportCommand, GivesFilesThatPythonReads) {
+  const std::string python = python_with("safetensors.numpy");
+  if (python.empty()) GTEST_SKIP() << python_hint("safetensors numpy");
+  const fs::path folder = train::fresh_folder("results_export");
+  std::string expected;
+  const fs::path best = image_run() / "ckpt/best";
+  for (const io::NamedTensor& tensor : checkpoint::read_checkpoint(best).parameters) {
+    const std::vector<double> values = tensor.value.to_doubles();
+    std::string shape;
+    for (const int64_t extent : tensor.value.shape()) shape += fmt::format("{},", extent);
+    expected += fmt::format("{} float32 {} {:.9g} {:.9g}\n", tensor.name, shape, values.front(),
+                            values.back());
+  }
+  for (const char* name : {"p.npz", "p.safetensors"}) {
+    const std::string file = folder / name;
+    ASSERT_EQ(call({"ckpt", "export", best.string(), file}).code, kDone);
+    std::vector<std::string> lines = lines_of(run_python(python, R"(
+import sys, numpy, safetensors.numpy
+name = sys.argv[1]
+tensors = numpy.load(name) if name.endswith('npz') else safetensors.numpy.load_file(name)
+for key in tensors.keys():
+    a = tensors[key]
+    print(key, a.dtype, ''.join('%d,' % n for n in a.shape), '%.9g %.9g' % (a.flat[0], a.flat[-1]))
+)",
+                                                         file));
+    std::vector<std::string> wanted = lines_of(expected);
+    std::ranges::sort(lines);
+    std::ranges::sort(wanted);
+    EXPECT_EQ(lines, wanted) << name;
+  }
+}
+
+fs::path sine_config(const std::string& folder) {
+  const fs::path file = train::fresh_folder(folder) / "sine.yaml";
+  write_file_atomically(file, train::kTinySine);
+  return file;
+}
+
+TEST(BenchCommand, PrintsWhatScriptsRead) {
+  const std::string config = sine_config("results_bench");
+  const Result result = call({"bench", "meta-step", "--config", config, "--seconds", "0.05",
+                              "--json", "--profile", "runtime.threads=1"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json bench = json::parse(result.out);
+  for (const char* key :
+       {"tasks_per_s", "meta_steps_per_s", "flops_per_task", "gflops", "fma_peak_gflops",
+        "fraction_of_peak", "planned_lane_bytes", "resident_mib", "seconds_to_first_step"}) {
+    EXPECT_GT(bench.at(key), 0) << key;
+  }
+  EXPECT_EQ(bench.at("threads"), 1);
+  EXPECT_NEAR(bench.at("tasks_per_s"), 8 * bench.at("meta_steps_per_s").get<double>(), 1e-3);
+  double shares = 0;
+  for (const char* part : {"draw", "compute", "reduce", "update"}) {
+    shares += bench.at("share").at(part).get<double>();
+  }
+  EXPECT_GT(shares, 0.5);
+  EXPECT_LT(shares, 1.01);
+  EXPECT_GT(bench.at("profile").size(), 3u);
+}
+
+TEST(TrainCommand, ShowsOriginsAndMemoryWithoutARun) {
+  const std::string config = sine_config("results_show");
+  const std::string run = fs::path(config).parent_path() / "run";
+  const Result origins =
+      call({"train", config, "run_dir=" + run, "inner.rate=0.5", "--print-config"});
+  ASSERT_EQ(origins.code, kDone) << origins.error;
+  EXPECT_TRUE(contains(origins.out, "command line: word 2")) << origins.out;
+  EXPECT_TRUE(contains(origins.out, config + ":2:")) << origins.out;
+  EXPECT_TRUE(contains(origins.out, "default")) << origins.out;
+  const Result memory = call({"train", config, "run_dir=" + run, "--dry-run"});
+  ASSERT_EQ(memory.code, kDone) << memory.error;
+  EXPECT_TRUE(contains(memory.out, "arena per thread")) << memory.out;
+  EXPECT_FALSE(fs::exists(run));
 }
 
 TEST(ReportCommand, PrintsWhereTheReportIs) {
