@@ -1,4 +1,4 @@
-// For tests that hand damaged files to HDF5, when built with AddressSanitizer.
+// Part of every test program that is built with AddressSanitizer.
 
 // HDF5 asks for whatever size a damaged header claims, and takes a no.
 extern "C" const char* __asan_default_options() {
