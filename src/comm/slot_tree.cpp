@@ -1,22 +1,25 @@
 #include "outerloop/comm/slot_tree.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "outerloop/base/error.h"
+#include "outerloop/base/vector_clones.h"
 
 namespace outerloop::comm {
 namespace {
 
 // Elementwise, so every vector width gives the same bits.
-__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) void add_to(
-    float* __restrict target, const float* __restrict source, int64_t count) {
+OUTERLOOP_VECTOR_CLONES void add_to(float* __restrict target, const float* __restrict source,
+                                    int64_t count) {
   for (int64_t i = 0; i < count; ++i) target[i] += source[i];
 }
 
-// Deeper trees would need more than 2^48 slots.
-constexpr size_t kMaxNodes = 128;
+// What is summed up before a slot is the binary form of its number: one node per level.
+constexpr size_t kMaxOpen = 64;
 
 bool is_right_sibling(const SlotNode& left, const SlotNode& right) {
   return left.level == right.level && right.index % 2 == 1 && left.index + 1 == right.index;
@@ -103,8 +106,9 @@ void SlotAccumulator::push(SlotNode node) {
 
 bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
                  std::span<float> total) {
-  std::array<SlotNode, kMaxNodes> stack;
+  std::array<SlotNode, kMaxOpen> stack;
   size_t depth = 0;
+  int64_t covered = 0;  // slots of the nodes so far
   // Merges the top with its left sibling below it, if that is what lies there.
   const auto merge_top = [&] {
     while (depth >= 2 && is_right_sibling(stack[depth - 2], stack[depth - 1])) {
@@ -120,7 +124,10 @@ bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
     }
   };
   for (const SlotNode& node : nodes) {
-    OL_ASSERT(depth < kMaxNodes, "the slot tree is too deep");
+    OL_ASSERT(node.index << node.level == covered && depth < kMaxOpen,
+              fmt::format("the nodes of a slot tree cover {} slots, the next one starts at {}",
+                          covered, node.index << node.level));
+    covered += int64_t{1} << node.level;
     stack[depth++] = node;
     merge_top();
   }

@@ -2,12 +2,13 @@
 
 #include <cstdint>
 
+#include "outerloop/base/vector_clones.h"
+
 namespace outerloop::train {
 namespace {
 
 // Infinite or NaN: all exponent bits are set.
-__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) bool any_bad(
-    const float* values, int64_t count) {
+OUTERLOOP_VECTOR_CLONES bool any_bad(const float* values, int64_t count) {
   uint32_t bad = 0;
   for (int64_t i = 0; i < count; ++i) {
     uint32_t bits;

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <random>
+
+#include "outerloop/base/error.h"
 
 namespace outerloop::comm {
 namespace {
@@ -80,6 +83,25 @@ TEST_P(SlotTree, gives_the_bits_of_the_definition_for_any_deal) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, SlotTree, testing::Values(1, 2, 3, 4, 5, 7, 8, 25, 32, 33, 100));
+
+TEST(FinishTree, takes_a_node_from_each_of_many_workers) {
+  const auto leaves = random_leaves(1000, 0.1, 3);
+  std::vector<int64_t> borders(1001);
+  std::iota(borders.begin(), borders.end(), 0);
+  const Vector total = reduced(leaves, borders);
+  const Vector expected = *node_by_definition(leaves, 10, 0);
+  EXPECT_EQ(0, std::memcmp(total.data(), expected.data(), sizeof(float) * kElements));
+}
+
+TEST(FinishTree, refuses_nodes_with_gaps_and_overlaps) {
+  Vector values(kElements, 1.0f), total(kElements);
+  const SlotNode first{0, 0, true, values.data()};
+  const SlotNode second{0, 1, true, values.data()};
+  const SlotNode third{0, 2, true, values.data()};
+  EXPECT_THROW(finish_tree(std::vector{second}, 0, kElements, total), InternalError);
+  EXPECT_THROW(finish_tree(std::vector{first, third}, 0, kElements, total), InternalError);
+  EXPECT_THROW(finish_tree(std::vector{first, first}, 0, kElements, total), InternalError);
+}
 
 TEST(SlotAccumulator, holds_no_more_sums_than_are_there_at_once) {
   const auto sums = [](int64_t first, int64_t end) {

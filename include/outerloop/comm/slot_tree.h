@@ -52,7 +52,9 @@ class SlotAccumulator {
 
 // Finishes the tree over the elements [begin, end): writes the sum to `total` and returns whether
 // any slot was present (if none, zeros are written). `nodes`: those of all workers by rising slot,
-// together covering 0 … T-1. Their data in the range is overwritten.
+// together covering 0 … T-1, T at most 2^62; throws InternalError where they leave a gap or
+// overlap. Any number of nodes: one per level is open at a time. Their data in the range is
+// overwritten.
 bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
                  std::span<float> total);
 
