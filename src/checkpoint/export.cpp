@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/tools.h"
 
@@ -36,7 +39,8 @@ Tensor mean_of(std::span<const io::TensorTree* const> trees, size_t index) {
 
 void require_alike(const io::TensorTree& a, const io::TensorTree& b) {
   if (a.size() != b.size())
-    throw BadInput(fmt::format("average: {} tensors against {}", a.size(), b.size()));
+    throw BadInput(fmt::format("average: {} tensors against {}: expected checkpoints of one model",
+                               a.size(), b.size()));
   for (size_t i = 0; i < a.size(); ++i) {
     const Tensor &x = a[i].value, &y = b[i].value;
     if (a[i].name != b[i].name || x.dtype() != y.dtype() || x.shape() != y.shape())
@@ -59,6 +63,14 @@ io::TensorTree average_trees(std::span<const Checkpoint> checkpoints,
   return means;
 }
 
+void write_model(Checkpoint checkpoint, const std::filesystem::path& file, bool ema) {
+  checkpoint.optimizer.clear();
+  if (ema) checkpoint.parameters = std::exchange(checkpoint.ema, {});
+  AtomicFile output(file);
+  write_checkpoint(checkpoint, output.temporary());
+  output.commit();
+}
+
 }  // namespace
 
 Checkpoint average(std::span<const Checkpoint> checkpoints) {
@@ -73,6 +85,7 @@ void export_parameters(const Checkpoint& checkpoint, const std::filesystem::path
                        ExportFormat format, bool ema) {
   if (ema && checkpoint.ema.empty())
     throw BadInput("export: the checkpoint holds no moving average of the parameters");
+  if (format == ExportFormat::model) return write_model(checkpoint, file, ema);
   const io::TensorTree& tensors = ema ? checkpoint.ema : checkpoint.parameters;
   if (format == ExportFormat::npz) return io::write_npz(file, tensors);
   io::write_safetensors(file, tensors,

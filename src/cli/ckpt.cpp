@@ -94,14 +94,16 @@ int verify(const std::vector<std::string>& paths) {
 checkpoint::ExportFormat format_of(const fs::path& file) {
   if (file.extension() == ".safetensors") return checkpoint::ExportFormat::safetensors;
   if (file.extension() == ".npz") return checkpoint::ExportFormat::npz;
+  if (file.extension() == ".h5") return checkpoint::ExportFormat::model;
   throw BadInput(
-      fmt::format("{}: expected a name that ends in .safetensors or .npz", file.string()));
+      fmt::format("{}: expected a name that ends in .h5, .safetensors or .npz", file.string()));
 }
 
 int export_to(const fs::path& path, const fs::path& out, bool ema) {
   const checkpoint::ExportFormat format = format_of(out);
-  require_place_for(out);
-  const Checkpoint content = read(path);
+  const fs::path in = checkpoint_file(path);
+  require_place_for(out, {in});
+  const Checkpoint content = checkpoint::read_checkpoint(in);
   if (ema && content.ema.empty()) {
     throw BadInput(fmt::format("{}: holds no running mean (outer.ema was none)", path.string()));
   }
@@ -159,10 +161,14 @@ void add_ckpt(Program& program) {
       ->add_option("PATHS", options->paths, "Checkpoint files, or run folders for all of theirs")
       ->required();
 
-  CLI::App* exporting = add("export", "Write the meta-parameters as .safetensors or .npz",
+  CLI::App* exporting = add("export", "Write the meta-parameters for other programs, or a model",
                             [](const Options& o) { return export_to(o.a, o.out, o.ema); });
   exporting->add_option("PATH", options->a, kPath)->required();
-  exporting->add_option("OUT", options->out, "File to write")->required();
+  exporting
+      ->add_option("OUT", options->out,
+                   "File to write: .safetensors, .npz, or .h5 for a checkpoint without the "
+                   "optimiser's state, to evaluate and predict with")
+      ->required();
   exporting->add_flag("--ema", options->ema, "The running mean instead of the last values");
 
   CLI::App* averaging = add("average", "Mean of the meta-parameters of several checkpoints",

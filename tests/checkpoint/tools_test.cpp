@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/example.h"
@@ -132,6 +133,20 @@ TEST(Export, WritesParametersUnderTheirPlainNames) {
                     export_parameters(checkpoint, folder / "b.npz", ExportFormat::npz, true);
                   }),
                   "no moving average");
+}
+
+TEST(Export, AModelIsACheckpointWithoutTheOptimisersState) {
+  const TemporaryFolder folder;
+  Checkpoint checkpoint = example(3);
+  checkpoint.ema = deep_copy(example(4)).parameters;
+  ASSERT_FALSE(checkpoint.optimizer.empty());
+  write_file_atomically(folder / "model.h5", "an older file");
+  export_parameters(checkpoint, folder / "model.h5", ExportFormat::model);
+  export_parameters(checkpoint, folder / "average.h5", ExportFormat::model, true);
+  checkpoint.optimizer.clear();
+  EXPECT_EQ(to_text(diff(read_checkpoint(folder / "model.h5"), checkpoint)), "identical\n");
+  checkpoint.parameters = std::exchange(checkpoint.ema, {});
+  EXPECT_EQ(to_text(diff(read_checkpoint(folder / "average.h5"), checkpoint)), "identical\n");
 }
 
 }  // namespace

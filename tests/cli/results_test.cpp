@@ -213,6 +213,20 @@ for key in tensors.keys():
   }
 }
 
+TEST(ExportCommand, AModelIsEvaluatedButNotTrainedOn) {
+  const fs::path folder = train::fresh_folder("results_model");
+  const fs::path best = sine_run() / "ckpt/best", model = folder / "model.h5";
+  ASSERT_EQ(call({"ckpt", "export", best.string(), model.string()}).code, kDone);
+  EXPECT_EQ(eval(model)["curve"], eval(sine_run())["curve"]);
+
+  const fs::path config = folder / "sine.yaml";
+  write_file_atomically(config, train::kTinySine);
+  const Result resumed = call({"train", config.string(), "run_dir=" + (folder / "run").string(),
+                               "--resume=" + model.string()});
+  EXPECT_EQ(resumed.code, kBadInput);
+  EXPECT_TRUE(contains(resumed.error, "an exported model has none")) << resumed.error;
+}
+
 fs::path sine_config(const std::string& folder) {
   const fs::path file = train::fresh_folder(folder) / "sine.yaml";
   write_file_atomically(file, train::kTinySine);

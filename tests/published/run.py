@@ -5,7 +5,6 @@ import argparse
 import datetime
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -80,7 +79,7 @@ def reproduce(row, rows, options, deadline):
             entry["seeds"][str(seed)] = store.summarise(folder, origin)
             entry.pop("progress", None)
             if not row.is_regression:
-                keep_model(row, folder)
+                keep_model(row, folder, options)
         else:
             entry["progress"] = store.iterations_done(folder)
         write_table(rows, results)
@@ -89,10 +88,11 @@ def reproduce(row, rows, options, deadline):
     return 0
 
 
-def keep_model(row, folder):
+def keep_model(row, folder, options):
     store.MODELS.mkdir(exist_ok=True)
     checkpoint = json.loads((folder / "summary.json").read_text())["checkpoint"]
-    shutil.copyfile(checkpoint, store.MODELS / f"{row.name}.h5")
+    subprocess.run([options.outerloop, "ckpt", "export", checkpoint,
+                    store.MODELS / f"{row.name}.h5"], check=True)
 
 
 def refresh(rows):

@@ -43,8 +43,8 @@ class NewerFormat : public BadInput {
 // exists) and BadInput on tensor names that occur twice or cannot be paths.
 void write_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& file);
 
-// For a file that a user names: throws BadInput when it is not there, or when it begins like neither
-// a checkpoint nor HDF5 and so is of another kind rather than damaged.
+// For a file that a user names: throws BadInput when it is not there, or when it begins like
+// neither a checkpoint nor HDF5 and so is of another kind rather than damaged.
 void require_checkpoint(const std::filesystem::path& file);
 
 // Reads and verifies everything. Throws CorruptFile with file, data set and chunk when anything

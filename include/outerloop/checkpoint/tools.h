@@ -48,9 +48,12 @@ std::string to_text(const Difference& difference);
 // run in the given order in double. Throws BadInput when names or shapes differ.
 Checkpoint average(std::span<const Checkpoint> checkpoints);
 
-enum class ExportFormat { safetensors, npz };
+// `model`: a checkpoint without the optimiser's state. Whatever reads checkpoints reads it, with
+// the same results; no training can go on from it, unless its optimiser has no state.
+enum class ExportFormat { safetensors, npz, model };
 
-// Writes the parameters ("ema": the averaged ones) under their plain names.
+// Writes the parameters ("ema": the averaged ones) under their plain names. A model holds both
+// kinds where there are two, since tests use the average; with "ema" the average alone.
 void export_parameters(const Checkpoint& checkpoint, const std::filesystem::path& file,
                        ExportFormat format, bool ema = false);
 
