@@ -24,7 +24,7 @@ struct Options {
 
 int save(const data::ImageSet& set, const fs::path& out) {
   data::save_image_set(set, out);
-  fmt::print("{}{}: fingerprint {}\n", data::summary(set), out.string(), data::fingerprint(set));
+  fmt::print("{}-> {}\n", data::summary(set), out.string());
   return kDone;
 }
 
@@ -43,12 +43,12 @@ data::ImageImportOptions image_options(const Options& options) {
 }
 
 int import_images(const Options& options) {
-  require_place_for(options.out);
+  require_place_for(options.out, {options.input});
   return save(data::import_images(options.input, image_options(options)), options.out);
 }
 
 int import_idx(const Options& options) {
-  require_place_for(options.out);
+  require_place_for(options.out, {options.input, options.second, options.classes});
   return save(
       data::import_idx(options.input, options.second, options.classes, image_options(options)),
       options.out);
@@ -56,7 +56,7 @@ int import_idx(const Options& options) {
 
 int show(const Options& options) {
   const data::ImageSet set = data::load_image_set(options.input);
-  fmt::print("{}fingerprint {}\n", data::summary(set), data::fingerprint(set));
+  fmt::print("{}", data::summary(set));
   return kDone;
 }
 

@@ -6,7 +6,8 @@
 
 namespace outerloop::cli {
 
-void require_place_for(const std::filesystem::path& file) {
+void require_place_for(const std::filesystem::path& file,
+                       std::initializer_list<std::filesystem::path> inputs) {
   const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
@@ -15,6 +16,12 @@ void require_place_for(const std::filesystem::path& file) {
   }
   if (std::filesystem::is_directory(file, ignored)) {
     throw BadInput(fmt::format("{}: is a folder; name a file to write", file.string()));
+  }
+  for (const std::filesystem::path& input : inputs) {
+    if (std::filesystem::equivalent(file, input, ignored)) {
+      throw BadInput(fmt::format("{}: is read from and would be written over; name another file",
+                                 file.string()));
+    }
   }
 }
 

@@ -182,7 +182,7 @@ int predict_values(const Options& options, const train::Predictor& predictor) {
 }
 
 int run(const Options& options) {
-  require_place_for(options.out);
+  require_place_for(options.out, {options.support, options.query});
   const auto predictor = train::Predictor::open(options.run, options.predictor);
   return predictor.classification() ? predict_classes(options, predictor)
                                     : predict_values(options, predictor);
