@@ -23,6 +23,11 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// Zero for a step that was too short for the clock.
+double gflops_of(const exec::StepTime& time) {
+  return time.seconds > 0 ? time.flops / time.seconds / 1e9 : 0.0;
+}
+
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
@@ -137,7 +142,7 @@ std::string describe(const MetaStepBench& b) {
   for (const exec::StepTime& time : sorted) {
     text +=
         fmt::format("{:9.2f} us {:5.1f} % {:7.1f} GFLOP/s  {}\n", time.seconds * 1e6,
-                    100 * time.seconds / sum, time.flops / time.seconds / 1e9, time.description);
+                    sum > 0 ? 100 * time.seconds / sum : 0.0, gflops_of(time), time.description);
   }
   return text;
 }
@@ -167,9 +172,8 @@ std::string to_json_text(const MetaStepBench& b) {
                               {"peak_resident_mib", b.peak_resident_mib},
                               {"seconds_to_first_step", b.seconds_to_first_step}};
   for (const exec::StepTime& time : b.profile) {
-    json["profile"].push_back({{"equation", time.description},
-                               {"us", time.seconds * 1e6},
-                               {"gflops", time.flops / time.seconds / 1e9}});
+    json["profile"].push_back(
+        {{"equation", time.description}, {"us", time.seconds * 1e6}, {"gflops", gflops_of(time)}});
   }
   return json.dump(2) + "\n";
 }

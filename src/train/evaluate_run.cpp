@@ -94,8 +94,13 @@ std::string describe(const RunEvaluation& evaluation) {
       fmt::format("{} at iteration {}: {} tasks of the {} split, seed {}\n",
                   evaluation.checkpoint_file.string(), evaluation.iteration,
                   evaluation.result.tasks, name_of(evaluation.split), evaluation.seed);
-  text += fmt::format("{} ways, {} shots, {} queries per class, {} steps\n", protocol.ways,
-                      protocol.shots, protocol.queries, protocol.steps);
+  if (config::is_classification(evaluation.config)) {
+    text += fmt::format("{} ways, {} shots, {} queries per class, {} steps\n", protocol.ways,
+                        protocol.shots, protocol.queries, protocol.steps);
+  } else {
+    text += fmt::format("{} support points, {} query points, {} steps\n", protocol.shots,
+                        protocol.queries, protocol.steps);
+  }
   const auto line = [&text](size_t step, const Statistic& s, double scale, const char* unit) {
     text += fmt::format("  {:>4}  {:.4g} ± {:.2g}{} (median {:.4g}{})", step, scale * s.mean,
                         scale * s.ci95, unit, scale * s.median, unit);

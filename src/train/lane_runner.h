@@ -50,6 +50,7 @@ class LaneRunner {
   void draw(const data::TaskKey& key);
   TaskResult compute();  // of the task drawn last
 
+  bool has_accuracy() const { return accuracy_ != nullptr; }
   // Where compute() leaves the learner's measure of this name.
   const float* measure(const std::string& name) const;
   // (layout.elements,): of the last task; padding is zero.

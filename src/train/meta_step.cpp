@@ -218,6 +218,10 @@ void MetaStep::set_state(const OuterState& state) {
   impl_->update.set_state(state);
 }
 
+bool MetaStep::has_accuracy() const {
+  return impl_->workers.front()->runner.has_accuracy();
+}
+
 MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
   return impl_->run(iteration, times);
 }

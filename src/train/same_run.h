@@ -9,9 +9,9 @@
 namespace outerloop::train {
 
 // Throws BadInput, one line that lists the differing keys, when the checkpoint's config gives other
-// results than `config`, or when the data set has changed. The same data may lie elsewhere, and a run
-// may be made longer or shorter: outer.iterations may differ unless the rate's schedule depends on
-// it.
+// results than `config`, or when the data set has changed. The same data may lie elsewhere, and a
+// run may be made longer or shorter: outer.iterations may differ unless the rate's schedule depends
+// on it.
 void check_same_run(const checkpoint::Checkpoint& found, const std::string& folder,
                     const config::Config& config, const std::string& dataset_fingerprint);
 

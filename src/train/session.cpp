@@ -145,7 +145,10 @@ class Session {
     for (const io::NamedTensor& item : step_.state().optimizer) {
       const auto place = std::ranges::find(found->optimizer, item.name, &io::NamedTensor::name);
       if (place == found->optimizer.end() || place->value.shape() != item.value.shape()) {
-        throw BadInput(fmt::format("the checkpoint lacks the optimiser's '{}'", item.name));
+        throw BadInput(fmt::format(
+            "the checkpoint lacks the optimiser's '{}', without which a training cannot go on (an "
+            "exported model has none)",
+            item.name));
       }
       state.optimizer.push_back(*place);
     }
@@ -273,7 +276,7 @@ class Session {
     if (state_.nonfinite > config_.stop.max_nonfinite) give_up();
     if (options_.on_iteration) {
       Progress::Sample sample{.done = state_.iteration, .loss = any_finite ? result.loss : kNone};
-      if (classification()) sample.accuracy = result.accuracy;
+      if (step_.has_accuracy()) sample.accuracy = result.accuracy;
       options_.on_iteration(sample);
     }
   }
@@ -291,7 +294,7 @@ class Session {
     const double seconds = seconds_since(window_started_);
     Json line{
         {"iteration", state_.iteration}, {"kind", "train"}, {"loss", state_.window_loss / count}};
-    if (classification()) line["accuracy"] = state_.window_accuracy / count;
+    if (step_.has_accuracy()) line["accuracy"] = state_.window_accuracy / count;
     line["rate"] = optim::rate_at(config_.outer, state_.iteration - 1);
     line["nonfinite"] = state_.nonfinite;
     for (const MeasureSums& sums : state_.measures) line[sums.name] = sums.window / count;

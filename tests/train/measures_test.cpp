@@ -1,6 +1,8 @@
 // What a learner reports of its own reaches the user: of iMAML, whether its systems were solved.
 
-#include "outerloop/train/setup.h"
+#include <optional>
+
+#include "data/image_sets.h"
 #include "train/runs.h"
 
 namespace outerloop::train {
@@ -83,6 +85,29 @@ TEST_F(ImplicitRun, IsTheOnlyOneWithSuchNumbers) {
   go("run", {"learner.algorithm=maml"});
   EXPECT_FALSE(metrics_of(folder_ / "run").back().contains("solver_residual"));
   EXPECT_FALSE(summary_of(folder_ / "run").contains("solver_residual"));
+}
+
+// Reptile adapts in training and asks nothing.
+TEST(TrainingAccuracy, IsToldWhereQueriesAreAnswered) {
+  const TemporaryFolder folder;
+  data::save_image_set(data::small_set(), folder / "small.h5");
+  for (const std::string name : {"omniglot_reptile", "omniglot_maml"}) {
+    TrainOptions options;
+    std::optional<double> shown;
+    options.on_iteration = [&shown](const Progress::Sample& sample) { shown = sample.accuracy; };
+    train(shipped(name, folder / name,
+                  {"tasks.dataset=" + (folder / "small.h5").string(), "tasks.split=half",
+                   "tasks.ways=3", "tasks.shots=1", "inner.batch=2", "test.batch=2",
+                   "model.filters=3", "model.blocks=2", "inner.steps=2", "test.steps=2",
+                   "outer.iterations=4", "outer.meta_batch=2", "outer.schedule=constant",
+                   "validation.every=4", "validation.tasks=3", "test.tasks=3"}),
+          options);
+    const bool answers = name == "omniglot_maml";
+    EXPECT_EQ(shown.has_value(), answers) << name;
+    for (const nlohmann::json& line : metrics_of(folder / name)) {
+      EXPECT_EQ(line.contains("accuracy"), answers || line["kind"] == "validation") << line;
+    }
+  }
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace outerloop::train {
 
 struct MetaStepResult {
   double loss = 0;      // mean over the slots with finite results, in slot order
-  double accuracy = 0;  // the same; classification only
+  double accuracy = 0;  // the same; see has_accuracy()
   // Slots left out: their loss or gradient is not finite. All of them where the sum of their
   // gradients or the update is not; then theta and the optimiser's state stay as they are.
   int64_t nonfinite = 0;
@@ -49,6 +49,9 @@ class MetaStep {
   // Copies; sizes must fit.
   void set_state(const OuterState& state);
 
+  // Whether results have an accuracy: classification, unless the learner does not answer queries in
+  // training (reptile).
+  bool has_accuracy() const;
   MetaStepResult run(int64_t iteration, MetaStepTimes* times = nullptr);
 
   Flops flops_per_task() const;   // counted from the op records
