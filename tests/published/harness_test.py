@@ -56,8 +56,9 @@ class Table(unittest.TestCase):
         expected = {"range": [0.35, 0.41], "median": 0.2}
         point = lambda mean, median: {"mean": mean, "median": median}
         good = [point(0.36, 0.21), point(0.39, 0.19), point(5.0, 4.0)]
-        self.assertEqual(table.loss_status(good, expected), "reproduced")
-        self.assertEqual(table.loss_status([point(0.43, 0.2)], expected), "outside: 0.430")
+        self.assertEqual(table.loss_status(good, expected), "reproduced; 2 of 3 seeds inside")
+        self.assertEqual(table.loss_status([point(0.43, 0.2)], expected),
+                         "median seed outside; 0 of 1 seeds inside")
         self.assertIn("median task", table.loss_status([point(0.4, 0.3)], expected))
 
 

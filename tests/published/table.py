@@ -30,7 +30,8 @@ No source gives a table, so the expected values are those of an independent C++ 
 mean over seeds of the same mean ± its 95 % interval over seeds, [least, most], and the median seed.
 Reproduced: the median seed lies in the expected range, and the median over seeds of the median task
 within 25 % of the expected one. Seeds differ more than tasks: some trainings end in a poor optimum,
-so the mean over seeds says less than the median seed.
+so the mean over seeds says less than the median seed, and not every seed lies inside; trainings of
+the same protocol by JAX, below, spread alike.
 
 | row | what | step | expected | here | median seed | median task: expected, here | diverged | tasks x seeds | status | commit | date |
 |---|---|---|---|---|---|---|---|---|---|---|---|
@@ -71,14 +72,16 @@ def at_step(runs, step):
 
 
 def loss_status(points, expected):
-    mean = statistics.median(point["mean"] for point in points)
+    means = [point["mean"] for point in points]
     median = statistics.median(point["median"] for point in points)
     low, high = expected["range"]
-    if not low <= round(mean, 2) <= high:  # the range has two decimals
-        return f"outside: {mean:.3f}"
+    inside = [low <= round(mean, 2) <= high for mean in means]  # the range has two decimals
+    seeds = f"{sum(inside)} of {len(inside)} seeds inside"
+    if not low <= round(statistics.median(means), 2) <= high:
+        return f"median seed outside; {seeds}"
     if abs(median / expected["median"] - 1) > MEDIAN_TOLERANCE:
-        return f"median task outside: {median:.3f}"
-    return "reproduced"
+        return f"median task outside; {seeds}"
+    return f"reproduced; {seeds}"
 
 
 def loss_lines(row, results):
