@@ -48,13 +48,22 @@ fs::path known_dataset(const RunFolder& folder) {
   return fs::is_regular_file(dataset, error) ? dataset : fs::path();
 }
 
+// The run that a checkpoint file lies in, else its folder.
+RunFolder folder_around(const fs::path& checkpoint_file) {
+  const fs::path folder = fs::absolute(checkpoint_file).parent_path();
+  const RunFolder run{folder.parent_path()};
+  const bool in_run =
+      folder.filename() == run.checkpoints().filename() && fs::is_regular_file(run.config());
+  return in_run ? run : RunFolder{folder};
+}
+
 }  // namespace
 
 StoredRun open_run(const fs::path& path, const std::string& which,
                    std::span<const std::string> overrides) {
   StoredRun run{.folder = {path}};
   if (fs::is_regular_file(path)) {
-    run.folder.root = path.parent_path();
+    run.folder = folder_around(path);
     run.checkpoint_file = path;
   } else if (fs::is_regular_file(run.folder.config())) {
     run.checkpoint_file = chosen_checkpoint(run.folder, which);

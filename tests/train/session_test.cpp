@@ -268,6 +268,25 @@ TEST_F(Running, EvaluationIsAFunctionOfCheckpointProtocolAndSeed) {
   }
 }
 
+// The config names the set from its own folder, so the manifest alone knows where it lies.
+TEST_F(Running, ACheckpointFileOfARunFindsItsDataSet) {
+  const fs::path run = folder_ / "run";
+  data::save_image_set(data::small_set(), folder_ / "small.h5");
+  config::Resolved resolved =
+      shipped("omniglot_maml", run,
+              kShort + Words{"tasks.dataset=small.h5", "tasks.split=half", "model.filters=3",
+                             "model.blocks=2", "tasks.ways=3", "outer.schedule=constant",
+                             "outer.iterations=10", "validation.every=0"});
+  resolved.folder = folder_ / "";
+  train(resolved, {});
+  const fs::path file = newest_checkpoint(run);
+  EXPECT_EQ(evaluate_run(file, {.tasks = 5}).result.task_loss,
+            evaluate_run(run, {.tasks = 5}).result.task_loss);
+  fs::copy_file(file, folder_ / "away.h5");
+  EXPECT_EQ(evaluate_run(folder_ / "away.h5", {.tasks = 5}).result.tasks, 5)
+      << "beside its data set";
+}
+
 TEST_F(Running, TheSameDataSetMayLieElsewhere) {
   const Words words{"outer.iterations=20",    "validation.every=0", "tasks.split=half",
                     "model.filters=3",        "model.blocks=2",     "tasks.ways=3",
