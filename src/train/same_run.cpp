@@ -31,7 +31,18 @@ bool schedule_needs_the_end(const config::Config& config) {
          config.outer.schedule == config::Schedule::linear;
 }
 
-void check_config(const checkpoint::Checkpoint& found, const std::string& folder,
+// What else the user can do: `source` is the folder of a run or a checkpoint file.
+std::string other_way(const std::filesystem::path& source) {
+  return std::filesystem::is_regular_file(source) ? "resume another checkpoint"
+                                                  : "choose another run_dir";
+}
+
+std::string way_back(const std::filesystem::path& source) {
+  if (std::filesystem::is_regular_file(source)) return "set them as they were";
+  return fmt::format("go back to {}", (source / "config.yaml").string());
+}
+
+void check_config(const checkpoint::Checkpoint& found, const std::filesystem::path& source,
                   const config::Config& config) {
   if (found.config_hash == config::config_hash(config)) return;
   std::vector<config::KeyDifference> keys;
@@ -44,34 +55,33 @@ void check_config(const checkpoint::Checkpoint& found, const std::string& folder
   if (keys.empty()) {
     throw BadInput(
         fmt::format("{} was trained by another version of the program, whose config is not "
-                    "understood; choose another run_dir",
-                    folder));
+                    "understood; {}",
+                    source.string(), other_way(source)));
   }
   // The fingerprint tells whether the data are the same, wherever they lie.
   std::erase_if(keys, [](const config::KeyDifference& one) { return one.key == "tasks.dataset"; });
   if (keys.empty()) return;
   const bool length_alone = keys.size() == 1 && keys.front().key == "outer.iterations";
   if (length_alone && !schedule_needs_the_end(config)) return;
-  throw BadInput(
-      fmt::format("{} holds a run of another config: {}{}; choose another run_dir, or go back to "
-                  "{}/config.yaml",
-                  folder, listed(keys),
-                  length_alone ? fmt::format(", and outer.schedule={} depends on it",
-                                             config::word(config.outer.schedule))
-                               : "",
-                  folder));
+  throw BadInput(fmt::format("{} holds a run of another config: {}{}; {}, or {}", source.string(),
+                             listed(keys),
+                             length_alone ? fmt::format(", and outer.schedule={} depends on it",
+                                                        config::word(config.outer.schedule))
+                                          : "",
+                             other_way(source), way_back(source)));
 }
 
 }  // namespace
 
-void check_same_run(const checkpoint::Checkpoint& found, const std::string& folder,
+void check_same_run(const checkpoint::Checkpoint& found, const std::filesystem::path& source,
                     const config::Config& config, const std::string& dataset_fingerprint) {
-  check_config(found, folder, config);
+  check_config(found, source, config);
   if (found.dataset_fingerprint != dataset_fingerprint) {
     throw BadInput(fmt::format(
         "the data set {} has changed since {} was started: its fingerprint was {} and is now {}; "
-        "put the earlier file back or choose another run_dir",
-        config.tasks.dataset, folder, found.dataset_fingerprint, dataset_fingerprint));
+        "put the earlier file back or {}",
+        config.tasks.dataset, source.string(), found.dataset_fingerprint, dataset_fingerprint,
+        other_way(source)));
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Whether a training may go on from a checkpoint.
 
+#include <filesystem>
 #include <string>
 
 #include "outerloop/checkpoint/checkpoint.h"
@@ -11,8 +12,9 @@ namespace outerloop::train {
 // Throws BadInput, one line that lists the differing keys, when the checkpoint's config gives other
 // results than `config`, or when the data set has changed. The same data may lie elsewhere, and a
 // run may be made longer or shorter: outer.iterations may differ unless the rate's schedule depends
-// on it.
-void check_same_run(const checkpoint::Checkpoint& found, const std::string& folder,
+// on it. `source` is where `found` was read, for messages: the folder of a run, or the checkpoint
+// file that the user named.
+void check_same_run(const checkpoint::Checkpoint& found, const std::filesystem::path& source,
                     const config::Config& config, const std::string& dataset_fingerprint);
 
 }  // namespace outerloop::train

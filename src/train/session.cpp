@@ -116,7 +116,7 @@ class Session {
     const auto notice = [this](const std::string& text) { say(LogLevel::warning, text); };
     if (options_.resume_from) {
       // The folder may hold an earlier part of this run, but no other one.
-      if (const auto newest = store_.load_newest(notice)) check(*newest);
+      if (const auto newest = store_.load_newest(notice)) check(*newest, folder_.root);
       return checkpoint::read_checkpoint(*options_.resume_from);
     }
     if (options_.resume == Resume::automatic) return store_.load_newest(notice);
@@ -127,28 +127,31 @@ class Session {
                     folder_.root.string()));
   }
 
-  void check(const checkpoint::Checkpoint& found) const {
-    check_same_run(found, folder_.root.string(), config_, setup_.data.fingerprint);
+  // What messages about the start point name: the checkpoint of the command line, or the run.
+  fs::path source() const { return options_.resume_from.value_or(folder_.root); }
+
+  void check(const checkpoint::Checkpoint& found, const fs::path& source) const {
+    check_same_run(found, source, config_, setup_.data.fingerprint);
   }
 
   void resume() {
     const std::optional<checkpoint::Checkpoint> found = start_point();
     if (!found) return;
-    check(*found);
+    check(*found, source());
     if (found->iteration > config_.outer.iterations) {
       throw BadInput(
           fmt::format("{} has {} iterations already, more than outer.iterations = {}; raise that, "
                       "or choose another run_dir",
-                      folder_.root.string(), found->iteration, config_.outer.iterations));
+                      source().string(), found->iteration, config_.outer.iterations));
     }
     OuterState state{.theta = flatten(found->parameters, step_.layout())};
     for (const io::NamedTensor& item : step_.state().optimizer) {
       const auto place = std::ranges::find(found->optimizer, item.name, &io::NamedTensor::name);
       if (place == found->optimizer.end() || place->value.shape() != item.value.shape()) {
         throw BadInput(fmt::format(
-            "the checkpoint lacks the optimiser's '{}', without which a training cannot go on (an "
-            "exported model has none)",
-            item.name));
+            "{}: the checkpoint lacks the optimiser's '{}', without which a training cannot go on "
+            "(an exported model has none)",
+            source().string(), item.name));
       }
       state.optimizer.push_back(*place);
     }
@@ -167,7 +170,7 @@ class Session {
   void open_files() {
     if (resumed_from_ >= 0) {
       say(LogLevel::info,
-          fmt::format("resuming {} at iteration {}", folder_.root.string(), state_.iteration));
+          fmt::format("resuming {} at iteration {}", source().string(), state_.iteration));
     }
     write_file_atomically(folder_.config(), config::to_yaml(config_));
     write_file_atomically(
