@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 
@@ -13,14 +11,6 @@ namespace {
 std::filesystem::path cut(const std::filesystem::path& file, int64_t iteration) {
   io::truncate_jsonl(file, iteration);
   return file;
-}
-
-double last_wall_s(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::string last;
-  for (std::string line; std::getline(in, line);) last = std::move(line);
-  const nlohmann::json json = nlohmann::json::parse(last, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() ? json.value("wall_s", 0.0) : 0.0;
 }
 
 io::EventWriter open_events(const std::filesystem::path& folder, int64_t iteration) {
@@ -36,7 +26,6 @@ io::EventWriter open_events(const std::filesystem::path& folder, int64_t iterati
 
 MetricsLog::MetricsLog(const RunFolder& folder, int64_t iteration)
     : file_(cut(folder.metrics(), iteration)),
-      earlier_wall_s_(last_wall_s(file_)),
       lines_(file_),
       events_(open_events(folder.events(), iteration)) {}
 

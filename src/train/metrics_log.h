@@ -14,9 +14,6 @@ class MetricsLog {
   // For a run that goes on from `iteration` (0: from its start): drops lines past it.
   MetricsLog(const RunFolder& folder, int64_t iteration);
 
-  // Training time at the last line that was kept, in seconds: what earlier processes spent.
-  double earlier_wall_s() const { return earlier_wall_s_; }
-
   // The line has an integer "iteration" and a "kind"; its real numbers become <kind>/<name>.
   void record(const nlohmann::ordered_json& line);
 
@@ -25,7 +22,6 @@ class MetricsLog {
 
  private:
   std::filesystem::path file_;
-  double earlier_wall_s_ = 0;
   io::JsonlWriter lines_;
   io::EventWriter events_;
 };

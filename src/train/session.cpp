@@ -18,6 +18,7 @@
 #include "train/metrics_log.h"
 #include "train/same_run.h"
 #include "train/summary.h"
+#include "train/time_log.h"
 #include "train/training_state.h"
 
 namespace outerloop::train {
@@ -178,6 +179,7 @@ class Session {
         describe_run(config_, setup_.data, std::string(exec::name_of(compile_options(config_).isa)),
                      pool_.size()));
     metrics_.emplace(folder_, state_.iteration);
+    time_.emplace(folder_, state_.iteration);
     restore_best();
     // The run goes on: the result that it had is no longer its result.
     remove(folder_.summary());
@@ -224,6 +226,7 @@ class Session {
     c.integers["updates"] = step_.state().updates;
     if (setup_.data.images) store_preparation(setup_.data.images->preparation, c);
     metrics_->sync();
+    time_->record(state_.iteration, effort());
     saver_.save(c, is_best);
     saved_iteration_ = state_.iteration;
   }
@@ -304,7 +307,7 @@ class Session {
     warn_of_measures(count);
     line["tasks_per_s"] = static_cast<double>(state_.iteration - window_began_at_) *
                           static_cast<double>(config_.outer.meta_batch) / std::max(seconds, 1e-9);
-    line["wall_s"] = wall_s();
+    line["wall_s"] = effort().wall_s;
     metrics_->record(line);
     state_.window_loss = state_.window_accuracy = 0;
     for (MeasureSums& sums : state_.measures) sums.window = 0;
@@ -359,7 +362,7 @@ class Session {
     }
     line["tasks"] = result.tasks;
     line["diverged"] = result.diverged.back();
-    line["wall_s"] = wall_s();
+    line["wall_s"] = effort().wall_s;
     metrics_->record(line);
     window_started_ += Clock::now() - start;
     const double value = score(result);
@@ -402,8 +405,8 @@ class Session {
 
   void finish() {
     const fs::path last = store_.file_of(state_.iteration);
-    const double trained_s = wall_s();
-    const auto tasks = static_cast<double>(state_.iteration * config_.outer.meta_batch);
+    const Effort trained = effort();
+    const auto tasks = static_cast<double>(trained.iterations * config_.outer.meta_batch);
     const Tested chosen = tested();
     Json summary{{"config_hash", hash_},
                  {"seed", config_.seed},
@@ -411,8 +414,8 @@ class Session {
                  {"iterations", state_.iteration},
                  {"early_stopped", state_.iteration < config_.outer.iterations},
                  {"nonfinite", state_.nonfinite},
-                 {"wall_s", trained_s},
-                 {"tasks_per_s", tasks / std::max(trained_s, 1e-9)},
+                 {"wall_s", trained.wall_s},
+                 {"tasks_per_s", tasks / std::max(trained.wall_s, 1e-9)},
                  {"final_checkpoint", fs::absolute(last).string()},
                  {"final_content_hash", checkpoint::content_hash(last)},
                  {"checkpoint", fs::absolute(chosen.file).string()},
@@ -430,8 +433,13 @@ class Session {
     remove(folder_.stop_file());
   }
 
-  // Time spent on this training so far, earlier processes included.
-  double wall_s() const { return metrics_->earlier_wall_s() + seconds_since(started_); }
+  // Spent in this folder so far, earlier processes included.
+  Effort effort() const {
+    const Effort& earlier = time_->earlier();
+    return {
+        .iterations = earlier.iterations + state_.iteration - std::max<int64_t>(resumed_from_, 0),
+        .wall_s = earlier.wall_s + seconds_since(started_)};
+  }
 
   Clock::time_point born_ = Clock::now();
   config::Config config_;
@@ -447,6 +455,7 @@ class Session {
   checkpoint::BackgroundSaver saver_;
   std::optional<Evaluator> evaluator_;
   std::optional<MetricsLog> metrics_;
+  std::optional<TimeLog> time_;
   TrainingState state_;
   std::vector<bool> warned_;  // by measure
   int64_t resumed_from_ = -1;

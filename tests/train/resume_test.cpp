@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "io/overwrite.h"
 #include "outerloop/base/error.h"
@@ -148,6 +149,9 @@ TEST_F(Resuming, ACheckpointFileStartsARunInANewFolder) {
   go("second", {"outer.iterations=200"}, options);
   EXPECT_TRUE(same_checkpoints(newest("whole"), newest("second")));
   EXPECT_EQ(newest("first").filename(), "ckpt-000000120.h5");
+  const nlohmann::json summary = summary_of(folder_ / "second");
+  EXPECT_NEAR(summary["tasks_per_s"].get<double>() * summary["wall_s"].get<double>(), 80 * 4, 1e-6)
+      << "the first 120 iterations took none of this folder's time";
 
   go("other", {"outer.iterations=10", "inner.rate=0.02"});
   EXPECT_CONTAINS(message_of<BadInput>([&] { go("other", {"outer.iterations=200"}, options); }),
@@ -155,7 +159,11 @@ TEST_F(Resuming, ACheckpointFileStartsARunInANewFolder) {
   EXPECT_CONTAINS(message_of<BadInput>([&] {
                     go("third", {"outer.iterations=200", "inner.rate=0.02"}, options);
                   }),
-                  "inner.rate was 0.01 and is now 0.02");
+                  newest("first").string() +
+                      " holds a run of another config: inner.rate was 0.01 "
+                      "and is now 0.02; resume another checkpoint");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { go("third", {"outer.iterations=100"}, options); }),
+                  newest("first").string() + " has 120 iterations already");
 }
 
 TEST_F(Resuming, AnEarlierCheckpointFileGoesBackInTheSameFolder) {
@@ -232,6 +240,29 @@ TEST_F(Resuming, LaterAndTornLinesOfMetricsAreCut) {
     EXPECT_GT(line["wall_s"], before) << "time goes on over restarts";
     before = line["wall_s"];
   }
+}
+
+TEST_F(Resuming, TheTimeBeforeAStopIsCounted) {
+  const config::Resolved resolved =
+      sinusoid("run", {"outer.iterations=30", "log.every_iterations=1000", "validation.every=0"});
+  constexpr int64_t kStops = 2;
+  constexpr double kNap = 0.2;  // s, before each stop
+  for (int64_t stop = 1; stop <= kStops; ++stop) {
+    TrainOptions options;
+    bool napped = false;
+    options.on_iteration = [&](const Progress::Sample& sample) {
+      if (sample.done != 10 * stop) return;
+      std::this_thread::sleep_for(std::chrono::duration<double>(kNap));
+      napped = true;
+    };
+    options.stop_requested = [&napped] { return std::string(napped ? "the test" : ""); };
+    EXPECT_EQ(train(resolved, options).outcome, Outcome::stopped);
+  }
+  EXPECT_EQ(train(resolved, {}).outcome, Outcome::done);
+  const nlohmann::json summary = summary_of(folder_ / "run");
+  EXPECT_GE(summary["wall_s"], kStops * kNap);
+  EXPECT_GE(metrics_of(folder_ / "run").back()["wall_s"], kStops * kNap);
+  EXPECT_NEAR(summary["tasks_per_s"].get<double>() * summary["wall_s"].get<double>(), 30 * 4, 1e-6);
 }
 
 TEST_F(Resuming, AStoppedRunHasNoSummaryAndItsFolderNoStopFile) {

@@ -1,6 +1,7 @@
 #pragma once
-// The folder of a run: config.yaml, manifest.json, metrics.jsonl, TensorBoard events, ckpt/, log/,
-// summary.json, test_tasks.csv (results of each test task), report.html, STOP.
+// The folder of a run: config.yaml, manifest.json, metrics.jsonl, TensorBoard events, ckpt/,
+// time.jsonl (time that each checkpoint took), log/, summary.json, test_tasks.csv (results of each
+// test task), report.html, STOP.
 
 #include <filesystem>
 #include <string>
@@ -18,6 +19,7 @@ struct RunFolder {
   std::filesystem::path metrics() const { return root / "metrics.jsonl"; }
   std::filesystem::path events() const { return root / "tensorboard"; }
   std::filesystem::path checkpoints() const { return root / "ckpt"; }
+  std::filesystem::path time() const { return root / "time.jsonl"; }
   std::filesystem::path log() const { return root / "log" / "rank-000.log"; }
   std::filesystem::path summary() const { return root / "summary.json"; }
   std::filesystem::path test_tasks() const { return root / "test_tasks.csv"; }
