@@ -1,11 +1,11 @@
 #include "outerloop/base/atomic_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop {
@@ -15,15 +15,11 @@ namespace fs = std::filesystem;
 
 class AtomicFileTest : public testing::Test {
  protected:
-  AtomicFileTest() { fs::create_directories(folder_); }
-  ~AtomicFileTest() override { fs::remove_all(folder_); }
-
   int64_t files() const {
-    return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
+    return std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator());
   }
 
-  fs::path folder_ =
-      fs::path(testing::TempDir()) / ("atomic_file_test-" + std::to_string(getpid()));
+  TemporaryFolder folder_;
 };
 
 TEST_F(AtomicFileTest, ReplacesTheContentAndLeavesNothingElse) {

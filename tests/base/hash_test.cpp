@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "io/temporary_folder.h"
 #include "outerloop/base/crc32.h"
 #include "outerloop/base/error.h"
 
@@ -25,7 +26,7 @@ TEST(Hash, Sha256MatchesThePublishedVectors) {
 }
 
 TEST(Hash, Sha256OfAFileIsThatOfItsContent) {
-  const std::string path = testing::TempDir() + "hash_test.bin";
+  const std::string path = fresh_folder("hash") / "content.bin";
   const std::string content(200001, 'x');
   std::ofstream(path, std::ios::binary) << content;
   EXPECT_EQ(sha256_hex_of_file(path), sha256_hex(content));

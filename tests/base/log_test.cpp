@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/terminal.h"
 
@@ -28,8 +29,7 @@ TEST(Log, SendsEachSinkWhatItAskedFor) {
 }
 
 TEST(Log, WritesWholeLinesFromManyThreads) {
-  const std::string file = testing::TempDir() + "log_test/rank-0.log";
-  std::filesystem::remove(file);
+  const std::string file = fresh_folder("log") / "made-by-the-sink" / "rank-0.log";
   {
     Log log;
     log.add(LogLevel::info, file_sink(file));

@@ -41,7 +41,7 @@ void truncate_checkpoints(const fs::path& run) {
 // Made once: runs, good and damaged data sets, examples for predict.
 const fs::path& folder() {
   static const fs::path made = [] {
-    const fs::path d = train::fresh_folder("bad_input");
+    const fs::path d = fresh_folder("bad_input");
     const Words few{"outer.iterations=20", "validation.every=10", "test.tasks=5"};
     const auto copy = [&d](const fs::path& run, const char* name) {
       fs::copy(run, d / name, fs::copy_options::recursive | fs::copy_options::copy_symlinks);

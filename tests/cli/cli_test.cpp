@@ -107,8 +107,7 @@ TEST(StopCommand, TrustsNoLockOfAnotherHost) {
 }
 
 TEST(DoctorCommand, ChecksTheMachine) {
-  const fs::path folder = testing::TempDir() + "doctor_command_test";
-  fs::create_directories(folder);
+  const fs::path folder = fresh_folder("doctor");
   const Result result = call({"doctor", folder.string()});
   EXPECT_EQ(result.code, kDone) << result.out;
   for (const char* name : {"instructions", "cores", "memory", "disk", "hdf5", "locking"}) {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "cli/call.h"
+#include "io/temporary_folder.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/data/image_set.h"
 
@@ -14,13 +15,6 @@ namespace outerloop::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path fresh_folder(const std::string& name) {
-  const fs::path folder = testing::TempDir() + name;
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  return folder;
-}
 
 // A run folder with checkpoints of iterations 10 and 20; the first one is the best.
 class CkptCommand : public testing::Test {
@@ -127,9 +121,10 @@ TEST(DataCommand, ImportsAndShowsAFolderOfImages) {
 }
 
 TEST(DataCommand, RefusesWhatIsNotThere) {
+  const std::string out = (fresh_folder("data_command_nothing") / "x.h5").string();
   EXPECT_EQ(call({"data", "show", "/no/such.h5"}).code, kBadInput);
-  EXPECT_EQ(call({"data", "import", "images", "/no/such", "--out", "/tmp/x.h5"}).code, kBadInput);
-  EXPECT_EQ(call({"data", "import", "omniglot", "/no/such", "--out", "/tmp/x.h5"}).code, kBadInput);
+  EXPECT_EQ(call({"data", "import", "images", "/no/such", "--out", out}).code, kBadInput);
+  EXPECT_EQ(call({"data", "import", "omniglot", "/no/such", "--out", out}).code, kBadInput);
 }
 
 }  // namespace

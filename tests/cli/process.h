@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
 
 namespace outerloop::cli {
@@ -47,11 +48,6 @@ class Process {
  public:
   // `prepare` runs in the new process before the program does; false ends it with code 99.
   explicit Process(const Words& words, const std::function<bool()>& prepare = {}) {
-    static int count = 0;
-    const std::string stem =
-        testing::TempDir() + "process-" + std::to_string(getpid()) + "-" + std::to_string(count++);
-    out_ = stem + ".out";
-    error_ = stem + ".err";
     std::vector<char*> argv{const_cast<char*>("outerloop")};
     for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
@@ -79,8 +75,6 @@ class Process {
     Ended ended{.out = text_of(out_), .error = text_of(error_)};
     if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) ended.signal = WTERMSIG(status);
-    std::filesystem::remove(out_);
-    std::filesystem::remove(error_);
     return ended;
   }
 
@@ -108,8 +102,9 @@ class Process {
            info.si_pid != 0;
   }
 
-  std::filesystem::path out_;
-  std::filesystem::path error_;
+  TemporaryFolder folder_;
+  std::filesystem::path out_ = folder_ / "out";
+  std::filesystem::path error_ = folder_ / "err";
   pid_t child_ = 0;
 };
 

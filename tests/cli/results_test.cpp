@@ -88,7 +88,7 @@ TEST(EvalCommand, TakesAnotherProtocol) {
 }
 
 TEST(EvalCommand, WritesTheResultsOfEachTask) {
-  const fs::path file = train::fresh_folder("results_per_task") / "tasks.csv";
+  const fs::path file = fresh_folder("results_per_task") / "tasks.csv";
   eval(image_run(), {"--per-task", file.string()});
   EXPECT_EQ(read_file(file), read_file(image_run() / "test_tasks.csv"));
   const auto rows = table(file);
@@ -117,7 +117,7 @@ TEST(EvalCommand, RefusesInOneLine) {
 }
 
 TEST(PredictCommand, AnswersImagesWithClassProbabilities) {
-  const fs::path folder = train::fresh_folder("results_predict");
+  const fs::path folder = fresh_folder("results_predict");
   const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
   const fs::path query = train::write_images(folder / "query", {0, 8}, 3, 4);
   const fs::path out = folder / "predictions.csv";
@@ -141,7 +141,7 @@ TEST(PredictCommand, AnswersImagesWithClassProbabilities) {
 }
 
 TEST(PredictCommand, AnswersPointsWithValues) {
-  const fs::path folder = train::fresh_folder("results_values");
+  const fs::path folder = fresh_folder("results_values");
   write_file_atomically(folder / "s.csv", "x,y\n-2,1\n0,0.5\n2,-1\n");
   write_file_atomically(folder / "q.csv", "x\n-1\n1.5\n");
   const fs::path out = folder / "out.csv";
@@ -157,7 +157,7 @@ TEST(PredictCommand, AnswersPointsWithValues) {
 }
 
 TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
-  const fs::path folder = train::fresh_folder("results_wrong");
+  const fs::path folder = fresh_folder("results_wrong");
   const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
   const fs::path four = train::write_images(folder / "four", {0, 4, 8, 12}, 1);
   const fs::path broken = train::write_images(folder / "broken", {0, 4}, 1);
@@ -184,7 +184,7 @@ TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
 TEST(ExportCommand, GivesFilesThatPythonReads) {
   const std::string python = python_with("safetensors.numpy");
   if (python.empty()) GTEST_SKIP() << python_hint("safetensors numpy");
-  const fs::path folder = train::fresh_folder("results_export");
+  const fs::path folder = fresh_folder("results_export");
   std::string expected;
   const fs::path best = image_run() / "ckpt/best";
   for (const io::NamedTensor& tensor : checkpoint::read_checkpoint(best).parameters) {
@@ -214,7 +214,7 @@ for key in tensors.keys():
 }
 
 TEST(ExportCommand, AModelIsEvaluatedButNotTrainedOn) {
-  const fs::path folder = train::fresh_folder("results_model");
+  const fs::path folder = fresh_folder("results_model");
   const fs::path best = sine_run() / "ckpt/best", model = folder / "model.h5";
   ASSERT_EQ(call({"ckpt", "export", best.string(), model.string()}).code, kDone);
   EXPECT_EQ(eval(model)["curve"], eval(sine_run())["curve"]);
@@ -228,7 +228,7 @@ TEST(ExportCommand, AModelIsEvaluatedButNotTrainedOn) {
 }
 
 fs::path sine_config(const std::string& folder) {
-  const fs::path file = train::fresh_folder(folder) / "sine.yaml";
+  const fs::path file = fresh_folder(folder) / "sine.yaml";
   write_file_atomically(file, train::kTinySine);
   return file;
 }

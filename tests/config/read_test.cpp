@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "io/temporary_folder.h"
+
 namespace outerloop::config {
 namespace {
 
@@ -200,7 +202,7 @@ TEST(ReadConfig, SaysThatAFileIsMissing) {
 }
 
 TEST(FindFile, LooksBesideTheConfigFirst) {
-  const std::filesystem::path folder = testing::TempDir() + "find_file_test";
+  const std::filesystem::path folder = fresh_folder("find_file");
   std::filesystem::create_directories(folder / "datasets");
   std::ofstream(folder / "datasets/x.h5") << "x";
   EXPECT_EQ(find_file("datasets/x.h5", folder), folder / "datasets/x.h5");

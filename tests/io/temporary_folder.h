@@ -1,5 +1,5 @@
 #pragma once
-// A folder of the test's own, removed at its end.
+// Folders of the test's own, removed at its end; no two processes share any.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -30,6 +30,15 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+// A new, empty folder of this name, among those of this process, which are removed at its end.
+inline std::filesystem::path fresh_folder(const std::string& name) {
+  static const TemporaryFolder all;
+  const std::filesystem::path folder = all / name;
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
 
 // The text of the error that `action` throws, which must be an Expected.
 template <class Expected, class Action>

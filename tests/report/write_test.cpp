@@ -114,7 +114,7 @@ TEST(Report, NamesTheFileThatIsDamaged) {
 
 TEST(Report, RefusesWhatIsNoRunFolder) {
   EXPECT_THROW(write("/no/such/run"), BadInput);
-  EXPECT_THROW(write(train::fresh_folder("report_nothing")), BadInput);
+  EXPECT_THROW(write(fresh_folder("report_nothing")), BadInput);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/config/read.h"
 #include "outerloop/data/image_file.h"
@@ -72,13 +73,6 @@ inline data::ImageSet tiny_set() {
   }
   set.default_split = "quarter";
   return set;
-}
-
-inline std::filesystem::path fresh_folder(const std::string& name) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / name;
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
 }
 
 // Trains in a folder of this name, beside the data set, and returns the run folder.
