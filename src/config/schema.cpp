@@ -179,7 +179,8 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "adamw: decoupled decay; sgd, adam: added to the gradient"},
     {OL_KEY(outer.schedule), .help = "of outer.rate over the iterations"},
     {OL_KEY(outer.final_rate), .bounds = at_least(0),
-     .help = "cosine, linear: rate at the last iteration"},
+     .help =
+         "cosine, linear: rate that the schedule falls towards; reached one step after the end"},
     {OL_KEY(outer.schedule_every), .bounds = count_from(1), .unit = "iterations",
      .help = "cosine, linear: the rate changes each so many iterations; step: between two cuts"},
     {OL_KEY(outer.step_factor), .bounds = {.low = 0, .high = 1, .low_open = true},

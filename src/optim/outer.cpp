@@ -44,12 +44,12 @@ Expr Writer::clipped(Expr gradient) {
 
 Expr Writer::sgd(Expr theta, Expr gradient) {
   Expr direction = gradient;
-  if (config.momentum > 0) {
-    direction = state("momentum") * config.momentum + gradient;
-    builder.output("state/momentum", direction);
-  }
   if (config.weight_decay > 0) {
     direction = direction + input("decay_mask") * theta * config.weight_decay;
+  }
+  if (config.momentum > 0) {
+    direction = state("momentum") * config.momentum + direction;
+    builder.output("state/momentum", direction);
   }
   return theta - scalar("rate") * direction;
 }

@@ -108,7 +108,7 @@ TEST(OuterOptimizer, AdamFollowsItsPaper) {
   }
 }
 
-TEST(OuterOptimizer, SgdGathersMomentumAndDecays) {
+TEST(OuterOptimizer, SgdGathersMomentumOfTheDecayedGradient) {
   config::Outer config;
   config.optimizer = config::OuterOptimizer::sgd;
   config.rate = 0.1;
@@ -120,8 +120,8 @@ TEST(OuterOptimizer, SgdGathersMomentumAndDecays) {
   for (int t = 1; t <= 3; ++t) {
     run.update(t - 1, drawn(t));
     for (size_t i = 0; i < theta.size(); ++i) {
-      m[i] = 0.9 * m[i] + drawn(t)[i];
-      theta[i] -= 0.1 * (m[i] + 0.2 * mask()[i] * theta[i]);
+      m[i] = 0.9 * m[i] + (drawn(t)[i] + 0.2 * mask()[i] * theta[i]);
+      theta[i] -= 0.1 * m[i];
     }
   }
   expect_close(run.value("theta"), theta);

@@ -32,10 +32,10 @@ ThetaLayout make_theta_layout(std::span<const std::pair<std::string, Shape>> par
 // One update of `elements` elements, all inputs shared. Inputs, (elements,) unless said:
 //   theta, gradient
 //   state/<name>   for each of `state`
-//   decay_mask     adamw, sgd with weight decay: 1 where weight decay applies
+//   decay_mask     with weight decay: 1 where it applies
 //   rate, correction1, correction2   scalars, see outer_scalars()
 // Outputs: theta, state/<name>.
-//   sgd     m <- momentum m + g;  theta - rate (m + weight_decay mask theta)
+//   sgd     as PyTorch's: m <- momentum m + (g + weight_decay mask theta);  theta - rate m
 //   adam    as Kingma and Ba 2015, epsilon outside the root; weight decay is added to the gradient
 //   adamw   Loshchilov and Hutter 2019: theta - rate (… + weight_decay mask theta)
 // The gradient is first clipped: each element to ±clip_value, then the whole vector to the
