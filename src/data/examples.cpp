@@ -105,13 +105,25 @@ std::vector<size_t> numbered_columns(const CsvTable& table, const std::string& s
   return columns;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  text.remove_prefix(begin);
+  return text.substr(0, text.find_last_not_of(" \t") + 1);
+}
+
+// std::from_chars takes no '+'.
+std::string_view without_plus(std::string_view number) {
+  const bool drops = number.starts_with('+') && !number.starts_with("+-");
+  return number.substr(drops ? 1 : 0);
+}
+
 float parse_number(const std::string& text, const fs::path& file, size_t row,
                    const std::string& column) {
   float value = 0;
-  const size_t begin = std::min(text.find_first_not_of(" \t+"), text.size());
-  const size_t end = text.find_last_not_of(" \t") + 1;
-  const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, value);
-  if (error != std::errc{} || stop != text.data() + end || !std::isfinite(value)) {
+  const std::string_view number = without_plus(trimmed(text));
+  const char* const end = number.data() + number.size();
+  const auto [stop, error] = std::from_chars(number.data(), end, value);
+  if (error != std::errc{} || stop != end || !std::isfinite(value)) {
     throw BadInput(fmt::format("{}: row {}, column {}: expected a finite number, got '{}'",
                                file.string(), row + 2, column, text));
   }

@@ -45,5 +45,22 @@ TEST(ExampleTables, AskForCommas) {
       "expected a column 'x', it has x;y; write commas between the fields");
 }
 
+TEST(ExampleTables, TakeNumbersAsPeopleWriteThem) {
+  const TemporaryFolder folder;
+  const auto read = [&folder](const std::string& field) {
+    write_file_atomically(folder / "table.csv", "x,y\n" + field + ",1\n");
+    return read_example_points(folder / "table.csv", 1, 1, true).x.at(0);
+  };
+  EXPECT_EQ(read("-5"), -5);
+  EXPECT_EQ(read(" +5\t"), 5);
+  EXPECT_EQ(read("5e-1 "), 0.5F);
+  for (const char* field : {"", " ", " \t ", "+", "-", "++5", "+++5", "+-5", "-+5", "+ 5", "5 6",
+                            "5+", "inf", "nan", "1e99", "0x5"}) {
+    EXPECT_CONTAINS(
+        message_of<BadInput>([&] { read(field); }),
+        "table.csv: row 2, column x: expected a finite number, got '" + std::string(field) + "'");
+  }
+}
+
 }  // namespace
 }  // namespace outerloop::data
