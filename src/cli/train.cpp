@@ -29,7 +29,6 @@ struct Options {
   bool print_config = false;
   bool dry_run = false;
   bool quiet = false;
-  bool verbose = false;
 };
 
 train::TrainOptions train_options(const Options& options) {
@@ -79,8 +78,7 @@ int run(const Options& options, ColorMode color) {
                      .line_every_seconds = resolved.config.log.every_seconds},
                     tell);
   if (!options.quiet) {
-    const LogLevel most = options.verbose ? LogLevel::debug : LogLevel::info;
-    log.add(most, [&progress](LogLevel level, std::string_view message) {
+    log.add(LogLevel::info, [&progress](LogLevel level, std::string_view message) {
       progress.clear();
       tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
     });
@@ -127,7 +125,6 @@ void add_train(Program& program) {
                     "show every value and where it comes from, and end");
   command->add_flag("--dry-run", options->dry_run,
                     "check config and data, show memory and work per task, and end");
-  command->add_flag("-v,--verbose", options->verbose, "more notices");
   command->add_flag("--quiet", options->quiet, "no progress and no notices");
   command->callback([&program, options] {
     program.action = [&program, options] { return run(*options, program.color); };

@@ -1,5 +1,7 @@
 #include "train/json.h"
 
+#include <fmt/format.h>
+
 namespace outerloop::train {
 
 nlohmann::ordered_json to_json(const Statistic& statistic) {
@@ -29,11 +31,16 @@ nlohmann::ordered_json to_json(const EvaluationResult& result) {
 
 namespace {
 
-const char* batch_norm_mode(const config::Config& config) {
+const char* normalised_together(const config::Learner& learner) {
+  if (!learner.transductive) return "the support set and one query";
+  return learner.joint_batch ? "support and query together"
+                             : "the current batch, support and query apart";
+}
+
+std::string batch_norm_mode(const config::Config& config) {
   if (config.model.norm != config::Norm::batch) return "none";
-  if (!config.learner.transductive) return "statistics of the support set and one query";
-  return config.learner.joint_batch ? "statistics of support and query together"
-                                    : "statistics of the current batch, support and query apart";
+  return fmt::format("{} of {}", config::word(config.model.norm_mode),
+                     normalised_together(config.learner));
 }
 
 }  // namespace

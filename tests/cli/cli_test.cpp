@@ -35,8 +35,14 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   const Result unknown = call({"confg"});
   EXPECT_EQ(unknown.code, kBadInput);
   EXPECT_EQ(unknown.error, "error: 'confg' is no command; did you mean 'config'?\n");
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {}, {"--wrong"}, {"config", "print"}, {"ckpt"}, {"stop"}, {"--color=red", "doctor"}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{},
+                                             {"--wrong"},
+                                             {"config", "print"},
+                                             {"ckpt"},
+                                             {"stop"},
+                                             {"--color=red", "doctor"},
+                                             {"train", kSinusoid, "--dry-run", "--verbose"}}) {
     const Result result = call(words);
     EXPECT_EQ(result.code, kBadInput);
     EXPECT_EQ(std::ranges::count(result.error, '\n'), 1) << result.error;

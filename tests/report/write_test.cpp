@@ -46,7 +46,7 @@ TEST(Report, IsAFunctionOfTheRunFolder) {
   EXPECT_LT(first.size(), 300'000u);
   EXPECT_NE(first.find("data:image/png;base64,"), std::string::npos);
   EXPECT_NE(first.find("After 2 steps"), std::string::npos);
-  EXPECT_NE(first.find("statistics of the current batch"), std::string::npos);
+  EXPECT_NE(first.find("batch_statistics of the current batch"), std::string::npos);
 
   const ReportData data = gather(run);
   ASSERT_EQ(data.image_tasks.size(), 2u);
