@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "cli/output_file.h"
@@ -71,7 +72,9 @@ Classes classes_of(const data::ExampleImages& support, const std::string& source
   return classes;
 }
 
-size_t largest(std::span<const float> row) {
+// The class of the largest probability; nothing where they are not finite.
+std::optional<size_t> answered_class(std::span<const float> row) {
+  if (!std::ranges::all_of(row, [](float p) { return std::isfinite(p); })) return std::nullopt;
   return static_cast<size_t>(std::ranges::max_element(row) - row.begin());
 }
 
@@ -83,14 +86,16 @@ std::string class_table(const std::vector<std::string>& files, const Classes& cl
   const size_t ways = classes.names.size();
   for (size_t i = 0; i < files.size(); ++i) {
     const auto row = answers.as<float>().subspan(i * ways, ways);
-    text += csv_field(files[i]) + "," + csv_field(classes.names[largest(row)]);
+    const std::optional<size_t> answer = answered_class(row);
+    text += csv_field(files[i]) + "," + (answer ? csv_field(classes.names[*answer]) : "");
     for (const float p : row) text += fmt::format(",{:.6f}", p);
     text += '\n';
   }
   return text;
 }
 
-// Queries that lie in folders named like classes tell how good the answers are.
+// Queries whose folder, or label in a CSV file, is a class of the support set tell how good the
+// answers are.
 void report_accuracy(const data::ExampleImages& queries, const Classes& classes,
                      const Tensor& answers) {
   const size_t ways = classes.names.size();
@@ -100,11 +105,11 @@ void report_accuracy(const data::ExampleImages& queries, const Classes& classes,
     const auto truth = std::ranges::find(classes.names, queries.labels[i]);
     if (truth == classes.names.end()) continue;
     ++known;
-    const size_t answer = largest(answers.as<float>().subspan(i * ways, ways));
-    if (classes.names[answer] == *truth) ++right;
+    const auto answer = answered_class(answers.as<float>().subspan(i * ways, ways));
+    if (answer && classes.names[*answer] == *truth) ++right;
   }
   if (known == 0) return;
-  fmt::print("{} of {} queries whose folder names a class are right ({:.1f} %)\n", right, known,
+  fmt::print("{} of {} queries with a known class are right ({:.1f} %)\n", right, known,
              100.0 * static_cast<double>(right) / static_cast<double>(known));
 }
 

@@ -126,7 +126,7 @@ TEST(PredictCommand, AnswersImagesWithClassProbabilities) {
   ASSERT_EQ(result.code, kDone) << result.error;
   EXPECT_TRUE(contains(result.out, "3 classes, 6 support images, 6 queries")) << result.out;
   EXPECT_TRUE(contains(result.out, "transductive")) << result.out;
-  EXPECT_TRUE(contains(result.out, "of 6 queries whose folder names a class are right"));
+  EXPECT_TRUE(contains(result.out, "of 6 queries with a known class are right"));
   const auto rows = table(out);
   ASSERT_EQ(rows.size(), 7u);
   EXPECT_EQ(rows[0], (Words{"file", "class", "p(square10)", "p(square14)", "p(square18)"}));
@@ -138,6 +138,26 @@ TEST(PredictCommand, AnswersImagesWithClassProbabilities) {
     });
     EXPECT_EQ("p(" + rows[i][1] + ")", rows[0][static_cast<size_t>(best - rows[i].begin())]);
   }
+}
+
+TEST(PredictCommand, NamesNoClassWhereTheAdaptationDiverged) {
+  const fs::path run =
+      train::train_tiny("results_diverged", train::kTinyImages,
+                        {"outer.iterations=0", "validation.every=0", "inner.rate=1e38"});
+  const fs::path folder = train::fresh_folder("results_diverged_predict");
+  const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
+  train::write_images(folder, {0}, 2, 4);
+  write_file_atomically(folder / "q.csv",
+                        "path,label\nsquare10/4.png,square10\nsquare10/5.png,square10\n");
+  const fs::path out = folder / "out.csv";
+  const Result result = call({"predict", run.string(), "--support", support.string(), "--query",
+                              (folder / "q.csv").string(), "--out", out.string()});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_TRUE(contains(result.error, "the adaptation diverged")) << result.error;
+  EXPECT_TRUE(contains(result.out, "0 of 2 queries with a known class are right")) << result.out;
+  const auto rows = table(out);
+  ASSERT_EQ(rows.size(), 3u);
+  for (size_t i = 1; i < rows.size(); ++i) EXPECT_EQ(rows[i][1], "") << rows[i][2];
 }
 
 TEST(PredictCommand, AnswersPointsWithValues) {
