@@ -34,10 +34,24 @@ test_packages='
   shellcheck          command  shellcheck
 '
 
+# Asks the compiler; without one, looks where it would.
+has_header() {
+  if command -v g++ >/dev/null; then
+    printf '#if !__has_include(<%s>)\n#error\n#endif' "$1" | g++ -E -xc++ - &>/dev/null
+    return
+  fi
+  local folders folder
+  IFS=: read -ra folders <<<"/usr/include:/usr/local/include:${CPATH:-}"
+  for folder in "${folders[@]}"; do
+    [[ -z $folder || ! -e $folder/$1 ]] || return 0
+  done
+  return 1
+}
+
 is_present() {
   case $1 in
     command) command -v "$2" >/dev/null ;;
-    header) printf '#if !__has_include(<%s>)\n#error\n#endif' "$2" | g++ -E -xc++ - &>/dev/null ;;
+    header) has_header "$2" ;;
     module) pkg-config --exists "$2" 2>/dev/null ;;
     python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
   esac
