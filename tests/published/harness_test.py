@@ -6,6 +6,7 @@ import tempfile
 import time
 import types
 import unittest
+import unittest.mock
 
 import rows as store
 import run
@@ -60,6 +61,38 @@ class Table(unittest.TestCase):
         self.assertEqual(table.loss_status([point(0.43, 0.2)], expected),
                          "median seed outside; 0 of 1 seeds inside")
         self.assertIn("median task", table.loss_status([point(0.4, 0.3)], expected))
+
+
+class Runs(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.folder = pathlib.Path(place.name)
+
+    def test_a_half_written_line_of_metrics_does_not_count(self):
+        metrics = self.folder / "metrics.jsonl"
+        for text, done in (("", 0), ('{"iter', 0), ('{"iteration": 7}\n', 7),
+                           ('{"iteration": 7}\n{"iteration": 90, "lo', 7)):
+            metrics.write_text(text)
+            self.assertEqual(store.iterations_done(self.folder), done, text)
+
+    def test_the_model_of_a_finished_row_is_kept_when_it_is_missing(self):
+        exporter = self.folder / "exporter.sh"
+        exporter.write_text('#!/bin/sh\necho "$3" >"$4"\n')
+        exporter.chmod(0o755)
+        options = types.SimpleNamespace(outerloop=exporter, threads=1, nice=0)
+        row = store.Row(name="r", title="t", config="omniglot_maml")
+        changes = {"RUNS": self.folder, "MODELS": self.folder / "models",
+                   "RESULTS": self.folder / "results.json", "TABLE": self.folder / "RESULTS.md"}
+        with unittest.mock.patch.multiple(store, **changes):
+            store.save_results({"r": {"seeds": accuracy_run(0.98)}})
+            self.assertEqual(run.reproduce(row, [row], options, None), 0)
+            self.assertFalse(store.model_file(row).exists())  # its run folder is gone
+            run_folder = row.folder(0)
+            run_folder.mkdir(parents=True)
+            (run_folder / "summary.json").write_text('{"checkpoint": "the best"}')
+            self.assertEqual(run.reproduce(row, [row], options, None), 0)
+            self.assertEqual(store.model_file(row).read_text(), "the best\n")
 
 
 class Training(unittest.TestCase):

@@ -58,6 +58,10 @@ def load_peer():
     return json.loads(PEER.read_text()) if PEER.exists() else {}
 
 
+def model_file(row):
+    return MODELS / f"{row.name}.h5"
+
+
 def write_text(path, text):
     """All or nothing: a kill leaves the old file."""
     temporary = path.with_suffix(".tmp")
@@ -70,12 +74,16 @@ def save_results(results):
 
 
 def iterations_done(folder):
-    """Of a run that may still be going: what its metrics say."""
+    """Of a run that may still be going: what its metrics say. Their last line may be half written."""
     metrics = folder / "metrics.jsonl"
     if not metrics.exists():
         return 0
-    lines = metrics.read_text().splitlines()
-    return json.loads(lines[-1])["iteration"] if lines else 0
+    for line in reversed(metrics.read_text(errors="replace").splitlines()):
+        try:
+            return json.loads(line)["iteration"]
+        except json.JSONDecodeError:
+            continue
+    return 0
 
 
 def summarise(folder, origin):

@@ -64,9 +64,11 @@ def reproduce(row, rows, options, deadline):
     for seed in range(row.seeds):
         results = store.load_results()
         entry = results.setdefault(row.name, {"seeds": {}})
-        if str(seed) in entry["seeds"]:
-            continue
         folder = row.folder(seed)
+        if str(seed) in entry["seeds"]:
+            if not store.model_file(row).exists():
+                keep_model(row, folder, options)
+            continue
         origin = origin_of(folder, options.threads)
         code = 0
         if not (folder / "summary.json").exists():
@@ -78,8 +80,7 @@ def reproduce(row, rows, options, deadline):
         if code == 0:
             entry["seeds"][str(seed)] = store.summarise(folder, origin)
             entry.pop("progress", None)
-            if not row.is_regression:
-                keep_model(row, folder, options)
+            keep_model(row, folder, options)
         else:
             entry["progress"] = store.iterations_done(folder)
         write_table(rows, results)
@@ -89,10 +90,14 @@ def reproduce(row, rows, options, deadline):
 
 
 def keep_model(row, folder, options):
+    """Of a classifier, from its run folder, which may be gone by now."""
+    summary = folder / "summary.json"
+    if row.is_regression or not summary.exists():
+        return
     store.MODELS.mkdir(exist_ok=True)
-    checkpoint = json.loads((folder / "summary.json").read_text())["checkpoint"]
-    subprocess.run([options.outerloop, "ckpt", "export", checkpoint,
-                    store.MODELS / f"{row.name}.h5"], check=True)
+    checkpoint = json.loads(summary.read_text())["checkpoint"]
+    subprocess.run([options.outerloop, "ckpt", "export", checkpoint, store.model_file(row)],
+                   check=True)
 
 
 def refresh(rows):
