@@ -23,7 +23,10 @@ namespace fs = std::filesystem;
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags, const char* step)
-      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+      : Descriptor(path, flags, step, path) {}
+  // Errors name `shown`.
+  Descriptor(const fs::path& path, int flags, const char* step, const fs::path& shown)
+      : path_(shown), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0) fail(path_, step, errno);
   }
   ~Descriptor() {
@@ -61,7 +64,7 @@ fs::path temporary_name(const fs::path& target) {
 
 void write_file_atomically(const fs::path& file, std::span<const std::byte> content) {
   AtomicFile atomic(file);
-  Descriptor descriptor(atomic.temporary(), O_WRONLY | O_CREAT | O_EXCL, "create");
+  Descriptor descriptor(atomic.temporary(), O_WRONLY | O_CREAT | O_EXCL, "create", file);
   while (!content.empty()) {
     const ssize_t written = ::write(descriptor.get(), content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;

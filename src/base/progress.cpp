@@ -80,7 +80,11 @@ void Progress::show(Clock::time_point now) {
 
 void Progress::update(const Sample& sample, Clock::time_point now) {
   last_ = sample;
-  if (!options_.start) options_.start = sample.done - 1;
+  // The first sample is late by all that was made ready before it.
+  if (!options_.start) {
+    options_.start = sample.done;
+    begin_ = now;
+  }
   const auto wait = options_.terminal.interactive
                         ? Clock::duration(kRedraw)
                         : std::chrono::duration_cast<Clock::duration>(

@@ -71,6 +71,7 @@ void add_image_options(CLI::App& command, const std::shared_ptr<Options>& option
       ->capture_default_str();
   command.add_flag("--invert", images.preparation.invert, "Dark ink on light paper becomes high");
   command.add_option("--split-seed", images.split_seed, "Shuffles the classes")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       .add_option("--fractions", options->fractions,

@@ -1,6 +1,10 @@
 #include "cli/output_file.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "outerloop/base/error.h"
 
@@ -16,6 +20,10 @@ void require_place_for(const std::filesystem::path& file,
   }
   if (std::filesystem::is_directory(file, ignored)) {
     throw BadInput(fmt::format("{}: is a folder; name a file to write", file.string()));
+  }
+  if (::access(folder.c_str(), W_OK) != 0) {
+    throw BadInput(fmt::format("{}: cannot be written: folder {}: {}", file.string(),
+                               folder.string(), std::strerror(errno)));
   }
   for (const std::filesystem::path& input : inputs) {
     if (std::filesystem::equivalent(file, input, ignored)) {

@@ -36,10 +36,13 @@ std::array<size_t, 3> split_sizes(size_t classes, const std::array<double, 3>& f
   }
   std::array<size_t, 3> sizes{};
   size_t left = classes;
-  for (const size_t split : {size_t{1}, size_t{2}}) {
+  // Where classes are few, training has the first one and the test the second.
+  const auto kept_for_training = static_cast<size_t>(fractions[0] > 0 ? 1 : 0);
+  for (const size_t split : {size_t{2}, size_t{1}}) {
     const double share = fractions.at(split) * static_cast<double>(classes);
     const auto least = static_cast<size_t>(share > 0 ? 1 : 0);
-    sizes.at(split) = std::min(std::max(static_cast<size_t>(std::lround(share)), least), left);
+    const size_t most = left - std::min(left, kept_for_training);
+    sizes.at(split) = std::min(std::max(static_cast<size_t>(std::lround(share)), least), most);
     left -= sizes.at(split);
   }
   sizes[0] = left;

@@ -75,7 +75,12 @@ std::string learning_chart(const ReportData& data, bool accuracy) {
   if (data.best_iteration) {
     plot.rules.push_back({static_cast<double>(*data.best_iteration), "best"});
   }
-  return card(fmt::format("{} while learning", measure), to_svg(plot));
+  std::string note;
+  if (data.training_steps != data.test_steps) {
+    note = fmt::format("Inner steps: {} in training, {} in validation.", data.training_steps,
+                       data.test_steps);
+  }
+  return card(fmt::format("{} while learning", measure), to_svg(plot), note);
 }
 
 std::string adaptation_chart(const ReportData& data, bool accuracy) {
@@ -92,13 +97,16 @@ std::string adaptation_chart(const ReportData& data, bool accuracy) {
                   .from_zero = true},
             .series = {test}};
   plot.y.logarithmic = !accuracy && wants_logarithm(plot.series);
+  const bool diverged =
+      std::ranges::any_of(data.test, [](const StepResult& result) { return result.diverged > 0; });
   if (accuracy) {
     plot.rules.push_back({1.0 / static_cast<double>(data.ways), "chance", false});
   }
   return card(
       accuracy || !data.classification ? "Adaptation to unseen tasks" : "Loss in adaptation",
       to_svg(plot),
-      fmt::format("Mean and 95 % interval over {} test tasks.", with_commas(data.test_tasks)));
+      fmt::format("Mean and 95 % interval over {} test tasks{}.", with_commas(data.test_tasks),
+                  !accuracy && diverged ? ", without those that diverged" : ""));
 }
 
 std::string task_chart(const ReportData& data) {

@@ -148,7 +148,11 @@ std::string text_of(const Json& value) {
 }
 
 // "steps_at_test" as "Steps at test".
-std::string in_plain_words(std::string key) {
+std::string in_plain_words(std::string key, bool classification) {
+  if (key == "isa") return "Instruction set";
+  if (key == "within") return "Classes of a task from";
+  if (key == "shots" && !classification) return "Support points";
+  if (key == "queries_per_class" && !classification) return "Query points";
   std::ranges::replace(key, '_', ' ');
   if (!key.empty() && key[0] >= 'a' && key[0] <= 'z') key[0] = static_cast<char>(key[0] - 32);
   return key;
@@ -163,10 +167,12 @@ void read_manifest(const fs::path& file, ReportData& data) {
       for (const auto& [name, entry] : value.items()) {
         if (!data.classification && std::ranges::find(kOfClasses, name) != kOfClasses.end())
           continue;
-        data.protocol.emplace_back(in_plain_words(name), text_of(entry));
+        if (name == "ensemble" && entry == 1) continue;
+        if (name == "within" && entry == "none") continue;
+        data.protocol.emplace_back(in_plain_words(name, data.classification), text_of(entry));
       }
     } else if (value != "") {
-      data.environment.emplace_back(in_plain_words(key), text_of(value));
+      data.environment.emplace_back(in_plain_words(key, data.classification), text_of(value));
     }
   }
 }
@@ -195,6 +201,7 @@ void describe_config(const config::Config& config, ReportData& data) {
                               algorithm == algorithms.end() ? "" : algorithm->help);
   data.classification = config::is_classification(config);
   data.ways = config::test_protocol(config).ways;
+  data.training_steps = config::training_protocol(config).steps;
   data.test_steps = config::test_protocol(config).steps;
   data.planned_iterations = config.outer.iterations;
   data.config = config::to_yaml(config);

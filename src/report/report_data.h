@@ -81,8 +81,9 @@ struct ReportData {
   std::string subtitle;
   bool classification = false;
   int64_t ways = 1;
-  int64_t test_steps = 0;  // inner steps at test
-  int64_t iterations = 0;  // done
+  int64_t training_steps = 0;  // inner steps
+  int64_t test_steps = 0;      // and at test and validation
+  int64_t iterations = 0;      // done
   int64_t planned_iterations = 0;
   bool finished = false;
   std::optional<int64_t> best_iteration;

@@ -61,7 +61,7 @@ double peak_of_team(ThreadPool& pool, exec::Isa isa) {
 MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options) {
   const config::Config& config = resolved.config;
   const Clock::time_point begin = Clock::now();
-  const Setup setup = make_setup(config, resolved.folder);
+  const Setup setup = make_training_setup(config, resolved.folder);
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   const exec::CompileOptions compile = compile_options(config);
   MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile);

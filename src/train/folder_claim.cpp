@@ -24,6 +24,12 @@ namespace fs = std::filesystem;
   throw BadInput(text + "; choose another run_dir");
 }
 
+// What a start that was killed early leaves, and what schedulers put there.
+bool may_come_before_a_run(const fs::path& name) {
+  return name == ".lock" || name == "log" || name == "STOP" || name.extension() == ".out" ||
+         name.extension() == ".err" || name.extension() == ".log";
+}
+
 void create(const RunFolder& folder) {
   std::error_code error;
   fs::create_directories(folder.root, error);
@@ -32,10 +38,13 @@ void create(const RunFolder& folder) {
     error = std::make_error_code(std::errc::file_exists);
   if (error) refuse(folder.root, "created", error.value());
   std::error_code unknown;  // opening the lock reports what is wrong
-  if (fs::exists(folder.config(), unknown) && !fs::exists(folder.checkpoints(), unknown)) {
-    throw BadInput(fmt::format(
-        "run_dir {}: has a config.yaml but no ckpt folder, so it is no run; choose another run_dir",
-        folder.root.string()));
+  if (fs::exists(folder.checkpoints(), unknown)) return;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder.root, unknown)) {
+    if (may_come_before_a_run(entry.path().filename())) continue;
+    throw BadInput(
+        fmt::format("run_dir {}: holds '{}' but no ckpt folder, so it is no run; choose another "
+                    "run_dir",
+                    folder.root.string(), entry.path().filename().string()));
   }
 }
 

@@ -48,7 +48,7 @@ class Session {
         hash_(config::config_hash(config_)),
         options_(options),
         folder_{config_.run_dir},
-        setup_(make_setup(config_, resolved.folder)),
+        setup_(make_training_setup(config_, resolved.folder)),
         claim_(folder_),
         log_file_(file_sink(folder_.log())),
         pool_(static_cast<int>(config_.runtime.threads)),

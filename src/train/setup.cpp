@@ -98,13 +98,18 @@ Setup make_setup(const config::Config& config, const std::filesystem::path& fold
   const config::Protocol test = config::test_protocol(config);
   setup.train_tasks = make_family(config, config::training_protocol(config), setup.data);
   setup.test_tasks = make_family(config, test, setup.data);
-  setup.train_tasks->check(data::Split::train);
-  if (config.validation.every > 0) setup.test_tasks->check(data::Split::validation);
-  if (config.test.tasks > 0) setup.test_tasks->check(data::Split::test);
   setup.train_shape = task_shape(*setup.train_tasks);
   setup.test_shape = task_shape(*setup.test_tasks);
   setup.learner = meta::make_learner(config, setup.train_shape);
   setup.evaluation.steps = setup.learner.step ? test.steps : 0;
+  return setup;
+}
+
+Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder) {
+  Setup setup = make_setup(config, folder);
+  setup.train_tasks->check(data::Split::train);
+  if (config.validation.every > 0) setup.test_tasks->check(data::Split::validation);
+  if (config.test.tasks > 0) setup.test_tasks->check(data::Split::test);
   return setup;
 }
 

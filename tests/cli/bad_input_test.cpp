@@ -271,7 +271,7 @@ const std::vector<Fault> kRunFolders{
     {"SomebodyElsesFolder",
      "train {d}/sine.yaml run_dir={d}/mine",
      2,
-     {"run_dir {d}/mine: has a config.yaml but no ckpt folder, so it is no run; choose another"}},
+     {"run_dir {d}/mine: holds 'config.yaml' but no ckpt folder, so it is no run; choose another"}},
     {"AnotherConfig",
      "train {d}/sine.yaml run_dir={d}/sine outer.iterations=20 validation.every=10 test.tasks=5 "
      "tasks.dataset={d}/tiny.h5 inner.rate=0.5 seed=4",
@@ -331,7 +331,7 @@ const std::vector<Fault> kStoredRuns{
     {"EvalTooManyShots",
      "eval {d}/images tasks.shots=7",
      2,
-     {"3 ways of 7 + 2 images are too many: the validation split of 'tiny'"}},
+     {"3 ways of 7 + 2 images are too many: the test split of 'tiny'"}},
     {"EvalNoTasks", "eval {d}/sine --tasks 0", 2, {"--tasks: Value 0 not in range 1 to 10000000"}},
     {"EvalNegativeSeed",
      "eval {d}/sine --seed -3",

@@ -261,7 +261,9 @@ TEST(Splits, SizesAddUpAndNoShareIsLost) {
   }
   EXPECT_EQ(split_sizes(1000, {0.7, 0.1, 0.2}), (std::array<size_t, 3>{700, 100, 200}));
   EXPECT_EQ(split_sizes(10, {1, 0, 0}), (std::array<size_t, 3>{10, 0, 0}));
-  EXPECT_EQ(split_sizes(9, {0, 0.5, 0.5}), (std::array<size_t, 3>{0, 5, 4}));
+  EXPECT_EQ(split_sizes(9, {0, 0.5, 0.5}), (std::array<size_t, 3>{0, 4, 5}));
+  EXPECT_EQ(split_sizes(2, {0.7, 0.1, 0.2}), (std::array<size_t, 3>{1, 0, 1}));
+  EXPECT_EQ(split_sizes(1, {0.7, 0.1, 0.2}), (std::array<size_t, 3>{1, 0, 0}));
   EXPECT_THROW(split_sizes(10, {-0.5, 1, 0.5}), BadInput);
 }
 

@@ -305,7 +305,7 @@ TEST_F(Resuming, AFolderOfAnotherKindIsNotTouched) {
   std::ofstream(folder_ / "mine/config.yaml") << "my: own\n";
   const auto before = files_of("mine");
   EXPECT_CONTAINS(message_of<BadInput>([&] { go("mine", {"outer.iterations=1"}); }),
-                  "has a config.yaml but no ckpt folder");
+                  "holds 'config.yaml' but no ckpt folder");
   EXPECT_EQ(files_of("mine"), before);
   EXPECT_CONTAINS(message_of<BadInput>([&] { go("mine/config.yaml", {}); }),
                   "mine/config.yaml: cannot be created");

@@ -7,6 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 peers=$PWD/build/peers
+[[ " $* " != *' -h '* && " $* " != *' --help '* ]] || exec python3 tools/bench/cpu.py --help
 
 # Both functions leave a file behind when the peer is there, and the reason when it is not.
 try() {  # name, command…

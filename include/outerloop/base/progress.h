@@ -21,7 +21,8 @@ class Progress {
   struct Options {
     Terminal terminal;
     std::int64_t total = 0;  // iterations of the whole run
-    // Iterations done before this process; unknown = one before the first sample.
+    // Iterations done when the clock starts; unknown: as many as in the first sample, from whose
+    // time on the rate is counted.
     std::optional<std::int64_t> start;
     std::string unit = "it";        // what is counted, as in "12.3 it/s"
     double line_every_seconds = 5;  // where lines cannot be redrawn

@@ -44,7 +44,8 @@ struct Setup {
   meta::Learner learner;
   meta::EvaluationOptions evaluation;
 };
-// Checks that each split can give its tasks.
 Setup make_setup(const config::Config& config, const std::filesystem::path& folder);
+// Throws BadInput when a split that a training needs cannot give its tasks.
+Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder);
 
 }  // namespace outerloop::train
