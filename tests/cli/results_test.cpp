@@ -144,7 +144,7 @@ TEST(PredictCommand, NamesNoClassWhereTheAdaptationDiverged) {
   const fs::path run =
       train::train_tiny("results_diverged", train::kTinyImages,
                         {"outer.iterations=0", "validation.every=0", "inner.rate=1e38"});
-  const fs::path folder = train::fresh_folder("results_diverged_predict");
+  const fs::path folder = fresh_folder("results_diverged_predict");
   const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
   train::write_images(folder, {0}, 2, 4);
   write_file_atomically(folder / "q.csv",
