@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes build/python, a Python with the packages that judge our files (TensorBoard's own reader,
 # safetensors, numpy, h5py), and prints its interpreter. Prints nothing when PyPI is out of reach:
-# the tests that need it then skip and say so.
+# the tests that need it then skip and say so (with OUTERLOOP_REQUIRE_READERS=1 they fail).
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 python=build/python/bin/python

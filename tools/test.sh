@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Runs every check of the repository: tools/test.sh [ctest words, such as -R name or -L label]
 # The sanitizer builds hold only the tests labelled for them; the release build holds all tests,
-# the lint checks and the install check among them.
+# the lint checks and the install check among them. Skipped tests are listed at the end;
+# OUTERLOOP_REQUIRE_READERS=1 (as in CI) fails those that lack another project's reader.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 jobs=$(nproc)
 failed=()
+skipped=$(mktemp)
+trap 'rm -f "$skipped"' EXIT
 
 tools/packages.sh --tests || exit
 python=$(tools/python.sh)
@@ -14,6 +17,7 @@ run_tests() {  # preset, ctest words…
   local preset=$1
   shift
   ctest --test-dir "build/$preset" --output-on-failure -j "$jobs" "$@" || failed+=("$preset")
+  tools/skipped.sh "build/$preset/Testing/Temporary/LastTest.log" >>"$skipped"
 }
 
 tools/build.sh release || exit
@@ -23,4 +27,8 @@ if (($# == 0)); then
 fi
 run_tests release "$@"
 
+if [[ -s $skipped ]]; then
+  echo "outerloop: skipped tests, and why:" >&2
+  sort -u "$skipped" >&2
+fi
 ((${#failed[@]} == 0)) || { echo "outerloop: failed:" "${failed[@]}" >&2; exit 1; }

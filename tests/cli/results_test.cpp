@@ -203,7 +203,7 @@ TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
 // What Python reads of exported parameters, as "<name> <type> <shape> <first> <last>" lines.
 TEST(ExportCommand, GivesFilesThatPythonReads) {
   const std::string python = python_with("safetensors.numpy");
-  if (python.empty()) GTEST_SKIP() << python_hint("safetensors numpy");
+  OL_SKIP_WITHOUT(python, "safetensors numpy");
   const fs::path folder = fresh_folder("results_export");
   std::string expected;
   const fs::path best = image_run() / "ckpt/best";

@@ -52,7 +52,7 @@ TEST(Safetensors, HeaderAndDataFollowTheFormat) {
 
 TEST(Safetensors, TheRealReaderSeesTheTensors) {
   const std::string python = python_with("safetensors.numpy");
-  if (python.empty()) GTEST_SKIP() << python_hint("safetensors numpy");
+  OL_SKIP_WITHOUT(python, "safetensors numpy");
   const TemporaryFolder folder;
   write_safetensors(folder / "a", example());
   EXPECT_EQ(run_python(python, R"(
@@ -66,7 +66,7 @@ for name, x in sorted(load_file(sys.argv[1]).items()): print(name, x.dtype, x.sh
 
 TEST(Npz, NumpySeesTheTensors) {
   const std::string python = python_with("numpy");
-  if (python.empty()) GTEST_SKIP() << python_hint("numpy");
+  OL_SKIP_WITHOUT(python, "numpy");
   const TemporaryFolder folder;
   write_npz(folder / "a.npz", example());
   EXPECT_EQ(run_python(python, R"(
@@ -80,7 +80,7 @@ for name, x in sorted(numpy.load(sys.argv[1]).items()): print(name, x.dtype, x.s
 // Needs only Python itself: zipfile checks structure and checksums, the .npy header is a literal.
 TEST(Npz, IsASoundZipOfNpyFiles) {
   const std::string python = python_with("zipfile");
-  if (python.empty()) GTEST_SKIP() << python_hint("zipfile");
+  OL_SKIP_WITHOUT(python, "zipfile");
   const TemporaryFolder folder;
   write_npz(folder / "a.npz", example());
   EXPECT_EQ(run_python(python, R"(

@@ -230,7 +230,7 @@ TEST(Seal, HoldsForTheFileAsWritten) {
 
 TEST(Seal, OtherReadersSkipIt) {
   const std::string python = python_with("h5py");
-  if (python.empty()) GTEST_SKIP() << python_hint("h5py");
+  OL_SKIP_WITHOUT(python, "h5py");
   const TemporaryFolder folder;
   Hdf5File file = Hdf5File::create(folder / "a.h5", {.room_for_seal = true});
   file.write("meta/w", counting<float>({2, 3}));

@@ -1,5 +1,6 @@
 // JSON lines and TensorBoard events.
 
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -91,9 +92,21 @@ TEST(TensorBoard, FramesCarryLengthsAndChecksums) {
   EXPECT_CONTAINS(records[1], step + "\x2a\x13\x0a\x11" + tag + half);
 }
 
+void look_for_a_reader_that_is_not_there() {
+  OL_SKIP_WITHOUT(std::string(), "tensorboard");
+}
+
+// Where readers are required, a missing one is no silent skip.
+TEST(Readers, ThatAreMissingFailTheTestWhereTheyAreRequired) {
+  const char* set = std::getenv("OUTERLOOP_REQUIRE_READERS");
+  if (set == nullptr) setenv("OUTERLOOP_REQUIRE_READERS", "1", 1);
+  EXPECT_FATAL_FAILURE(look_for_a_reader_that_is_not_there(), "pip install tensorboard");
+  if (set == nullptr) unsetenv("OUTERLOOP_REQUIRE_READERS");
+}
+
 TEST(TensorBoard, TheRealReaderSeesTheCurves) {
   const std::string python = python_with("tensorboard");
-  if (python.empty()) GTEST_SKIP() << python_hint("tensorboard");
+  OL_SKIP_WITHOUT(python, "tensorboard");
   const TemporaryFolder folder;
   {
     EventWriter writer(folder.path());

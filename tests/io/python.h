@@ -2,6 +2,8 @@
 // Other programs' readers as judges of our files. OUTERLOOP_PYTHON names the interpreter, else
 // python3.
 
+#include <gtest/gtest.h>
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -48,3 +50,12 @@ inline std::string run_python(const std::string& python, const std::string& scri
 }
 
 }  // namespace outerloop
+
+// Skips a test that found no `python` with these packages; where OUTERLOOP_REQUIRE_READERS is set,
+// as in CI, the test fails instead.
+#define OL_SKIP_WITHOUT(python, packages)                           \
+  if (!(python).empty()) {                                          \
+  } else if (std::getenv("OUTERLOOP_REQUIRE_READERS") != nullptr) { \
+    FAIL() << python_hint(packages);                                \
+  } else                                                            \
+    GTEST_SKIP() << python_hint(packages)
