@@ -4,6 +4,7 @@
 
 #include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/exec/isa.h"
+#include "outerloop/train/build_info.h"
 
 namespace outerloop::cli {
 namespace {
@@ -17,9 +18,11 @@ constexpr std::string_view kCompiler = "g++";
 }  // namespace
 
 std::string version_text() {
-  return fmt::format("outerloop {}\ncompiler   {} {}\nformat     checkpoint {}\nkernels    {}",
-                     OUTERLOOP_VERSION, kCompiler, __VERSION__, checkpoint::kFormatVersion,
-                     exec::name_of(exec::select_isa()));
+  const std::string_view commit = train::build_commit();
+  return fmt::format(
+      "outerloop {}\ncommit     {}\ncompiler   {} {}\nformat     checkpoint {}\nkernels    {}",
+      train::build_version(), commit.empty() ? "unknown (built outside git)" : commit, kCompiler,
+      __VERSION__, checkpoint::kFormatVersion, exec::name_of(exec::select_isa()));
 }
 
 }  // namespace outerloop::cli

@@ -4,7 +4,8 @@
 
 namespace outerloop::cli {
 
-// Version of the program, its compiler, its file format, and the kernels that run here.
+// Version of the program, the commit it was built from, its compiler, its file format, and the
+// kernels that run here.
 std::string version_text();
 
 }  // namespace outerloop::cli

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "outerloop/config/print.h"
+#include "outerloop/train/build_info.h"
 #include "train/json.h"
 
 namespace outerloop::train {
@@ -20,11 +21,12 @@ std::string describe_run(const config::Config& config, const Data& data, const s
       {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
       {"host", machine.nodename},
       {"system", fmt::format("{} {} {}", machine.sysname, machine.release, machine.machine)},
-      {"version", OUTERLOOP_VERSION},
+      {"version", build_version()},
+      {"commit", build_commit()},
       {"compiler", __VERSION__},
       {"isa", isa},
       {"threads", threads},
-      {"numerics", "ordered"},
+      {"numerics", config::word(config.runtime.numerics)},
       {"seed", config.seed},
       {"config_hash", config::config_hash(config)},
       {"dataset", data.file.string()},

@@ -29,6 +29,7 @@ TEST(CommandLine, ShowsHelpAndVersion) {
   const Result version = call({"--version"});
   EXPECT_EQ(version.code, kDone);
   EXPECT_TRUE(version.out.starts_with("outerloop "));
+  EXPECT_TRUE(contains(version.out, "\ncommit     ")) << version.out;
 }
 
 TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {

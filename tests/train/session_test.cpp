@@ -9,6 +9,7 @@
 #include "io/python.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
+#include "outerloop/train/build_info.h"
 #include "outerloop/train/evaluate_run.h"
 #include "train/runs.h"
 
@@ -308,10 +309,20 @@ TEST_F(Running, TheSameDataSetMayLieElsewhere) {
   }
 }
 
+TEST(Manifest, NamesTheCommitTheProgramWasBuiltFrom) {
+  EXPECT_EQ(build_commit().empty(), !fs::exists(OUTERLOOP_SOURCE_DIR "/.git"));
+  config::Config config;
+  config.runtime.numerics = config::Numerics::fast;
+  const auto manifest = nlohmann::json::parse(describe_run(config, {}, "avx2", 1));
+  EXPECT_EQ(manifest.at("version"), build_version());
+  EXPECT_EQ(manifest.at("commit"), build_commit());
+  EXPECT_EQ(manifest.at("numerics"), "fast");
+}
+
 // What TensorBoard's own reader finds in the run's folder: "<tag> <step> <value>" lines.
 TEST_F(Running, TensorBoardShowsTheMetricsOnceAlsoAfterARestart) {
   const std::string python = python_with("tensorboard");
-  if (python.empty()) GTEST_SKIP() << python_hint("tensorboard");
+  OL_SKIP_WITHOUT(python, "tensorboard");
   const Words words{"validation.every=60", "checkpoint.every=60"};
   const TrainOptions back{.resume_from = folder_ / "run/ckpt/ckpt-000000060.h5"};
   train_until(shipped("sinusoid_maml", folder_ / "run", kShort + words), 100);
