@@ -1,5 +1,4 @@
-// First-order MAML: Finn et al. 2017, section 5.2. Inner gradients are constants, unless
-// learner.order asks for second order.
+// First-order MAML: Finn et al. 2017, section 5.2. Inner gradients are constants.
 
 #include "meta/registry.h"
 
@@ -7,9 +6,7 @@ namespace outerloop::meta {
 
 Learner make_fomaml(const config::Config& config, const TaskShape& shape) {
   config::Config first_order = config;
-  if (config.learner.order == config::Order::auto_) {
-    first_order.learner.order = config::Order::first;
-  }
+  first_order.learner.order = config::Order::first;
   return make_maml(first_order, shape);
 }
 

@@ -15,12 +15,10 @@ Learner make_mamlpp(const config::Config& config, const TaskShape& shape) {
   const auto adapts = [=](const nn::ParameterSpec& spec) {
     return may_adapt(spec) && !(per_step_norm && spec.role == nn::ParameterRole::norm);
   };
-  const RateKind shared_rate = config.learner.learn_rate ? RateKind::scalar : RateKind::fixed;
   return make_gradient_learner(
       config, shape,
       {.adapts = adapts,
-       .rate = config.learner.per_step_rate ? RateKind::per_tensor_and_step : shared_rate,
-       .learn_weight_decay = config.learner.learn_weight_decay,
+       .rate = config.learner.per_step_rate ? RateKind::per_tensor_and_step : RateKind::fixed,
        .per_step_norm = per_step_norm,
        .multi_step_loss = config.learner.multi_step_loss_epochs > 0});
 }

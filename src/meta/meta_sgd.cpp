@@ -7,10 +7,8 @@
 namespace outerloop::meta {
 
 Learner make_meta_sgd(const config::Config& config, const TaskShape& shape) {
-  return make_gradient_learner(config, shape,
-                               {.adapts = adapts_by_config(config.inner),
-                                .rate = RateKind::per_element,
-                                .learn_weight_decay = config.learner.learn_weight_decay});
+  return make_gradient_learner(
+      config, shape, {.adapts = adapts_by_config(config.inner), .rate = RateKind::per_element});
 }
 
 }  // namespace outerloop::meta
