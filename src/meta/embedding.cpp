@@ -9,12 +9,13 @@ namespace outerloop::meta {
 
 namespace {
 
-Expr one_by_one(const nn::Model& model, const Values& theta, const Task& task) {
+Expr one_by_one(const nn::Model& model, const Values& theta, const Task& task,
+                nn::DropoutSource* dropout) {
   const int64_t rows = task.shape.support_rows;
   std::vector<Expr> features;
   for (int64_t q = 0; q < task.shape.query_rows; ++q) {
     const Expr batch = concat({task.support_x, slice_axis(task.query_x, 0, q, q + 1)}, 0);
-    features.push_back(slice_axis(model.forward(theta, batch, nullptr), 0, rows, rows + 1));
+    features.push_back(slice_axis(model.forward(theta, batch, dropout), 0, rows, rows + 1));
   }
   return concat(features, 0);
 }
@@ -27,7 +28,8 @@ Embeddings embed(const nn::Model& model, const Values& theta, const Query& query
   nn::DropoutSource source{query.dropout_key, 0};
   nn::DropoutSource* dropout = query.dropout_key.valid() ? &source : nullptr;
   if (model.couples_examples && !config.transductive) {
-    return {model.forward(theta, task.support_x, nullptr), one_by_one(model, theta, task)};
+    const Expr support = model.forward(theta, task.support_x, dropout);
+    return {support, one_by_one(model, theta, task, dropout)};
   }
   if (!config.joint_batch) {
     const Expr support = model.forward(theta, task.support_x, dropout);

@@ -53,11 +53,6 @@ class InnerLoopWriter {
                  const Step& step) const;
   void update(const std::string& parameter, Expr gradient, const Values& theta, const Step& step,
               Values& state) const;
-  // Each forward pass of a program takes dropout streams of its own.
-  nn::DropoutSource dropout_of(const Step& step, bool query) const {
-    const int64_t pass = 2 * step.number() + (query ? 1 : 0);
-    return {step.dropout_key(), pass * model_.dropout_layers};
-  }
 
   config::Config config_;
   InnerLoop options_;
@@ -172,7 +167,7 @@ void InnerLoopWriter::update(const std::string& parameter, Expr gradient, const 
 }
 
 StepResult InnerLoopWriter::step(const Values& theta, const Values& state, const Step& step) const {
-  nn::DropoutSource dropout = dropout_of(step, false);
+  nn::DropoutSource dropout = dropout_of(model_, step, false);
   const int64_t ways = step.task().shape.outputs;
   const Expr answers = model_.forward(network(theta, state, &step), step.batch_x(),
                                       dropout.key.valid() ? &dropout : nullptr);
@@ -202,7 +197,7 @@ StepResult InnerLoopWriter::step(const Values& theta, const Values& state, const
 
 Expr InnerLoopWriter::predict(const Values& theta, const Values& state, const Query& query) const {
   nn::DropoutSource dropout;
-  if (query.last != nullptr) dropout = dropout_of(*query.last, true);
+  if (query.last != nullptr) dropout = dropout_of(model_, *query.last, true);
   return answer_queries(model_, network(theta, state, query.last), query,
                         config_.learner.transductive, dropout.key.valid() ? &dropout : nullptr);
 }
@@ -227,6 +222,11 @@ std::function<bool(const nn::ParameterSpec&)> adapts_by_config(const config::Inn
 
 nn::ParameterSpec setting(const std::string& name, const Shape& shape, double value) {
   return {name, shape, {.value = value}, nn::ParameterRole::setting, false};
+}
+
+nn::DropoutSource dropout_of(const nn::Model& model, const Step& step, bool query) {
+  const int64_t pass = 2 * step.number() + (query ? 1 : 0);
+  return {step.dropout_key(), pass * model.dropout_layers};
 }
 
 Expr answer_queries(const nn::Model& model, const Values& parameters, const Query& query,

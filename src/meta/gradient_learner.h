@@ -35,6 +35,10 @@ Learner make_gradient_learner(const config::Config& config, const TaskShape& sha
 // A learned setting: a scalar or an array whose elements all start at `value`.
 nn::ParameterSpec setting(const std::string& name, const Shape& shape, double value);
 
+// Where the forward pass of a step, or of the query rows after it, takes its dropout masks from:
+// each pass of a program has streams of its own. An invalid key: no dropout.
+nn::DropoutSource dropout_of(const nn::Model& model, const Step& step, bool query);
+
 // Answers of a network for the query rows. Where a batch couples its rows and the protocol is not
 // transductive, each query row goes through beside the support set alone.
 Expr answer_queries(const nn::Model& model, const Values& parameters, const Query& query,

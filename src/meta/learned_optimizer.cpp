@@ -61,7 +61,9 @@ StepResult take_step(const nn::Model& model, const LearnedOptimizer& options, co
     network.set(spec.name, state.at(spec.name));
     weights.push_back(state.at(spec.name));
   }
-  const Expr answers = model.forward(network, step.batch_x(), nullptr);
+  nn::DropoutSource dropout = dropout_of(model, step, false);
+  const Expr answers =
+      model.forward(network, step.batch_x(), dropout.key.valid() ? &dropout : nullptr);
   const Expr loss = loss_of(answers, step.batch_y(), step.task().shape.classification);
   const std::vector<Expr> gradients = grad(loss.builder(), loss, weights);
   StepResult result{state, loss, loss};
@@ -92,7 +94,6 @@ Learner make_learned_optimizer_learner(const config::Config& config, const TaskS
     learner.parameters.push_back(spec);
   }
   learner.learned_steps = true;
-  learner.has_dropout = false;
   learner.step = [model, options](const Values& theta, const Values& state, const Step& step) {
     return take_step(model, options, theta, state, step);
   };

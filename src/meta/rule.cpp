@@ -30,7 +30,7 @@ Cotangents end_of_loop(Segment& segment) {
   return end_by_query_loss(segment);
 }
 
-Objective objective_of(const Segment& segment) {
+Objective objective_of(Segment& segment) {
   const Learner& learner = segment.learner();
   const Values& state = segment.state(segment.end());
   if (learner.objective) return learner.objective(segment.theta(), state, segment.query());

@@ -23,6 +23,6 @@ Cotangents end_by_reptile(Segment& segment);
 // Outputs loss and, for classification, accuracy.
 void output_metrics(Segment& segment, const Objective& objective);
 // The learner's own objective, or the loss of its answers.
-Objective objective_of(const Segment& segment);
+Objective objective_of(Segment& segment);
 
 }  // namespace outerloop::meta

@@ -8,13 +8,13 @@
 
 namespace outerloop::meta {
 
-namespace {
-
 Shape with_rows(int64_t rows, const Shape& example) {
   Shape shape{rows};
   for (const int64_t extent : example) shape.append(extent);
   return shape;
 }
+
+namespace {
 
 TensorType answers_type(const TaskShape& shape, int64_t rows, DType dtype) {
   if (shape.classification) return {DType::i32, {rows}};
@@ -62,8 +62,8 @@ void Segment::run_steps() {
   }
 }
 
-Query Segment::query() const {
-  if (steps_.empty()) return {task_, nullptr, {}};
+Query Segment::query() {
+  if (steps_.empty()) return {task_, nullptr, dropout_key_of(inputs_, mode_)};
   return {task_, &steps_.back(), steps_.back().dropout_key()};
 }
 

@@ -38,7 +38,7 @@ class Segment {
   const StepResult& last_result() const { return results_.back(); }
   bool has_steps() const { return !results_.empty(); }
   // The query side at the end of the segment.
-  Query query() const;
+  Query query();
 
   // Outputs <prefix>/<name>.
   void output(const std::string& prefix, const Values& values);

@@ -56,9 +56,13 @@ Expr Step::hyper(std::string_view name, const Shape& shape) const {
   return inputs_.shared(fmt::format("hyper/{}", name), {inputs_.dtype(), shape});
 }
 
+Expr dropout_key_of(ProgramInputs& inputs, const Mode& mode) {
+  if (!mode.dropout) return {};
+  return inputs.per_lane("dropout_key", {DType::i32, {4}});
+}
+
 Expr Step::dropout_key() const {
-  if (!mode_.dropout) return {};
-  return inputs_.per_lane("dropout_key", {DType::i32, {4}});
+  return dropout_key_of(inputs_, mode_);
 }
 
 Expr Step::batch_y() const {

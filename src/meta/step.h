@@ -57,6 +57,9 @@ struct Mode {
   bool detached = false;  // inner gradients are constants (first order)
 };
 
+// int32 (4,); invalid: no dropout.
+Expr dropout_key_of(ProgramInputs& inputs, const Mode& mode);
+
 class Step {
  public:
   Step(ProgramInputs& inputs, const Task& task, int64_t number, Mode mode)
@@ -77,7 +80,7 @@ class Step {
   Expr batch_x() const { return batch(task_.support_x); }
   // Its targets or labels; the labels of a minibatch are one-hot rows (rows, ways).
   Expr batch_y() const;
-  // int32 (4,); invalid: no dropout.
+  // As of dropout_key_of().
   Expr dropout_key() const;
   const Mode& mode() const { return mode_; }
 

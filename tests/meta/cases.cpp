@@ -140,7 +140,18 @@ std::vector<Case> make_exact_cases() {
            [](Case& c) {
              c.config.model.hidden = {5, 9};
            }),
+      make("protonet_dropout", "protonet", classification(),
+           [](Case& c) { c.config.model.dropout = 0.4; }),
+      make("protonet_one_by_one_dropout", "protonet", classification(),
+           [](Case& c) {
+             c.config.model.norm = config::Norm::batch;
+             c.config.learner.transductive = false;
+             c.config.model.dropout = 0.4;
+           }),
+      make("r2d2_dropout", "r2d2", classification(), [](Case& c) { c.config.model.dropout = 0.4; }),
       make("learned_optimizer", "learned_optimizer", regression()),
+      make("learned_optimizer_dropout", "learned_optimizer", regression(),
+           [](Case& c) { c.config.model.dropout = 0.4; }),
   };
 }
 
@@ -198,12 +209,6 @@ Tensor plus_noise(const Tensor& start, std::mt19937& generator) {
     result.as<double>()[i] = static_cast<float>(result.as<double>()[i] + noise[i]);
   }
   return result;
-}
-
-Shape with_rows(int64_t rows, const Shape& example) {
-  Shape shape{rows};
-  for (const int64_t extent : example) shape.append(extent);
-  return shape;
 }
 
 }  // namespace

@@ -113,7 +113,31 @@ TEST(GradientPlan, TakesNoMoreInputsThanItUses) {
   EXPECT_LT(reptile.last.program->input_index("query_x"), 0);
   EXPECT_GE(reptile.last.program->input_index("minibatch"), 0);
   EXPECT_LT(plan_of("maml", 2, 0).last.program->input_index("dropout_key"), 0);
-  EXPECT_GE(plan_of("maml_dropout", 2, 0).last.program->input_index("dropout_key"), 0);
+}
+
+// Dropout that the config asks for is there in training, whatever the learner, and not in tests.
+TEST(GradientPlan, DropsOutInEveryLearner) {
+  for (const char* name : {"maml_dropout", "protonet_dropout", "protonet_one_by_one_dropout",
+                           "r2d2_dropout", "learned_optimizer_dropout"}) {
+    const Case& with = case_called(name);
+    Case without = with;
+    without.config.model.dropout = 0;
+    EXPECT_TRUE(learner_of(with).has_dropout) << name;
+    const auto masks = [](const Case& test) {
+      const GradientPlan plan = make_gradient_plan(learner_of(test), test.shape);
+      return count_of(*plan.last.program, "random_uniform");
+    };
+    // Each forward pass through each hidden layer has masks; an embedding is no hidden layer.
+    const Learner learner = learner_of(with);
+    const size_t layers = with.config.model.hidden.size() - (learner.step ? 0 : 1);
+    const bool alone = !with.config.learner.transductive;
+    const auto queries = static_cast<size_t>(alone ? with.shape.query_rows : 1);
+    const auto supports = static_cast<size_t>(std::max<int64_t>(learner.steps, 1));
+    EXPECT_EQ(masks(with), layers * (supports + queries)) << name;
+    EXPECT_EQ(masks(without), 0u) << name;
+    const EvaluationPlan test = make_evaluation_plan(learner, with.shape, {.steps = learner.steps});
+    EXPECT_EQ(count_of(*test.start.program, "random_uniform"), 0u) << name;
+  }
 }
 
 TEST(GradientPlan, FirstOrderDoesNotDifferentiateTheInnerGradient) {

@@ -37,6 +37,9 @@ struct TaskShape {
   int64_t minibatch_rows = 0;  // support rows of an inner step, chosen by an input; 0: all of them
 };
 
+// (rows, …example)
+Shape with_rows(int64_t rows, const Shape& example);
+
 // What a learner works on while it writes a program (src/meta/step.h).
 class Step;    // one inner step: its batch, its number, its settings
 struct Query;  // the query side of a task, and the step that came before
