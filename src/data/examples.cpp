@@ -42,11 +42,9 @@ void append(ExampleImages& images, const std::string& name, const std::string& l
 
 // A folder around all others says nothing.
 void drop_outer_folder(std::vector<std::string>& labels) {
-  const std::string first = labels.front().substr(0, labels.front().find('/')) + "/";
-  if (!std::ranges::all_of(labels, [&](const auto& label) { return label.starts_with(first); })) {
-    return;
-  }
-  for (std::string& label : labels) label.erase(0, first.size());
+  const std::string outer = outer_folder(labels);
+  if (outer.empty()) return;
+  for (std::string& label : labels) label.erase(0, outer.size() + 1);
 }
 
 ExampleImages from_tree(const fs::path& path, const ImagePreparation& preparation) {

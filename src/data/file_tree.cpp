@@ -141,6 +141,16 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+std::string outer_folder(std::span<const std::string> paths) {
+  const size_t slash = paths.empty() ? std::string::npos : paths.front().find('/');
+  if (slash == std::string::npos) return "";
+  const std::string outer = paths.front().substr(0, slash + 1);
+  const auto within = [&](const std::string& path) {
+    return path.starts_with(outer) && path.size() > outer.size();
+  };
+  return std::ranges::all_of(paths, within) ? outer.substr(0, slash) : "";
+}
+
 std::unique_ptr<FileTree> open_file_tree(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ class FileTree {
 
 // ASCII letters alone: for comparing the ends of file names.
 std::string lower_case(std::string text);
+
+// The folder around all of these paths, "" where there is none or where one ends right in it.
+std::string outer_folder(std::span<const std::string> paths);
 
 // Throws BadInput when it is neither a folder nor a zip archive.
 std::unique_ptr<FileTree> open_file_tree(const std::filesystem::path& path);

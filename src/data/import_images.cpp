@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "data/file_tree.h"
 #include "data/image_set_builder.h"
 #include "data/splits.h"
 #include "outerloop/base/error.h"
@@ -32,11 +33,10 @@ std::optional<Split> split_of(const std::string& folder) {
 // Archives often hold one folder around everything. It is no part of the names, unless the images
 // lie right in it: then it is the class.
 void drop_outer_folder(std::vector<NamedImage>& images) {
-  const std::string outer = first_part(images.front().label);
-  const bool around_all = std::ranges::all_of(images, [&](const NamedImage& image) {
-    return first_part(image.label) == outer && !without_first_part(image.label).empty();
-  });
-  if (!around_all || split_of(outer)) return;
+  std::vector<std::string> labels;
+  for (const NamedImage& image : images) labels.push_back(image.label);
+  const std::string outer = outer_folder(labels);
+  if (outer.empty() || split_of(outer)) return;
   for (NamedImage& image : images) image.label = without_first_part(image.label);
 }
 

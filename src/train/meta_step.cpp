@@ -1,23 +1,13 @@
 #include "outerloop/train/meta_step.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/slot_tree.h"
 #include "train/lane_runner.h"
 #include "train/outer_update.h"
 
 namespace outerloop::train {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-}  // namespace
-
 struct MetaStep::Impl {
   struct Worker {
     Worker(int64_t first, int64_t end, const CompiledGradientPlan& plan,
@@ -89,15 +79,10 @@ struct MetaStep::Impl {
   template <bool kTimed>
   void work(Worker& worker, int64_t iteration) {
     worker.sums.clear();
-    Clock::time_point mark;
-    const auto lap = [&](double& sum) {
-      if constexpr (kTimed) {
-        const Clock::time_point now = Clock::now();
-        sum += std::chrono::duration<double>(now - mark).count();
-        mark = now;
-      }
+    [[maybe_unused]] Stopwatch watch;
+    const auto lap = [&]([[maybe_unused]] double& sum) {
+      if constexpr (kTimed) sum += watch.lap();
     };
-    if constexpr (kTimed) mark = Clock::now();
     for (int64_t slot = worker.first_slot; slot < worker.end_slot; ++slot) {
       worker.runner.draw({.seed = static_cast<uint64_t>(config.seed),
                           .split = data::Split::train,
@@ -153,7 +138,7 @@ struct MetaStep::Impl {
   }
 
   MetaStepResult run(int64_t iteration, MetaStepTimes* times) {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch since_start;
     set_settings(iteration);
     plan.refresh();
     pool.run([&](int thread) {
@@ -162,15 +147,16 @@ struct MetaStep::Impl {
     });
     MetaStepResult result = summarise();
     collect_nodes();
-    const Clock::time_point reduced = Clock::now();
+    const Stopwatch since_reduced;
     const int64_t slots = config.outer.meta_batch;
     const int64_t present = slots - result.nonfinite;
     if (present > 0 && !update.apply(iteration, nodes, present)) result.nonfinite = slots;
-    if (times != nullptr) add_times(*times, start, reduced);
+    if (times != nullptr) add_times(*times, since_start, since_reduced);
     return result;
   }
 
-  void add_times(MetaStepTimes& times, Clock::time_point start, Clock::time_point reduced) {
+  void add_times(MetaStepTimes& times, const Stopwatch& since_start,
+                 const Stopwatch& since_reduced) {
     MetaStepTimes busiest;
     for (auto& worker : workers) {
       busiest.draw = std::max(busiest.draw, worker->times.draw);
@@ -181,8 +167,8 @@ struct MetaStep::Impl {
     times.draw += busiest.draw;
     times.compute += busiest.compute;
     times.reduce += busiest.reduce;
-    times.update += seconds_since(reduced);
-    times.total += seconds_since(start);
+    times.update += since_reduced.seconds();
+    times.total += since_start.seconds();
   }
 
   config::Config config;
