@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/exec/fma_peak.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
@@ -15,13 +15,7 @@
 namespace outerloop::train {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int kBatches = 15;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Zero for a step that was too short for the clock.
 double gflops_of(const exec::StepTime& time) {
@@ -56,11 +50,53 @@ double peak_of_team(ThreadPool& pool, exec::Isa isa) {
   return sum;
 }
 
+// What was measured of a meta-step.
+struct Measured {
+  std::vector<double> seconds;  // per step, by batch
+  std::vector<double> peaks;    // of the team; none where the ISA has no probe
+  MetaStepTimes parts;
+  int64_t steps = 0;  // taken in all
+};
+
+Measured measure(MetaStep& step, ThreadPool& pool, exec::Isa isa, double seconds) {
+  Measured result{.steps = 1};  // the first step is past
+  const auto batch = [&](int64_t steps) {
+    const Stopwatch watch;
+    for (int64_t i = 0; i < steps; ++i) step.run(result.steps++);
+    return watch.seconds() / static_cast<double>(steps);
+  };
+  const double guess = batch(2);
+  const auto per_batch = std::max<int64_t>(1, static_cast<int64_t>(seconds / kBatches / guess));
+  for (int i = 0; i < kBatches; ++i) {
+    result.seconds.push_back(batch(per_batch));
+    if (isa != exec::Isa::scalar && i % 5 == 0) result.peaks.push_back(peak_of_team(pool, isa));
+  }
+  for (int64_t i = 0; i < per_batch; ++i) step.run(result.steps++, &result.parts);
+  return result;
+}
+
+void add_speeds(MetaStepBench& bench, const Measured& measured) {
+  bench.seconds_per_step = median(measured.seconds);
+  bench.meta_steps_per_s = 1 / bench.seconds_per_step;
+  bench.tasks_per_s = bench.meta_steps_per_s * static_cast<double>(bench.meta_batch);
+  bench.gflops = bench.tasks_per_s * bench.flops_per_task / 1e9;
+  bench.dense_gflops = bench.tasks_per_s * bench.dense_flops_per_task / 1e9;
+  if (!measured.peaks.empty()) {
+    bench.fma_peak_gflops = median(measured.peaks);
+    bench.fraction_of_peak = bench.dense_gflops / bench.fma_peak_gflops;
+  }
+  const MetaStepTimes& parts = measured.parts;
+  bench.share_draw = parts.draw / parts.total;
+  bench.share_compute = parts.compute / parts.total;
+  bench.share_reduce = parts.reduce / parts.total;
+  bench.share_update = parts.update / parts.total;
+}
+
 }  // namespace
 
 MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options) {
   const config::Config& config = resolved.config;
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch since_begin;
   const Setup setup = make_training_setup(config, resolved.folder);
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   const exec::CompileOptions compile = compile_options(config);
@@ -73,47 +109,15 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
                       .repeats = kBatches,
                       .flops_per_task = step.flops_per_task().all,
                       .dense_flops_per_task = step.flops_per_task().dense,
-                      .seconds_to_first_step = seconds_since(begin),
+                      .seconds_to_first_step = since_begin.seconds(),
                       .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
                       .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
                       .buffer_bytes = static_cast<int64_t>(step.buffer_bytes())};
-
-  int64_t iteration = 1;
-  const auto batch = [&](int64_t steps) {
-    const Clock::time_point start = Clock::now();
-    for (int64_t i = 0; i < steps; ++i) step.run(iteration++);
-    return seconds_since(start) / static_cast<double>(steps);
-  };
-  const double guess = batch(2);
-  const auto per_batch =
-      std::max<int64_t>(1, static_cast<int64_t>(options.seconds / kBatches / guess));
-  std::vector<double> times;
-  std::vector<double> peaks;
-  for (int i = 0; i < kBatches; ++i) {
-    times.push_back(batch(per_batch));
-    if (compile.isa != exec::Isa::scalar && i % 5 == 0) {
-      peaks.push_back(peak_of_team(pool, compile.isa));
-    }
-  }
-  MetaStepTimes parts;
-  for (int64_t i = 0; i < per_batch; ++i) step.run(iteration++, &parts);
-
-  bench.seconds_per_step = median(times);
-  bench.meta_steps_per_s = 1 / bench.seconds_per_step;
-  bench.tasks_per_s = bench.meta_steps_per_s * static_cast<double>(bench.meta_batch);
-  bench.gflops = bench.tasks_per_s * bench.flops_per_task / 1e9;
-  bench.dense_gflops = bench.tasks_per_s * bench.dense_flops_per_task / 1e9;
-  if (!peaks.empty()) {
-    bench.fma_peak_gflops = median(peaks);
-    bench.fraction_of_peak = bench.dense_gflops / bench.fma_peak_gflops;
-  }
-  bench.share_draw = parts.draw / parts.total;
-  bench.share_compute = parts.compute / parts.total;
-  bench.share_reduce = parts.reduce / parts.total;
-  bench.share_update = parts.update / parts.total;
+  const Measured measured = measure(step, pool, compile.isa, options.seconds);
+  add_speeds(bench, measured);
   bench.resident_mib = status_mib("VmRSS");
   bench.peak_resident_mib = status_mib("VmHWM");
-  if (options.profile) bench.profile = step.profile(iteration, 200);
+  if (options.profile) bench.profile = step.profile(measured.steps, 200);
   return bench;
 }
 

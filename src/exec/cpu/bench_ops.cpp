@@ -80,19 +80,20 @@ Listed sums(const OpDef& op) {
   return {&op, {over(kHidden, {0}), over({20, 20}, {1}), over(kFeatures, {0, 1, 2})}};
 }
 
-std::vector<Listed> listed_cases() {
-  const int64_t elements = kFeatures.elements();
-  const OpSample flags{.inputs = {f32({25, 25})}, .diagonal = 50};
+std::vector<Listed> sums_of_products() {
+  return {{&ops::matmul,
+           {product({10, 1}, {1, 40}), product(kHidden, {40, 40}), product(kHidden, kHidden, 1),
+            product(kHidden, {40, 40}, 0, 1), product({5, 64}, {64, 5}),
+            product({64, 64}, {64, 64}), product({100, 256}, {256, 256})}},
+          convolutions(ops::conv2d),
+          convolutions(ops::conv2d_input),
+          convolutions(ops::conv2d_filter),
+          sums(ops::sum),
+          sums(ops::reduce_max)};
+}
+
+std::vector<Listed> movements() {
   return {
-      {&ops::matmul,
-       {product({10, 1}, {1, 40}), product(kHidden, {40, 40}), product(kHidden, kHidden, 1),
-        product(kHidden, {40, 40}, 0, 1), product({5, 64}, {64, 5}), product({64, 64}, {64, 64}),
-        product({100, 256}, {256, 256})}},
-      convolutions(ops::conv2d),
-      convolutions(ops::conv2d_input),
-      convolutions(ops::conv2d_filter),
-      sums(ops::sum),
-      sums(ops::reduce_max),
       {&ops::broadcast,
        {{.inputs = {f32({40})}, .attributes = {{"shape", Axes{10, 40}}, {"axes", Axes{1}}}},
         {.inputs = {f32({64})},
@@ -112,33 +113,42 @@ std::vector<Listed> listed_cases() {
                         {"high", Axes{0, 1, 1, 0}},
                         {"interior", Axes{0, 0, 0, 0}}}}}},
       {&ops::concat,
-       {{.inputs = {f32(kFeatures), f32(kFeatures)}, .attributes = {{"axis", int64_t{0}}}}}},
-      {&ops::gather,
-       {{.inputs = {f32({50, 784}), i32({10})},
-         .attributes = {{"axis", int64_t{0}}},
-         .index_limit = 50}}},
-      {&ops::scatter_add,
-       {{.inputs = {f32({10, 784}), i32({10})},
-         .attributes = {{"axis", int64_t{0}}, {"extent", int64_t{50}}},
-         .index_limit = 50}}},
-      {&ops::take_per_row, {{.inputs = {f32({20, 20}), i32({20})}, .index_limit = 20}}},
-      {&ops::put_per_row,
-       {{.inputs = {f32({20}), i32({20})},
-         .attributes = {{"columns", int64_t{20}}},
-         .index_limit = 20}}},
-      {&ops::take, {{.inputs = {f32(kFeatures), i32({5, 7, 7, 64})}, .index_limit = elements}}},
-      {&ops::scatter,
-       {{.inputs = {f32({5, 7, 7, 64}), i32({5, 7, 7, 64})},
-         .attributes = {{"shape", Axes{5, 14, 14, 64}}},
-         .index_limit = elements}}},
-      {&ops::max_pool_index,
-       {{.inputs = {f32(kFeatures)},
-         .attributes = {{"window", int64_t{2}}, {"stride", int64_t{2}}}}}},
-      {&ops::one_hot,
-       {{.inputs = {i32({20})},
-         .attributes = {{"classes", int64_t{20}}, {"dtype", kF32}},
-         .index_limit = 20}}},
-      {&ops::cholesky, {flags}},
+       {{.inputs = {f32(kFeatures), f32(kFeatures)}, .attributes = {{"axis", int64_t{0}}}}}}};
+}
+
+std::vector<Listed> indexings() {
+  const int64_t elements = kFeatures.elements();
+  return {{&ops::gather,
+           {{.inputs = {f32({50, 784}), i32({10})},
+             .attributes = {{"axis", int64_t{0}}},
+             .index_limit = 50}}},
+          {&ops::scatter_add,
+           {{.inputs = {f32({10, 784}), i32({10})},
+             .attributes = {{"axis", int64_t{0}}, {"extent", int64_t{50}}},
+             .index_limit = 50}}},
+          {&ops::take_per_row, {{.inputs = {f32({20, 20}), i32({20})}, .index_limit = 20}}},
+          {&ops::put_per_row,
+           {{.inputs = {f32({20}), i32({20})},
+             .attributes = {{"columns", int64_t{20}}},
+             .index_limit = 20}}},
+          {&ops::take, {{.inputs = {f32(kFeatures), i32({5, 7, 7, 64})}, .index_limit = elements}}},
+          {&ops::scatter,
+           {{.inputs = {f32({5, 7, 7, 64}), i32({5, 7, 7, 64})},
+             .attributes = {{"shape", Axes{5, 14, 14, 64}}},
+             .index_limit = elements}}},
+          {&ops::max_pool_index,
+           {{.inputs = {f32(kFeatures)},
+             .attributes = {{"window", int64_t{2}}, {"stride", int64_t{2}}}}}},
+          {&ops::one_hot,
+           {{.inputs = {i32({20})},
+             .attributes = {{"classes", int64_t{20}}, {"dtype", kF32}},
+             .index_limit = 20}}}};
+}
+
+std::vector<Listed> others() {
+  const OpSample positive{.inputs = {f32({25, 25})}, .diagonal = 50};
+  return {
+      {&ops::cholesky, {positive}},
       {&ops::triangular_solve,
        {{.inputs = {f32({25, 25}), f32({25, 5})},
          .attributes = {{"lower", int64_t{1}}, {"transposed", int64_t{0}}},
@@ -149,6 +159,14 @@ std::vector<Listed> listed_cases() {
        {{.inputs = {i32({4})},
          .attributes = {{"stream", int64_t{0}}, {"dtype", kF32}, {"shape", Axes{5, 14, 14, 64}}},
          .index_limit = 1000}}}};
+}
+
+std::vector<Listed> listed_cases() {
+  std::vector<Listed> all;
+  for (const auto& family : {sums_of_products(), movements(), indexings(), others()}) {
+    all.insert(all.end(), family.begin(), family.end());
+  }
+  return all;
 }
 
 // Values that every function of one element is defined for.
