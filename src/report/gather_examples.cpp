@@ -43,13 +43,8 @@ data::Image image_of(const Tensor& images, int64_t row) {
 std::vector<float> probabilities(const Tensor& logits, int64_t row) {
   const auto ways = static_cast<size_t>(logits.shape()[1]);
   const auto values = logits.as<float>().subspan(static_cast<size_t>(row) * ways, ways);
-  const auto largest = static_cast<double>(*std::ranges::max_element(values));
-  double sum = 0;
-  for (const float v : values) sum += std::exp(static_cast<double>(v) - largest);
-  std::vector<float> result;
-  for (const float v : values) {
-    result.push_back(static_cast<float>(std::exp(static_cast<double>(v) - largest) / sum));
-  }
+  std::vector<float> result(values.begin(), values.end());
+  train::to_probabilities(result);
   return result;
 }
 

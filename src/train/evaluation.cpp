@@ -29,6 +29,8 @@ class EvaluationLane {
   void run() {
     for (exec::Instance& call : calls_) call.run();
   }
+  // The states before the last step are still there: neighbours share no buffer.
+  void run_last() { calls_.back().run(); }
   float loss(size_t step) const { return *measures_[step].loss; }
   float accuracy(size_t step) const { return *measures_[step].accuracy; }
   const Tensor& prediction(size_t step) const { return measures_[step].prediction; }
@@ -80,11 +82,7 @@ class EvaluationLane {
 }  // namespace
 
 data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps) {
-  const auto rows_of = [&](int64_t rows) {
-    Shape result{rows};
-    for (int64_t extent : shape.example) result.append(extent);
-    return result;
-  };
+  const auto rows_of = [&](int64_t rows) { return meta::with_rows(rows, shape.example); };
   const auto answers = [&](int64_t rows) {
     return shape.classification ? data::TensorSpec{DType::i32, Shape{rows}}
                                 : data::TensorSpec{DType::f32, Shape{rows, shape.outputs}};
@@ -140,6 +138,15 @@ std::string per_task_csv(const EvaluationResult& result) {
     for (const auto& shares : result.task_accuracy) text += fmt::format(",{:.6g}", shares[task]);
   }
   return text + "\n";
+}
+
+void to_probabilities(std::span<float> row) {
+  const auto largest = static_cast<double>(*std::ranges::max_element(row));
+  double sum = 0;
+  for (const float logit : row) sum += std::exp(static_cast<double>(logit) - largest);
+  for (float& value : row) {
+    value = static_cast<float>(std::exp(static_cast<double>(value) - largest) / sum);
+  }
 }
 
 struct Evaluator::Impl {
@@ -248,6 +255,13 @@ std::vector<Tensor> Evaluator::answer(const data::Episode& episode, uint64_t see
   std::vector<Tensor> answers;
   for (size_t k = 0; k < impl_->calls.size(); ++k) answers.push_back(lane.prediction(k).clone());
   return answers;
+}
+
+Tensor Evaluator::answer_more(const data::Episode& episode, uint64_t seed) const {
+  EvaluationLane& lane = *impl_->lanes.front();
+  lane.inputs().copy(episode, {.seed = seed, .split = data::Split::test});
+  lane.run_last();
+  return lane.prediction(impl_->calls.size() - 1).clone();
 }
 
 }  // namespace outerloop::train

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+#include <mutex>
 
 #include "outerloop/base/error.h"
 #include "outerloop/train/evaluate_run.h"
@@ -24,15 +24,9 @@ int64_t rows_of(const Tensor& x) {
   return x.shape().rank() > 0 ? x.shape()[0] : 0;
 }
 
-Shape with_rows(int64_t rows, const Shape& example) {
-  Shape shape{rows};
-  for (const int64_t extent : example) shape.append(extent);
-  return shape;
-}
-
 void check_examples(const Tensor& x, const Shape& example, const char* what) {
   const int64_t rows = rows_of(x);
-  if (x.dtype() != DType::f32 || rows < 1 || !(x.shape() == with_rows(rows, example))) {
+  if (x.dtype() != DType::f32 || rows < 1 || !(x.shape() == meta::with_rows(rows, example))) {
     throw BadInput(fmt::format("{}: expected float32 examples {} in one or more rows, got {} {}",
                                what, to_string(example), name_of(x.dtype()), to_string(x.shape())));
   }
@@ -72,16 +66,6 @@ void check_labels(std::span<const int32_t> labels, int64_t ways) {
   }
 }
 
-// Each row to numbers that sum to one.
-void softmax(std::span<float> row) {
-  const auto largest = static_cast<double>(*std::ranges::max_element(row));
-  double sum = 0;
-  for (const float logit : row) sum += std::exp(static_cast<double>(logit) - largest);
-  for (float& value : row) {
-    value = static_cast<float>(std::exp(static_cast<double>(value) - largest) / sum);
-  }
-}
-
 }  // namespace
 
 struct Predictor::Impl {
@@ -108,58 +92,83 @@ struct AdaptedPredictor::Impl {
     return result;
   }
 
-  // The support set in an episode for so many queries.
-  data::Episode episode(const meta::TaskShape& task) const {
-    data::Episode result(episode_spec(task, predictor->protocol.steps));
-    std::memcpy(result.support_x.data(), support.x.data(), support.x.bytes());
-    std::memcpy(result.support_y.data(), support.y.data(), support.y.bytes());
-    if (task.minibatch_rows > 0) {
-      data::draw_minibatches(key(), static_cast<int>(task.support_rows),
-                             result.minibatches.as<int32_t>());
-    }
-    return result;
-  }
-
-  data::TaskKey key() const {
-    return {.seed = static_cast<uint64_t>(predictor->config.seed), .split = data::Split::test};
-  }
-
-  Tensor answer(const Tensor& query_x) const;
+  class Adaptation;
+  Adaptation& adaptation_for(int64_t queries);
+  Tensor answer(const Tensor& query_x);
 
   std::shared_ptr<const Predictor::Impl> predictor;
   SupportSet support;
+  std::mutex mutex;  // guards what follows
+  std::shared_ptr<Adaptation> adaptation;
 };
 
-Tensor AdaptedPredictor::Impl::answer(const Tensor& query_x) const {
-  const Predictor::Impl& from = *predictor;
-  const int64_t total = rows_of(query_x);
-  const bool coupled = from.config.model.norm == config::Norm::batch;
-  int64_t rows = coupled ? total : std::min(total, kMostRows);
-  if (from.one_by_one) rows = 1;
+// A support set adapted to, and the programs that answer so many queries at once.
+class AdaptedPredictor::Impl::Adaptation {
+ public:
+  Adaptation(const Predictor::Impl& from, const SupportSet& support, const meta::TaskShape& task)
+      : seed_(static_cast<uint64_t>(from.config.seed)),
+        rows_(task.query_rows),
+        episode_(episode_spec(task, from.protocol.steps)),
+        evaluator_(from.learner, task,
+                   {.steps = from.learner.step ? from.protocol.steps : 0, .query_labels = false},
+                   nullptr, pool_, compile_options(from.config)) {
+    evaluator_.set_theta(from.theta);
+    std::memcpy(episode_.support_x.data(), support.x.data(), support.x.bytes());
+    std::memcpy(episode_.support_y.data(), support.y.data(), support.y.bytes());
+    if (task.minibatch_rows == 0) return;
+    data::draw_minibatches({.seed = seed_, .split = data::Split::test},
+                           static_cast<int>(task.support_rows), episode_.minibatches.as<int32_t>());
+  }
 
-  const meta::TaskShape task = shape(rows);
-  ThreadPool pool(1);
-  Evaluator evaluator(from.learner, task,
-                      {.steps = from.learner.step ? from.protocol.steps : 0, .query_labels = false},
-                      nullptr, pool, compile_options(from.config));
-  evaluator.set_theta(from.theta);
-  data::Episode filled = episode(task);
-  Tensor answers(DType::f32, Shape{total, task.outputs});
+  int64_t rows() const { return rows_; }
+
+  // The inner steps are taken at the first call; later ones take the last step alone. Fewer
+  // queries than rows() leave the other rows as they were, whose answers mean nothing.
+  Tensor answer(std::span<const std::byte> queries) {
+    std::ranges::copy(queries, episode_.query_x.data());
+    if (adapted_) return evaluator_.answer_more(episode_, seed_);
+    adapted_ = true;
+    return evaluator_.answer(episode_, seed_).back();
+  }
+
+ private:
+  uint64_t seed_;
+  int64_t rows_;
+  bool adapted_ = false;
+  data::Episode episode_;
+  ThreadPool pool_{1};
+  Evaluator evaluator_;
+};
+
+// The adaptation that is there, unless its programs do not fit the number of queries.
+AdaptedPredictor::Impl::Adaptation& AdaptedPredictor::Impl::adaptation_for(int64_t queries) {
+  const bool coupled = predictor->config.model.norm == config::Norm::batch;
+  int64_t rows = coupled ? queries : std::min(queries, kMostRows);
+  if (predictor->one_by_one) rows = 1;
+  const int64_t kept = adaptation ? adaptation->rows() : 0;
+  if (coupled ? kept != rows : kept < rows) {
+    adaptation = std::make_shared<Adaptation>(*predictor, support, shape(rows));
+  }
+  return *adaptation;
+}
+
+Tensor AdaptedPredictor::Impl::answer(const Tensor& query_x) {
+  const std::lock_guard lock(mutex);
+  const int64_t total = rows_of(query_x);
+  Adaptation& adapted = adaptation_for(total);
+  const auto outputs = static_cast<size_t>(shape(1).outputs);
+  Tensor answers(DType::f32, Shape{total, static_cast<int64_t>(outputs)});
   const size_t example = query_x.bytes() / static_cast<size_t>(total);
-  for (int64_t first = 0; first < total; first += rows) {
-    // The last call may be short: its other rows keep old queries, whose answers are not used.
-    const auto count = static_cast<size_t>(std::min(rows, total - first));
+  for (int64_t first = 0; first < total; first += adapted.rows()) {
+    const auto count = static_cast<size_t>(std::min(adapted.rows(), total - first));
     const auto begin = static_cast<size_t>(first);
-    std::memcpy(filled.query_x.data(), query_x.data() + begin * example, count * example);
-    const Tensor part = evaluator.answer(filled, key().seed).back();
-    const auto outputs = static_cast<size_t>(task.outputs);
+    const Tensor part = adapted.answer({query_x.data() + begin * example, count * example});
     std::ranges::copy(part.as<float>().first(count * outputs),
                       answers.as<float>().subspan(begin * outputs).begin());
   }
-  if (!task.classification) return answers;
-  for (int64_t row = 0; row < total; ++row) {
-    softmax(answers.as<float>().subspan(static_cast<size_t>(row * task.outputs),
-                                        static_cast<size_t>(task.outputs)));
+  if (!predictor->train_shape.classification) return answers;
+  for (size_t row = 0; row < static_cast<size_t>(total); ++row) {
+    to_probabilities(answers.as<float>().subspan(row * outputs, outputs));
   }
   return answers;
 }

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "outerloop/base/error.h"
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/data/examples.h"
 #include "train/tiny_runs.h"
 
@@ -105,6 +107,38 @@ TEST(Predictor, AnswersDoNotDependOnHowManyAreAskedForWithoutBatchNorm) {
   const std::vector<float> together = values(adapted.answer(column(x)));
   for (const size_t i : {size_t{0}, size_t{63}, size_t{64}, size_t{149}}) {
     EXPECT_EQ(values(adapted.answer(column({x[i]}))).front(), together[i]) << i;
+  }
+}
+
+// The adaptation is kept: a later call compiles nothing and takes no inner steps but the last.
+TEST(Predictor, LaterAnswersCostLittle) {
+  const Tensor query = column({0.5F});
+  const Predictor predictor = Predictor::open(sine_run(), {.overrides = {"test.steps=200"}});
+  double first = std::numeric_limits<double>::infinity();
+  double later = first;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const AdaptedPredictor adapted = predictor.adapt(sine_support());
+    Stopwatch watch;
+    const std::vector<float> answer = values(adapted.answer(query));
+    first = std::min(first, watch.lap());
+    EXPECT_EQ(values(adapted.answer(query)), answer);
+    later = std::min(later, watch.lap());
+  }
+  EXPECT_LT(later, first / 4);
+}
+
+TEST(Predictor, AnswersAreTheSameInAnyOrderOfCalls) {
+  for (const bool one_by_one : {false, true}) {
+    const Predictor predictor = Predictor::open(image_run(), {.one_by_one = one_by_one});
+    const Tensor one = images({{4, 5}});
+    const Tensor three = images({{0, 5}, {4, 5}, {8, 5}});
+    const auto fresh = [&](const Tensor& queries) {
+      return values(predictor.adapt(image_support()).answer(queries));
+    };
+    const AdaptedPredictor kept = predictor.adapt(image_support());
+    for (const Tensor& queries : {three, one, three, three, one}) {
+      EXPECT_EQ(values(kept.answer(queries)), fresh(queries)) << one_by_one;
+    }
   }
 }
 

@@ -44,6 +44,9 @@ data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps);
 // One line per task: loss and accuracy after 0 … K steps, as CSV.
 std::string per_task_csv(const EvaluationResult& result);
 
+// Softmax of one row of logits, in place.
+void to_probabilities(std::span<float> row);
+
 // A learner compiled for tasks of one shape. Calls, const too, share its memory: one at a time.
 class Evaluator {
  public:
@@ -65,6 +68,9 @@ class Evaluator {
   // Adapts to one episode that the caller filled (of the shape that this was made for) and gives
   // the answers for its query rows after 0 … K steps, each (query rows, outputs).
   std::vector<Tensor> answer(const data::Episode& episode, uint64_t seed) const;
+  // After answer(): the answers after step K for other query rows of the same episode. Only the
+  // last step is taken again.
+  Tensor answer_more(const data::Episode& episode, uint64_t seed) const;
 
  private:
   struct Impl;

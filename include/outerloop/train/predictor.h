@@ -36,14 +36,19 @@ class AdaptedPredictor {
  public:
   // query_x: (rows, example …). Gives (rows, ways) class probabilities or (rows, outputs) values
   // after the last step. Values that are not finite say that the adaptation diverged. Throws
-  // BadInput when the examples have another shape.
+  // BadInput when the examples have another shape. From several threads: one call at a time works.
+  //
+  // Cost: the first call compiles programs for its number of queries, 64 at most, and takes all
+  // inner steps. They are kept: from then on every 64 queries, or fewer, cost the last inner step
+  // and their own answers. Where batch norm sees all queries of a call, a call with another number
+  // of them starts anew; one by one, each query costs the last inner step.
   Tensor answer(const Tensor& query_x) const;
 
  private:
   friend class Predictor;
   struct Impl;
-  explicit AdaptedPredictor(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
-  std::shared_ptr<const Impl> impl_;
+  explicit AdaptedPredictor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<Impl> impl_;
 };
 
 class Predictor {
