@@ -18,6 +18,7 @@ build_packages='
   libhdf5-dev         module   hdf5
   libhwloc-dev        module   hwloc
   libjpeg62-turbo-dev header   jpeglib.h
+  libopenmpi-dev      command  mpicc
   libpng-dev          module   libpng
   librandom123-dev    header   Random123/philox.h
   libxbyak-dev        header   xbyak/xbyak.h
@@ -25,6 +26,7 @@ build_packages='
   libyaml-cpp-dev     module   yaml-cpp
   libzip-dev          module   libzip
   nlohmann-json3-dev  header   nlohmann/json.hpp
+  openmpi-bin         command  mpirun
 '
 test_packages='
   clang-format        command  clang-format

@@ -28,6 +28,7 @@ include(OuterloopDependencies)
 foreach(package IN LISTS OUTERLOOP_PACKAGES)
   find_package(${package} REQUIRED)
 endforeach()
+find_package(${OUTERLOOP_MPI} REQUIRED)
 find_package(PkgConfig REQUIRED)
 foreach(module IN LISTS OUTERLOOP_PKGCONFIG_MODULES)
   pkg_check_modules(${module} REQUIRED IMPORTED_TARGET ${module})
@@ -119,5 +120,24 @@ function(ol_test name)
     if(sanitizer IN_LIST T_LABELS)
       add_dependencies(${sanitizer}_tests ${name})
     endif()
+  endforeach()
+endfunction()
+
+# For ranks that are started on one machine by tests, more than it has cores: waiting ones yield.
+# The variables are those of Open MPI 4 and 5; others ignore them.
+set(OUTERLOOP_MPI_ENVIRONMENT
+  OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1
+  OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe)
+
+# ol_test_on_ranks(NAME RANKS…)
+# Runs a test program of ol_test under the MPI launcher too, once with each number of ranks: CTest
+# tests NAME_<ranks>.
+function(ol_test_on_ranks name)
+  foreach(ranks IN LISTS ARGN)
+    add_test(NAME ${name}_${ranks} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks}
+      ${MPIEXEC_PREFLAGS} $<TARGET_FILE:${name}> ${MPIEXEC_POSTFLAGS} --gtest_brief=1)
+    set_tests_properties(${name}_${ranks} PROPERTIES
+      TIMEOUT 120 PROCESSORS 2 ENVIRONMENT "${OUTERLOOP_MPI_ENVIRONMENT}")
   endforeach()
 endfunction()

@@ -6,7 +6,8 @@
 // empty spans are fine. A label says what the call is for, in messages about ranks that are stuck.
 // Counts are elements, per rank in rank order, and parts lie behind each other in that order.
 //
-// A verb throws RankFailure when another rank failed or ended, so that this one cannot go on.
+// Where ranks are threads, a verb throws RankFailure when another rank failed or ended, so that
+// this one cannot go on. Where they are processes, a rank that fails calls abort().
 
 #include <array>
 #include <cstdint>
