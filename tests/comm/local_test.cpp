@@ -13,7 +13,7 @@ namespace {
 
 class Local : public testing::TestWithParam<std::tuple<int, ConformanceCase>> {};
 
-TEST_P(Local, conforms) {
+TEST_P(Local, Conforms) {
   const auto& [ranks, checked] = GetParam();
   run_ranks(ranks, checked.run);
 }
@@ -45,7 +45,7 @@ std::string message_of(int ranks, const std::function<void(Communicator&)>& body
   return "nothing was thrown";
 }
 
-TEST(LocalGroup, releases_the_others_when_a_rank_throws) {
+TEST(LocalGroup, ReleasesTheOthersWhenARankThrows) {
   std::atomic<int> released = 0;
   const std::string message = message_of<BadInput>(4, [&](Communicator& ranks) {
     std::vector<float> values(10);
@@ -64,7 +64,7 @@ TEST(LocalGroup, releases_the_others_when_a_rank_throws) {
   EXPECT_EQ(released, 3);
 }
 
-TEST(LocalGroup, releases_the_others_when_a_rank_ends_early) {
+TEST(LocalGroup, ReleasesTheOthersWhenARankEndsEarly) {
   const std::string message = message_of<RankFailure>(3, [](Communicator& ranks) {
     if (ranks.rank() != 1) ranks.barrier("end of step");
   });
@@ -72,7 +72,7 @@ TEST(LocalGroup, releases_the_others_when_a_rank_ends_early) {
   EXPECT_NE(message.find("it has ended"), message.npos) << message;
 }
 
-TEST(LocalGroup, an_abandoned_exchange_touches_no_memory_afterwards) {
+TEST(LocalGroup, AnAbandonedExchangeTouchesNoMemoryAfterwards) {
   EXPECT_EQ(message_of<BadInput>(
                 2,
                 [](Communicator& ranks) {
@@ -94,7 +94,7 @@ struct Misuse {
   const char* said;
 };
 
-TEST(LocalGroup, names_ranks_that_do_not_call_the_same) {
+TEST(LocalGroup, NamesRanksThatDoNotCallTheSame) {
   const std::vector<Misuse> cases{
       {"labels",
        [](Communicator& ranks) { ranks.rank() == 0 ? ranks.barrier("a") : ranks.barrier("b"); },
@@ -125,7 +125,7 @@ TEST(LocalGroup, names_ranks_that_do_not_call_the_same) {
   }
 }
 
-TEST(Agreement, names_the_hosts) {
+TEST(Agreement, NamesTheHosts) {
   const auto body = [](Communicator& ranks) {
     require_equal(ranks, "data", "the data set", ranks.rank() == 2 ? "b" : "a", "copy it");
   };
@@ -139,7 +139,7 @@ TEST(Agreement, names_the_hosts) {
   }
 }
 
-TEST(CollectiveLog, keeps_the_newest_and_can_be_read_meanwhile) {
+TEST(CollectiveLog, KeepsTheNewestAndCanBeReadMeanwhile) {
   CollectiveLog log;
   EXPECT_EQ(log.last().sequence, 0u);
   EXPECT_TRUE(log.recent().empty());

@@ -66,7 +66,7 @@ Vector reduced(const std::vector<std::optional<Vector>>& leaves, std::vector<int
 
 class SlotTree : public testing::TestWithParam<int64_t> {};
 
-TEST_P(SlotTree, gives_the_bits_of_the_definition_for_any_deal) {
+TEST_P(SlotTree, GivesTheBitsOfTheDefinitionForAnyDeal) {
   const int64_t slots = GetParam();
   for (const double absent : {0.0, 0.3, 1.0}) {
     const auto leaves = random_leaves(slots, absent, static_cast<uint32_t>(slots));
@@ -84,7 +84,7 @@ TEST_P(SlotTree, gives_the_bits_of_the_definition_for_any_deal) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, SlotTree, testing::Values(1, 2, 3, 4, 5, 7, 8, 25, 32, 33, 100));
 
-TEST(FinishTree, takes_a_node_from_each_of_many_workers) {
+TEST(FinishTree, TakesANodeFromEachOfManyWorkers) {
   const auto leaves = random_leaves(1000, 0.1, 3);
   std::vector<int64_t> borders(1001);
   std::iota(borders.begin(), borders.end(), 0);
@@ -93,7 +93,7 @@ TEST(FinishTree, takes_a_node_from_each_of_many_workers) {
   EXPECT_EQ(0, std::memcmp(total.data(), expected.data(), sizeof(float) * kElements));
 }
 
-TEST(FinishTree, refuses_nodes_with_gaps_and_overlaps) {
+TEST(FinishTree, RefusesNodesWithGapsAndOverlaps) {
   Vector values(kElements, 1.0f), total(kElements);
   const SlotNode first{0, 0, true, values.data()};
   const SlotNode second{0, 1, true, values.data()};
@@ -103,7 +103,7 @@ TEST(FinishTree, refuses_nodes_with_gaps_and_overlaps) {
   EXPECT_THROW(finish_tree(std::vector{first, first}, 0, kElements, total), InternalError);
 }
 
-TEST(SlotAccumulator, holds_no_more_sums_than_are_there_at_once) {
+TEST(SlotAccumulator, HoldsNoMoreSumsThanAreThereAtOnce) {
   const auto sums = [](int64_t first, int64_t end) {
     return SlotAccumulator(kElements, first, end).bytes() / (kElements * sizeof(float));
   };

@@ -24,7 +24,7 @@ using testing_support::SampleProgram;
 
 class OpSamples : public ::testing::TestWithParam<const OpDef*> {};
 
-TEST_P(OpSamples, give_the_bits_of_the_oracle) {
+TEST_P(OpSamples, GiveTheBitsOfTheOracle) {
   const OpDef& op = *GetParam();
   for (const OpSample& sample : op.samples()) {
     for (const DType dtype : {DType::f32, DType::f64}) {
@@ -58,14 +58,14 @@ INSTANTIATE_TEST_SUITE_P(Records, OpSamples, ::testing::ValuesIn(sampled_ops()),
 
 class MetaGradients : public ::testing::TestWithParam<SampleProgram> {};
 
-TEST_P(MetaGradients, give_the_bits_of_the_oracle) {
+TEST_P(MetaGradients, GiveTheBitsOfTheOracle) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const Program program = GetParam().program(dtype);
     check_against_oracle(program, draw_inputs(program, Draw{}, 11), GetParam().name);
   }
 }
 
-TEST_P(MetaGradients, report_the_operations_of_their_equations) {
+TEST_P(MetaGradients, ReportTheOperationsOfTheirEquations) {
   const Program program = GetParam().program(DType::f32);
   const auto executable = Executable::compile(program);
   const Flops flops = flops_of(executable->optimised());
@@ -82,13 +82,13 @@ TEST_P(MetaGradients, report_the_operations_of_their_equations) {
 INSTANTIATE_TEST_SUITE_P(Networks, MetaGradients, ::testing::ValuesIn(sample_programs()),
                          [](const auto& test) { return test.param.name; });
 
-TEST(Executable, runs_what_depends_on_shared_inputs_once) {
+TEST(Executable, RunsWhatDependsOnSharedInputsOnce) {
   const auto executable = Executable::compile(testing_support::mlp_gradient(DType::f32, 1));
   EXPECT_GT(executable->shared_arena_bytes(), 0u);
   EXPECT_GE(executable->lane_arena_bytes(), executable->peak_live_bytes());
 }
 
-TEST(Executable, gives_an_output_that_is_an_input_and_one_that_is_asked_for_twice) {
+TEST(Executable, GivesAnOutputThatIsAnInputAndOneThatIsAskedForTwice) {
   Builder builder;
   const Expr x = builder.input("x", {DType::f32, {5}}, Binding::per_lane);
   const Expr y = exp(x);
@@ -100,7 +100,7 @@ TEST(Executable, gives_an_output_that_is_an_input_and_one_that_is_asked_for_twic
 }
 
 // exp(w) depends on shared inputs alone: computed once and copied, also where lanes go on with it.
-TEST(Executable, computes_a_shared_value_once_though_it_is_an_output) {
+TEST(Executable, ComputesASharedValueOnceThoughItIsAnOutput) {
   Builder builder;
   const Expr w = builder.input("w", {DType::f32, {5, 7}}, Binding::shared);
   const Expr x = builder.input("x", {DType::f32, {7, 5}}, Binding::per_lane);
@@ -116,7 +116,7 @@ TEST(Executable, computes_a_shared_value_once_though_it_is_an_output) {
 }
 
 // The sum must not overwrite x, though it is read by that name once: the product reads it reshaped.
-TEST(Executable, overwrites_no_operand_that_is_read_by_another_name) {
+TEST(Executable, OverwritesNoOperandThatIsReadByAnotherName) {
   Builder builder;
   const Expr x = exp(builder.input("x", {DType::f32, {40, 24}}, Binding::per_lane));
   const Expr w = builder.input("w", {DType::f32, {24, 24}}, Binding::shared);
@@ -125,7 +125,7 @@ TEST(Executable, overwrites_no_operand_that_is_read_by_another_name) {
   check_against_oracle(program, draw_inputs(program, Draw{}, 5), "aliased operand");
 }
 
-TEST(Executable, gives_a_lane_the_same_bits_whoever_ran_before_it) {
+TEST(Executable, GivesALaneTheSameBitsWhoeverRanBeforeIt) {
   const Program program = testing_support::mlp_gradient(DType::f32, 1);
   const auto executable = Executable::compile(program);
   const std::vector<Tensor> inputs = draw_inputs(program, Draw{}, 11);

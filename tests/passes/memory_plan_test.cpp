@@ -25,7 +25,7 @@ void expect_valid(const std::vector<Lifetime>& lifetimes, const MemoryPlan& plan
   EXPECT_GE(plan.arena_bytes, plan.peak_live_bytes);
 }
 
-TEST(MemoryPlan, reuses_the_memory_of_a_chain) {
+TEST(MemoryPlan, ReusesTheMemoryOfAChain) {
   // Each buffer is read by the step that writes the next one.
   std::vector<Lifetime> chain;
   for (int32_t step = 0; step < 10; ++step) chain.push_back({6400, step, step + 1});
@@ -35,18 +35,18 @@ TEST(MemoryPlan, reuses_the_memory_of_a_chain) {
   EXPECT_EQ(plan.peak_live_bytes, plan.arena_bytes);
 }
 
-TEST(MemoryPlan, keeps_what_lives_together_apart) {
+TEST(MemoryPlan, KeepsWhatLivesTogetherApart) {
   const std::vector<Lifetime> together{{100, 0, 5}, {100, 0, 5}, {1, 2, 2}};
   const MemoryPlan plan = plan_memory(together);
   expect_valid(together, plan);
   EXPECT_EQ(128 + 128 + 1, plan.arena_bytes);  // the last buffer to the byte
 }
 
-TEST(MemoryPlan, of_nothing_is_nothing) {
+TEST(MemoryPlan, OfNothingIsNothing) {
   EXPECT_EQ(0, plan_memory({}).arena_bytes);
 }
 
-TEST(MemoryPlan, is_valid_and_near_the_lower_bound_for_random_lifetimes) {
+TEST(MemoryPlan, IsValidAndNearTheLowerBoundForRandomLifetimes) {
   std::mt19937 generator(5);
   for (int round = 0; round < 50; ++round) {
     std::uniform_int_distribution<int32_t> step(0, 60);

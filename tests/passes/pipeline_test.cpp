@@ -35,7 +35,7 @@ Program layer_gradient() {
   return builder.finish();
 }
 
-TEST(Pipeline, prints_the_stored_program_after_each_pass) {
+TEST(Pipeline, PrintsTheStoredProgramAfterEachPass) {
   int number = 0;
   Options options;
   options.after_each = [&](const Pass& pass, const Program& program) {
@@ -45,7 +45,7 @@ TEST(Pipeline, prints_the_stored_program_after_each_pass) {
   EXPECT_EQ(static_cast<size_t>(number), pipeline().size());
 }
 
-TEST(Pipeline, keeps_the_bits_with_each_optional_pass_off) {
+TEST(Pipeline, KeepsTheBitsWithEachOptionalPassOff) {
   const Program program = layer_gradient();
   const auto inputs = testing_support::draw_inputs(program, {}, 3);
   const std::vector<Tensor> expected = exec::interpret(program, inputs);
@@ -64,19 +64,19 @@ TEST(Pipeline, keeps_the_bits_with_each_optional_pass_off) {
   }
 }
 
-TEST(Pipeline, refuses_unknown_and_required_passes_by_name) {
+TEST(Pipeline, RefusesUnknownAndRequiredPassesByName) {
   EXPECT_THROW(optimise(layer_gradient(), {.disabled = {"fuse_everything"}}), BadInput);
   EXPECT_THROW(optimise(layer_gradient(), {.disabled = {"lower_transposes"}}), BadInput);
 }
 
-TEST(Pipeline, times_each_pass) {
+TEST(Pipeline, TimesEachPass) {
   std::vector<Timing> timings;
   optimise(layer_gradient(), {}, &timings);
   ASSERT_EQ(timings.size(), pipeline().size());
   EXPECT_LT(timings.back().equations, timings.front().equations);
 }
 
-TEST(Fusion, does_not_merge_across_a_finished_reduction) {
+TEST(Fusion, DoesNotMergeAcrossAFinishedReduction) {
   Builder builder;
   const Expr x = builder.input("x", {DType::f32, {6, 8}}, Binding::per_lane);
   const Expr centred = x - mean_keep(x, {0});
