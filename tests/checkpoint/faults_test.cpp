@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <random>
 
@@ -32,8 +34,19 @@ constexpr int64_t kWidth = 150;  // about 200 KB a file: a kill often falls into
     store.save(example(iteration, kWidth), iteration % 5 == 0);
 }
 
+// Microseconds that one save takes here and now.
+int64_t save_time() {
+  const TemporaryFolder folder;
+  Store store(folder.path());
+  const auto start = std::chrono::steady_clock::now();
+  for (int64_t iteration = 1; iteration <= 5; ++iteration) store.save(example(iteration, kWidth));
+  const auto taken = std::chrono::steady_clock::now() - start;
+  return std::chrono::duration_cast<std::chrono::microseconds>(taken).count() / 5;
+}
+
 TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
   const TemporaryFolder folder;
+  const int64_t save = std::max<int64_t>(save_time(), 1000);
   std::mt19937 random(1);
   int64_t reached = 0;
   int torn = 0;
@@ -41,7 +54,7 @@ TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) train_until_killed(folder.path());
-    usleep(20'000 + random() % 60'000);
+    usleep(static_cast<useconds_t>(2 * save + static_cast<int64_t>(random()) % (4 * save)));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     for (const auto& entry : fs::directory_iterator(folder.path()))
