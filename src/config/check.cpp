@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
+#include "outerloop/config/limits.h"
 #include "outerloop/config/read.h"
 
 namespace outerloop::config {
@@ -12,6 +15,11 @@ namespace {
 // True for learners that adapt in a closed form, without inner steps.
 bool has_no_steps(const Config& c) {
   return c.learner.algorithm == "protonet" || c.learner.algorithm == "r2d2";
+}
+
+// Of the absolute values, in the type that the families compute in.
+float largest(const Interval& range) {
+  return std::max(std::abs(static_cast<float>(range.low)), std::abs(static_cast<float>(range.high)));
 }
 
 class Checker {
@@ -59,6 +67,26 @@ class Checker {
               "only images have groups");
     refuse_if(has_no_steps(c), "learner.algorithm", "{} classifies; tasks.family is {}",
               c.learner.algorithm, family);
+    c.tasks.family == TaskFamily::sinusoid ? check_sinusoid() : check_harmonic();
+  }
+
+  void check_sinusoid() {
+    const Sinusoid& task = c.tasks.sinusoid;
+    refuse_argument(largest(task.x) + largest(task.phase), "tasks.sinusoid.x",
+                    "tasks.sinusoid.phase");
+  }
+
+  void check_harmonic() {
+    const Harmonic& task = c.tasks.harmonic;
+    refuse_argument(
+        2 * largest(task.frequency) * (largest(task.centre) + kFurthestNormal) + largest(task.phase),
+        "tasks.harmonic.frequency", "tasks.harmonic.centre and tasks.harmonic.phase");
+  }
+
+  void refuse_argument(float argument, std::string_view key, std::string_view others) {
+    refuse_if(!(argument <= kMaxSineArgument), key,
+              "with {} it gives sines of up to {}; the largest argument is {}", others, argument,
+              kMaxSineArgument);
   }
 
   void check_inner_loop() {

@@ -31,6 +31,10 @@ constexpr Bounds at_least(double low) {
 constexpr Bounds between(double low, double high) {
   return {.low = low, .high = high};
 }
+// What a float holds with room for arithmetic.
+constexpr Bounds real() {
+  return between(-1e30, 1e30);
+}
 constexpr Bounds above_zero() {
   return {.low = 0, .low_open = true};
 }
@@ -69,14 +73,14 @@ constexpr auto kSchema = std::to_array<Key>({
              "as_classes makes four classes of each"},
     {OL_KEY(tasks.within),
      .help = "images: group draws all classes of a task from one group (Omniglot: one alphabet)"},
-    {OL_KEY(tasks.sinusoid.amplitude), .help = "range of a task's amplitude"},
-    {OL_KEY(tasks.sinusoid.phase), .unit = "rad", .help = "range of a task's phase"},
-    {OL_KEY(tasks.sinusoid.x), .help = "range of the inputs"},
-    {OL_KEY(tasks.harmonic.centre), .help = "range of the mean of a task's inputs"},
-    {OL_KEY(tasks.harmonic.frequency), .unit = "rad per unit of x",
+    {OL_KEY(tasks.sinusoid.amplitude), .bounds = real(), .help = "range of a task's amplitude"},
+    {OL_KEY(tasks.sinusoid.phase), .bounds = real(), .unit = "rad", .help = "range of a task's phase"},
+    {OL_KEY(tasks.sinusoid.x), .bounds = real(), .help = "range of the inputs"},
+    {OL_KEY(tasks.harmonic.centre), .bounds = real(), .help = "range of the mean of a task's inputs"},
+    {OL_KEY(tasks.harmonic.frequency), .bounds = real(), .unit = "rad per unit of x",
      .help = "range of a task's frequency"},
-    {OL_KEY(tasks.harmonic.phase), .unit = "rad", .help = "range of both phases of a task"},
-    {OL_KEY(tasks.harmonic.noise), .bounds = at_least(0),
+    {OL_KEY(tasks.harmonic.phase), .bounds = real(), .unit = "rad", .help = "range of both phases of a task"},
+    {OL_KEY(tasks.harmonic.noise), .bounds = between(0, 1e30),
      .help = "standard deviation added to the targets"},
 
     {OL_KEY(model.kind), .help = "mlp: dense layers; conv4: blocks of 3x3 convolution"},

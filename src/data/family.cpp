@@ -13,7 +13,7 @@ namespace outerloop::data {
 namespace {
 
 void require_positive(const char* what, int value) {
-  if (value < 1) throw BadInput(fmt::format("tasks.{} must be at least 1, got {}", what, value));
+  if (value < 1) throw BadInput(fmt::format("{} must be at least 1, got {}", what, value));
 }
 
 template <class T>

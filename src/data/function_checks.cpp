@@ -12,9 +12,8 @@ namespace outerloop::data {
 void check_range(const char* name, const Range& range) {
   const bool finite = std::isfinite(range.low) && std::isfinite(range.high);
   if (!finite || range.low > range.high) {
-    throw BadInput(
-        fmt::format("tasks.{} must be a range low <= high of finite numbers, got [{}, {}]", name,
-                    range.low, range.high));
+    throw BadInput(fmt::format("{} must be a range low <= high of finite numbers, got [{}, {}]",
+                               name, range.low, range.high));
   }
 }
 
@@ -33,7 +32,7 @@ float largest(const Range& range) {
 
 EpisodeSpec function_spec(const EpisodeShape& shape) {
   if (shape.ways != 1) {
-    throw BadInput(fmt::format("tasks.ways must be 1 for a regression family, got {}", shape.ways));
+    throw BadInput(fmt::format("ways must be 1 for a regression family, got {}", shape.ways));
   }
   const TensorSpec support{DType::f32, {std::max(shape.shots, 0), 1}};
   const TensorSpec query{DType::f32, {std::max(shape.queries, 0), 1}};

@@ -12,8 +12,6 @@
 namespace outerloop::data {
 namespace {
 
-constexpr float kFurthestNormal = 9.0F;  // inversion of 53 bits stays below 8.3
-
 struct Harmonic {
   float centre = 0;  // of the inputs
   std::array<Sine, 2> sines;
@@ -77,10 +75,10 @@ std::unique_ptr<TaskFamily> make_harmonic(const EpisodeShape& shape,
   check_range("frequency", options.frequency);
   check_range("phase", options.phase);
   if (!(options.noise >= 0) || std::isinf(options.noise)) {
-    throw BadInput(
-        fmt::format("tasks.noise must be a standard deviation >= 0, got {}", options.noise));
+    throw BadInput(fmt::format("noise must be a standard deviation >= 0, got {}", options.noise));
   }
-  check_argument(2 * largest(options.frequency) * (largest(options.centre) + kFurthestNormal) +
+  check_argument(2 * largest(options.frequency) *
+                     (largest(options.centre) + config::kFurthestNormal) +
                  largest(options.phase));
   return std::make_unique<HarmonicFamily>(shape, options);
 }

@@ -64,6 +64,33 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
   EXPECT_EQ(image_errors({"test.ways=1"}).size(), 1u);
 }
 
+TEST(CrossCheck, RefusesRangesThatLeaveTheSine) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string error;
+  };
+  for (
+      const auto& [words, error] : std::vector<Case>{
+          {{"tasks.sinusoid.x=[-1e9, 1e9]"},
+           "command line: word 1: tasks.sinusoid.x: with tasks.sinusoid.phase it gives sines of up "
+           "to 1000000000; the largest argument is 8192"},
+          {{"tasks.sinusoid.x=[0, 8000]", "tasks.sinusoid.phase=[-200, 0]"},
+           "command line: word 1: tasks.sinusoid.x: with tasks.sinusoid.phase it gives sines of up "
+           "to 8200; the largest argument is 8192"},
+          {{"tasks.family=harmonic", "tasks.harmonic.frequency=[0, 1e3]"},
+           "command line: word 2: tasks.harmonic.frequency: with tasks.harmonic.centre and "
+           "tasks.harmonic.phase it gives sines of up to 26006.283; the largest argument is 8192"},
+          {{"tasks.sinusoid.amplitude=[0, 1e300]"},
+           "command line: word 1: tasks.sinusoid.amplitude: expected two numbers from -1e+30 to "
+           "1e+30 "
+           "as [low, high], got [0, 1e300]"},
+      }) {
+    EXPECT_EQ(errors(words), std::vector<std::string>{error});
+  }
+  EXPECT_TRUE(errors({"tasks.sinusoid.x=[-8000, 8000]"}).empty());
+  EXPECT_TRUE(errors({"tasks.harmonic.frequency=[0, 1e3]"}).empty()) << "not in use";
+}
+
 TEST(Protocol, TakesWhatTestDoesNotSayFromTraining) {
   Config config;
   config.tasks.rotation = Rotation::per_class;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/draws.h"
+#include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::data {
@@ -157,6 +158,19 @@ TEST(Families, RefuseWhatTheyCannotDraw) {
   EXPECT_THROW(make_sinusoid({}, {.x = {0, 1e6F}}), BadInput);
   EXPECT_THROW(make_harmonic({}, {.frequency = {std::nanf(""), 7}}), BadInput);
   EXPECT_THROW(make_harmonic({}, {.noise = -1}), BadInput);
+}
+
+TEST(Families, NameTheirOwnOptionsInMessages) {
+  EXPECT_EQ(message_of<BadInput>([] {
+              make_sinusoid({}, {.amplitude = {2, 1}});
+            }),
+            "amplitude must be a range low <= high of finite numbers, got [2, 1]");
+  EXPECT_EQ(message_of<BadInput>([] { make_harmonic({}, {.noise = -1}); }),
+            "noise must be a standard deviation >= 0, got -1");
+  EXPECT_EQ(message_of<BadInput>([] { make_sinusoid({.ways = 2}); }),
+            "ways must be 1 for a regression family, got 2");
+  EXPECT_EQ(message_of<BadInput>([] { make_sinusoid({.shots = 0}); }),
+            "shots must be at least 1, got 0");
 }
 
 TEST(Families, BuffersOfTheWrongSizeAreADefect) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "outerloop/config/limits.h"
 #include "outerloop/data/family.h"
 
 namespace outerloop::data {
@@ -35,6 +36,6 @@ std::unique_ptr<TaskFamily> make_sinusoid(const EpisodeShape& shape,
 std::unique_ptr<TaskFamily> make_harmonic(const EpisodeShape& shape,
                                           const HarmonicOptions& options = {});
 
-inline constexpr float kMaxSineArgument = 8192.0F;
+inline constexpr float kMaxSineArgument = config::kMaxSineArgument;
 
 }  // namespace outerloop::data

@@ -1,0 +1,11 @@
+#pragma once
+// What the reader of configs refuses and the task families rely on.
+
+namespace outerloop::config {
+
+// The families' sine is exact to 2 units in the last place up to this argument.
+inline constexpr float kMaxSineArgument = 8192.0F;
+// No draw of a normal variable lies further out: inversion of 53 bits stays below 8.3.
+inline constexpr float kFurthestNormal = 9.0F;
+
+}  // namespace outerloop::config
