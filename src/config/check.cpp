@@ -1,34 +1,64 @@
 // Rules that more than one key takes part in.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
+#include "config/algorithms.h"
+#include "config/value.h"
 #include "outerloop/config/limits.h"
 #include "outerloop/config/read.h"
+#include "outerloop/config/schema.h"
 
 namespace outerloop::config {
 namespace {
 
-// True for learners that adapt in a closed form, without inner steps.
-bool has_no_steps(const Config& c) {
-  return c.learner.algorithm == "protonet" || c.learner.algorithm == "r2d2";
+// Keys that only some algorithms read; for the others they keep their defaults.
+struct Reader {
+  std::string_view key;
+  bool Algorithm::*reads;
+};
+constexpr auto kReaders = std::to_array<Reader>({
+    {"learner.order", &Algorithm::has_order},
+    {"learner.truncation", &Algorithm::is_exact},
+    {"learner.learn_rate", &Algorithm::learns_rule},
+    {"learner.learn_weight_decay", &Algorithm::learns_rule},
+    {"learner.per_step_rate", &Algorithm::is_per_step},
+    {"learner.per_step_norm", &Algorithm::is_per_step},
+    {"learner.multi_step_loss_epochs", &Algorithm::is_per_step},
+    {"learner.joint_batch", &Algorithm::embeds_jointly},
+    {"inner.optimizer", &Algorithm::has_inner_rule},
+    {"inner.weight_decay", &Algorithm::has_inner_rule},
+    {"inner.batch", &Algorithm::has_steps},
+    {"test.batch", &Algorithm::has_steps},
+});
+
+std::string readers_of(const Reader& reader) {
+  std::vector<std::string_view> names;
+  for (const Algorithm& one : kAlgorithms) {
+    if (one.*reader.reads) names.push_back(one.name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 // Of the absolute values, in the type that the families compute in.
 float largest(const Interval& range) {
-  return std::max(std::abs(static_cast<float>(range.low)), std::abs(static_cast<float>(range.high)));
+  return std::max(std::abs(static_cast<float>(range.low)),
+                  std::abs(static_cast<float>(range.high)));
 }
 
 class Checker {
  public:
-  explicit Checker(const Config& config) : c(config), test(test_protocol(config)) {}
+  explicit Checker(const Config& config)
+      : c(config), algorithm(algorithm_of(config.learner.algorithm)), test(test_protocol(config)) {}
 
   std::vector<Complaint> check() {
     is_classification(c) ? check_images() : check_regression();
     check_inner_loop();
+    check_readers();
     check_learner();
     check_outer_loop();
     check_runtime();
@@ -65,7 +95,7 @@ class Checker {
     refuse_if(c.tasks.within != Within::none, "tasks.within", "only images have groups");
     refuse_if(c.tasks.within == Within::none && test.within != Within::none, "test.within",
               "only images have groups");
-    refuse_if(has_no_steps(c), "learner.algorithm", "{} classifies; tasks.family is {}",
+    refuse_if(!algorithm.has_steps, "learner.algorithm", "{} classifies; tasks.family is {}",
               c.learner.algorithm, family);
     c.tasks.family == TaskFamily::sinusoid ? check_sinusoid() : check_harmonic();
   }
@@ -78,9 +108,9 @@ class Checker {
 
   void check_harmonic() {
     const Harmonic& task = c.tasks.harmonic;
-    refuse_argument(
-        2 * largest(task.frequency) * (largest(task.centre) + kFurthestNormal) + largest(task.phase),
-        "tasks.harmonic.frequency", "tasks.harmonic.centre and tasks.harmonic.phase");
+    refuse_argument(2 * largest(task.frequency) * (largest(task.centre) + kFurthestNormal) +
+                        largest(task.phase),
+                    "tasks.harmonic.frequency", "tasks.harmonic.centre and tasks.harmonic.phase");
   }
 
   void refuse_argument(float argument, std::string_view key, std::string_view others) {
@@ -105,28 +135,31 @@ class Checker {
               c.inner.batch, test_support);
   }
 
+  // A stored config holds every key, so a default is no wish.
+  void check_readers() {
+    const Config defaults;
+    for (const Reader& reader : kReaders) {
+      const Key& key = *find_key(reader.key);
+      const std::string least = format_value(key, defaults);
+      refuse_if(!(algorithm.*reader.reads) && format_value(key, c) != least, reader.key,
+                "has no effect on {}: leave it at {} (it is for {})", algorithm.name, least,
+                readers_of(reader));
+    }
+  }
+
   void check_learner() {
     const Learner& learner = c.learner;
-    const std::string_view name = learner.algorithm;
     refuse_if(learner.truncation > c.inner.steps, "learner.truncation",
               "expected 0 (all steps) to inner.steps = {}, got {}", c.inner.steps,
               learner.truncation);
-    const bool has_order =
-        name != "fomaml" && name != "imaml" && name != "reptile" && !has_no_steps(c);
-    refuse_if(!has_order && learner.order == Order::second, "learner.order",
-              "{} is not a second-order learner: set auto", name);
-    const bool learns_rule = name == "maml" || name == "anil" || name == "boil";
-    refuse_if(learner.learn_rate && !learns_rule, "learner.learn_rate",
-              "{} cannot learn it; maml, anil and boil can", name);
-    refuse_if(learner.learn_weight_decay && !learns_rule, "learner.learn_weight_decay",
-              "{} cannot learn it; maml, anil and boil can", name);
-    const bool per_step = name == "mamlpp" && (learner.per_step_rate || learner.per_step_norm);
-    refuse_if(per_step && test.steps > c.inner.steps, "test.steps",
-              "expected inner.steps = {} at most, because mamlpp has parameters per step; got {}",
-              c.inner.steps, test.steps);
-    refuse_if(name != "mamlpp" && learner.multi_step_loss_epochs > 0,
-              "learner.multi_step_loss_epochs", "only mamlpp has it; learner.algorithm is {}",
-              name);
+    refuse_if(learner.truncation > 0 && learner.order == Order::first, "learner.truncation",
+              "has no effect with learner.order = first: leave it at 0");
+    refuse_if(algorithm.has_order && !algorithm.is_exact && learner.order == Order::second,
+              "learner.order", "{} is not a second-order learner: set auto", algorithm.name);
+    const bool per_step = learner.per_step_rate || learner.per_step_norm;
+    refuse_if(algorithm.is_per_step && per_step && test.steps > c.inner.steps, "test.steps",
+              "expected inner.steps = {} at most, because {} has parameters per step; got {}",
+              c.inner.steps, algorithm.name, test.steps);
   }
 
   void check_outer_loop() {
@@ -147,6 +180,7 @@ class Checker {
   }
 
   const Config& c;
+  Algorithm algorithm;
   Protocol test;
   std::vector<Complaint> complaints_;
 };
@@ -166,7 +200,7 @@ Protocol training_protocol(const Config& config) {
   return {.ways = config.tasks.ways,
           .shots = config.tasks.shots,
           .queries = config.tasks.queries,
-          .steps = has_no_steps(config) ? 0 : config.inner.steps,
+          .steps = algorithm_of(config.learner.algorithm).has_steps ? config.inner.steps : 0,
           .batch = config.inner.batch,
           .rotation = config.tasks.rotation,
           .within = config.tasks.within};

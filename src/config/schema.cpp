@@ -4,6 +4,8 @@
 #include <array>
 #include <type_traits>
 
+#include "config/algorithms.h"
+
 namespace outerloop::config {
 namespace {
 
@@ -47,10 +49,6 @@ constexpr Bounds count_from(double low) {
   return between(low, kMany);
 }
 
-constexpr std::string_view kAlgorithms =
-    "maml, fomaml, anil, boil, meta_sgd, mamlpp, reptile, imaml, protonet, r2d2, "
-    "learned_optimizer";
-
 constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(seed), .bounds = count_from(0), .help = "every random number follows from it"},
     {OL_KEY(run_dir), .help = "folder of the run; empty = runs/<config name>-seed<seed>",
@@ -74,12 +72,15 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(tasks.within),
      .help = "images: group draws all classes of a task from one group (Omniglot: one alphabet)"},
     {OL_KEY(tasks.sinusoid.amplitude), .bounds = real(), .help = "range of a task's amplitude"},
-    {OL_KEY(tasks.sinusoid.phase), .bounds = real(), .unit = "rad", .help = "range of a task's phase"},
+    {OL_KEY(tasks.sinusoid.phase), .bounds = real(), .unit = "rad",
+     .help = "range of a task's phase"},
     {OL_KEY(tasks.sinusoid.x), .bounds = real(), .help = "range of the inputs"},
-    {OL_KEY(tasks.harmonic.centre), .bounds = real(), .help = "range of the mean of a task's inputs"},
+    {OL_KEY(tasks.harmonic.centre), .bounds = real(),
+     .help = "range of the mean of a task's inputs"},
     {OL_KEY(tasks.harmonic.frequency), .bounds = real(), .unit = "rad per unit of x",
      .help = "range of a task's frequency"},
-    {OL_KEY(tasks.harmonic.phase), .bounds = real(), .unit = "rad", .help = "range of both phases of a task"},
+    {OL_KEY(tasks.harmonic.phase), .bounds = real(), .unit = "rad",
+     .help = "range of both phases of a task"},
     {OL_KEY(tasks.harmonic.noise), .bounds = between(0, 1e30),
      .help = "standard deviation added to the targets"},
 
@@ -116,7 +117,7 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(model.head_init_std), .bounds = at_least(0),
      .help = "standard deviation of normal and truncated_normal in the last layer"},
 
-    {OL_KEY(learner.algorithm), .words = kAlgorithms, .help = "the meta-learner"},
+    {OL_KEY(learner.algorithm), .words = kAlgorithmWords, .help = "the meta-learner"},
     {OL_KEY(learner.order),
      .help = "derivatives through the inner loop; auto = second, but first for fomaml"},
     {OL_KEY(learner.truncation), .bounds = between(0, 100000), .unit = "steps",

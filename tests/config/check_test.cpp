@@ -17,7 +17,7 @@ std::vector<std::string> errors(std::vector<std::string> words) {
 const std::vector<std::string> kImages{"tasks.family=images", "tasks.dataset=x.h5", "tasks.ways=5",
                                        "tasks.shots=1", "model.kind=conv4"};
 
-std::vector<std::string> image_errors(std::initializer_list<const char*> more) {
+std::vector<std::string> image_errors(const std::vector<const char*>& more) {
   std::vector<std::string> words = kImages;
   words.insert(words.end(), more.begin(), more.end());
   return errors(std::move(words));
@@ -49,6 +49,15 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
            {"test.shots=5", "inner.batch=8"},
            {"learner.truncation=2"},
            {"learner.algorithm=fomaml", "learner.order=second"},
+           {"inner.steps=2", "learner.algorithm=fomaml", "learner.truncation=2"},
+           {"inner.steps=2", "learner.algorithm=reptile", "learner.truncation=2"},
+           {"inner.steps=2", "learner.order=first", "learner.truncation=2"},
+           {"learner.algorithm=imaml", "learner.order=first"},
+           {"learner.algorithm=reptile", "learner.order=second"},
+           {"learner.joint_batch=true"},
+           {"learner.per_step_rate=false"},
+           {"learner.algorithm=learned_optimizer", "inner.optimizer=adam"},
+           {"learner.algorithm=learned_optimizer", "inner.weight_decay=0.1"},
            {"learner.algorithm=reptile", "learner.learn_rate=true"},
            {"learner.algorithm=imaml", "learner.learn_weight_decay=true"},
            {"learner.algorithm=mamlpp", "test.steps=2"},
@@ -61,7 +70,27 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
        }) {
     EXPECT_EQ(errors(words).size(), 1u) << words[0];
   }
-  EXPECT_EQ(image_errors({"test.ways=1"}).size(), 1u);
+  for (const auto& words : std::vector<std::vector<const char*>>{
+           {"test.ways=1"},
+           {"learner.algorithm=protonet", "inner.batch=2"},
+           {"learner.algorithm=r2d2", "test.batch=2"},
+           {"learner.algorithm=protonet", "learner.order=first"},
+           {"learner.algorithm=r2d2", "learner.truncation=1"},
+       }) {
+    EXPECT_EQ(image_errors(words).size(), 1u) << words[0];
+  }
+}
+
+TEST(CrossCheck, SaysWhoseKeyItIs) {
+  EXPECT_EQ(errors({"learner.joint_batch=true"}),
+            std::vector<std::string>{"command line: word 1: learner.joint_batch: has no effect on "
+                                     "maml: leave it at false (it is for protonet, r2d2)"});
+}
+
+TEST(CrossCheck, TakesDefaultsThatAreWrittenOut) {
+  const std::vector<std::string> words{"learner.algorithm=reptile", "learner.order=auto",
+                                       "learner.truncation=0", "learner.joint_batch=false"};
+  EXPECT_TRUE(errors(words).empty());
 }
 
 TEST(CrossCheck, RefusesRangesThatLeaveTheSine) {
@@ -82,8 +111,7 @@ TEST(CrossCheck, RefusesRangesThatLeaveTheSine) {
            "tasks.harmonic.phase it gives sines of up to 26006.283; the largest argument is 8192"},
           {{"tasks.sinusoid.amplitude=[0, 1e300]"},
            "command line: word 1: tasks.sinusoid.amplitude: expected two numbers from -1e+30 to "
-           "1e+30 "
-           "as [low, high], got [0, 1e300]"},
+            "1e+30 as [low, high], got [0, 1e300]"},
       }) {
     EXPECT_EQ(errors(words), std::vector<std::string>{error});
   }

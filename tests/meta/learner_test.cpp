@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "meta/cases.h"
+#include "outerloop/config/schema.h"
 #include "outerloop/exec/oracle.h"
 
 namespace outerloop::meta::testing {
@@ -45,6 +47,16 @@ TEST_P(AnyExactLearner, EvaluatesToTheTrainingLoss) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AnyExactLearner, ::testing::ValuesIn(exact_cases()), name_of_case);
+
+TEST(Algorithms, AreThoseThatAConfigMayName) {
+  std::set<std::string_view> known, named;
+  for (const Algorithm& algorithm : algorithms()) known.insert(algorithm.name);
+  const std::string_view words = config::find_key("learner.algorithm")->words;
+  for (int i = 0; !config::choice_word(words, i).empty(); ++i) {
+    named.insert(config::choice_word(words, i));
+  }
+  EXPECT_EQ(named, known);
+}
 
 TEST(Adaptation, LowersTheSupportLoss) {
   const Case& test = case_called("maml");

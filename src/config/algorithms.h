@@ -1,0 +1,94 @@
+#pragma once
+// The algorithms of learner.algorithm and what a config may ask of each.
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace outerloop::config {
+
+struct Algorithm {
+  std::string_view name;
+  bool has_steps = false;       // adapts by inner steps
+  bool has_inner_rule = false;  // its steps follow inner.optimizer and inner.weight_decay
+  bool has_order = false;       // may cut the derivatives through the inner loop
+  bool is_exact = false;        // can take them to second order
+  bool learns_rule = false;     // can learn inner.rate and inner.weight_decay
+  bool is_per_step = false;     // has parameters and losses of each step
+  bool embeds_jointly = false;  // can embed support and query as one batch
+};
+
+// The order is that of the help.
+inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
+    {.name = "maml",
+     .has_steps = true,
+     .has_inner_rule = true,
+     .has_order = true,
+     .is_exact = true,
+     .learns_rule = true},
+    {.name = "fomaml", .has_steps = true, .has_inner_rule = true, .has_order = true},
+    {.name = "anil",
+     .has_steps = true,
+     .has_inner_rule = true,
+     .has_order = true,
+     .is_exact = true,
+     .learns_rule = true},
+    {.name = "boil",
+     .has_steps = true,
+     .has_inner_rule = true,
+     .has_order = true,
+     .is_exact = true,
+     .learns_rule = true},
+    {.name = "meta_sgd",
+     .has_steps = true,
+     .has_inner_rule = true,
+     .has_order = true,
+     .is_exact = true},
+    {.name = "mamlpp",
+     .has_steps = true,
+     .has_inner_rule = true,
+     .has_order = true,
+     .is_exact = true,
+     .is_per_step = true},
+    {.name = "reptile", .has_steps = true, .has_inner_rule = true},
+    {.name = "imaml", .has_steps = true, .has_inner_rule = true},
+    {.name = "protonet", .embeds_jointly = true},
+    {.name = "r2d2", .embeds_jointly = true},
+    {.name = "learned_optimizer", .has_steps = true, .has_order = true, .is_exact = true},
+});
+
+// A name that is not in the list is refused when the learner is made.
+constexpr Algorithm algorithm_of(std::string_view name) {
+  const auto* const found = std::ranges::find(kAlgorithms, name, &Algorithm::name);
+  return found == kAlgorithms.end() ? Algorithm{.name = name, .has_steps = true} : *found;
+}
+
+namespace detail {
+
+constexpr std::string_view kBetween = ", ";
+
+constexpr std::size_t words_length() {
+  std::size_t length = 0;
+  for (const Algorithm& algorithm : kAlgorithms) length += algorithm.name.size();
+  return length + (kAlgorithms.size() - 1) * kBetween.size();
+}
+
+constexpr auto words_text() {
+  std::array<char, words_length()> text{};
+  auto* place = text.begin();
+  for (const Algorithm& algorithm : kAlgorithms) {
+    if (place != text.begin()) place = std::ranges::copy(kBetween, place).out;
+    place = std::ranges::copy(algorithm.name, place).out;
+  }
+  return text;
+}
+
+inline constexpr auto kWordsText = words_text();
+
+}  // namespace detail
+
+// "maml, fomaml, …", as the schema lists words.
+inline constexpr std::string_view kAlgorithmWords(detail::kWordsText.data(),
+                                                  detail::kWordsText.size());
+
+}  // namespace outerloop::config
