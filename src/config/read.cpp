@@ -228,6 +228,15 @@ Resolved read_config(const std::filesystem::path& file, std::span<const std::str
   return read(read_file(file), file.string(), file.parent_path(), file.stem().string(), overrides);
 }
 
+std::optional<std::string> refusal_of_word(std::string_view word) {
+  const auto equals = word.find('=');
+  const Key* key = find_key(word.substr(0, equals));
+  if (key == nullptr || equals == word.npos) return std::nullopt;
+  Config scratch;
+  const auto refusal = assign(*key, parse_word(*key, word.substr(equals + 1)), scratch);
+  return refusal ? std::optional(fmt::format("{}: {}", key->path, *refusal)) : std::nullopt;
+}
+
 Resolved read_config_text(std::string_view text, std::string_view name,
                           std::span<const std::string> overrides) {
   return read(text, name, {}, std::filesystem::path(name).stem().string(), overrides);

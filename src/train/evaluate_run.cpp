@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "outerloop/base/error.h"
+#include "outerloop/config/read.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
@@ -24,8 +26,12 @@ constexpr auto kRenamed = std::to_array<Renamed>({{"tasks.ways", "test.ways"},
                                                   {"tasks.within", "test.within"},
                                                   {"inner.steps", "test.steps"}});
 
+std::string_view key_of(std::string_view word) {
+  return word.substr(0, word.find('='));
+}
+
 std::string protocol_override(const std::string& word) {
-  const std::string_view key = std::string_view(word).substr(0, word.find('='));
+  const std::string_view key = key_of(word);
   for (const Renamed& renamed : kRenamed) {
     if (key == renamed.from) return std::string(renamed.to) + word.substr(key.size());
   }
@@ -55,7 +61,20 @@ nlohmann::ordered_json json_of(const RunEvaluation& evaluation) {
 
 std::vector<std::string> protocol_overrides(std::span<const std::string> words) {
   std::vector<std::string> result;
-  for (const std::string& word : words) result.push_back(protocol_override(word));
+  for (size_t i = 0; i < words.size(); ++i) {
+    // By the key that was written: 0 steps are no steps, but test.steps = 0 means those of
+    // training.
+    if (const auto refusal = config::refusal_of_word(words[i])) {
+      throw BadInput(fmt::format("command line: word {}: {}", i + 1, *refusal));
+    }
+    std::string word = protocol_override(words[i]);
+    const auto earlier = std::ranges::find(result, key_of(word), key_of);
+    if (earlier != result.end()) {
+      throw BadInput(fmt::format("'{}' and '{}' set the same thing here; remove one",
+                                 words[static_cast<size_t>(earlier - result.begin())], words[i]));
+    }
+    result.push_back(std::move(word));
+  }
   return result;
 }
 

@@ -2,6 +2,7 @@
 // Reading a config: a YAML file, then `key=value` words in order of the command line.
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ Resolved read_config(const std::filesystem::path& file,
 // The same for text in memory; `name` stands for the file in messages.
 Resolved read_config_text(std::string_view text, std::string_view name,
                           std::span<const std::string> overrides = {});
+
+// What is wrong with the value of a `key=value` word by itself: `inner.steps: expected …, got …`.
+// Nothing where there is no such key.
+std::optional<std::string> refusal_of_word(std::string_view word);
 
 // Keys that do not go together: the key to change and what is wrong. Empty = all well.
 struct Complaint {
