@@ -29,6 +29,9 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // null in JSON
 
+// The optimiser's state that a checkpoint keeps as a tree of parameters of its own.
+constexpr std::string_view kRunningMean = "ema";
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -36,7 +39,7 @@ double seconds_since(Clock::time_point start) {
 // The learner's test-time meta-parameters: their running mean where the run keeps one.
 const Tensor& test_theta(const OuterState& state) {
   for (const io::NamedTensor& item : state.optimizer) {
-    if (item.name == "ema") return item.value;
+    if (item.name == kRunningMean) return item.value;
   }
   return state.theta;
 }
@@ -147,6 +150,10 @@ class Session {
     }
     OuterState state{.theta = flatten(found->parameters, step_.layout())};
     for (const io::NamedTensor& item : step_.state().optimizer) {
+      if (item.name == kRunningMean && !found->ema.empty()) {
+        state.optimizer.push_back({item.name, flatten(found->ema, step_.layout())});
+        continue;
+      }
       const auto place = std::ranges::find(found->optimizer, item.name, &io::NamedTensor::name);
       if (place == found->optimizer.end() || place->value.shape() != item.value.shape()) {
         throw BadInput(fmt::format(
@@ -218,8 +225,11 @@ class Session {
                              .dataset_fingerprint = setup_.data.fingerprint,
                              .parameters = unflatten(step_.state().theta, step_.layout())};
     for (const io::NamedTensor& item : step_.state().optimizer) {
-      if (item.name == "ema") c.ema = unflatten(item.value, step_.layout());
-      c.optimizer.push_back(item);
+      if (item.name == kRunningMean) {
+        c.ema = unflatten(item.value, step_.layout());
+      } else {
+        c.optimizer.push_back(item);
+      }
     }
     store_state(state_, c);
     c.integers["seed"] = config_.seed;

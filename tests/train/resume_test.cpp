@@ -135,6 +135,24 @@ TEST_F(Resuming, WithoutAWholeCheckpointItSaysSoAndKeepsThem) {
   EXPECT_EQ(files_of("run").size(), before);
 }
 
+TEST_F(Resuming, TheRunningMeanIsStoredOnceAndGoesOn) {
+  const Words words{"outer.iterations=60", "outer.ema=0.9"};
+  go("whole", words);
+  train_until(sinusoid("run", words), 30);
+  checkpoint::Checkpoint half = checkpoint::read_checkpoint(newest("run"));
+  EXPECT_EQ(half.ema.size(), half.parameters.size());
+  for (const io::NamedTensor& item : half.optimizer) EXPECT_NE(item.name, "ema");
+  go("run", words);
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
+
+  // Older checkpoints keep it twice.
+  half.optimizer.push_back({"ema", half.optimizer.front().value});
+  const fs::path older = folder_ / "older.h5";
+  checkpoint::write_checkpoint(half, older);
+  go("second", words, {.resume_from = older});
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("second")));
+}
+
 TEST_F(Resuming, NeverMeansNever) {
   const TrainOptions never{.resume = Resume::never};
   EXPECT_EQ(go("run", {"outer.iterations=10"}, never).outcome, Outcome::done);
