@@ -56,6 +56,10 @@ size_t SlotAccumulator::bytes() const {
   return buffers_.size() * static_cast<size_t>(elements_) * sizeof(float);
 }
 
+size_t SlotAccumulator::bytes(int64_t elements, int64_t first, int64_t end) {
+  return most_roots(first, end) * static_cast<size_t>(elements) * sizeof(float);
+}
+
 void SlotAccumulator::clear() {
   nodes_.clear();
   free_.clear();

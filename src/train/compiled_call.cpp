@@ -25,12 +25,11 @@ SharedInputs theta_inputs(const float* theta, const optim::ThetaLayout& layout) 
 }
 
 CompiledCall::CompiledCall(const meta::Call& call, CallCompiler& compiler)
-    : call_(call),
-      executable_(compiler.compile(call.program)),
-      shared_(std::make_unique<exec::SharedState>(executable_)) {}
+    : call_(call), executable_(compiler.compile(call.program)) {}
 
 void CompiledCall::bind_shared(const SharedInputs& inputs) {
   bound_.clear();
+  shared_ = std::make_unique<exec::SharedState>(executable_);
   for (size_t i = 0; i < program().inputs.size(); ++i) {
     const ProgramInput& input = program().inputs[i];
     if (input.binding != Binding::shared) continue;

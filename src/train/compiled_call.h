@@ -32,6 +32,7 @@ SharedInputs theta_inputs(const float* theta, const optim::ThetaLayout& layout);
 
 class CompiledCall {
  public:
+  // Compiles; the memory for what lanes share comes with bind_shared().
   CompiledCall(const meta::Call& call, CallCompiler& compiler);
 
   // Throws InternalError when the program wants a shared input that is not there.

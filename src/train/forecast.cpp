@@ -17,18 +17,21 @@ double mib(int64_t bytes) {
 MemoryForecast forecast_memory(const config::Resolved& resolved) {
   const Setup setup = make_training_setup(resolved.config, resolved.folder);
   ThreadPool pool(static_cast<int>(resolved.config.runtime.threads));
-  const MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool,
-                      compile_options(resolved.config));
-  MemoryForecast forecast{.flops_per_task = step.flops_per_task().all,
-                          .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
-                          .lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
-                          .buffer_bytes = static_cast<int64_t>(step.buffer_bytes()),
+  const MetaStepForecast step =
+      forecast_meta_step(resolved.config, setup.learner, setup.train_shape, *setup.train_tasks,
+                         pool.size(), compile_options(resolved.config));
+  MemoryForecast forecast{.flops_per_task = step.flops_per_task,
+                          .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task),
+                          .lane_bytes = static_cast<int64_t>(step.lane_bytes),
+                          .buffer_bytes = static_cast<int64_t>(step.buffer_bytes),
                           .threads = pool.size()};
-  for (const optim::ThetaEntry& entry : step.layout().entries) {
+  const optim::ThetaLayout layout = layout_of(setup.learner.parameters);
+  for (const optim::ThetaEntry& entry : layout.entries) {
     forecast.parameters += entry.shape.elements();
   }
-  const auto vectors = static_cast<int64_t>(1 + step.state().optimizer.size());
-  forecast.checkpoint_bytes = vectors * step.layout().elements * int64_t{sizeof(float)};
+  const optim::OuterPlan update = optim::make_outer_plan(resolved.config.outer, layout.elements);
+  const auto vectors = static_cast<int64_t>(1 + update.state.size());
+  forecast.checkpoint_bytes = vectors * layout.elements * int64_t{sizeof(float)};
   if (setup.data.images) {
     forecast.data_bytes = static_cast<int64_t>(setup.data.images->pixels.size());
   }
@@ -41,7 +44,7 @@ std::string describe(const MemoryForecast& f) {
       "work per task        {:.3f} MFLOP in {} kernel calls\n"
       "threads              {}\n"
       "arena per thread     {:.2f} MiB\n"
-      "all task buffers     {:.2f} MiB\n"
+      "all task buffers     {:.2f} MiB, arenas of all threads included\n"
       "data set             {:.2f} MiB\n"
       "checkpoint           {:.2f} MiB\n",
       f.parameters, f.flops_per_task / 1e6, f.kernel_calls_per_task, f.threads, mib(f.lane_bytes),

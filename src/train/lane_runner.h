@@ -8,32 +8,10 @@
 #include <vector>
 
 #include "outerloop/data/family.h"
-#include "outerloop/ops/records.h"
-#include "train/compiled_call.h"
+#include "train/lane_plan.h"
 #include "train/task_inputs.h"
 
 namespace outerloop::train {
-
-// A plan compiled for all threads.
-struct CompiledGradientPlan {
-  CompiledGradientPlan(const meta::GradientPlan& plan, CallCompiler& compiler);
-
-  void bind_shared(const SharedInputs& inputs);
-  void refresh();
-  size_t workspace_bytes() const;
-  size_t shared_bytes() const;  // arenas that all lanes read
-  Flops flops_per_task() const;
-  size_t steps_per_task() const;  // kernel calls
-
-  std::vector<CompiledCall> forward;
-  std::vector<CompiledCall> last;        // one
-  std::vector<CompiledCall> backward;    // from the last segment to the first
-  std::vector<size_t> backward_segment;  // which segment each backward call belongs to
-
- private:
-  template <class Visitor>
-  void each(Visitor visitor);
-};
 
 struct TaskResult {
   float loss = 0;
@@ -56,23 +34,21 @@ class LaneRunner {
   // (layout.elements,): of the last task; padding is zero.
   std::span<const float> gradient() const { return gradient_; }
   // Bytes that this runner holds besides the workspace.
-  size_t buffer_bytes() const { return buffer_bytes_ + inputs_.bytes(); }
+  size_t buffer_bytes() const;
   void profile(std::vector<exec::StepTime>& times);
 
  private:
-  struct Wiring;
-  void wire(const CompiledGradientPlan& plan, const optim::ThetaLayout& layout);
+  void bind(const LanePlan::Wires& wires);
 
   std::shared_ptr<const data::TaskFamily> family_;
   exec::Workspace workspace_;
   TaskInputs inputs_;
-  std::vector<Tensor> buffers_;  // states, cotangents, gradients, unused outputs
+  std::vector<Tensor> buffers_;  // as LanePlan::buffers
   std::vector<exec::Instance> calls_;
   std::span<const float> gradient_;
   const float* loss_ = nullptr;
   const float* accuracy_ = nullptr;
   std::map<std::string, const float*> measures_;
-  size_t buffer_bytes_ = 0;
 };
 
 }  // namespace outerloop::train

@@ -8,6 +8,44 @@
 #include "train/outer_update.h"
 
 namespace outerloop::train {
+namespace {
+
+struct Slots {
+  int64_t first;
+  int64_t end;
+};
+
+std::vector<Slots> slots_of_threads(const config::Config& config, int64_t threads) {
+  const int64_t slots = config.outer.meta_batch;
+  std::vector<Slots> result;
+  for (int64_t t = 0; t < threads; ++t) {
+    result.push_back({slots * t / threads, slots * (t + 1) / threads});
+  }
+  return result;
+}
+
+}  // namespace
+
+MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Learner& learner,
+                                    const meta::TaskShape& shape, const data::TaskFamily& family,
+                                    int64_t threads, const exec::CompileOptions& options) {
+  CallCompiler compiler(options);
+  const optim::ThetaLayout layout = layout_of(learner.parameters);
+  const CompiledGradientPlan plan(meta::make_gradient_plan(learner, shape), compiler);
+  const size_t lane_bytes = plan.workspace_bytes();
+  const size_t worker_bytes =
+      lane_bytes + plan_lane(plan, layout).bytes() + TaskInputs::bytes(family.spec());
+  size_t bytes =
+      plan.shared_bytes() + OuterUpdate::planned_bytes(config, layout, threads, compiler);
+  for (const auto& [first, end] : slots_of_threads(config, threads)) {
+    bytes += worker_bytes + comm::SlotAccumulator::bytes(layout.elements, first, end);
+  }
+  return {.flops_per_task = plan.flops_per_task().all,
+          .steps_per_task = plan.steps_per_task(),
+          .lane_bytes = lane_bytes,
+          .buffer_bytes = bytes};
+}
+
 struct MetaStep::Impl {
   struct Worker {
     Worker(int64_t first, int64_t end, const CompiledGradientPlan& plan,
@@ -46,11 +84,7 @@ struct MetaStep::Impl {
   }
 
   void make_workers(const std::shared_ptr<const data::TaskFamily>& family) {
-    const int64_t slots = config.outer.meta_batch;
-    const int64_t threads = pool.size();
-    for (int64_t t = 0; t < threads; ++t) {
-      const int64_t first = slots * t / threads;
-      const int64_t end = slots * (t + 1) / threads;
+    for (const auto& [first, end] : slots_of_threads(config, pool.size())) {
       workers.push_back(
           std::make_unique<Worker>(first, end, plan, family, layout, learner.measures));
     }

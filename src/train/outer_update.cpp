@@ -15,6 +15,24 @@ Tensor zeros(int64_t elements) {
   return Tensor(DType::f32, Shape{elements});
 }
 
+struct Range {
+  int64_t begin;
+  int64_t end;
+};
+
+// A norm over all elements cannot be cut; everything else is elementwise.
+std::vector<Range> ranges_of_threads(const config::Outer& config, int64_t elements,
+                                     int64_t threads) {
+  const int64_t pieces = config.clip_norm ? 1 : threads;
+  const int64_t blocks = elements / optim::kThetaAlignment;
+  const auto border = [&](int64_t t) {
+    return std::min(t, pieces) * blocks / pieces * optim::kThetaAlignment;
+  };
+  std::vector<Range> ranges;
+  for (int64_t t = 0; t < threads; ++t) ranges.push_back({border(t), border(t + 1)});
+  return ranges;
+}
+
 }  // namespace
 
 // One thread's range of elements. The step is computed beside the state, which it replaces only
@@ -88,14 +106,9 @@ void OuterUpdate::make_states(std::span<const std::string> names) {
   }
 }
 
-// A norm over all elements cannot be cut; everything else is elementwise.
 void OuterUpdate::make_shards(CallCompiler& compiler) {
-  const int64_t pieces = config_.clip_norm ? 1 : pool_.size();
-  const int64_t blocks = mean_.elements() / optim::kThetaAlignment;
   std::map<int64_t, optim::OuterPlan> plans;  // by elements: shards of one size share a program
-  for (int64_t t = 0; t < pool_.size(); ++t) {
-    const int64_t begin = std::min(t, pieces) * blocks / pieces * optim::kThetaAlignment;
-    const int64_t end = std::min(t + 1, pieces) * blocks / pieces * optim::kThetaAlignment;
+  for (const auto& [begin, end] : ranges_of_threads(config_, mean_.elements(), pool_.size())) {
     shards_.push_back(nullptr);
     if (begin == end) continue;
     optim::OuterPlan& plan = plans[end - begin];
@@ -171,6 +184,25 @@ bool OuterUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes
   });
   ++state_.updates;
   return true;
+}
+
+size_t OuterUpdate::planned_bytes(const config::Config& config, const optim::ThetaLayout& layout,
+                                  int64_t threads, CallCompiler& compiler) {
+  const TensorType vector{DType::f32, Shape{layout.elements}};
+  size_t sum = vector.bytes() * (config.outer.weight_decay > 0 ? 2 : 1);  // mean, decay mask
+  std::map<int64_t, size_t> known;                                        // by elements
+  for (const auto& [begin, end] : ranges_of_threads(config.outer, layout.elements, threads)) {
+    if (begin == end) continue;
+    size_t& bytes = known[end - begin];
+    if (bytes == 0) {
+      const auto update = optim::make_outer_plan(config.outer, end - begin).update;
+      const auto executable = compiler.compile(update);
+      bytes = executable->lane_arena_bytes() + executable->shared_arena_bytes();
+      for (const ProgramOutput& out : update->outputs) bytes += update->type(out.value).bytes();
+    }
+    sum += bytes;
+  }
+  return sum;
 }
 
 size_t OuterUpdate::bytes() const {

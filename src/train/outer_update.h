@@ -36,6 +36,9 @@ class OuterUpdate {
   bool apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present);
 
   size_t bytes() const;  // besides the state
+  // The same of one for so many threads, by its plan.
+  static size_t planned_bytes(const config::Config& config, const optim::ThetaLayout& layout,
+                              int64_t threads, CallCompiler& compiler);
 
  private:
   struct Shard;

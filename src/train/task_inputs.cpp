@@ -8,9 +8,14 @@
 #include "outerloop/base/error.h"
 
 namespace outerloop::train {
+namespace {
+
+const TensorType kKeyType{DType::i32, Shape{4}};
+
+}  // namespace
 
 TaskInputs::TaskInputs(const data::EpisodeSpec& spec)
-    : episode_(spec), buffers_(episode_.buffers()), dropout_key_(DType::i32, Shape{4}) {}
+    : episode_(spec), buffers_(episode_.buffers()), dropout_key_(kKeyType.dtype, kKeyType.shape) {}
 
 void TaskInputs::draw(const data::TaskFamily& family, const data::TaskKey& key) {
   family.draw(key, buffers_);
@@ -62,13 +67,13 @@ const void* TaskInputs::find(const std::string& name, const TensorType& type,
   return nullptr;
 }
 
-size_t TaskInputs::bytes() const {
-  size_t sum = dropout_key_.bytes();
-  for (const Tensor* tensor : {&episode_.support_x, &episode_.support_y, &episode_.query_x,
-                               &episode_.query_y, &episode_.minibatches}) {
-    sum += tensor->bytes();
-  }
-  return sum;
+size_t TaskInputs::bytes(const data::EpisodeSpec& spec) {
+  const auto bytes_of = [](const data::TensorSpec& tensor) {
+    return TensorType{tensor.dtype, tensor.shape}.bytes();
+  };
+  return bytes_of(spec.support_x) + bytes_of(spec.support_y) + bytes_of(spec.query_x) +
+         bytes_of(spec.query_y) + (spec.minibatches ? bytes_of(*spec.minibatches) : 0) +
+         kKeyType.bytes();
 }
 
 }  // namespace outerloop::train

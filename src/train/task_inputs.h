@@ -19,7 +19,7 @@ class TaskInputs {
   // The memory of a program's input, or nullptr when it does not come from the task. A minibatch
   // input gets the rows from `first_step` on.
   const void* find(const std::string& name, const TensorType& type, int64_t first_step) const;
-  size_t bytes() const;
+  static size_t bytes(const data::EpisodeSpec& spec);  // that one holds
 
  private:
   void set_key(const data::TaskKey& key);

@@ -7,6 +7,7 @@
 
 #include "data/image_sets.h"
 #include "outerloop/data/image_family.h"
+#include "outerloop/train/forecast.h"
 #include "outerloop/train/setup.h"
 #include "train/runs.h"
 
@@ -46,6 +47,52 @@ struct Problem {
 
 void PrintTo(const Problem& problem, std::ostream* out) {
   *out << problem.name;
+}
+
+TEST(Forecast, IsWhatAMetaStepHolds) {
+  const TemporaryFolder folder;
+  data::save_image_set(data::small_set(), folder / "small.h5");
+  const Words images{"tasks.dataset=" + (folder / "small.h5").string(), "tasks.split=half",
+                     "tasks.ways=3", "tasks.queries=1", "model.filters=3", "model.blocks=2",
+                     "test.tasks=0", "validation.every=0"};
+  struct Case {
+    std::string config;
+    Words words;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"sinusoid_maml", {}},
+           {"sinusoid_maml", {"inner.steps=5", "inner.segment=2", "outer.meta_batch=7"}},
+           {"sinusoid_maml", {"inner.steps=3", "inner.batch=4", "outer.clip_norm=1"}},
+           {"sinusoid_maml", {"outer.optimizer=sgd", "outer.weight_decay=0.1", "outer.ema=0.9"}},
+           {"omniglot_imaml", images},
+           {"omniglot_protonet", images},
+           {"omniglot_mamlpp", images}}) {
+    for (const char* threads : {"runtime.threads=1", "runtime.threads=3"}) {
+      const config::Resolved resolved = shipped(c.config, folder / "run", c.words + Words{threads});
+      const train::Setup setup = make_setup(resolved.config, resolved.folder);
+      ThreadPool pool(static_cast<int>(resolved.config.runtime.threads));
+      const MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks,
+                          pool);
+      const MetaStepForecast forecast = forecast_meta_step(
+          resolved.config, setup.learner, setup.train_shape, *setup.train_tasks, pool.size());
+      EXPECT_EQ(forecast.buffer_bytes, step.buffer_bytes()) << c.config;
+      EXPECT_EQ(forecast.lane_bytes, step.planned_lane_bytes()) << c.config;
+      EXPECT_EQ(forecast.steps_per_task, step.steps_per_task()) << c.config;
+      EXPECT_EQ(forecast.flops_per_task, step.flops_per_task().all) << c.config;
+    }
+  }
+}
+
+// Some 180 GB for each copy of the meta-parameters.
+TEST(Forecast, NeedsNoMemoryItself) {
+  const std::string width = "65536";
+  std::string hidden = width;
+  for (int i = 1; i < 12; ++i) hidden += ", " + width;
+  const MemoryForecast forecast = forecast_memory(
+      shipped("sinusoid_maml", "/nowhere", {"model.hidden=[" + hidden + "]", "runtime.threads=2"}));
+  const int64_t weights = int64_t{11} * 65536 * 65536;
+  EXPECT_GT(forecast.parameters, weights);
+  EXPECT_GT(forecast.buffer_bytes, weights * int64_t{sizeof(float)});
 }
 
 class OneStep : public testing::TestWithParam<Problem> {

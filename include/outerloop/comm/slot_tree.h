@@ -39,6 +39,8 @@ class SlotAccumulator {
   void skip(int64_t slot);
   std::span<const SlotNode> nodes() const { return {nodes_.data(), nodes_.size()}; }
   size_t bytes() const;
+  // What one made with these numbers holds.
+  static size_t bytes(int64_t elements, int64_t first, int64_t end);
 
  private:
   void push(SlotNode node);

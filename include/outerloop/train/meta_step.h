@@ -37,6 +37,18 @@ struct MetaStepTimes {
   double total = 0;
 };
 
+// What a MetaStep would hold and do, by its plans alone.
+struct MetaStepForecast {
+  double flops_per_task = 0;
+  size_t steps_per_task = 0;  // kernel calls
+  size_t lane_bytes = 0;      // arena of one thread
+  size_t buffer_bytes = 0;    // as MetaStep::buffer_bytes()
+};
+// Compiles, and allocates nothing that grows with the sizes of the config.
+MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Learner& learner,
+                                    const meta::TaskShape& shape, const data::TaskFamily& family,
+                                    int64_t threads, const exec::CompileOptions& options = {});
+
 class MetaStep {
  public:
   MetaStep(const config::Config& config, const meta::Learner& learner, const meta::TaskShape& shape,
