@@ -139,7 +139,7 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(learner.implicit.lambda), .bounds = above_zero(),
      .help = "imaml: strength of the pull towards the meta-parameters"},
     {OL_KEY(learner.implicit.solver), .help = "imaml: conjugate gradients or a Neumann series"},
-    {OL_KEY(learner.implicit.iterations), .bounds = between(1, 10000),
+    {OL_KEY(learner.implicit.iterations), .bounds = between(1, 400),
      .help = "imaml: of the solver"},
     {OL_KEY(learner.implicit.tolerance), .bounds = at_least(0),
      .help = "imaml: the solver stops below this relative residual; 0 = never early"},

@@ -165,6 +165,7 @@ TEST(ReadConfig, RefusesBoundsThatAreNotAllowed) {
   EXPECT_EQ(errors("model.norm_epsilon: 0"),
             Lines{"a.yaml:1:21: model.norm_epsilon: expected a number above 0, got '0'"});
   EXPECT_TRUE(errors("model.dropout: 0").empty());
+  EXPECT_EQ(errors("learner: {algorithm: imaml, implicit: {iterations: 401}}").size(), 1u);
 }
 
 TEST(ReadConfig, RefusesWordsThatAreNoAssignments) {

@@ -43,6 +43,19 @@ TEST(GradientPlan, IsOneCallWhenEverythingIsStored) {
   }
 }
 
+TEST(GradientPlan, AsksForSegmentsWhereOneProgramWouldBeTooLong) {
+  for (const auto& [steps, segment] : {std::pair{401, 0}, std::pair{1000, 500}}) {
+    try {
+      plan_of("maml", steps, segment);
+      FAIL() << steps << " steps in segments of " << segment;
+    } catch (const BadInput& error) {
+      EXPECT_NE(std::string(error.what()).find("set inner.segment to 400 or less"),
+                std::string::npos);
+    }
+  }
+  EXPECT_EQ(plan_of("maml", 1000, 10).forward.size(), 99u);
+}
+
 TEST(GradientPlan, SharesTheProgramsOfEqualSegments) {
   const GradientPlan plan = plan_of("maml", 20, 1);
   ASSERT_EQ(plan.forward.size(), 19u);
