@@ -111,7 +111,7 @@ TEST(CrossCheck, RefusesRangesThatLeaveTheSine) {
            "tasks.harmonic.phase it gives sines of up to 26006.283; the largest argument is 8192"},
           {{"tasks.sinusoid.amplitude=[0, 1e300]"},
            "command line: word 1: tasks.sinusoid.amplitude: expected two numbers from -1e+30 to "
-            "1e+30 as [low, high], got [0, 1e300]"},
+           "1e+30 as [low, high], got [0, 1e300]"},
       }) {
     EXPECT_EQ(errors(words), std::vector<std::string>{error});
   }

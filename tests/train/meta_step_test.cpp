@@ -52,9 +52,14 @@ void PrintTo(const Problem& problem, std::ostream* out) {
 TEST(Forecast, IsWhatAMetaStepHolds) {
   const TemporaryFolder folder;
   data::save_image_set(data::small_set(), folder / "small.h5");
-  const Words images{"tasks.dataset=" + (folder / "small.h5").string(), "tasks.split=half",
-                     "tasks.ways=3", "tasks.queries=1", "model.filters=3", "model.blocks=2",
-                     "test.tasks=0", "validation.every=0"};
+  const Words images{"tasks.dataset=" + (folder / "small.h5").string(),
+                     "tasks.split=half",
+                     "tasks.ways=3",
+                     "tasks.queries=1",
+                     "model.filters=3",
+                     "model.blocks=2",
+                     "test.tasks=0",
+                     "validation.every=0"};
   struct Case {
     std::string config;
     Words words;
