@@ -149,7 +149,7 @@ struct Outer {
   double epsilon = 1e-8;
   double weight_decay = 0.0;
   Schedule schedule = Schedule::constant;
-  double final_rate = 0.0;          // cosine, linear: rate at the last iteration
+  double final_rate = 0.0;          // cosine, linear: what the rate falls towards
   std::int64_t schedule_every = 1;  // iterations between two changes of the rate
   double step_factor = 0.5;         // step: what each change multiplies by
   std::int64_t warmup = 0;          // iterations of linear rise to the scheduled rate
