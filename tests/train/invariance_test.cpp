@@ -42,6 +42,8 @@ std::vector<Case> cases() {
        images + Words{"outer.ema=0.9", "inner.steps=3", "test.steps=3"}},
       {"ridge", "omniglot_r2d2", 4, images},
       {"dropout", "sinusoid_maml", 60, few + Words{"model.dropout=0.3"}},
+      {"learned_optimizer", "sinusoid_learned_optimizer", 15,
+       few + Words{"inner.steps=3", "test.steps=4", "model.dropout=0.1"}},
   };
 }
 
@@ -103,6 +105,20 @@ TEST_P(Invariance, InterruptionsDoNotMatter) {
 
 INSTANTIATE_TEST_SUITE_P(All, Invariance, testing::ValuesIn(cases()),
                          [](const auto& one) { return one.param.name; });
+
+// The rule that it learns adapts to tasks that it has not seen.
+TEST(ShortRun, TeachesALearnedOptimizer) {
+  const TemporaryFolder folder;
+  const Words words{"validation.every=0", "test.tasks=200", "report.write=false"};
+  const auto loss_after = [&](const std::string& iterations) {
+    const auto place = folder / iterations;
+    train(shipped("sinusoid_learned_optimizer", place,
+                  words + Words{"outer.iterations=" + iterations}),
+          {});
+    return summary_of(place)["test"]["loss"]["mean"].get<double>();
+  };
+  EXPECT_LT(loss_after("1000"), 0.6 * loss_after("1"));
+}
 
 TEST(LongRun, FiveThousandIterationsInThreePiecesAreOneRun) {
   const TemporaryFolder folder;
