@@ -14,7 +14,6 @@ namespace {
 struct Reader {
   std::span<const std::byte> file;
   size_t position = 0;
-  std::string name;
   std::string error;
   png_structp png = nullptr;
   png_infop info = nullptr;
@@ -80,7 +79,7 @@ std::vector<uint8_t> over_white(const std::vector<uint8_t>& pixels, size_t chann
 }  // namespace
 
 Image decode_png(std::span<const std::byte> file, const std::string& name) {
-  Reader reader{.file = file, .name = name};
+  Reader reader{.file = file};
   const auto fail = [&] {
     throw BadInput(fmt::format("{}: the PNG image is damaged: {}", name, reader.error));
   };

@@ -54,27 +54,17 @@ struct Attribute {
 
 template <class T>
 void write_attribute(hid_t file, const Hdf5Place& place, std::string_view object,
-                     std::string_view name, const Hdf5Id& space, hid_t stored, hid_t in_memory,
-                     const T* values) {
+                     std::string_view name, hid_t stored, hid_t in_memory, const T* value) {
   const std::string text(name);
   const Hdf5Id owner = open_object(file, {place.file, object, true});
   if (check(H5Aexists(owner.get(), text.c_str()), place, "look up") > 0)
     check(H5Adelete(owner.get(), text.c_str()), place, "replace");
+  const Hdf5Id space = own(H5Screate(H5S_SCALAR), H5Sclose, place, "create");
   Hdf5Id attribute =
       own(H5Acreate2(owner.get(), text.c_str(), stored, space.get(), H5P_DEFAULT, H5P_DEFAULT),
           H5Aclose, place, "create");
-  if (check(H5Sget_simple_extent_npoints(space.get()), place, "write") > 0)
-    check(H5Awrite(attribute.get(), in_memory, values), place, "write");
+  check(H5Awrite(attribute.get(), in_memory, value), place, "write");
   check(attribute.close(), place, "write");
-}
-
-Hdf5Id scalar_space(const Hdf5Place& place) {
-  return own(H5Screate(H5S_SCALAR), H5Sclose, place, "create");
-}
-
-Hdf5Id line_space(size_t count, const Hdf5Place& place) {
-  const std::array<hsize_t, 1> extent = {count};
-  return own(H5Screate_simple(1, extent.data(), nullptr), H5Sclose, place, "create");
 }
 
 }  // namespace
@@ -151,15 +141,13 @@ std::string Hdf5File::attribute_text(std::string_view object, std::string_view n
 void Hdf5File::set_attribute_int(std::string_view object, std::string_view name, int64_t value) {
   const Hdf5Call call;
   const Hdf5Place place{path_, object, true};
-  write_attribute(id_, place, object, name, scalar_space(place), H5T_STD_I64LE, H5T_NATIVE_INT64,
-                  &value);
+  write_attribute(id_, place, object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
 }
 
 void Hdf5File::set_attribute_real(std::string_view object, std::string_view name, double value) {
   const Hdf5Call call;
   const Hdf5Place place{path_, object, true};
-  write_attribute(id_, place, object, name, scalar_space(place), H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
-                  &value);
+  write_attribute(id_, place, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
 }
 
 void Hdf5File::set_attribute_text(std::string_view object, std::string_view name,
@@ -169,24 +157,7 @@ void Hdf5File::set_attribute_text(std::string_view object, std::string_view name
   require_plain_text(value, place);
   const std::string text(value);  // ends with the NUL that stands for an empty text
   const Hdf5Id type = fixed_text_type(text.size(), place);
-  write_attribute(id_, place, object, name, scalar_space(place), type.get(), type.get(),
-                  text.c_str());
-}
-
-void Hdf5File::set_attribute_ints(std::string_view object, std::string_view name,
-                                  std::span<const int64_t> values) {
-  const Hdf5Call call;
-  const Hdf5Place place{path_, object, true};
-  write_attribute(id_, place, object, name, line_space(values.size(), place), H5T_STD_I64LE,
-                  H5T_NATIVE_INT64, values.data());
-}
-
-void Hdf5File::set_attribute_reals(std::string_view object, std::string_view name,
-                                   std::span<const double> values) {
-  const Hdf5Call call;
-  const Hdf5Place place{path_, object, true};
-  write_attribute(id_, place, object, name, line_space(values.size(), place), H5T_IEEE_F64LE,
-                  H5T_NATIVE_DOUBLE, values.data());
+  write_attribute(id_, place, object, name, type.get(), type.get(), text.c_str());
 }
 
 }  // namespace outerloop::io

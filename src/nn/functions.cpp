@@ -48,10 +48,6 @@ Expr batch_norm(Expr x, Expr scale, Expr shift, double epsilon) {
   return scaled_and_shifted(deviation * rsqrt(variance + epsilon), scale, shift);
 }
 
-Expr normalize(Expr x, Expr mean, Expr variance, Expr scale, Expr shift, double epsilon) {
-  return scaled_and_shifted((x - mean) * rsqrt(variance + epsilon), scale, shift);
-}
-
 Expr layer_norm(Expr x, Expr scale, Expr shift, double epsilon) {
   const Expr deviation = x - mean_keep(x, {-1});
   const Expr variance = mean_keep(square(deviation), {-1});

@@ -42,10 +42,4 @@ std::vector<Expr> Values::exprs() const {
   return result;
 }
 
-Values overlay(const Values& base, const Values& changes) {
-  Values result = base;
-  for (const auto& [name, value] : changes) result.set(name, value);
-  return result;
-}
-
 }  // namespace outerloop::nn

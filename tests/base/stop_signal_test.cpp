@@ -12,9 +12,9 @@ namespace {
 
 TEST(StopSignal, RemembersTheFirstSignal) {
   const StopSignal stop;
-  EXPECT_FALSE(stop.requested());
+  EXPECT_EQ(stop.received(), 0);
   raise(SIGTERM);
-  EXPECT_TRUE(stop.requested());
+  EXPECT_NE(stop.received(), 0);
   EXPECT_EQ(stop.received(), SIGTERM);
   raise(SIGINT);  // at once: the same request
   EXPECT_EQ(stop.received(), SIGTERM);
@@ -43,7 +43,7 @@ TEST(StopSignal, RefusesASecondOneAtTheSameTime) {
   const StopSignal stop;
   EXPECT_THROW(StopSignal(), InternalError);
   raise(SIGTERM);
-  EXPECT_TRUE(stop.requested());
+  EXPECT_NE(stop.received(), 0);
 }
 
 TEST(StopSignal, EndsTheProcessAtALaterSecondSignal) {

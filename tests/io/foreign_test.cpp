@@ -53,6 +53,8 @@ TEST(ForeignHdf5, NumbersInAttributesAreRead) {
   EXPECT_EQ(file.attribute_int("/", "seed"), 42);
   EXPECT_EQ(file.attribute_real("/", "seed"), 42.0);
   EXPECT_EQ(file.attribute_reals("/", "scales"), (std::vector<double>{1, 2}));
+  EXPECT_CONTAINS(message_of<BadInput>([&] { file.attribute_real("/", "scales"); }),
+                  "/@scales: expected one number, it holds 2");
 }
 
 }  // namespace

@@ -50,8 +50,6 @@ void write_everything(const fs::path& path) {
   file.set_attribute_text("meta", "unit", "px");
   file.set_attribute_text("meta", "empty", "");
   file.set_attribute_text("meta", "long", std::string(100000, 'x'));
-  file.set_attribute_ints("labels", "range", std::vector<int64_t>{1, 40000});
-  file.set_attribute_reals("labels", "none", {});
   file.close();
 }
 
@@ -74,8 +72,6 @@ TEST(Hdf5, ReadsBackWhatItWrote) {
   EXPECT_EQ(file.attribute_text("meta", "unit"), "px");
   EXPECT_EQ(file.attribute_text("meta", "empty"), "");
   EXPECT_EQ(file.attribute_text("meta", "long"), std::string(100000, 'x'));
-  EXPECT_EQ(file.attribute_ints("labels", "range"), (std::vector<int64_t>{1, 40000}));
-  EXPECT_EQ(file.attribute_reals("labels", "none"), (std::vector<double>{}));
 }
 
 TEST(Hdf5, ListsWhatIsThere) {
@@ -126,8 +122,6 @@ TEST(Hdf5, ErrorsNameFileAndObject) {
             path + ": /scalar: expected unsigned bytes");
   EXPECT_EQ(message_of<BadInput>([&] { file.attribute_int("meta", "unit"); }),
             path + ": /meta@unit: expected integers");
-  EXPECT_EQ(message_of<BadInput>([&] { file.attribute_int("labels", "range"); }),
-            path + ": /labels@range: expected one integer, it holds 2");
   EXPECT_EQ(message_of<BadInput>([&] { file.attribute_int("meta", "color"); }),
             path + ": has no attribute /meta@color");
 }

@@ -192,11 +192,6 @@ TEST(Values, KeepOrderAndTreatZerosAsAbsent) {
   EXPECT_EQ(values.at("x").id(), b.id());
   EXPECT_FALSE(values.contains("y"));
   EXPECT_THROW(static_cast<void>(values.at("y")), InternalError);
-  Values changes;
-  changes.set("z", a);
-  changes.set("w", a);
-  EXPECT_EQ(overlay(values, changes).names(), (std::vector<std::string>{"x", "z", "w"}));
-  EXPECT_EQ(overlay(values, changes).at("z").id(), a.id());
 }
 
 }  // namespace

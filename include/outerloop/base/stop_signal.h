@@ -16,7 +16,6 @@ class StopSignal {
 
   // The first signal that came, or 0. Any thread may ask.
   int received() const noexcept;
-  bool requested() const noexcept { return received() != 0; }
 };
 
 }  // namespace outerloop

@@ -72,8 +72,7 @@ class Executable {
   double lane_flops() const;          // counted from the records, of the equations run per lane
   double lane_dense_flops() const;    // the part that contractions do (outerloop/ops/records.h)
   double shared_flops() const;        // of the equations run once for all lanes
-  double shared_dense_flops() const;
-  size_t lane_steps() const;  // kernel calls per lane
+  size_t lane_steps() const;          // kernel calls per lane
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

@@ -106,10 +106,6 @@ class Hdf5File {
   void set_attribute_int(std::string_view object, std::string_view name, int64_t value);
   void set_attribute_real(std::string_view object, std::string_view name, double value);
   void set_attribute_text(std::string_view object, std::string_view name, std::string_view value);
-  void set_attribute_ints(std::string_view object, std::string_view name,
-                          std::span<const int64_t> values);
-  void set_attribute_reals(std::string_view object, std::string_view name,
-                           std::span<const double> values);
 
  private:
   Hdf5File(std::filesystem::path path, int64_t id, std::unique_ptr<Hdf5Image> image);

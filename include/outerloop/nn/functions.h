@@ -22,8 +22,6 @@ Expr mean_squared_error(Expr prediction, Expr target);
 // batch): (x - mean) / sqrt(variance + epsilon) * scale + shift. scale and shift are (channels,);
 // an invalid Expr leaves one out.
 Expr batch_norm(Expr x, Expr scale, Expr shift, double epsilon);
-// The same with given statistics, each (channels,).
-Expr normalize(Expr x, Expr mean, Expr variance, Expr scale, Expr shift, double epsilon);
 // Statistics over the last axis (Ba et al. 2016).
 Expr layer_norm(Expr x, Expr scale, Expr shift, double epsilon);
 

@@ -33,7 +33,4 @@ class Values {
   std::vector<std::pair<std::string, Expr>> items_;
 };
 
-// `base` with the values of `changes` in place of, or after, its own.
-Values overlay(const Values& base, const Values& changes);
-
 }  // namespace outerloop::nn

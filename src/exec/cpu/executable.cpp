@@ -62,9 +62,6 @@ double Executable::lane_dense_flops() const {
 double Executable::shared_flops() const {
   return impl_->shared_flops.all;
 }
-double Executable::shared_dense_flops() const {
-  return impl_->shared_flops.dense;
-}
 size_t Executable::lane_steps() const {
   return impl_->lane.kernels.size();
 }
