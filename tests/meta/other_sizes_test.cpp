@@ -3,120 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
-#include "io/temporary_folder.h"
 #include "meta/plain_loops.h"
-#include "reference/layout.h"
+#include "meta/small_file.h"
 
 namespace outerloop::reference {
 namespace {
 
 using namespace plain;
-using Extents = std::vector<int64_t>;
-
-// A file being written: shapes beside values.
-class SmallFile {
- public:
-  explicit SmallFile(uint32_t seed) : random_(seed) {}
-
-  double number(double low, double high) {
-    return std::uniform_real_distribution<double>(low, high)(random_);
-  }
-  std::vector<double> numbers(size_t count, double low = -1, double high = 1) {
-    std::vector<double> result(count);
-    for (double& value : result) value = number(low, high);
-    return result;
-  }
-
-  void write(const std::string& name, const Extents& shape, const std::vector<double>& values) {
-    file_.write(name, Tensor::from<double>(Shape(std::span<const int64_t>(shape)), values));
-  }
-  void write(const std::string& name, double value) { write(name, {}, {value}); }
-
-  // A parameter drawn and stored in the group.
-  void draw(Values& theta, const std::string& group, const std::string& name, const Extents& shape,
-            double low, double high) {
-    size_t count = 1;
-    for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
-    shapes_[group + "/" + name] = shape;
-    const std::vector<double> values = numbers(count, low, high);
-    write(group + "/" + name, shape, values);
-    for (const double value : values) theta[name].push_back({value, 0});
-  }
-  // W1, b1, … between layers of these widths.
-  Values draw_mlp(const std::string& group, const Extents& widths) {
-    Values theta;
-    for (size_t l = 1; l < widths.size(); ++l) {
-      draw(theta, group, "W" + std::to_string(l), {widths[l - 1], widths[l]}, -0.9, 0.9);
-      draw(theta, group, "b" + std::to_string(l), {widths[l]}, -0.5, 0.5);
-    }
-    return theta;
-  }
-  // Arrays shaped like the parameters drawn in the group `like`.
-  void write_tree(const std::string& group, const std::string& like,
-                  const std::map<std::string, std::vector<double>>& tree) {
-    for (const auto& [name, values] : tree) {
-      write(group + "/" + name, shapes_.at(like + "/" + name), values);
-    }
-  }
-
-  // Tasks of `example` inputs; `ways` = 0: regression of one output.
-  std::vector<Task> draw_tasks(const std::string& group, int64_t count, int64_t support,
-                               int64_t query, const Extents& example, int64_t ways);
-
-  // Every quantity of the file within its tolerance, in both types.
-  void check(size_t quantities);
-
- private:
-  std::mt19937 random_;
-  TemporaryFolder folder_;
-  io::Hdf5File file_ = io::Hdf5File::create(folder_ / "small.h5");
-  std::map<std::string, Extents> shapes_;
-};
-
-std::vector<Task> SmallFile::draw_tasks(const std::string& group, int64_t count, int64_t support,
-                                        int64_t query, const Extents& example, int64_t ways) {
-  size_t features = 1;
-  for (const int64_t extent : example) features *= static_cast<size_t>(extent);
-  std::vector<Task> tasks(static_cast<size_t>(count));
-  const auto draw_set = [&](const std::string& letter, int64_t rows, auto inputs, auto answers) {
-    std::vector<double> all_x;
-    std::vector<double> all_y;
-    for (Task& task : tasks) {
-      for (int64_t i = 0; i < rows; ++i) {
-        const auto x = numbers(features, -2, 2);
-        const double y = ways > 0 ? static_cast<double>((i * 2 + 1) % ways) : number(-1, 1);
-        (task.*inputs).push_back(x);
-        (task.*answers).push_back({y});
-        all_x.insert(all_x.end(), x.begin(), x.end());
-        all_y.push_back(y);
-      }
-    }
-    Extents x_shape = {count, rows};
-    x_shape.insert(x_shape.end(), example.begin(), example.end());
-    write(group + "/x" + letter, x_shape, all_x);
-    write(group + "/y" + letter, ways > 0 ? Extents{count, rows} : Extents{count, rows, 1}, all_y);
-  };
-  draw_set("s", support, &Task::xs, &Task::ys);
-  draw_set("q", query, &Task::xq, &Task::yq);
-  return tasks;
-}
-
-void SmallFile::check(size_t quantities) {
-  file_.close();
-  const io::Hdf5File file = io::Hdf5File::open_read(folder_ / "small.h5");
-  for (const DType dtype : {DType::f64, DType::f32}) {
-    ProgramRunner runner(ProgramRunner::Engine::compiled);
-    Report report;
-    Context context{file, dtype, runner, report};
-    layout_of(file).check(context);
-    EXPECT_EQ(report.quantities().size(), quantities);
-    for (const Quantity& quantity : report.quantities()) {
-      EXPECT_LE(quantity.error, quantity.tolerance) << quantity.name << " in " << name_of(dtype);
-    }
-  }
-}
 
 // phi - rate * gradient, element by element.
 Values descend(const Values& phi, const Values& gradient, const Values& rate) {
