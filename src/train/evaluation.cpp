@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -175,9 +176,11 @@ struct Evaluator::Impl {
     }
   }
 
-  EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
-                            double diverged_loss) const {
+  std::optional<EvaluationResult> evaluate(const std::function<bool()>& cancelled, uint64_t seed,
+                                           data::Split split, int64_t tasks,
+                                           double diverged_loss) const {
     EvaluationResult result{.tasks = tasks};
+    std::atomic<bool> ended = false;
     const auto count = static_cast<size_t>(tasks);
     result.task_loss.assign(calls.size(), std::vector<float>(count));
     if (classification) result.task_accuracy.assign(calls.size(), std::vector<float>(count));
@@ -185,6 +188,8 @@ struct Evaluator::Impl {
     pool.run([&](int thread) {
       EvaluationLane& lane = *lanes[static_cast<size_t>(thread)];
       for (int64_t task = thread; task < tasks; task += threads) {
+        if (thread == 0 && cancelled && cancelled()) ended = true;
+        if (ended) break;
         lane.inputs().draw(
             *family,
             {.seed = seed, .split = split, .iteration = 0, .slot = static_cast<uint32_t>(task)});
@@ -196,6 +201,7 @@ struct Evaluator::Impl {
         }
       }
     });
+    if (ended) return std::nullopt;
     for (size_t k = 0; k < calls.size(); ++k) summarise(result, k, diverged_loss);
     return result;
   }
@@ -242,10 +248,17 @@ void Evaluator::set_theta(const Tensor& flat) {
 
 EvaluationResult Evaluator::evaluate(uint64_t seed, data::Split split, int64_t tasks,
                                      double diverged_loss) const {
+  return *evaluate_unless({}, seed, split, tasks, diverged_loss);
+}
+
+std::optional<EvaluationResult> Evaluator::evaluate_unless(const std::function<bool()>& cancelled,
+                                                           uint64_t seed, data::Split split,
+                                                           int64_t tasks,
+                                                           double diverged_loss) const {
   OL_ASSERT(impl_->family != nullptr, "this evaluator has no tasks to draw");
   OL_ASSERT(impl_->query_labels,
             "an evaluator without query labels answers, but cannot measure its answers");
-  return impl_->evaluate(seed, split, tasks, diverged_loss);
+  return impl_->evaluate(cancelled, seed, split, tasks, diverged_loss);
 }
 
 std::vector<Tensor> Evaluator::answer(const data::Episode& episode, uint64_t seed) const {

@@ -84,9 +84,15 @@ class Session {
       iterate();
     }
     keep_the_end();
-    // The test can be made later, so it need not delay a stop.
+    if (out_of_patience()) {
+      say(LogLevel::info,
+          fmt::format("stopped early: the last {} validations brought nothing better than "
+                      "iteration {}",
+                      config_.validation.patience, state_.best_iteration));
+    }
+    // The test can be made later, so it does not delay a stop.
     if (std::string why = reason_to_stop(); !why.empty()) return stop(std::move(why));
-    finish();
+    if (std::string why = finish(); !why.empty()) return stop(std::move(why));
     return result(Outcome::done);
   }
 
@@ -347,21 +353,26 @@ class Session {
     return *evaluator_;
   }
 
-  EvaluationResult evaluate(const Tensor& theta, data::Split split, int64_t tasks) {
-    evaluator().set_theta(theta);
-    return evaluator().evaluate(static_cast<uint64_t>(config_.seed), split, tasks,
-                                config_.test.diverged_loss);
-  }
-
   // Accuracies are compared by mean, losses by median: a diverged task does not decide.
   double score(const EvaluationResult& result) const {
     return classification() ? result.accuracy.back().mean : -result.loss.back().median;
   }
 
+  void tell_validation(const EvaluationResult& result) {
+    const bool shares = classification();
+    const Statistic& s = shares ? result.accuracy.back() : result.loss.back();
+    const double scale = shares ? 100 : 1;
+    say(LogLevel::info, fmt::format("iteration {}: validation {} {:.4g} ± {:.2g}{} ({} tasks)",
+                                    state_.iteration, shares ? "accuracy" : "loss", scale * s.mean,
+                                    scale * s.ci95, shares ? " %" : "", s.tasks));
+  }
+
   bool validate() {
     const Clock::time_point start = Clock::now();
+    evaluator().set_theta(test_theta(step_.state()));
     const EvaluationResult result =
-        evaluate(test_theta(step_.state()), data::Split::validation, config_.validation.tasks);
+        evaluator().evaluate(static_cast<uint64_t>(config_.seed), data::Split::validation,
+                             config_.validation.tasks, config_.test.diverged_loss);
     Json line{{"iteration", state_.iteration}, {"kind", "validation"}};
     line["loss"] = result.loss.back().mean;
     line["loss_ci95"] = result.loss.back().ci95;
@@ -375,6 +386,7 @@ class Session {
     line["wall_s"] = effort().wall_s;
     metrics_->record(line);
     window_started_ += Clock::now() - start;
+    tell_validation(result);
     const double value = score(result);
     if (state_.best_iteration >= 0 && !(value > state_.best)) {
       ++state_.without_improvement;
@@ -413,7 +425,8 @@ class Session {
     }
   }
 
-  void finish() {
+  // Returns why the test was given up, if it was.
+  std::string finish() {
     const fs::path last = store_.file_of(state_.iteration);
     const Effort trained = effort();
     const auto tasks = static_cast<double>(trained.iterations * config_.outer.meta_batch);
@@ -435,12 +448,19 @@ class Session {
     }
     if (state_.best_iteration >= 0) summary["best_iteration"] = state_.best_iteration;
     if (config_.test.tasks > 0) {
-      const EvaluationResult test = evaluate(chosen.theta, data::Split::test, config_.test.tasks);
-      summary["test"] = to_json(test);
-      write_file_atomically(folder_.test_tasks(), per_task_csv(test));
+      std::string why;
+      const auto cancelled = [&] { return !(why = reason_to_stop()).empty(); };
+      evaluator().set_theta(chosen.theta);
+      const auto test = evaluator().evaluate_unless(cancelled, static_cast<uint64_t>(config_.seed),
+                                                    data::Split::test, config_.test.tasks,
+                                                    config_.test.diverged_loss);
+      if (!test) return why;
+      summary["test"] = to_json(*test);
+      write_file_atomically(folder_.test_tasks(), per_task_csv(*test));
     }
     write_summary(folder_, summary);
     remove(folder_.stop_file());
+    return {};
   }
 
   // Spent in this folder so far, earlier processes included.

@@ -161,6 +161,37 @@ TEST_F(Running, StopsEarlyWhenValidationNoLongerImproves) {
   EXPECT_EQ(summary_of(folder_ / "patient")["iterations"], 120);
 }
 
+TEST_F(Running, TheTestIsGivenUpForAStopAndMadeAgain) {
+  const Words words{"test.tasks=2000", "runtime.threads=2"};
+  const fs::path whole = go("whole", words);
+  const config::Resolved resolved = shipped("sinusoid_maml", folder_ / "run", kShort + words);
+  // Asked before each iteration, once after them, then before the tasks of the test.
+  int asked = 0;
+  TrainOptions options;
+  options.stop_requested = [&asked] { return ++asked == 130 ? "SIGTERM" : ""; };
+  const TrainResult stopped = train(resolved, options);
+  EXPECT_EQ(stopped.outcome, Outcome::stopped);
+  EXPECT_EQ(stopped.why, "SIGTERM");
+  EXPECT_EQ(stopped.iterations, 120);
+  EXPECT_FALSE(fs::exists(folder_ / "run/summary.json"));
+  train(resolved, {});
+  EXPECT_EQ(summary_of(folder_ / "run")["test"], summary_of(whole)["test"]);
+}
+
+TEST_F(Running, ValidationsAndAnEarlyEndAreTold) {
+  std::string text;
+  Log log;
+  log.add(LogLevel::info, [&text](LogLevel, std::string_view line) { text += line; });
+  TrainOptions options;
+  options.log = &log;
+  const Words words{"outer.rate=0", "validation.every=10", "validation.patience=3"};
+  train(shipped("sinusoid_maml", folder_ / "run", kShort + words), options);
+  EXPECT_CONTAINS(text, "iteration 40: validation loss ");
+  EXPECT_CONTAINS(text,
+                  "stopped early: the last 3 validations brought nothing better than "
+                  "iteration 10");
+}
+
 TEST_F(Running, InterruptedEarlyStoppingIsTheSame) {
   const Words words{"outer.rate=0", "validation.every=10", "validation.patience=3"};
   const fs::path whole = go("whole", words);

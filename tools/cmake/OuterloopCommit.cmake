@@ -1,5 +1,6 @@
 # Writes FILE, the source of one function, when the commit of SOURCE differs from what it says:
 # cmake -DSOURCE=… -DFILE=… -P OuterloopCommit.cmake. Outside git the commit is empty.
+cmake_minimum_required(VERSION 3.25)
 set(commit "")
 if(EXISTS ${SOURCE}/.git)
   execute_process(COMMAND git --no-optional-locks -C ${SOURCE} describe --always --dirty

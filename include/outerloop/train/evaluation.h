@@ -5,7 +5,9 @@
 // before do not change a bit.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -64,6 +66,11 @@ class Evaluator {
   // options.query_labels; throws InternalError without them.
   EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
                             double diverged_loss) const;
+  // The same, ended early with nothing when `cancelled`, which one thread asks before each of its
+  // tasks, says so.
+  std::optional<EvaluationResult> evaluate_unless(const std::function<bool()>& cancelled,
+                                                  uint64_t seed, data::Split split, int64_t tasks,
+                                                  double diverged_loss) const;
 
   // Adapts to one episode that the caller filled (of the shape that this was made for) and gives
   // the answers for its query rows after 0 … K steps, each (query rows, outputs).
