@@ -25,6 +25,21 @@ bool is_right_sibling(const SlotNode& left, const SlotNode& right) {
   return left.level == right.level && right.index % 2 == 1 && left.index + 1 == right.index;
 }
 
+// Adds the top of `depth` nodes to its left sibling below it for as long as there is one.
+void merge_top(SlotNode* stack, size_t& depth, int64_t begin, int64_t end) {
+  while (depth >= 2 && is_right_sibling(stack[depth - 2], stack[depth - 1])) {
+    SlotNode& left = stack[depth - 2];
+    const SlotNode& right = stack[depth - 1];
+    if (left.present && right.present) {
+      add_to(left.data + begin, right.data + begin, end - begin);
+    } else if (right.present) {
+      left.data = right.data;
+    }
+    left = {left.level + 1, left.index / 2, left.present || right.present, left.data};
+    --depth;
+  }
+}
+
 // The most roots of finished subtrees that are there after any of the slots. A slot that is left
 // out makes no more of them.
 size_t most_roots(int64_t first, int64_t end) {
@@ -108,39 +123,41 @@ void SlotAccumulator::push(SlotNode node) {
   nodes_.push_back(node);
 }
 
+size_t merge_siblings(std::span<SlotNode> nodes, int64_t begin, int64_t end) {
+  size_t depth = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    nodes[depth++] = nodes[i];
+    merge_top(nodes.data(), depth, begin, end);
+  }
+  return depth;
+}
+
+std::vector<SlotNode> subtree_roots(int64_t first, int64_t end) {
+  std::vector<SlotNode> roots;
+  for (int64_t slot = first; slot < end; ++slot) roots.push_back({0, slot});
+  roots.resize(merge_siblings(roots, 0, 0));
+  return roots;
+}
+
 bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
                  std::span<float> total) {
   std::array<SlotNode, kMaxOpen> stack;
   size_t depth = 0;
   int64_t covered = 0;  // slots of the nodes so far
-  // Merges the top with its left sibling below it, if that is what lies there.
-  const auto merge_top = [&] {
-    while (depth >= 2 && is_right_sibling(stack[depth - 2], stack[depth - 1])) {
-      SlotNode& left = stack[depth - 2];
-      const SlotNode& right = stack[depth - 1];
-      if (left.present && right.present) {
-        add_to(left.data + begin, right.data + begin, end - begin);
-      } else if (right.present) {
-        left.data = right.data;
-      }
-      left = {left.level + 1, left.index / 2, left.present || right.present, left.data};
-      --depth;
-    }
-  };
   for (const SlotNode& node : nodes) {
     OL_ASSERT(node.index << node.level == covered && depth < kMaxOpen,
               fmt::format("the nodes of a slot tree cover {} slots, the next one starts at {}",
                           covered, node.index << node.level));
     covered += int64_t{1} << node.level;
     stack[depth++] = node;
-    merge_top();
+    merge_top(stack.data(), depth, begin, end);
   }
   // What has no right sibling is its own parent.
   while (depth > 1) {
     SlotNode& top = stack[depth - 1];
     ++top.level;
     top.index /= 2;
-    merge_top();
+    merge_top(stack.data(), depth, begin, end);
   }
   const bool present = depth == 1 && stack[0].present;
   const auto target = total.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));

@@ -91,12 +91,12 @@ void other_fingerprints_are_named(Communicator& ranks) {
 }
 
 constexpr ConformanceCase kCases[]{
-    {"strings_come_in_rank_order", strings_come_in_rank_order},
-    {"no_failure_is_no_failure", no_failure_is_no_failure},
-    {"the_lowest_failing_rank_is_told_to_all", the_lowest_failing_rank_is_told_to_all},
-    {"a_phase_fails_on_all_ranks_or_on_none", a_phase_fails_on_all_ranks_or_on_none},
-    {"what_all_ranks_say_stands_alone", what_all_ranks_say_stands_alone},
-    {"other_fingerprints_are_named", other_fingerprints_are_named},
+    {"StringsComeInRankOrder", strings_come_in_rank_order},
+    {"NoFailureIsNoFailure", no_failure_is_no_failure},
+    {"TheLowestFailingRankIsToldToAll", the_lowest_failing_rank_is_told_to_all},
+    {"APhaseFailsOnAllRanksOrOnNone", a_phase_fails_on_all_ranks_or_on_none},
+    {"WhatAllRanksSayStandsAlone", what_all_ranks_say_stands_alone},
+    {"OtherFingerprintsAreNamed", other_fingerprints_are_named},
 };
 
 }  // namespace

@@ -14,6 +14,7 @@ struct ConformanceCase {
 
 std::span<const ConformanceCase> verb_cases();
 std::span<const ConformanceCase> agreement_cases();
+std::span<const ConformanceCase> reduction_cases();
 
 // Makes a readable test name of a parameterised test over cases.
 inline void PrintTo(const ConformanceCase& c, std::ostream* out) {

@@ -37,7 +37,7 @@ struct Case {
 
 class MpiEnding : public testing::TestWithParam<Case> {};
 
-TEST_P(MpiEnding, has_the_code_and_leaves_nobody_waiting) {
+TEST_P(MpiEnding, HasTheCodeAndLeavesNobodyWaiting) {
   const Case& c = GetParam();
   const Ending ending = ending_of(c.how);
   EXPECT_EQ(ending.code, c.code) << ending.text;

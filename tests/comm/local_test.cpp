@@ -35,6 +35,12 @@ INSTANTIATE_TEST_SUITE_P(agreement, Local,
                                                             agreement_cases().end())),
                          name_of);
 
+INSTANTIATE_TEST_SUITE_P(reduction, Local,
+                         testing::Combine(testing::ValuesIn(kRankCounts),
+                                          testing::ValuesIn(reduction_cases().begin(),
+                                                            reduction_cases().end())),
+                         name_of);
+
 template <class E>
 std::string message_of(int ranks, const std::function<void(Communicator&)>& body) {
   try {

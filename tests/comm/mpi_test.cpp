@@ -8,8 +8,12 @@
 #include <cstdlib>
 
 #include "comm/conformance.h"
+#include "outerloop/comm/slot_reduction.h"
 
 namespace outerloop::comm {
+
+long allocations();  // so far
+
 namespace {
 
 World* world = nullptr;
@@ -17,7 +21,7 @@ World* world = nullptr;
 class Mpi : public testing::TestWithParam<ConformanceCase> {};
 
 // A failure on any rank is one on all.
-TEST_P(Mpi, conforms) {
+TEST_P(Mpi, Conforms) {
   Communicator& ranks = world->ranks();
   try {
     GetParam().run(ranks);
@@ -40,6 +44,37 @@ INSTANTIATE_TEST_SUITE_P(verbs, Mpi, testing::ValuesIn(verb_cases().begin(), ver
 INSTANTIATE_TEST_SUITE_P(agreement, Mpi,
                          testing::ValuesIn(agreement_cases().begin(), agreement_cases().end()),
                          name_of);
+
+INSTANTIATE_TEST_SUITE_P(reduction, Mpi,
+                         testing::ValuesIn(reduction_cases().begin(), reduction_cases().end()),
+                         name_of);
+
+TEST(MpiSlotReduction, AllocatesNothingInTheLongRun) {
+  Communicator& ranks = world->ranks();
+  ThreadPool pool(1);
+  const std::vector<Range> groups{{0, 480}, {480, 2000}};
+  SlotReduction reduction(ranks, pool, groups);
+  std::vector<Range> slots;
+  for (int r = 0; r < ranks.size(); ++r) slots.push_back({3 * r, 3 * r + 3});
+  reduction.deal(slots);
+  const Range own = slots[static_cast<size_t>(ranks.rank())];
+  SlotAccumulator sums(2000, own.first, own.end);
+  const std::vector<float> leaf(2000, 1.0f);
+  std::vector<float> total(2000);
+  const auto step = [&] {
+    sums.clear();
+    for (int64_t slot = own.first; slot < own.end; ++slot) {
+      slot % 2 == 0 ? sums.add(slot, leaf) : sums.skip(slot);
+    }
+    for (size_t g = 0; g < groups.size(); ++g) reduction.begin(g, sums.nodes());
+    return reduction.finish(total);
+  };
+  for (int i = 0; i < 3; ++i) step();
+  const long before = allocations();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(step());
+  EXPECT_EQ(allocations() - before, 0);
+  EXPECT_EQ(total.front(), static_cast<float>((3 * ranks.size() + 1) / 2));
+}
 
 // Says on stderr which rank a failure is from.
 class FailurePrinter : public testing::EmptyTestEventListener {

@@ -4,9 +4,8 @@
 
 #include <cstring>
 #include <numeric>
-#include <optional>
-#include <random>
 
+#include "comm/slot_leaves.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::comm {
@@ -15,36 +14,8 @@ namespace {
 constexpr int64_t kElements = 37;
 using Vector = std::vector<float>;
 
-// The definition: node (level, index) by recursion on halves.
-std::optional<Vector> node_by_definition(const std::vector<std::optional<Vector>>& leaves,
-                                         int level, int64_t index) {
-  if (level == 0) {
-    return index < static_cast<int64_t>(leaves.size()) ? leaves[static_cast<size_t>(index)]
-                                                       : std::nullopt;
-  }
-  auto left = node_by_definition(leaves, level - 1, 2 * index);
-  const auto right = node_by_definition(leaves, level - 1, 2 * index + 1);
-  if (!left) return right;
-  if (!right) return left;
-  for (size_t i = 0; i < left->size(); ++i) (*left)[i] += (*right)[i];
-  return left;
-}
-
-std::vector<std::optional<Vector>> random_leaves(int64_t slots, double absent, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::bernoulli_distribution missing(absent);
-  std::vector<std::optional<Vector>> leaves(static_cast<size_t>(slots));
-  for (auto& leaf : leaves) {
-    Vector values(kElements);
-    for (float& value : values) value = normal(generator) * 1e3f;
-    if (!missing(generator)) leaf = values;
-  }
-  return leaves;
-}
-
 // Deals the slots to workers at the given borders and finishes the tree in two element ranges.
-Vector reduced(const std::vector<std::optional<Vector>>& leaves, std::vector<int64_t> borders) {
+Vector reduced(const std::vector<Leaf>& leaves, std::vector<int64_t> borders) {
   std::vector<SlotAccumulator> workers;
   std::vector<SlotNode> nodes;
   for (size_t w = 0; w + 1 < borders.size(); ++w) {
@@ -69,7 +40,7 @@ class SlotTree : public testing::TestWithParam<int64_t> {};
 TEST_P(SlotTree, GivesTheBitsOfTheDefinitionForAnyDeal) {
   const int64_t slots = GetParam();
   for (const double absent : {0.0, 0.3, 1.0}) {
-    const auto leaves = random_leaves(slots, absent, static_cast<uint32_t>(slots));
+    const auto leaves = random_leaves(slots, kElements, absent, static_cast<uint32_t>(slots));
     const auto expected = node_by_definition(leaves, 10, 0).value_or(Vector(kElements, 0.0f));
     std::vector<std::vector<int64_t>> deals{{0, slots}};
     for (int64_t cut = 0; cut <= slots; ++cut) deals.push_back({0, cut, slots});
@@ -85,7 +56,7 @@ TEST_P(SlotTree, GivesTheBitsOfTheDefinitionForAnyDeal) {
 INSTANTIATE_TEST_SUITE_P(Sizes, SlotTree, testing::Values(1, 2, 3, 4, 5, 7, 8, 25, 32, 33, 100));
 
 TEST(FinishTree, TakesANodeFromEachOfManyWorkers) {
-  const auto leaves = random_leaves(1000, 0.1, 3);
+  const auto leaves = random_leaves(1000, kElements, 0.1, 3);
   std::vector<int64_t> borders(1001);
   std::iota(borders.begin(), borders.end(), 0);
   const Vector total = reduced(leaves, borders);
@@ -101,6 +72,35 @@ TEST(FinishTree, RefusesNodesWithGapsAndOverlaps) {
   EXPECT_THROW(finish_tree(std::vector{second}, 0, kElements, total), InternalError);
   EXPECT_THROW(finish_tree(std::vector{first, third}, 0, kElements, total), InternalError);
   EXPECT_THROW(finish_tree(std::vector{first, first}, 0, kElements, total), InternalError);
+}
+
+TEST(SubtreeRoots, AreTheLargestAlignedOnes) {
+  const auto roots = [](int64_t first, int64_t end) {
+    std::vector<std::pair<int, int64_t>> found;
+    for (const SlotNode& node : subtree_roots(first, end))
+      found.push_back({node.level, node.index});
+    return found;
+  };
+  using Roots = std::vector<std::pair<int, int64_t>>;
+  EXPECT_EQ(roots(3, 3), Roots{});
+  EXPECT_EQ(roots(0, 8), (Roots{{3, 0}}));
+  EXPECT_EQ(roots(1, 8), (Roots{{0, 1}, {1, 1}, {2, 1}}));
+  EXPECT_EQ(roots(5, 7), (Roots{{0, 5}, {0, 6}}));
+}
+
+TEST(MergeSiblings, AddsInItsRangeAloneAndKeepsWhatIsThereOfAbsentPairs) {
+  Vector a(kElements, 1.0f), b(kElements, 2.0f);
+  std::vector<SlotNode> nodes{{0, 2, true, a.data()},
+                              {0, 3, true, b.data()},
+                              {1, 2, false, nullptr},
+                              {1, 3, true, b.data()}};
+  ASSERT_EQ(merge_siblings(nodes, 10, kElements), 2u);
+  EXPECT_EQ(nodes[0].data, a.data());
+  EXPECT_EQ(a[9], 1.0f);
+  EXPECT_EQ(a[10], 3.0f);
+  EXPECT_EQ(nodes[1].level, 2);
+  EXPECT_TRUE(nodes[1].present);
+  EXPECT_EQ(nodes[1].data, b.data());
 }
 
 TEST(SlotAccumulator, HoldsNoMoreSumsThanAreThereAtOnce) {

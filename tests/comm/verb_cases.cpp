@@ -317,19 +317,19 @@ void sizes_that_do_not_add_up_are_refused(Communicator& ranks) {
 }
 
 constexpr ConformanceCase kCases[]{
-    {"barrier_waits_for_the_last", barrier_waits_for_the_last},
-    {"broadcast_copies_the_roots_values", broadcast_copies_the_roots_values},
-    {"all_gather_orders_by_rank", all_gather_orders_by_rank},
-    {"all_gather_v_takes_any_sizes", all_gather_v_takes_any_sizes},
-    {"all_to_all_v_takes_any_sizes", all_to_all_v_takes_any_sizes},
-    {"exchange_matches_pieces_in_order", exchange_matches_pieces_in_order},
-    {"started_collectives_overlap", started_collectives_overlap},
-    {"test_moves_a_started_collective_to_its_end", test_moves_a_started_collective_to_its_end},
-    {"all_reduce_adds_in_rank_order", all_reduce_adds_in_rank_order},
-    {"all_reduce_fast_sums", all_reduce_fast_sums},
-    {"traffic_counts_what_goes_to_others", traffic_counts_what_goes_to_others},
-    {"log_tells_the_last_collectives", log_tells_the_last_collectives},
-    {"sizes_that_do_not_add_up_are_refused", sizes_that_do_not_add_up_are_refused},
+    {"BarrierWaitsForTheLast", barrier_waits_for_the_last},
+    {"BroadcastCopiesTheRootsValues", broadcast_copies_the_roots_values},
+    {"AllGatherOrdersByRank", all_gather_orders_by_rank},
+    {"AllGatherVTakesAnySizes", all_gather_v_takes_any_sizes},
+    {"AllToAllVTakesAnySizes", all_to_all_v_takes_any_sizes},
+    {"ExchangeMatchesPiecesInOrder", exchange_matches_pieces_in_order},
+    {"StartedCollectivesOverlap", started_collectives_overlap},
+    {"TestMovesAStartedCollectiveToItsEnd", test_moves_a_started_collective_to_its_end},
+    {"AllReduceAddsInRankOrder", all_reduce_adds_in_rank_order},
+    {"AllReduceFastSums", all_reduce_fast_sums},
+    {"TrafficCountsWhatGoesToOthers", traffic_counts_what_goes_to_others},
+    {"LogTellsTheLastCollectives", log_tells_the_last_collectives},
+    {"SizesThatDoNotAddUpAreRefused", sizes_that_do_not_add_up_are_refused},
 };
 
 }  // namespace

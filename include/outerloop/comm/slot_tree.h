@@ -52,6 +52,14 @@ class SlotAccumulator {
   std::vector<SlotNode> nodes_;  // by rising slot
 };
 
+// Adds up what siblings there are among `nodes` (by rising slot, without gaps) over the elements
+// [begin, end): leaves the roots of the largest aligned subtrees in front and returns how many.
+// Which they are depends on the slots alone. The nodes' data in the range is overwritten.
+size_t merge_siblings(std::span<SlotNode> nodes, int64_t begin, int64_t end);
+
+// The nodes that are left when the slots [first, end) are merged, without data.
+std::vector<SlotNode> subtree_roots(int64_t first, int64_t end);
+
 // Finishes the tree over the elements [begin, end): writes the sum to `total` and returns whether
 // any slot was present (if none, zeros are written). `nodes`: those of all workers by rising slot,
 // together covering 0 … T-1, T at most 2^62; throws InternalError where they leave a gap or

@@ -1,0 +1,84 @@
+#pragma once
+// The sum over the slots of all ranks, with the bits that finish_tree gives on one.
+//
+// Each rank has consecutive slots and merges them to the roots of its largest aligned subtrees, k
+// of them. The elements are dealt to the ranks too: every rank sends the others their shards of its
+// roots, finishes the tree over its own shard, and all gather the shards. With N elements and P
+// ranks a rank sends about (k + 1) (P-1)/P 4N bytes: for k = 1, the volume of a ring.
+//
+// The elements come in groups, so that those whose gradients are final travel while the rest are
+// computed.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "outerloop/base/thread_pool.h"
+#include "outerloop/comm/communicator.h"
+#include "outerloop/comm/slot_tree.h"
+#include "outerloop/tensor/tensor.h"
+
+namespace outerloop::comm {
+
+// [first, end)
+struct Range {
+  int64_t first = 0;
+  int64_t end = 0;
+  int64_t size() const { return end - first; }
+  bool operator==(const Range&) const = default;
+};
+
+class SlotReduction {
+ public:
+  // `groups`: element ranges, rising and without gaps from 0. Arguments are the same on all ranks.
+  SlotReduction(Communicator& ranks, ThreadPool& pool, std::span<const Range> groups);
+
+  // Deals the slots: one range per rank, rising and without gaps from 0; some may be empty, not
+  // all. Only between finish() and begin(). Nothing else allocates in the long run.
+  void deal(std::span<const Range> slots);
+
+  // Collective. Sends a group on its way: `nodes` are those of this rank's slots by rising slot, in
+  // any pieces (such as its threads'), final in the group's elements. Their data are merged here,
+  // and stay the reduction's until finish(). Every group once, in one order on all ranks.
+  void begin(size_t group, std::span<const SlotNode> nodes);
+  // Moves data along without waiting. For libraries that do so only inside calls.
+  void poll();
+  // Collective, after all groups began. Writes the sums of all elements to `total`, zeros where no
+  // slot is present, and returns whether any is. `total` is the nodes' data of nobody.
+  bool finish(std::span<float> total);
+
+  size_t bytes() const;  // of its buffers
+
+ private:
+  struct Group {
+    Range elements;
+    std::vector<Range> shards;         // by rank
+    std::vector<int64_t> shard_sizes;  // of these
+    std::vector<uint8_t> present;      // by rank and root
+    std::vector<SlotNode> own;         // this rank's roots
+    Pending flags;
+    Pending exchange;
+    Pending gather;
+    bool begun = false;
+  };
+
+  void merge(Group& group, std::span<const SlotNode> nodes);
+  void exchange(Group& group);
+  void finish_shard(const Group& group, std::span<float> total);
+  const Range& own_shard(const Group& group) const;
+  int64_t own_offset(const Group& group) const;
+
+  Communicator& ranks_;
+  ThreadPool& pool_;
+  std::vector<Group> groups_;
+  std::vector<std::vector<SlotNode>> roots_;   // by rank, without data
+  std::vector<int64_t> root_counts_;           // by rank
+  std::vector<Tensor> received_;               // by root of the other ranks: all own shards
+  Tensor absent_;                              // goes where a root has no data
+  std::vector<std::vector<SlotNode>> merged_;  // by thread
+  std::vector<SlotNode> nodes_;                // of all ranks
+  std::vector<Piece<const float>> sends_;
+  std::vector<Piece<float>> receives_;
+};
+
+}  // namespace outerloop::comm
