@@ -1,11 +1,17 @@
 // How ranks under MPI end: comm_ending HOW. A program for ending_test.cpp to start.
 
+#include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/mpi.h"
+#include "outerloop/comm/watchdog.h"
 
 namespace outerloop::comm {
 namespace {
@@ -39,9 +45,30 @@ int end(const std::string& how) {
     }
     if (how == "aborts" && last) ranks.abort(3);
     if (how == "unwinds" && last) throw SystemFailure("full disk");
+    std::optional<Watchdog> watchdog;
+    if (how.starts_with("watched")) {
+      const std::chrono::seconds silence(how == "watched_stuck" ? 30 : 2);
+      const std::chrono::seconds stall(how == "watched_stuck" ? 1 : 30);
+      watchdog.emplace(
+          ranks,
+          WatchdogOptions{
+              .interval = std::chrono::milliseconds(100), .silence = silence, .stall = stall},
+          [](const Verdict& verdict) {
+            if (verdict.found_here) {
+              std::fprintf(stderr, "error: %s\n", verdict.text.c_str());
+            }
+            std::_Exit(1);
+          });
+      ranks.barrier("together");
+    }
+    if (how == "watched_stopped" && last) raise(SIGSTOP);
+    if (how == "watched_first_stopped" && ranks.rank() == 0) raise(SIGSTOP);
+    if (how == "watched_stuck" && last) std::this_thread::sleep_for(std::chrono::seconds(30));
+    if (how == "watched_killed" && last) raise(SIGKILL);
     if (how == "long") send(ranks, 10, 5);
     if (how == "short") send(ranks, 5, 10);
     ranks.barrier("after that");
+    watchdog.reset();
   } catch (const AgreedBadInput& error) {
     if (ranks.rank() == 0) std::fprintf(stderr, "error: %s\n", error.what());
     world.finish();

@@ -46,7 +46,14 @@ TEST_P(MpiEnding, HasTheCodeAndLeavesNobodyWaiting) {
 
 INSTANTIATE_TEST_SUITE_P(
     all, MpiEnding,
-    testing::Values(Case{"well", 0, ""}, Case{"stopped", 75, ""},
+    testing::Values(Case{"well", 0, ""}, Case{"stopped", 75, ""}, Case{"watched", 0, ""},
+                    Case{"watched_stopped", 1,
+                         "gave no sign of life for 2 s; it did not enter barrier 'after "
+                         "that' (#7), where rank 0 on "},
+                    Case{"watched_first_stopped", 1, "error: rank 0 on "},
+                    Case{"watched_stuck", 1,
+                         "has been stuck for 1 s; it did not enter barrier 'after that'"},
+                    Case{"watched_killed", 137, ""},
                     // All ranks know, rank 0 says it.
                     Case{"agreed", 2, "error: rank 2 on "},
                     // One rank fails while the others wait.

@@ -1,0 +1,53 @@
+#pragma once
+// Notices ranks that are stopped, dead, cut off or stuck, and says which and where.
+//
+// MPI waits for ever for a process that was stopped or whose link was cut (Open MPI 4.1 stayed
+// silent for as long as was watched), so ranks tell each other that they live, over TCP connections
+// of their own: every rank to rank 0 and back, from a thread beside the rank's. MPI itself could
+// not serve: a second thread in it would need MPI_THREAD_MULTIPLE, and it hangs on what is looked
+// for.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "outerloop/comm/communicator.h"
+
+namespace outerloop::comm {
+
+struct WatchdogOptions {
+  std::chrono::milliseconds interval{1000};  // between signs of life
+  // A rank that gave none for so long ends the run, be its process stopped, dead or cut off.
+  std::chrono::milliseconds silence{30'000};
+  // Living ranks of which one waits for so long in a collective that another did not enter. Longer
+  // than any work between two collectives.
+  std::chrono::milliseconds stall{600'000};
+};
+
+// Why the run cannot go on, in one line: "rank 5 on node07 gave no sign of life for 30 s; it did
+// not enter all_to_all 'meta-gradient' (#812), where rank 0 on node02 waits; its last was …".
+struct Verdict {
+  std::string text;
+  int rank = 0;             // of which it speaks
+  bool found_here = false;  // false: rank 0 found it and told us
+};
+
+class Watchdog {
+ public:
+  // Collective. `end` is called at most once, from another thread, to end the process: by the rank
+  // that found the failure and by those it could tell. Throws AgreedFailure when a rank cannot
+  // connect to rank 0.
+  Watchdog(Communicator& ranks, const WatchdogOptions& options,
+           std::function<void(const Verdict&)> end);
+  // Takes leave of the others without waiting for them: this rank is watched no longer.
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+ private:
+  class Watch;
+  std::unique_ptr<Watch> watch_;  // null: one rank alone
+};
+
+}  // namespace outerloop::comm

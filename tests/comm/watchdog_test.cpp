@@ -1,0 +1,122 @@
+#include "outerloop/comm/watchdog.h"
+
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <thread>
+
+#include "comm/judge.h"
+#include "outerloop/comm/local.h"
+
+namespace outerloop::comm {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct State {
+  std::chrono::milliseconds heard_ago;
+  std::chrono::milliseconds moved_ago;
+  uint64_t sequence;
+  bool left;
+  bool watched = true;
+};
+
+struct JudgeCase {
+  const char* name;
+  std::vector<State> ranks;
+  const char* verdict;  // empty: go on
+};
+
+TEST(Judge, NamesTheRankAndTheCollectiveThatItDidNotEnter) {
+  const WatchdogOptions options{.interval = 1s, .silence = 30s, .stall = 600s};
+  const std::vector<JudgeCase> cases{
+      {"all at work", {{1s, 5s, 7, true}, {1s, 5s, 7, true}, {0s, 0s, 8, false}}, ""},
+      {"a long wait, but not too long", {{1s, 599s, 7, true}, {1s, 599s, 8, false}}, ""},
+      {"work without a collective", {{1s, 900s, 7, true}, {1s, 900s, 7, true}}, ""},
+      {"silent while others wait",
+       {{1s, 40s, 8, false}, {31s, 40s, 7, true}, {0s, 10s, 8, false}},
+       "rank 1 on b gave no sign of life for 30 s; it did not enter barrier 'x' (#8), where rank 0 "
+       "on a waits; it was past barrier 'x' (#7) when last heard"},
+      {"silent before the first",
+       {{1s, 40s, 1, false}, {31s, 40s, 0, true}},
+       "rank 1 on b gave no sign of life for 30 s; it did not enter barrier 'x' (#1), where rank 0 "
+       "on a waits; it had entered none when last heard"},
+      {"silent inside",
+       {{1s, 40s, 8, false}, {31s, 40s, 8, false}},
+       "rank 1 on b gave no sign of life for 30 s; it was in barrier 'x' (#8) when last heard"},
+      {"silent after its leave", {{1s, 40s, 7, true}, {31s, 40s, 7, true, false}}, ""},
+      {"stuck",
+       {{1s, 601s, 9, false}, {1s, 602s, 8, true}, {1s, 605s, 7, true}},
+       "rank 2 on c has been stuck for 600 s; it did not enter barrier 'x' (#9), where rank 0 on a "
+       "waits; it was past barrier 'x' (#7) when last heard"},
+      {"late, but moving", {{1s, 601s, 9, false}, {1s, 10s, 8, true}}, ""},
+      {"all in one",
+       {{1s, 601s, 9, false}, {1s, 600s, 9, false}},
+       "all ranks have been in barrier 'x' (#9) for 600 s: data between them get lost; check the "
+       "network"},
+  };
+  const Clock::time_point now = Clock::now();
+  for (const JudgeCase& c : cases) {
+    std::vector<Sighting> seen;
+    for (const State& s : c.ranks) {
+      seen.push_back({s.watched, now - s.heard_ago, now - s.moved_ago, s.sequence, s.left,
+                      describe({s.sequence, Verb::barrier, "x"})});
+    }
+    const auto verdict = judge(seen, {"a", "b", "c"}, now, options);
+    EXPECT_EQ(verdict ? verdict->text : "", c.verdict) << c.name;
+  }
+}
+
+constexpr WatchdogOptions kQuick{.interval = 20ms, .silence = 20s, .stall = 200ms};
+
+TEST(Watchdog, TellsAllRanksWhichOneIsStuck) {
+  std::mutex mutex;
+  std::vector<Verdict> verdicts;
+  run_ranks(4, [&](Communicator& ranks) {
+    Watchdog watchdog(ranks, kQuick, [&](const Verdict& verdict) {
+      const std::lock_guard lock(mutex);
+      verdicts.push_back(verdict);
+    });
+    const auto told = [&] {
+      const std::lock_guard lock(mutex);
+      return verdicts.size() == 4;
+    };
+    for (int i = 0; ranks.rank() == 2 && i < 1000 && !told(); ++i)
+      std::this_thread::sleep_for(10ms);
+    ranks.barrier("end of step");
+  });
+  ASSERT_EQ(verdicts.size(), 4u);
+  int found = 0;
+  for (const Verdict& verdict : verdicts) {
+    EXPECT_NE(verdict.text.find("rank 2 on "), std::string::npos) << verdict.text;
+    EXPECT_NE(verdict.text.find("did not enter barrier 'end of step'"), std::string::npos);
+    EXPECT_EQ(verdict.text, verdicts[0].text);
+    found += verdict.found_here ? 1 : 0;
+  }
+  EXPECT_EQ(found, 1);
+}
+
+TEST(Watchdog, LetsRanksGoOnThatMoveAndThatEndAtOtherTimes) {
+  std::atomic<int> ended = 0;
+  run_ranks(3, [&](Communicator& ranks) {
+    {
+      Watchdog watchdog(ranks, kQuick, [&](const Verdict&) { ++ended; });
+      for (int i = 0; i < 20; ++i) {
+        if (i % 3 == ranks.rank()) std::this_thread::sleep_for(30ms);
+        ranks.barrier("step");
+      }
+    }
+    std::this_thread::sleep_for(ranks.rank() * 150ms);
+  });
+  EXPECT_EQ(ended, 0);
+}
+
+TEST(Watchdog, HasNothingToDoForOneRank) {
+  run_ranks(1, [](Communicator& ranks) {
+    Watchdog watchdog(ranks, kQuick, [](const Verdict&) { FAIL(); });
+    EXPECT_EQ(ranks.log().entered(), 0u);
+  });
+}
+
+}  // namespace
+}  // namespace outerloop::comm
