@@ -36,8 +36,11 @@ struct Verdict {
 class Watchdog {
  public:
   // Collective. `end` is called at most once, from another thread, to end the process: by the rank
-  // that found the failure and by those it could tell. Throws AgreedFailure when a rank cannot
-  // connect to rank 0.
+  // that found the failure and by those it could tell. It should say the text at once (where
+  // found_here), and exit only after the launcher had time to notice too: once rank 0 is gone, Open
+  // MPI's mpirun waits for ever for a host whose link was cut. With --mca oob_tcp_keepalive_time
+  // and the like set to a little more than `silence`, it ends such a run itself (exit code 205).
+  // Throws AgreedFailure when a rank cannot connect to rank 0.
   Watchdog(Communicator& ranks, const WatchdogOptions& options,
            std::function<void(const Verdict&)> end);
   // Takes leave of the others without waiting for them: this rank is watched no longer.
