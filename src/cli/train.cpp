@@ -8,10 +8,12 @@
 #include <memory>
 
 #include "cli/program.h"
+#include "cli/ranks.h"
 #include "outerloop/base/duration.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/stop_signal.h"
 #include "outerloop/checkpoint/checkpoint.h"
+#include "outerloop/comm/agreement.h"
 #include "outerloop/config/print.h"
 #include "outerloop/report/report.h"
 #include "outerloop/train/forecast.h"
@@ -58,56 +60,85 @@ std::string name_of(int signal) {
   return signal == 0 ? std::string() : fmt::format("SIG{}", sigabbrev_np(signal));
 }
 
-int run(const Options& options, ColorMode color) {
-  train::TrainOptions settings = train_options(options);
-  const config::Resolved resolved = config::read_config(options.config, options.overrides);
+// What the user sees of a training: on rank 0 alone.
+class Display {
+ public:
+  Display(const Options& options, const config::Config& config, ColorMode color)
+      : progress_({.terminal = detect_terminal(STDERR_FILENO, color),
+                   .total = config.outer.iterations,
+                   .line_every_seconds = config.log.every_seconds},
+                  tell),
+        quiet_(options.quiet) {
+    if (quiet_) return;
+    log_.add(LogLevel::info, [this](LogLevel level, std::string_view message) {
+      progress_.clear();
+      tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
+    });
+  }
+
+  void show_in(train::TrainOptions& settings) {
+    settings.log = &log_;
+    if (quiet_) return;
+    settings.on_iteration = [this](const Progress::Sample& sample) { progress_.update(sample); };
+  }
+  // So that what comes next begins on a line of its own.
+  void finish() { progress_.finish(); }
+
+  int conclude(const train::TrainResult& result, const config::Config& config) {
+    if (result.outcome == train::Outcome::stopped) {
+      log_.info("the same command goes on from iteration {}", result.iterations);
+      return kStopped;
+    }
+    const train::RunFolder folder{config.run_dir};
+    if (result.outcome == train::Outcome::finished_before) {
+      log_.info("{} is finished; a larger outer.iterations trains it longer", folder.root.string());
+    }
+    fmt::print("{}", train::describe_summary(folder));
+    if (config.report.write) fmt::print("report {}\n", report::write(folder.root).string());
+    return kDone;
+  }
+
+ private:
+  Progress progress_;
+  Log log_;
+  bool quiet_;
+};
+
+int train_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
+  train::TrainOptions settings;
+  config::Resolved resolved;
+  comm::fail_together(ranks, "command line and config", [&] {
+    settings = train_options(options);
+    resolved = config::read_config(options.config, options.overrides);
+  });
+  const bool leads = ranks.rank() == 0;
   if (options.print_config) {
-    fmt::print("{}", config::describe_origins(resolved));
+    if (leads) fmt::print("{}", config::describe_origins(resolved));
     return kDone;
   }
   if (options.dry_run) {
-    const train::MemoryForecast forecast = train::forecast_memory(resolved);
-    fmt::print("{}", train::describe(forecast));
+    if (leads) fmt::print("{}", train::describe(train::forecast_memory(resolved)));
     return kDone;
-  }
-
-  const train::RunFolder folder{resolved.config.run_dir};
-  Log log;
-  Progress progress({.terminal = detect_terminal(STDERR_FILENO, color),
-                     .total = resolved.config.outer.iterations,
-                     .line_every_seconds = resolved.config.log.every_seconds},
-                    tell);
-  if (!options.quiet) {
-    log.add(LogLevel::info, [&progress](LogLevel level, std::string_view message) {
-      progress.clear();
-      tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
-    });
-    settings.on_iteration = [&progress](const Progress::Sample& sample) {
-      progress.update(sample);
-    };
   }
   const StopSignal signal;
   settings.stop_requested = [&signal] { return name_of(signal.received()); };
-  settings.log = &log;
-
+  settings.ranks = &ranks;
+  Display display(options, resolved.config, color);
+  if (leads) display.show_in(settings);
   train::TrainResult result;
   try {
     result = train::train(resolved, settings);
   } catch (...) {
-    progress.finish();  // so that the error begins on a line of its own
+    display.finish();
     throw;
   }
-  progress.finish();
-  if (result.outcome == train::Outcome::stopped) {
-    log.info("the same command goes on from iteration {}", result.iterations);
-    return kStopped;
-  }
-  if (result.outcome == train::Outcome::finished_before) {
-    log.info("{} is finished; a larger outer.iterations trains it longer", folder.root.string());
-  }
-  fmt::print("{}", train::describe_summary(folder));
-  if (resolved.config.report.write) fmt::print("report {}\n", report::write(folder.root).string());
-  return kDone;
+  display.finish();
+  if (!leads) return result.outcome == train::Outcome::stopped ? kStopped : kDone;
+  return display.conclude(result, resolved.config);
+}
+
+int run(const Options& options, ColorMode color) {
+  return run_on_ranks([&](comm::Communicator& ranks) { return train_on(ranks, options, color); });
 }
 
 }  // namespace

@@ -12,10 +12,14 @@
 #include "outerloop/base/error.h"
 #include "outerloop/train/theta.h"
 #include "train/compiled_call.h"
+#include "train/rank_sum.h"
 #include "train/task_inputs.h"
 
 namespace outerloop::train {
 namespace {
+
+// Of each thread, between two questions to the other ranks whether to go on.
+constexpr int64_t kTasksOfRound = 64;
 
 // One thread's chain of calls: the start, then one per step.
 class EvaluationLane {
@@ -153,9 +157,10 @@ void to_probabilities(std::span<float> row) {
 struct Evaluator::Impl {
   Impl(const meta::Learner& learner, const meta::TaskShape& shape,
        const meta::EvaluationOptions& options, std::shared_ptr<const data::TaskFamily> f,
-       ThreadPool& p, const exec::CompileOptions& compile)
+       ThreadPool& p, const exec::CompileOptions& compile, comm::Communicator* all_ranks)
       : family(std::move(f)),
         pool(p),
+        ranks(all_ranks != nullptr && all_ranks->size() > 1 ? all_ranks : nullptr),
         classification(shape.classification),
         query_labels(options.query_labels),
         layout(layout_of(learner.parameters)),
@@ -180,14 +185,32 @@ struct Evaluator::Impl {
                                            data::Split split, int64_t tasks,
                                            double diverged_loss) const {
     EvaluationResult result{.tasks = tasks};
-    std::atomic<bool> ended = false;
     const auto count = static_cast<size_t>(tasks);
     result.task_loss.assign(calls.size(), std::vector<float>(count));
     if (classification) result.task_accuracy.assign(calls.size(), std::vector<float>(count));
+    const std::vector<comm::Range> dealt = dealt_to_ranks(tasks, ranks ? ranks->size() : 1);
+    const comm::Range own = dealt[static_cast<size_t>(ranks ? ranks->rank() : 0)];
+    // All ranks make as many rounds, so that they agree after each whether to go on.
+    const int64_t most = (tasks + std::ssize(dealt) - 1) / std::ssize(dealt);
+    const int64_t round = ranks ? kTasksOfRound * pool.size() : most;
+    for (int64_t done = 0; done < most; done += round) {
+      const comm::Range part{own.first + std::min(done, own.size()),
+                             own.first + std::min(done + round, own.size())};
+      if (!agreed(run_tasks(part, seed, split, cancelled, result))) return std::nullopt;
+    }
+    if (ranks) gather(dealt, result);
+    for (size_t k = 0; k < calls.size(); ++k) summarise(result, k, diverged_loss);
+    return result;
+  }
+
+  // On all threads; false when cancelled.
+  bool run_tasks(const comm::Range& part, uint64_t seed, data::Split split,
+                 const std::function<bool()>& cancelled, EvaluationResult& result) const {
+    std::atomic<bool> ended = false;
     const int64_t threads = pool.size();
     pool.run([&](int thread) {
       EvaluationLane& lane = *lanes[static_cast<size_t>(thread)];
-      for (int64_t task = thread; task < tasks; task += threads) {
+      for (int64_t task = part.first + thread; task < part.end; task += threads) {
         if (thread == 0 && cancelled && cancelled()) ended = true;
         if (ended) break;
         lane.inputs().draw(
@@ -201,9 +224,28 @@ struct Evaluator::Impl {
         }
       }
     });
-    if (ended) return std::nullopt;
-    for (size_t k = 0; k < calls.size(); ++k) summarise(result, k, diverged_loss);
-    return result;
+    return !ended;
+  }
+
+  // Whether all ranks go on.
+  bool agreed(bool going_on) const {
+    if (!ranks) return going_on;
+    int64_t value = going_on ? 1 : 0;
+    ranks->all_reduce("evaluation", std::span(&value, 1), comm::Reduction::min);
+    return value == 1;
+  }
+
+  void gather(const std::vector<comm::Range>& dealt, EvaluationResult& result) const {
+    std::vector<int64_t> counts;
+    for (const comm::Range& range : dealt) counts.push_back(range.size());
+    const comm::Range own = dealt[static_cast<size_t>(ranks->rank())];
+    for (auto* measure : {&result.task_loss, &result.task_accuracy}) {
+      for (std::vector<float>& values : *measure) {
+        const auto mine = std::span(values).subspan(static_cast<size_t>(own.first),
+                                                    static_cast<size_t>(own.size()));
+        ranks->all_gather_v("evaluation", mine, std::span(values), counts);
+      }
+    }
   }
 
   void summarise(EvaluationResult& result, size_t k, double diverged_loss) const {
@@ -221,6 +263,7 @@ struct Evaluator::Impl {
 
   std::shared_ptr<const data::TaskFamily> family;
   ThreadPool& pool;
+  comm::Communicator* ranks;  // null: this process alone
   bool classification;
   bool query_labels;
   optim::ThetaLayout layout;
@@ -232,8 +275,9 @@ struct Evaluator::Impl {
 Evaluator::Evaluator(const meta::Learner& learner, const meta::TaskShape& shape,
                      const meta::EvaluationOptions& options,
                      std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
-                     const exec::CompileOptions& compile)
-    : impl_(std::make_unique<Impl>(learner, shape, options, std::move(family), pool, compile)) {}
+                     const exec::CompileOptions& compile, comm::Communicator* ranks)
+    : impl_(std::make_unique<Impl>(learner, shape, options, std::move(family), pool, compile,
+                                   ranks)) {}
 Evaluator::~Evaluator() = default;
 
 int64_t Evaluator::steps() const {

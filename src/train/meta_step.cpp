@@ -1,25 +1,22 @@
 #include "outerloop/train/meta_step.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/slot_tree.h"
 #include "train/lane_runner.h"
 #include "train/outer_update.h"
+#include "train/rank_sum.h"
 
 namespace outerloop::train {
 namespace {
 
-struct Slots {
-  int64_t first;
-  int64_t end;
-};
-
-std::vector<Slots> slots_of_threads(const config::Config& config, int64_t threads) {
-  const int64_t slots = config.outer.meta_batch;
-  std::vector<Slots> result;
+std::vector<comm::Range> slots_of_threads(const comm::Range& slots, int64_t threads) {
+  std::vector<comm::Range> result;
   for (int64_t t = 0; t < threads; ++t) {
-    result.push_back({slots * t / threads, slots * (t + 1) / threads});
+    result.push_back(
+        {slots.first + slots.size() * t / threads, slots.first + slots.size() * (t + 1) / threads});
   }
   return result;
 }
@@ -37,7 +34,7 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
       lane_bytes + plan_lane(plan, layout).bytes() + TaskInputs::bytes(family.spec());
   size_t bytes =
       plan.shared_bytes() + OuterUpdate::planned_bytes(config, layout, threads, compiler);
-  for (const auto& [first, end] : slots_of_threads(config, threads)) {
+  for (const auto& [first, end] : slots_of_threads({0, config.outer.meta_batch}, threads)) {
     bytes += worker_bytes + comm::SlotAccumulator::bytes(layout.elements, first, end);
   }
   return {.flops_per_task = plan.flops_per_task().all,
@@ -68,7 +65,7 @@ struct MetaStep::Impl {
 
   Impl(const config::Config& c, const meta::Learner& l, const meta::TaskShape& shape,
        const std::shared_ptr<const data::TaskFamily>& family, ThreadPool& p,
-       const exec::CompileOptions& options)
+       const exec::CompileOptions& options, comm::Communicator* all_ranks)
       : config(c),
         learner(l),
         pool(p),
@@ -77,14 +74,26 @@ struct MetaStep::Impl {
         plan(meta::make_gradient_plan(learner, shape), compiler),
         update(config, learner.parameters, layout, pool, compiler) {
     bind_settings();
-    make_workers(family);
-    results.resize(static_cast<size_t>(config.outer.meta_batch));
-    measured.resize(results.size() * learner.measures.size());
+    const int64_t slots = config.outer.meta_batch;
+    if (all_ranks != nullptr && all_ranks->size() > 1) {
+      ranks.emplace(*all_ranks, pool, layout.elements, slots, result_width());
+    }
+    make_workers(family, ranks ? ranks->own_slots() : comm::Range{0, slots});
+    results.resize(static_cast<size_t>(slots * result_width()));
     measure_means.resize(learner.measures.size());
   }
 
-  void make_workers(const std::shared_ptr<const data::TaskFamily>& family) {
-    for (const auto& [first, end] : slots_of_threads(config, pool.size())) {
+  // A task's result: loss, accuracy, whether it is finite, the learner's measures.
+  enum { kLoss, kAccuracy, kFinite, kMeasures };
+  int64_t result_width() const { return kMeasures + static_cast<int64_t>(learner.measures.size()); }
+  std::span<float> result_of(int64_t slot) {
+    const auto width = static_cast<size_t>(result_width());
+    return std::span(results).subspan(static_cast<size_t>(slot) * width, width);
+  }
+
+  void make_workers(const std::shared_ptr<const data::TaskFamily>& family,
+                    const comm::Range& slots) {
+    for (const auto& [first, end] : slots_of_threads(slots, pool.size())) {
       workers.push_back(
           std::make_unique<Worker>(first, end, plan, family, layout, learner.measures));
     }
@@ -124,9 +133,12 @@ struct MetaStep::Impl {
                           .slot = static_cast<uint32_t>(slot)});
       lap(worker.times.draw);
       const TaskResult result = worker.runner.compute();
-      results[static_cast<size_t>(slot)] = result;
+      const std::span<float> kept = result_of(slot);
+      kept[kLoss] = result.loss;
+      kept[kAccuracy] = result.accuracy;
+      kept[kFinite] = result.finite ? 1.0f : 0.0f;
       for (size_t m = 0; m < worker.measures.size(); ++m) {
-        measured[static_cast<size_t>(slot) * worker.measures.size() + m] = *worker.measures[m];
+        kept[kMeasures + m] = *worker.measures[m];
       }
       lap(worker.times.compute);
       if (result.finite) {
@@ -149,20 +161,19 @@ struct MetaStep::Impl {
   MetaStepResult summarise() {
     MetaStepResult sum{.measures = measure_means};
     std::ranges::fill(measure_means, 0.0);
-    const size_t measures = measure_means.size();
-    for (size_t slot = 0; slot < results.size(); ++slot) {
-      const TaskResult& result = results[slot];
-      if (!result.finite) {
+    for (int64_t slot = 0; slot < config.outer.meta_batch; ++slot) {
+      const std::span<const float> result = result_of(slot);
+      if (result[kFinite] == 0.0f) {
         ++sum.nonfinite;
         continue;
       }
-      sum.loss += static_cast<double>(result.loss);
-      sum.accuracy += static_cast<double>(result.accuracy);
-      for (size_t m = 0; m < measures; ++m) {
-        measure_means[m] += static_cast<double>(measured[slot * measures + m]);
+      sum.loss += static_cast<double>(result[kLoss]);
+      sum.accuracy += static_cast<double>(result[kAccuracy]);
+      for (size_t m = 0; m < measure_means.size(); ++m) {
+        measure_means[m] += static_cast<double>(result[kMeasures + m]);
       }
     }
-    const auto count = static_cast<double>(results.size()) - static_cast<double>(sum.nonfinite);
+    const auto count = static_cast<double>(config.outer.meta_batch - sum.nonfinite);
     if (count > 0) {
       sum.loss /= count;
       sum.accuracy /= count;
@@ -179,12 +190,14 @@ struct MetaStep::Impl {
       Worker& worker = *workers[static_cast<size_t>(thread)];
       times != nullptr ? work<true>(worker, iteration) : work<false>(worker, iteration);
     });
-    MetaStepResult result = summarise();
     collect_nodes();
     const Stopwatch since_reduced;
+    const std::span<const comm::SlotNode> tree =
+        ranks ? ranks->gather(nodes, results) : std::span<const comm::SlotNode>(nodes);
+    MetaStepResult result = summarise();
     const int64_t slots = config.outer.meta_batch;
     const int64_t present = slots - result.nonfinite;
-    if (present > 0 && !update.apply(iteration, nodes, present)) result.nonfinite = slots;
+    if (present > 0 && !update.apply(iteration, tree, present)) result.nonfinite = slots;
     if (times != nullptr) add_times(*times, since_start, since_reduced);
     return result;
   }
@@ -215,16 +228,16 @@ struct MetaStep::Impl {
   Tensor multi_step_weights;
   int64_t weights_epoch = -1;  // that they are of
   std::vector<std::unique_ptr<Worker>> workers;
-  std::vector<TaskResult> results;    // by slot
-  std::vector<float> measured;        // by slot and measure
+  std::optional<RankSum> ranks;       // where there are several
+  std::vector<float> results;         // by slot, see result_of()
   std::vector<double> measure_means;  // of the last run
   std::vector<comm::SlotNode> nodes;
 };
 
 MetaStep::MetaStep(const config::Config& config, const meta::Learner& learner,
                    const meta::TaskShape& shape, std::shared_ptr<const data::TaskFamily> family,
-                   ThreadPool& pool, const exec::CompileOptions& options)
-    : impl_(std::make_unique<Impl>(config, learner, shape, family, pool, options)) {}
+                   ThreadPool& pool, const exec::CompileOptions& options, comm::Communicator* ranks)
+    : impl_(std::make_unique<Impl>(config, learner, shape, family, pool, options, ranks)) {}
 MetaStep::~MetaStep() = default;
 
 const optim::ThetaLayout& MetaStep::layout() const {
@@ -258,6 +271,7 @@ size_t MetaStep::planned_lane_bytes() const {
 
 size_t MetaStep::buffer_bytes() const {
   size_t bytes = impl_->plan.shared_bytes() + impl_->update.bytes();
+  if (impl_->ranks) bytes += impl_->ranks->bytes();
   for (const auto& worker : impl_->workers) {
     bytes += worker->runner.buffer_bytes() + worker->sums.bytes() + impl_->plan.workspace_bytes();
   }

@@ -13,8 +13,13 @@
 #include "train/json.h"
 
 namespace outerloop::train {
+
+std::filesystem::path RunFolder::log(int rank) const {
+  return root / "log" / fmt::format("rank-{:03}.log", rank);
+}
+
 std::string describe_run(const config::Config& config, const Data& data, const std::string& isa,
-                         int threads) {
+                         int threads, const std::vector<std::string>& hosts) {
   utsname machine{};
   uname(&machine);
   const nlohmann::ordered_json json{
@@ -26,6 +31,8 @@ std::string describe_run(const config::Config& config, const Data& data, const s
       {"compiler", __VERSION__},
       {"isa", isa},
       {"threads", threads},
+      {"ranks", hosts.size()},
+      {"hosts", hosts},
       {"numerics", config::word(config.runtime.numerics)},
       {"seed", config.seed},
       {"config_hash", config::config_hash(config)},

@@ -3,23 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
-#include "outerloop/checkpoint/store.h"
+#include "outerloop/base/stopwatch.h"
+#include "outerloop/comm/agreement.h"
+#include "outerloop/comm/local.h"
 #include "outerloop/config/print.h"
+#include "outerloop/train/build_info.h"
 #include "outerloop/train/meta_step.h"
-#include "outerloop/train/run_folder.h"
 #include "outerloop/train/setup.h"
-#include "train/folder_claim.h"
 #include "train/image_preparation.h"
 #include "train/json.h"
-#include "train/metrics_log.h"
+#include "train/outer_state.h"
+#include "train/run_files.h"
 #include "train/same_run.h"
 #include "train/summary.h"
-#include "train/time_log.h"
-#include "train/training_state.h"
 
 namespace outerloop::train {
 namespace {
@@ -29,39 +30,22 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // null in JSON
 
-// The optimiser's state that a checkpoint keeps as a tree of parameters of its own.
-constexpr std::string_view kRunningMean = "ema";
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// The learner's test-time meta-parameters: their running mean where the run keeps one.
-const Tensor& test_theta(const OuterState& state) {
-  for (const io::NamedTensor& item : state.optimizer) {
-    if (item.name == kRunningMean) return item.value;
-  }
-  return state.theta;
-}
-
+// One rank's part in a training. All ranks go through the same iterations with the same numbers;
+// the first one leads: it alone reads and writes the run folder.
 class Session {
  public:
   Session(const config::Resolved& resolved, const TrainOptions& options)
       : config_(resolved.config),
         hash_(config::config_hash(config_)),
         options_(options),
-        folder_{config_.run_dir},
-        setup_(make_training_setup(config_, resolved.folder)),
-        claim_(folder_),
-        log_file_(file_sink(folder_.log())),
-        pool_(static_cast<int>(config_.runtime.threads)),
-        step_(config_, setup_.learner, setup_.train_shape, setup_.train_tasks, pool_,
-              compile_options(config_)),
-        store_(folder_.checkpoints(), {.keep_last = static_cast<int>(config_.checkpoint.keep_last),
-                                       .keep_every = config_.checkpoint.keep_every,
-                                       .keep_best = config_.checkpoint.best}),
-        saver_(store_),
-        state_(starting_state(setup_.learner)) {}
+        ranks_(options.ranks != nullptr ? *options.ranks : alone_.rank(0)),
+        pool_(static_cast<int>(config_.runtime.threads)) {
+    make_ready(resolved.folder);
+  }
 
   TrainResult run() {
     try {
@@ -73,17 +57,62 @@ class Session {
   }
 
  private:
+  // ---- Setting up -------------------------------------------------------------------------
+
+  bool leads() const { return ranks_.rank() == 0; }
+
+  // Phases that all ranks pass, or none.
+  void make_ready(const fs::path& folder) {
+    comm::fail_together(ranks_, "data and tasks",
+                        [&] { setup_.emplace(make_training_setup(config_, folder)); });
+    require_one_run();
+    comm::fail_together(ranks_, "run folder", [&] {
+      if (leads()) files_.emplace(config_, options_, warning());
+    });
+    comm::fail_together(ranks_, "programs and memory", [&] {
+      log_file_ = file_sink(RunFolder{config_.run_dir}.log(ranks_.rank()));
+      step_.emplace(config_, setup_->learner, setup_->train_shape, setup_->train_tasks, pool_,
+                    compile_options(config_), &ranks_);
+    });
+    state_ = starting_state(setup_->learner);
+  }
+
+  // Ranks of different programs, configs or data would give neither's results.
+  void require_one_run() {
+    if (ranks_.size() == 1) return;
+    comm::require_equal(ranks_, "program", "the program",
+                        checkpoint::content_hash("/proc/self/exe"),
+                        "start the same outerloop on every host");
+    comm::require_equal(ranks_, "config", "the config", hash_,
+                        "give every rank the same config file and overrides");
+    comm::require_equal(ranks_, "data set", "the data set", setup_->data.fingerprint,
+                        "copy one file to every host");
+  }
+
+  RunFiles::Warn warning() {
+    return [this](const std::string& text) { say(LogLevel::warning, text); };
+  }
+
+  // The same on every rank; the leader says it to the user.
+  void say(LogLevel level, const std::string& message) {
+    if (log_file_) log_file_(level, message);
+    if (options_.log == nullptr || !leads()) return;
+    level == LogLevel::warning ? options_.log->warning("{}", message)
+                               : options_.log->info("{}", message);
+  }
+
+  // ---- From the start to the end ----------------------------------------------------------
+
   TrainResult train() {
     resume();
-    if (resumed_from_ >= 0 && is_over() && has_summary(folder_, hash_, state_.iteration)) {
-      return result(Outcome::finished_before);
-    }
+    if (finished_before()) return result(Outcome::finished_before);
     open_files();
     while (!is_over()) {
       if (std::string why = reason_to_stop(); !why.empty()) return stop(std::move(why));
       iterate();
     }
-    keep_the_end();
+    if (!is_saved()) save(false);
+    if (files_) files_->finish_saving();
     if (out_of_patience()) {
       say(LogLevel::info,
           fmt::format("stopped early: the last {} validations brought nothing better than "
@@ -97,13 +126,15 @@ class Session {
   }
 
   TrainResult result(Outcome outcome) const {
-    return {.outcome = outcome, .iterations = state_.iteration, .folder = folder_.root};
+    return {.outcome = outcome, .iterations = state_.iteration, .folder = config_.run_dir};
   }
 
   TrainResult stop(std::string why) {
     if (!is_saved()) save(false);
-    saver_.finish();
-    remove(folder_.stop_file());
+    if (files_) {
+      files_->finish_saving();
+      files_->remove_stop_file();
+    }
     say(LogLevel::info,
         fmt::format("stopped by {} at iteration {} with a checkpoint", why, state_.iteration));
     TrainResult stopped = result(Outcome::stopped);
@@ -111,146 +142,116 @@ class Session {
     return stopped;
   }
 
-  bool classification() const { return setup_.train_shape.classification; }
-
-  void say(LogLevel level, const std::string& message) {
-    log_file_(level, message);
-    if (options_.log == nullptr) return;
-    level == LogLevel::warning ? options_.log->warning("{}", message)
-                               : options_.log->info("{}", message);
-  }
+  bool classification() const { return setup_->train_shape.classification; }
 
   // ---- Resuming ---------------------------------------------------------------------------
 
-  std::optional<checkpoint::Checkpoint> start_point() {
-    const auto notice = [this](const std::string& text) { say(LogLevel::warning, text); };
-    if (options_.resume_from) {
-      // The folder may hold an earlier part of this run, but no other one.
-      if (const auto newest = store_.load_newest(notice)) check(*newest, folder_.root);
-      return checkpoint::read_checkpoint(*options_.resume_from);
-    }
-    if (options_.resume == Resume::automatic) return store_.load_newest(notice);
-    if (store_.list().empty()) return std::nullopt;
-    throw BadInput(
-        fmt::format("{} already holds checkpoints; resume with --resume=auto or choose another "
-                    "run_dir",
-                    folder_.root.string()));
-  }
-
-  // What messages about the start point name: the checkpoint of the command line, or the run.
-  fs::path source() const { return options_.resume_from.value_or(folder_.root); }
-
-  void check(const checkpoint::Checkpoint& found, const fs::path& source) const {
-    check_same_run(found, source, config_, setup_.data.fingerprint);
-  }
-
+  // The leader's checkpoint is everybody's state.
   void resume() {
-    const std::optional<checkpoint::Checkpoint> found = start_point();
+    OuterState outer = step_->state();
+    comm::fail_together(ranks_, "resuming", [&] {
+      if (leads()) read_start_point(outer);
+    });
+    if (ranks_.size() > 1) {
+      std::array<int64_t, 2> known{resumed_from_, saved_iteration_};
+      ranks_.broadcast("start point", std::span<int64_t>(known), 0);
+      resumed_from_ = known[0];
+      saved_iteration_ = known[1];
+    }
+    if (resumed_from_ < 0) return;
+    if (ranks_.size() > 1) broadcast_state(ranks_, outer, state_, 0);
+    step_->set_state(outer);
+    window_began_at_ = state_.iteration;
+  }
+
+  void read_start_point(OuterState& outer) {
+    const auto check = [this](const checkpoint::Checkpoint& found, const fs::path& source) {
+      check_same_run(found, source, config_, setup_->data.fingerprint);
+    };
+    const std::optional<checkpoint::Checkpoint> found = files_->start_point(check);
     if (!found) return;
-    check(*found, source());
+    const fs::path source = files_->source();
     if (found->iteration > config_.outer.iterations) {
       throw BadInput(
           fmt::format("{} has {} iterations already, more than outer.iterations = {}; raise that, "
                       "or choose another run_dir",
-                      source().string(), found->iteration, config_.outer.iterations));
+                      source.string(), found->iteration, config_.outer.iterations));
     }
-    OuterState state{.theta = flatten(found->parameters, step_.layout())};
-    for (const io::NamedTensor& item : step_.state().optimizer) {
-      if (item.name == kRunningMean && !found->ema.empty()) {
-        state.optimizer.push_back({item.name, flatten(found->ema, step_.layout())});
-        continue;
-      }
-      const auto place = std::ranges::find(found->optimizer, item.name, &io::NamedTensor::name);
-      if (place == found->optimizer.end() || place->value.shape() != item.value.shape()) {
-        throw BadInput(fmt::format(
-            "{}: the checkpoint lacks the optimiser's '{}', without which a training cannot go on "
-            "(an exported model has none)",
-            source().string(), item.name));
-      }
-      state.optimizer.push_back(*place);
-    }
-    state_ = read_state(*found, setup_.learner);
-    // Checkpoints without it are older: they counted iterations.
-    const auto updates = found->integers.find("updates");
-    state.updates = updates == found->integers.end() ? state_.iteration : updates->second;
-    step_.set_state(state);
-    resumed_from_ = window_began_at_ = state_.iteration;
+    outer = read_outer_state(*found, step_->state(), step_->layout(), source);
+    state_ = read_state(*found, setup_->learner);
+    resumed_from_ = state_.iteration;
     // From another folder, or of a run that had another length: this folder needs its own.
     if (!options_.resume_from && found->config_hash == hash_) saved_iteration_ = state_.iteration;
   }
 
-  // ---- Files ------------------------------------------------------------------------------
+  bool finished_before() {
+    if (resumed_from_ < 0 || !is_over()) return false;
+    int64_t known = leads() && has_summary(files_->folder(), hash_, state_.iteration) ? 1 : 0;
+    ranks_.broadcast("finished before", std::span(&known, 1), 0);
+    return known == 1;
+  }
+
+  // ---- Files: the leader's ----------------------------------------------------------------
 
   void open_files() {
-    if (resumed_from_ >= 0) {
-      say(LogLevel::info,
-          fmt::format("resuming {} at iteration {}", source().string(), state_.iteration));
-    }
-    write_file_atomically(folder_.config(), config::to_yaml(config_));
-    write_file_atomically(
-        folder_.manifest(),
-        describe_run(config_, setup_.data, std::string(exec::name_of(compile_options(config_).isa)),
-                     pool_.size()));
-    metrics_.emplace(folder_, state_.iteration);
-    time_.emplace(folder_, state_.iteration);
-    restore_best();
-    // The run goes on: the result that it had is no longer its result.
-    remove(folder_.summary());
+    comm::fail_together(ranks_, "files", [&] {
+      if (!leads()) return;
+      if (resumed_from_ >= 0) {
+        say(LogLevel::info, fmt::format("resuming {} at iteration {}", files_->source().string(),
+                                        state_.iteration));
+      }
+      const std::string isa(exec::name_of(compile_options(config_).isa));
+      files_->open(config_, describe_run(config_, setup_->data, isa, pool_.size(), ranks_.hosts()),
+                   state_.iteration, state_.best_iteration);
+    });
     started_ = window_started_ = Clock::now();
   }
 
-  // A kill may come between a checkpoint and its link `best`, a damaged checkpoint may have taken
-  // the link with it, and a run that starts from another folder's checkpoint has none yet.
-  void restore_best() {
-    if (!config_.checkpoint.best || state_.best_iteration < 0) return;
-    const fs::path file = store_.file_of(state_.best_iteration);
-    if (fs::exists(file)) return store_.mark_best(state_.best_iteration);
-    if (!options_.resume_from) return;
-    const fs::path elsewhere = options_.resume_from->parent_path() / file.filename();
-    try {
-      if (fs::exists(elsewhere)) store_.save(checkpoint::read_checkpoint(elsewhere), true);
-    } catch (const CorruptFile& error) {
-      say(LogLevel::warning, fmt::format("{}; the best so far is lost", error.what()));
-    }
-  }
-
-  static void remove(const fs::path& file) {
-    std::error_code error;
-    fs::remove(file, error);
-    if (error) {
-      throw SystemFailure(fmt::format("{}: cannot remove: {}", file.string(), error.message()));
-    }
+  void record(const Json& line) {
+    if (files_) files_->record(line);
   }
 
   bool is_saved() const { return saved_iteration_ == state_.iteration; }
 
   void save(bool is_best) {
+    saved_iteration_ = state_.iteration;
+    if (!files_) return;
     checkpoint::Checkpoint c{.iteration = state_.iteration,
                              .config = config::to_yaml(config::without_incidentals(config_)),
                              .config_hash = hash_,
-                             .dataset_fingerprint = setup_.data.fingerprint,
-                             .parameters = unflatten(step_.state().theta, step_.layout())};
-    for (const io::NamedTensor& item : step_.state().optimizer) {
-      if (item.name == kRunningMean) {
-        c.ema = unflatten(item.value, step_.layout());
-      } else {
-        c.optimizer.push_back(item);
-      }
-    }
+                             .dataset_fingerprint = setup_->data.fingerprint};
+    store_outer_state(step_->state(), step_->layout(), c);
     store_state(state_, c);
     c.integers["seed"] = config_.seed;
-    c.integers["updates"] = step_.state().updates;
-    if (setup_.data.images) store_preparation(setup_.data.images->preparation, c);
-    metrics_->sync();
-    time_->record(state_.iteration, effort());
-    saver_.save(c, is_best);
-    saved_iteration_ = state_.iteration;
+    if (setup_->data.images) store_preparation(setup_->data.images->preparation, c);
+    files_->save(c, is_best, effort());
+  }
+
+  // Spent in this folder so far, earlier processes included. The leader's.
+  Effort effort() const {
+    const Effort earlier = files_ ? files_->earlier() : Effort{};
+    return {
+        .iterations = earlier.iterations + state_.iteration - std::max<int64_t>(resumed_from_, 0),
+        .wall_s = earlier.wall_s + seconds_since(started_)};
   }
 
   // ---- The loop ---------------------------------------------------------------------------
 
-  // The clock and the STOP file are looked at ten times a second.
+  // The first rank's that has one, so that all stop after the same iteration.
   std::string reason_to_stop() {
+    std::string why = own_reason_to_stop();
+    if (ranks_.size() == 1) return why;
+    int64_t any = why.empty() ? 0 : 1;
+    ranks_.all_reduce("stop requests", std::span(&any, 1), comm::Reduction::max);
+    if (any == 0) return {};
+    for (std::string& of_rank : comm::all_gather_strings(ranks_, "reasons to stop", why)) {
+      if (!of_rank.empty()) return std::move(of_rank);
+    }
+    return {};
+  }
+
+  // The clock and the STOP file are looked at ten times a second.
+  std::string own_reason_to_stop() {
     if (options_.stop_requested) {
       if (std::string why = options_.stop_requested(); !why.empty()) return why;
     }
@@ -258,9 +259,7 @@ class Session {
     if (now - checked_ < std::chrono::milliseconds(100)) return {};
     checked_ = now;
     if (options_.max_wall && now - born_ >= *options_.max_wall) return "--max-wall";
-    std::error_code ignored;
-    if (fs::exists(folder_.stop_file(), ignored)) return "the STOP file";
-    return {};
+    return files_ && files_->stop_asked() ? "the STOP file" : "";
   }
 
   bool is_over() const { return state_.iteration == config_.outer.iterations || out_of_patience(); }
@@ -273,7 +272,7 @@ class Session {
   static bool due(int64_t iteration, int64_t every) { return every > 0 && iteration % every == 0; }
 
   void iterate() {
-    const MetaStepResult result = step_.run(state_.iteration);
+    const MetaStepResult result = step_->run(state_.iteration);
     ++state_.iteration;
     state_.nonfinite += result.nonfinite;
     const bool any_finite = result.nonfinite < config_.outer.meta_batch;
@@ -298,14 +297,14 @@ class Session {
     if (state_.nonfinite > config_.stop.max_nonfinite) give_up();
     if (options_.on_iteration) {
       Progress::Sample sample{.done = state_.iteration, .loss = any_finite ? result.loss : kNone};
-      if (step_.has_accuracy()) sample.accuracy = result.accuracy;
+      if (step_->has_accuracy()) sample.accuracy = result.accuracy;
       options_.on_iteration(sample);
     }
   }
 
   [[noreturn]] void give_up() {
-    saver_.finish();
-    throw SystemFailure(fmt::format(
+    if (files_) files_->finish_saving();
+    throw comm::AgreedFailure(fmt::format(
         "{} tasks gave losses or gradients that are not finite, more than stop.max_nonfinite = {}; "
         "lower inner.rate or outer.rate, or set outer.clip_norm, in another run_dir",
         state_.nonfinite, config_.stop.max_nonfinite));
@@ -316,7 +315,7 @@ class Session {
     const double seconds = seconds_since(window_started_);
     Json line{
         {"iteration", state_.iteration}, {"kind", "train"}, {"loss", state_.window_loss / count}};
-    if (step_.has_accuracy()) line["accuracy"] = state_.window_accuracy / count;
+    if (step_->has_accuracy()) line["accuracy"] = state_.window_accuracy / count;
     line["rate"] = optim::rate_at(config_.outer, state_.iteration - 1);
     line["nonfinite"] = state_.nonfinite;
     for (const MeasureSums& sums : state_.measures) line[sums.name] = sums.window / count;
@@ -324,7 +323,7 @@ class Session {
     line["tasks_per_s"] = static_cast<double>(state_.iteration - window_began_at_) *
                           static_cast<double>(config_.outer.meta_batch) / std::max(seconds, 1e-9);
     line["wall_s"] = effort().wall_s;
-    metrics_->record(line);
+    record(line);
     state_.window_loss = state_.window_accuracy = 0;
     for (MeasureSums& sums : state_.measures) sums.window = 0;
     state_.window_count = 0;
@@ -336,7 +335,7 @@ class Session {
   void warn_of_measures(double count) {
     warned_.resize(state_.measures.size());
     for (size_t m = 0; m < state_.measures.size(); ++m) {
-      const meta::Measure& measure = setup_.learner.measures[m];
+      const meta::Measure& measure = setup_->learner.measures[m];
       const double mean = state_.measures[m].window / count;
       if (warned_[m] || !(mean > measure.warn_above)) continue;
       warned_[m] = true;
@@ -347,8 +346,8 @@ class Session {
 
   Evaluator& evaluator() {
     if (!evaluator_) {
-      evaluator_.emplace(setup_.learner, setup_.test_shape, setup_.evaluation, setup_.test_tasks,
-                         pool_, compile_options(config_));
+      evaluator_.emplace(setup_->learner, setup_->test_shape, setup_->evaluation,
+                         setup_->test_tasks, pool_, compile_options(config_), &ranks_);
     }
     return *evaluator_;
   }
@@ -369,7 +368,7 @@ class Session {
 
   bool validate() {
     const Clock::time_point start = Clock::now();
-    evaluator().set_theta(test_theta(step_.state()));
+    evaluator().set_theta(test_theta(step_->state()));
     const EvaluationResult result =
         evaluator().evaluate(static_cast<uint64_t>(config_.seed), data::Split::validation,
                              config_.validation.tasks, config_.test.diverged_loss);
@@ -384,7 +383,7 @@ class Session {
     line["tasks"] = result.tasks;
     line["diverged"] = result.diverged.back();
     line["wall_s"] = effort().wall_s;
-    metrics_->record(line);
+    record(line);
     window_started_ += Clock::now() - start;
     tell_validation(result);
     const double value = score(result);
@@ -400,37 +399,60 @@ class Session {
 
   // ---- The end ----------------------------------------------------------------------------
 
-  void keep_the_end() {
-    if (!is_saved()) save(false);
-    saver_.finish();
-  }
-
   struct Tested {
     fs::path file;
     Tensor theta;
   };
 
-  // The best checkpoint in validation, else the last.
+  // The best checkpoint in validation, else the last. The file is the leader's to know.
   Tested tested() {
-    Tested last{store_.file_of(state_.iteration), test_theta(step_.state())};
-    const std::optional<fs::path> best = config_.checkpoint.best ? store_.best() : std::nullopt;
-    if (!best) return last;
-    const fs::path file = store_.folder() / fs::read_symlink(store_.folder() / "best");
+    Tested chosen{{}, test_theta(step_->state()).clone()};
+    if (leads()) read_tested(chosen);
+    ranks_.broadcast("tested theta", chosen.theta.as<float>(), 0);
+    return chosen;
+  }
+
+  void read_tested(Tested& chosen) {
+    chosen.file = files_->checkpoint_of(state_.iteration);
+    const std::optional<fs::path> best = files_->best();
+    if (!best) return;
     try {
-      return {file, answering_theta(checkpoint::read_checkpoint(file), step_.layout())};
+      chosen.theta = answering_theta(checkpoint::read_checkpoint(*best), step_->layout());
+      chosen.file = *best;
     } catch (const CorruptFile& error) {
       say(LogLevel::warning,
           fmt::format("{}; the last checkpoint is tested instead of the best", error.what()));
-      return last;
     }
   }
 
   // Returns why the test was given up, if it was.
   std::string finish() {
-    const fs::path last = store_.file_of(state_.iteration);
     const Effort trained = effort();
-    const auto tasks = static_cast<double>(trained.iterations * config_.outer.meta_batch);
     const Tested chosen = tested();
+    std::optional<EvaluationResult> test;
+    if (config_.test.tasks > 0) {
+      std::string why;
+      const auto cancelled = [&] { return !(why = own_reason_to_stop()).empty(); };
+      evaluator().set_theta(chosen.theta);
+      test = evaluator().evaluate_unless(cancelled, static_cast<uint64_t>(config_.seed),
+                                         data::Split::test, config_.test.tasks,
+                                         config_.test.diverged_loss);
+      if (!test) {
+        for (std::string& of_rank : comm::all_gather_strings(ranks_, "reasons to stop", why)) {
+          if (!of_rank.empty()) return std::move(of_rank);
+        }
+      }
+    }
+    if (files_) write_result(trained, chosen.file, test);
+    // The others end when the result is there.
+    ranks_.barrier("end");
+    return {};
+  }
+
+  void write_result(const Effort& trained, const fs::path& tested_file,
+                    const std::optional<EvaluationResult>& test) {
+    const fs::path last = files_->checkpoint_of(state_.iteration);
+    const auto tasks = static_cast<double>(trained.iterations * config_.outer.meta_batch);
     Json summary{{"config_hash", hash_},
                  {"seed", config_.seed},
                  {"algorithm", config_.learner.algorithm},
@@ -441,51 +463,32 @@ class Session {
                  {"tasks_per_s", tasks / std::max(trained.wall_s, 1e-9)},
                  {"final_checkpoint", fs::absolute(last).string()},
                  {"final_content_hash", checkpoint::content_hash(last)},
-                 {"checkpoint", fs::absolute(chosen.file).string()},
-                 {"content_hash", checkpoint::content_hash(chosen.file)}};
+                 {"checkpoint", fs::absolute(tested_file).string()},
+                 {"content_hash", checkpoint::content_hash(tested_file)}};
     for (const MeasureSums& sums : state_.measures) {
       summary[sums.name] = sums.run / static_cast<double>(state_.measured);
     }
     if (state_.best_iteration >= 0) summary["best_iteration"] = state_.best_iteration;
-    if (config_.test.tasks > 0) {
-      std::string why;
-      const auto cancelled = [&] { return !(why = reason_to_stop()).empty(); };
-      evaluator().set_theta(chosen.theta);
-      const auto test = evaluator().evaluate_unless(cancelled, static_cast<uint64_t>(config_.seed),
-                                                    data::Split::test, config_.test.tasks,
-                                                    config_.test.diverged_loss);
-      if (!test) return why;
+    if (test) {
       summary["test"] = to_json(*test);
-      write_file_atomically(folder_.test_tasks(), per_task_csv(*test));
+      write_file_atomically(files_->folder().test_tasks(), per_task_csv(*test));
     }
-    write_summary(folder_, summary);
-    remove(folder_.stop_file());
-    return {};
-  }
-
-  // Spent in this folder so far, earlier processes included.
-  Effort effort() const {
-    const Effort& earlier = time_->earlier();
-    return {
-        .iterations = earlier.iterations + state_.iteration - std::max<int64_t>(resumed_from_, 0),
-        .wall_s = earlier.wall_s + seconds_since(started_)};
+    write_summary(files_->folder(), summary);
+    files_->remove_stop_file();
   }
 
   Clock::time_point born_ = Clock::now();
   config::Config config_;
   std::string hash_;
   TrainOptions options_;
-  RunFolder folder_;
-  Setup setup_;
-  FolderClaim claim_;
+  comm::LocalGroup alone_{1};
+  comm::Communicator& ranks_;
+  std::optional<Setup> setup_;
   LogSink log_file_;
+  std::optional<RunFiles> files_;  // the leader's
   ThreadPool pool_;
-  MetaStep step_;
-  checkpoint::Store store_;
-  checkpoint::BackgroundSaver saver_;
+  std::optional<MetaStep> step_;
   std::optional<Evaluator> evaluator_;
-  std::optional<MetricsLog> metrics_;
-  std::optional<TimeLog> time_;
   TrainingState state_;
   std::vector<bool> warned_;  // by measure
   int64_t resumed_from_ = -1;

@@ -1,9 +1,12 @@
-// What a run computes depends on its config alone: not on threads, instructions or interruptions.
+// What a run computes depends on its config alone: not on ranks, threads, instructions or
+// interruptions.
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <random>
 
+#include "outerloop/comm/local.h"
 #include "outerloop/exec/isa.h"
 #include "train/runs.h"
 
@@ -57,6 +60,19 @@ class Invariance : public testing::TestWithParam<Case> {
 
   void run(const std::string& name, const Words& words) const { train(config(name, words), {}); }
 
+  // Ranks are threads here, as many as `ranks`; stopped at `stop` where that is given.
+  void run_on_ranks(const std::string& name, int ranks, const Words& words,
+                    std::optional<int64_t> stop = {}) const {
+    const config::Resolved resolved = config(name, words);
+    comm::run_ranks(ranks, [&](comm::Communicator& rank) {
+      TrainOptions options;
+      options.ranks = &rank;
+      const TrainResult result =
+          stop ? train_until(resolved, *stop, options) : train(resolved, options);
+      EXPECT_EQ(result.outcome, stop ? Outcome::stopped : Outcome::done);
+    });
+  }
+
   void expect_same(const std::string& a, const std::string& b) const {
     EXPECT_TRUE(same_checkpoints(newest_checkpoint(folder_ / a), newest_checkpoint(folder_ / b)));
     EXPECT_EQ(lasting_metrics(folder_ / a), lasting_metrics(folder_ / b));
@@ -74,6 +90,23 @@ TEST_P(Invariance, ThreadsDoNotMatter) {
     run(threads, {fmt::format("runtime.threads={}", threads)});
     expect_same("one", threads);
   }
+}
+
+TEST_P(Invariance, RanksDoNotMatter) {
+  run("one", {});
+  for (const int ranks : {2, 3, 8}) {
+    const std::string name = fmt::format("ranks{}", ranks);
+    run_on_ranks(name, ranks, {fmt::format("runtime.threads={}", 1 + ranks % 2)});
+    expect_same("one", name);
+  }
+}
+
+TEST_P(Invariance, AnotherNumberOfRanksGoesOn) {
+  run("whole", {});
+  const int64_t stop = GetParam().iterations / 2;
+  run_on_ranks("pieces", 3, {"runtime.threads=1"}, stop);
+  run_on_ranks("pieces", 2, {"runtime.threads=2"});
+  expect_same("whole", "pieces");
 }
 
 TEST_P(Invariance, InstructionsDoNotMatter) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
+#include "outerloop/comm/communicator.h"
 #include "outerloop/data/family.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/plan.h"
@@ -52,10 +53,13 @@ void to_probabilities(std::span<float> row);
 // A learner compiled for tasks of one shape. Calls, const too, share its memory: one at a time.
 class Evaluator {
  public:
-  // `family` may be null: then only answer() can be used.
+  // `family` may be null: then only answer() can be used. The tasks of an evaluation are dealt to
+  // the ranks (null: this process alone), which makes evaluate() and its kin collective; every rank
+  // gets the same result.
   Evaluator(const meta::Learner& learner, const meta::TaskShape& shape,
             const meta::EvaluationOptions& options, std::shared_ptr<const data::TaskFamily> family,
-            ThreadPool& pool, const exec::CompileOptions& compile = {});
+            ThreadPool& pool, const exec::CompileOptions& compile = {},
+            comm::Communicator* ranks = nullptr);
   ~Evaluator();
 
   int64_t steps() const;
@@ -66,8 +70,8 @@ class Evaluator {
   // options.query_labels; throws InternalError without them.
   EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
                             double diverged_loss) const;
-  // The same, ended early with nothing when `cancelled`, which one thread asks before each of its
-  // tasks, says so.
+  // The same, ended early with nothing when `cancelled`, which one thread of each rank asks before
+  // each of its tasks, says so on any rank.
   std::optional<EvaluationResult> evaluate_unless(const std::function<bool()>& cancelled,
                                                   uint64_t seed, data::Split split, int64_t tasks,
                                                   double diverged_loss) const;

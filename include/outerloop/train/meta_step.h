@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
+#include "outerloop/comm/communicator.h"
 #include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
 #include "outerloop/exec/executable.h"
@@ -49,11 +50,13 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
                                     const meta::TaskShape& shape, const data::TaskFamily& family,
                                     int64_t threads, const exec::CompileOptions& options = {});
 
+// The slots are dealt to the ranks (null: this process alone) and their threads; every rank gets
+// the same results, state and bits. run() is collective.
 class MetaStep {
  public:
   MetaStep(const config::Config& config, const meta::Learner& learner, const meta::TaskShape& shape,
            std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
-           const exec::CompileOptions& options = {});
+           const exec::CompileOptions& options = {}, comm::Communicator* ranks = nullptr);
   ~MetaStep();
 
   const optim::ThetaLayout& layout() const;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "outerloop/config/config.h"
 #include "outerloop/train/setup.h"
@@ -20,7 +21,7 @@ struct RunFolder {
   std::filesystem::path events() const { return root / "tensorboard"; }
   std::filesystem::path checkpoints() const { return root / "ckpt"; }
   std::filesystem::path time() const { return root / "time.jsonl"; }
-  std::filesystem::path log() const { return root / "log" / "rank-000.log"; }
+  std::filesystem::path log(int rank = 0) const;
   std::filesystem::path summary() const { return root / "summary.json"; }
   std::filesystem::path test_tasks() const { return root / "test_tasks.csv"; }
   std::filesystem::path report() const { return root / "report.html"; }
@@ -28,8 +29,9 @@ struct RunFolder {
 };
 
 // Host, versions, machine, data set, protocol: what a checkpoint must not hold. JSON text.
+// `hosts`: of each rank.
 std::string describe_run(const config::Config& config, const Data& data, const std::string& isa,
-                         int threads);
+                         int threads, const std::vector<std::string>& hosts);
 
 // Whether a training may be going on in the folder: on this host that is known, on others that
 // share the folder not always.

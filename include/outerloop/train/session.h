@@ -9,6 +9,7 @@
 
 #include "outerloop/base/log.h"
 #include "outerloop/base/progress.h"
+#include "outerloop/comm/communicator.h"
 #include "outerloop/config/read.h"
 #include "outerloop/train/evaluation.h"
 
@@ -21,6 +22,10 @@ struct TrainOptions {
   std::optional<std::filesystem::path> resume_from;  // a checkpoint file, before all others
   std::optional<std::chrono::seconds> max_wall;
   Log* log = nullptr;
+  // Null: this process alone. Results do not depend on how many ranks share the work. All ranks
+  // call train() with the same config; what is wrong on one is thrown on all (comm::Agreed), and
+  // the files are those of rank 0.
+  comm::Communicator* ranks = nullptr;
   // Called after each iteration; may be empty.
   std::function<void(const Progress::Sample&)> on_iteration;
   // Asked before each iteration: the name of who wants the run to stop ("SIGTERM"), or nothing. May

@@ -1,0 +1,105 @@
+#include "train/run_files.h"
+
+#include <fmt/format.h>
+
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/config/print.h"
+
+namespace outerloop::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+void remove_file(const fs::path& file) {
+  std::error_code error;
+  fs::remove(file, error);
+  if (error) {
+    throw SystemFailure(fmt::format("{}: cannot remove: {}", file.string(), error.message()));
+  }
+}
+
+}  // namespace
+
+RunFiles::RunFiles(const config::Config& config, const TrainOptions& options, Warn warn)
+    : folder_{config.run_dir},
+      resume_(options.resume),
+      resume_from_(options.resume_from),
+      keeps_best_(config.checkpoint.best),
+      warn_(std::move(warn)),
+      claim_(folder_),
+      store_(folder_.checkpoints(), {.keep_last = static_cast<int>(config.checkpoint.keep_last),
+                                     .keep_every = config.checkpoint.keep_every,
+                                     .keep_best = config.checkpoint.best}),
+      saver_(store_) {}
+
+std::optional<checkpoint::Checkpoint> RunFiles::start_point(
+    const std::function<void(const checkpoint::Checkpoint&, const fs::path&)>& check) {
+  std::optional<checkpoint::Checkpoint> found;
+  if (resume_from_) {
+    // The folder may hold an earlier part of this run, but no other one.
+    if (const auto newest = store_.load_newest(warn_)) check(*newest, folder_.root);
+    found = checkpoint::read_checkpoint(*resume_from_);
+  } else if (resume_ == Resume::automatic) {
+    found = store_.load_newest(warn_);
+  } else if (!store_.list().empty()) {
+    throw BadInput(
+        fmt::format("{} already holds checkpoints; resume with --resume=auto or choose another "
+                    "run_dir",
+                    folder_.root.string()));
+  }
+  if (found) check(*found, source());
+  return found;
+}
+
+fs::path RunFiles::source() const {
+  return resume_from_.value_or(folder_.root);
+}
+
+void RunFiles::open(const config::Config& config, const std::string& manifest, int64_t iteration,
+                    int64_t best_iteration) {
+  write_file_atomically(folder_.config(), config::to_yaml(config));
+  write_file_atomically(folder_.manifest(), manifest);
+  metrics_.emplace(folder_, iteration);
+  time_.emplace(folder_, iteration);
+  restore_best(best_iteration);
+  // The run goes on: the result that it had is no longer its result.
+  remove_file(folder_.summary());
+}
+
+// A kill may come between a checkpoint and its link `best`, a damaged checkpoint may have taken
+// the link with it, and a run that starts from another folder's checkpoint has none yet.
+void RunFiles::restore_best(int64_t best_iteration) {
+  if (!keeps_best_ || best_iteration < 0) return;
+  const fs::path file = store_.file_of(best_iteration);
+  if (fs::exists(file)) return store_.mark_best(best_iteration);
+  if (!resume_from_) return;
+  const fs::path elsewhere = resume_from_->parent_path() / file.filename();
+  try {
+    if (fs::exists(elsewhere)) store_.save(checkpoint::read_checkpoint(elsewhere), true);
+  } catch (const CorruptFile& error) {
+    warn_(fmt::format("{}; the best so far is lost", error.what()));
+  }
+}
+
+void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, const Effort& effort) {
+  metrics_->sync();
+  time_->record(checkpoint.iteration, effort);
+  saver_.save(checkpoint, is_best);
+}
+
+std::optional<fs::path> RunFiles::best() const {
+  if (!keeps_best_ || !store_.best()) return std::nullopt;
+  return store_.folder() / fs::read_symlink(store_.folder() / "best");
+}
+
+bool RunFiles::stop_asked() const {
+  std::error_code ignored;
+  return fs::exists(folder_.stop_file(), ignored);
+}
+
+void RunFiles::remove_stop_file() const {
+  remove_file(folder_.stop_file());
+}
+
+}  // namespace outerloop::train

@@ -1,0 +1,71 @@
+#pragma once
+// Everything that a training writes into its run folder: by the one process that leads.
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "outerloop/checkpoint/store.h"
+#include "outerloop/config/config.h"
+#include "outerloop/train/run_folder.h"
+#include "outerloop/train/session.h"
+#include "train/folder_claim.h"
+#include "train/metrics_log.h"
+#include "train/time_log.h"
+
+namespace outerloop::train {
+
+class RunFiles {
+ public:
+  // `warn` takes one line on something that was passed over.
+  using Warn = std::function<void(const std::string&)>;
+
+  // Claims the folder. Throws BadInput when that cannot be.
+  RunFiles(const config::Config& config, const TrainOptions& options, Warn warn);
+
+  // The checkpoint to go on from, if any. `check` throws where it is of another run; it is called
+  // with where the checkpoint was read.
+  std::optional<checkpoint::Checkpoint> start_point(
+      const std::function<void(const checkpoint::Checkpoint&, const std::filesystem::path&)>&
+          check);
+  // What messages about the start point name: the checkpoint of the command line, or the run.
+  std::filesystem::path source() const;
+
+  // For the iterations from `iteration` on: config, manifest, logs; `best_iteration` is -1 where
+  // there is none. A result that the run had is removed.
+  void open(const config::Config& config, const std::string& manifest, int64_t iteration,
+            int64_t best_iteration);
+
+  void record(const nlohmann::ordered_json& line) { metrics_->record(line); }
+  // Spent by earlier processes.
+  const Effort& earlier() const { return time_->earlier(); }
+  // Returns while the checkpoint is being written.
+  void save(const checkpoint::Checkpoint& checkpoint, bool is_best, const Effort& effort);
+  void finish_saving() { saver_.finish(); }
+
+  std::filesystem::path checkpoint_of(int64_t iteration) const { return store_.file_of(iteration); }
+  // The best in validation, where one is kept: its file in the folder of checkpoints.
+  std::optional<std::filesystem::path> best() const;
+
+  bool stop_asked() const;
+  void remove_stop_file() const;
+  const RunFolder& folder() const { return folder_; }
+
+ private:
+  void restore_best(int64_t best_iteration);
+
+  RunFolder folder_;
+  Resume resume_;
+  std::optional<std::filesystem::path> resume_from_;
+  bool keeps_best_;
+  Warn warn_;
+  FolderClaim claim_;
+  checkpoint::Store store_;
+  checkpoint::BackgroundSaver saver_;
+  std::optional<MetricsLog> metrics_;
+  std::optional<TimeLog> time_;
+};
+
+}  // namespace outerloop::train
