@@ -47,14 +47,15 @@ struct Ended {
 class Process {
  public:
   // `prepare` runs in the new process before the program does; false ends it with code 99.
-  explicit Process(const Words& words, const std::function<bool()>& prepare = {}) {
-    std::vector<char*> argv{const_cast<char*>("outerloop")};
+  explicit Process(const Words& words, const std::function<bool()>& prepare = {},
+                   const std::string& program = OUTERLOOP_BINARY_DIR "/outerloop") {
+    std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
     child_ = fork();
     if (child_ != 0) return;
     if (redirect(out_, 1) && redirect(error_, 2) && (!prepare || prepare())) {
-      execv(OUTERLOOP_BINARY_DIR "/outerloop", argv.data());
+      execv(program.c_str(), argv.data());
     }
     _exit(99);
   }
