@@ -17,6 +17,7 @@
 #include "outerloop/train/setup.h"
 #include "train/image_preparation.h"
 #include "train/json.h"
+#include "train/metrics_lines.h"
 #include "train/outer_state.h"
 #include "train/run_files.h"
 #include "train/same_run.h"
@@ -141,8 +142,6 @@ class Session {
     stopped.why = std::move(why);
     return stopped;
   }
-
-  bool classification() const { return setup_->train_shape.classification; }
 
   // ---- Resuming ---------------------------------------------------------------------------
 
@@ -311,15 +310,10 @@ class Session {
   }
 
   void log_window() {
-    const double count = state_.window_count > 0 ? static_cast<double>(state_.window_count) : kNone;
-    const double seconds = seconds_since(window_started_);
-    Json line{
-        {"iteration", state_.iteration}, {"kind", "train"}, {"loss", state_.window_loss / count}};
-    if (step_->has_accuracy()) line["accuracy"] = state_.window_accuracy / count;
+    warn_of_measures();
+    Json line = train_line(state_, step_->has_accuracy());
     line["rate"] = optim::rate_at(config_.outer, state_.iteration - 1);
-    line["nonfinite"] = state_.nonfinite;
-    for (const MeasureSums& sums : state_.measures) line[sums.name] = sums.window / count;
-    warn_of_measures(count);
+    const double seconds = seconds_since(window_started_);
     line["tasks_per_s"] = static_cast<double>(state_.iteration - window_began_at_) *
                           static_cast<double>(config_.outer.meta_batch) / std::max(seconds, 1e-9);
     line["wall_s"] = effort().wall_s;
@@ -332,7 +326,9 @@ class Session {
   }
 
   // Once for each of the learner's measures.
-  void warn_of_measures(double count) {
+  void warn_of_measures() {
+    if (state_.window_count == 0) return;
+    const auto count = static_cast<double>(state_.window_count);
     warned_.resize(state_.measures.size());
     for (size_t m = 0; m < state_.measures.size(); ++m) {
       const meta::Measure& measure = setup_->learner.measures[m];
@@ -352,40 +348,17 @@ class Session {
     return *evaluator_;
   }
 
-  // Accuracies are compared by mean, losses by median: a diverged task does not decide.
-  double score(const EvaluationResult& result) const {
-    return classification() ? result.accuracy.back().mean : -result.loss.back().median;
-  }
-
-  void tell_validation(const EvaluationResult& result) {
-    const bool shares = classification();
-    const Statistic& s = shares ? result.accuracy.back() : result.loss.back();
-    const double scale = shares ? 100 : 1;
-    say(LogLevel::info, fmt::format("iteration {}: validation {} {:.4g} ± {:.2g}{} ({} tasks)",
-                                    state_.iteration, shares ? "accuracy" : "loss", scale * s.mean,
-                                    scale * s.ci95, shares ? " %" : "", s.tasks));
-  }
-
   bool validate() {
     const Clock::time_point start = Clock::now();
     evaluator().set_theta(test_theta(step_->state()));
     const EvaluationResult result =
         evaluator().evaluate(static_cast<uint64_t>(config_.seed), data::Split::validation,
                              config_.validation.tasks, config_.test.diverged_loss);
-    Json line{{"iteration", state_.iteration}, {"kind", "validation"}};
-    line["loss"] = result.loss.back().mean;
-    line["loss_ci95"] = result.loss.back().ci95;
-    line["loss_median"] = result.loss.back().median;
-    if (classification()) {
-      line["accuracy"] = result.accuracy.back().mean;
-      line["accuracy_ci95"] = result.accuracy.back().ci95;
-    }
-    line["tasks"] = result.tasks;
-    line["diverged"] = result.diverged.back();
+    Json line = validation_line(state_.iteration, result);
     line["wall_s"] = effort().wall_s;
     record(line);
     window_started_ += Clock::now() - start;
-    tell_validation(result);
+    say(LogLevel::info, describe_validation(state_.iteration, result));
     const double value = score(result);
     if (state_.best_iteration >= 0 && !(value > state_.best)) {
       ++state_.without_improvement;
