@@ -95,6 +95,14 @@ class Runs(unittest.TestCase):
             self.assertEqual(store.model_file(row).read_text(), "the best\n")
 
 
+class Models(unittest.TestCase):
+    def test_every_finished_accuracy_row_has_its_model(self):
+        results = store.load_results()
+        for row in store.load_rows():
+            if not row.is_regression and not table.progress(row, results):
+                self.assertTrue((store.MODELS / f"{row.name}.h5").exists(), row.name)
+
+
 class Training(unittest.TestCase):
     def test_a_stopped_row_goes_on_and_is_written_into_the_table(self):
         options = types.SimpleNamespace(outerloop=os.environ["OUTERLOOP"], threads=1, nice=0)
