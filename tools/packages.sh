@@ -2,6 +2,8 @@
 # The Debian packages that outerloop needs, listed here and nowhere else. Installs what is missing.
 #   tools/packages.sh           to build and run
 #   tools/packages.sh --tests   to run the test suite as well
+#   tools/packages.sh --cluster to run a Slurm of its own too (on a machine with systemd its services
+#                               may start); without them those tests are skipped
 # What comes from elsewhere (environment modules, conda, /usr/local) counts as present.
 # Exit 2: something is missing and cannot be installed from here.
 set -euo pipefail
@@ -35,6 +37,13 @@ test_packages='
   python3-venv        python   ensurepip
   shellcheck          command  shellcheck
 '
+cluster_packages='
+  iproute2            command  ip
+  munge               command  munged
+  slurm-client        command  sbatch
+  slurmctld           command  slurmctld
+  slurmd              command  slurmd
+'
 
 # Asks the compiler; without one, looks where it would.
 has_header() {
@@ -52,7 +61,7 @@ has_header() {
 
 is_present() {
   case $1 in
-    command) command -v "$2" >/dev/null ;;
+    command) PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null ;;
     header) has_header "$2" ;;
     module) pkg-config --exists "$2" 2>/dev/null ;;
     python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
@@ -61,6 +70,7 @@ is_present() {
 
 wanted=$build_packages
 [[ ${1:-} != --tests ]] || wanted+=$test_packages
+[[ ${1:-} != --cluster ]] || wanted+=$cluster_packages
 
 missing=()
 while read -r package kind name; do
