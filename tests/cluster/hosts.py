@@ -1,0 +1,91 @@
+"""Three hosts on this machine, with a network between them whose links can be cut. mpirun reaches
+them through a stand-in for ssh."""
+
+import subprocess
+
+from places import WORK, await_that, call
+
+HOSTS = ["h1", "h2", "h3"]
+HOME = WORK / "hosts"
+
+# The first process of a host takes in orphans; it is told the name by its first word.
+HOST = """
+hostname "$1"
+mount -t tmpfs none /tmp
+mount -t tmpfs none /dev/shm
+ip link set lo up
+echo ready >{home}/"$1".ready
+while :; do sleep 1000; done
+"""
+
+# mpirun calls it as: [options] HOST COMMAND…
+SHELL = """#!/usr/bin/env bash
+while [[ $1 == -* ]]; do shift; done
+host=$1
+shift
+exec nsenter -t "$(cat {home}/"$host".pid)" -a -- bash -c "cd $PWD; $*"
+"""
+
+
+class Hosts:
+    def __init__(self):
+        HOME.mkdir()
+        names = HOME / "hosts"
+        names.write_text("127.0.0.1 localhost\n" + "".join(
+            f"{self.address(name)} {name}\n" for name in HOSTS))
+        call("mount", "--bind", names, "/etc/hosts")
+        shell = HOME / "shell"
+        shell.write_text(SHELL.format(home=HOME))
+        shell.chmod(0o755)
+        # For --rank-silence=6s what launch/env.sh has for 30 s.
+        self.settings = {"OMPI_MCA_plm_rsh_agent": str(shell), "OMPI_MCA_plm_rsh_no_tree_spawn": "1",
+                         "OMPI_MCA_oob_tcp_keepalive_time": "1",
+                         "OMPI_MCA_oob_tcp_keepalive_intvl": "7",
+                         "OMPI_MCA_oob_tcp_keepalive_probes": "1"}
+        call("ip", "link", "set", "lo", "up")
+        call("ip", "link", "add", "name", "switch", "type", "bridge")
+        call("ip", "link", "set", "switch", "up")
+        self.processes = {}
+        for name in HOSTS:
+            self.start(name)
+
+    @staticmethod
+    def address(name):
+        return f"10.77.0.{name[1:]}"
+
+    def start(self, name):
+        ready = HOME / f"{name}.ready"
+        ready.unlink(missing_ok=True)
+        self.processes[name] = subprocess.Popen(
+            ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child",
+             "--mount-proc", "bash", "-c", HOST.format(home=HOME), "host", name],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        await_that(ready.exists, 20, f"{name} is up")
+        outside = self.processes[name].pid
+        first = call("cat", f"/proc/{outside}/task/{outside}/children").split()[0]
+        (HOME / f"{name}.pid").write_text(first)
+        call("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0", "netns",
+             first)
+        call("ip", "link", "set", f"to-{name}", "master", "switch", "up")
+        inside = ["nsenter", "-t", first, "--net", "--"]
+        call(*inside, "ip", "address", "add", f"{self.address(name)}/24", "dev", "eth0")
+        call(*inside, "ip", "link", "set", "eth0", "up")
+
+    def on(self, name):
+        """Words that run a command there."""
+        first = (HOME / f"{name}.pid").read_text()
+        return ["nsenter", "-t", first, "--net", "--uts", "--"]
+
+    def kill(self, name):
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    @staticmethod
+    def set_link(name, state):
+        call("ip", "link", "set", f"to-{name}", state)
+
+    @staticmethod
+    def file(names):
+        file = HOME / ("-".join(names) + ".txt")
+        file.write_text("".join(f"{name} slots=1\n" for name in names))
+        return file
