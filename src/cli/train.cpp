@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "cli/program.h"
 #include "cli/ranks.h"
@@ -27,7 +28,7 @@ struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string resume = "auto";
-  std::string max_wall;
+  std::optional<std::string> max_wall;
   bool print_config = false;
   bool dry_run = false;
   bool quiet = false;
@@ -46,9 +47,10 @@ train::TrainOptions train_options(const Options& options) {
     checkpoint::verify_checkpoint(options.resume);
     result.resume_from = options.resume;
   }
-  if (!options.max_wall.empty()) {
+  if (options.max_wall) {
     try {
-      result.max_wall = parse_duration(options.max_wall);
+      result.max_wall = parse_duration(*options.max_wall);
+      if (*result.max_wall == std::chrono::seconds(0)) throw BadInput("expected more than 0s");
     } catch (const BadInput& error) {
       throw BadInput(fmt::format("--max-wall: {}", error.what()));
     }

@@ -178,9 +178,27 @@ Tensor AdaptedPredictor::answer(const Tensor& query_x) const {
   return impl_->answer(query_x);
 }
 
+namespace {
+
+std::vector<std::string> overrides_of(const PredictorOptions& options) {
+  for (const std::string& word : options.overrides) {
+    const std::string_view key = std::string_view(word).substr(0, word.find('='));
+    for (const std::string_view name :
+         {"ways", "shots", "queries", "tasks", "rotation", "within"}) {
+      if (key == fmt::format("test.{}", name) || key == fmt::format("tasks.{}", name)) {
+        throw BadInput(fmt::format(
+            "'{}' has no effect here: the support and query examples decide; leave it out", word));
+      }
+    }
+  }
+  return protocol_overrides(options.overrides);
+}
+
+}  // namespace
+
 Predictor Predictor::open(const std::filesystem::path& run, const PredictorOptions& options) {
   auto impl = std::make_shared<Impl>();
-  impl->run = open_run(run, options.checkpoint, protocol_overrides(options.overrides));
+  impl->run = open_run(run, options.checkpoint, overrides_of(options));
   impl->config = impl->run.config.config;
   config::Config& config = impl->config;
   const bool coupled = config.model.norm == config::Norm::batch;

@@ -204,6 +204,11 @@ const std::vector<Fault> kConfigs{
      "train {d}/sine.yaml --max-wall 3x",
      2,
      {"--max-wall: '3x' is no duration: write days, hours, minutes, seconds as in"}},
+    {"NoTimeAtAll", "train {d}/sine.yaml --max-wall 0", 2, {"--max-wall: expected more than 0s"}},
+    {"EmptyDuration",
+     "train {d}/sine.yaml --max-wall=",
+     2,
+     {"--max-wall: 1 required TEXT missing"}},
     {"UnknownOption", "train {d}/sine.yaml --maxwall 3h", 2, {"see `outerloop train --help`"}},
 };
 
@@ -419,6 +424,10 @@ const std::vector<Fault> kPredictions{
      "predict {d}/sine --support {d}/xy.csv --query {d}/xy.csv --out {d}/plain",
      2,
      {"{d}/plain: is a folder; name a file to write"}},
+    {"WaysOfThePrediction",
+     "predict {d}/sine --support {d}/xy.csv --query {d}/ab.csv --out {d}/p.csv test.shots=3",
+     2,
+     {"'test.shots=3' has no effect here: the support and query examples decide; leave it out"}},
     {"OutIsTheSupport",
      "predict {d}/sine --support {d}/xy.csv --query {d}/ab.csv --out {d}/./xy.csv",
      2,

@@ -318,6 +318,13 @@ TEST_F(Resuming, OneTrainingAtATimeInAFolder) {
   EXPECT_CONTAINS(message, fmt::format("is being trained by process {}", getpid()));
 }
 
+TEST_F(Resuming, TheTestMayHaveAnotherSize) {
+  go("run", {"outer.iterations=30", "test.tasks=7"});
+  EXPECT_EQ(summary_of(folder_ / "run")["test"]["tasks"], 7);
+  go("run", {"outer.iterations=30", "test.tasks=9"});
+  EXPECT_EQ(summary_of(folder_ / "run")["test"]["tasks"], 9);
+}
+
 TEST_F(Resuming, AFolderOfAnotherKindIsNotTouched) {
   fs::create_directories(folder_ / "mine");
   std::ofstream(folder_ / "mine/config.yaml") << "my: own\n";
