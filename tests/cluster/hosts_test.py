@@ -49,6 +49,12 @@ class HostsTraining(unittest.TestCase):
         self.finish(run, ["h1", "h2"])
         self.hosts.start("h3")
 
+    def test_a_cut_link_ends_the_run_and_the_next_start_finishes_it(self):
+        run = Training("cut")
+        self.end_after(run, lambda: self.hosts.set_link("h3", "down"))
+        self.hosts.set_link("h3", "up")
+        self.finish(run, HOSTS)
+
 
 if __name__ == "__main__":
     places.enter(["mpirun", "ip", "unshare", "nsenter"])
