@@ -15,7 +15,7 @@ if (($# < 2)); then
   exit 2
 fi
 shift
-# shellcheck source=launch/env.sh
+# shellcheck source=/dev/null
 source "$root/launch/env.sh"
 # The threads of one rank take all cores of its host, unless you say how many ranks there are.
 [[ " ${launcher[*]} " =~ \ (-n|-np|--map-by|-map-by)\  ]] || launcher+=(--map-by ppr:1:node)
