@@ -83,6 +83,7 @@ int run(Program& program, int argc, const char* const* argv) {
   add_predict(program);
   add_report(program);
   add_stop(program);
+  add_sweep(program);
   add_train(program);
   try {
     app.parse(argc, argv);

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <iterator>
 
-#include "config/suggest.h"
 #include "config/value.h"
 #include "outerloop/base/hash.h"
 #include "outerloop/config/schema.h"
+#include "outerloop/config/suggest.h"
 
 namespace outerloop::config {
 namespace {

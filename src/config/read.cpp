@@ -9,10 +9,10 @@
 #include <optional>
 #include <sstream>
 
-#include "config/suggest.h"
 #include "config/value.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/config/schema.h"
+#include "outerloop/config/suggest.h"
 
 namespace outerloop::config {
 namespace {

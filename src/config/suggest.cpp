@@ -1,4 +1,4 @@
-#include "config/suggest.h"
+#include "outerloop/config/suggest.h"
 
 #include <fmt/format.h>
 

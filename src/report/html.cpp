@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "report/style.h"
+
 namespace outerloop::report {
 
 std::string escape(std::string_view text) {
@@ -60,6 +62,26 @@ std::string card(std::string_view heading, std::string_view body, std::string_vi
       note.empty() ? std::string() : fmt::format("<p class=\"note\">{}</p>\n", note);
   return fmt::format("<section class=\"card\">\n<h3>{}</h3>\n{}{}</section>\n", escape(heading),
                      body, below);
+}
+
+std::string tile(const std::string& value, const std::string& name) {
+  return fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span></div>\n", escape(value),
+                     escape(name));
+}
+
+std::string section(const std::string& heading, const std::string& cards, const std::string& lead) {
+  if (cards.empty() && lead.empty()) return {};
+  const std::string words = lead.empty() ? lead : fmt::format("<p class=\"lead\">{}</p>\n", lead);
+  return fmt::format("<h2>{}</h2>\n{}<div class=\"grid\">\n{}</div>\n", heading, words, cards);
+}
+
+std::string document(std::string_view title, std::string_view lead, std::string_view body) {
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n"
+      "<p class=\"lead\">{2}</p>\n{3}</main>\n</body>\n</html>\n",
+      escape(title), kStyle, escape(lead), body);
 }
 
 }  // namespace outerloop::report

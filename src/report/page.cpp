@@ -8,16 +8,10 @@
 
 #include "report/charts.h"
 #include "report/image_tasks.h"
-#include "report/style.h"
 #include "report/ticks.h"
 
 namespace outerloop::report {
 namespace {
-
-std::string tile(const std::string& value, const std::string& name) {
-  return fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span></div>\n", escape(value),
-                     escape(name));
-}
 
 struct Measure {
   Statistic statistic;
@@ -71,13 +65,6 @@ std::string tiles(const ReportData& data) {
   return headline(data) + "<div class=\"tiles\">\n" + html + "</div>\n";
 }
 
-std::string section(const std::string& heading, const std::string& cards,
-                    const std::string& lead = {}) {
-  if (cards.empty() && lead.empty()) return {};
-  const std::string words = lead.empty() ? lead : fmt::format("<p class=\"lead\">{}</p>\n", lead);
-  return fmt::format("<h2>{}</h2>\n{}<div class=\"grid\">\n{}</div>\n", heading, words, cards);
-}
-
 std::string examples(const ReportData& data) {
   if (!data.no_examples.empty()) {
     return section("Example tasks", {}, "Not shown: " + escape(data.no_examples));
@@ -104,13 +91,7 @@ std::string examples(const ReportData& data) {
 }  // namespace
 
 std::string page(const ReportData& data) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n"
-      "<p class=\"lead\">{2}</p>\n",
-      escape(data.title), kStyle, escape(data.subtitle));
-  html += tiles(data);
+  std::string html = tiles(data);
   std::vector<std::string> charts = learning_charts(data);
   std::ranges::copy(test_charts(data), std::back_inserter(charts));
   const std::string protocol = card("Protocol", table_of(data.protocol));
@@ -124,7 +105,7 @@ std::string page(const ReportData& data) {
                       card("Environment", table_of(data.environment)));
   html += fmt::format("<details><summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n",
                       escape(data.config));
-  return html + "</main>\n</body>\n</html>\n";
+  return document(data.title, data.subtitle, html);
 }
 
 }  // namespace outerloop::report

@@ -79,6 +79,17 @@ svg text.t3 { fill: var(--c3); }
 .facts th { font-weight: 400; color: var(--soft); padding-right: 12px; width: 42%; }
 .facts td { overflow-wrap: anywhere; }
 .facts tr:last-child th, .facts tr:last-child td { border-bottom: 0; }
+.wide { grid-column: 1 / -1; overflow-x: auto; }
+.wide svg { max-width: none; min-width: 640px; }
+.wide .line { stroke-width: 1.2; }
+.rest { opacity: .22; } .good { opacity: .7; }
+.wide .best .line { stroke-width: 2.6; } .best .band { opacity: .3; }
+.board { width: 100%; border-collapse: collapse; font-size: 14px; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
+.board th, .board td { text-align: right; padding: 4px 0 4px 14px;
+  border-bottom: 1px solid var(--grid); }
+.board th { color: var(--soft); font-weight: 400; }
+.board th:first-child, .board td:first-child { text-align: left; padding-left: 0; }
 details { background: var(--card); border: 1px solid var(--edge); border-radius: 10px;
   padding: 10px 14px; margin-top: 16px; }
 summary { cursor: pointer; font-weight: 600; }

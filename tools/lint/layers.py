@@ -32,7 +32,8 @@ MAY_INCLUDE = {
     "interp": ["meta", "exec", "data", "checkpoint", "farm"],
     "trust": ["meta", "exec", "data", "checkpoint", "farm"],
     "search": ["meta", "exec", "data", "checkpoint", "farm"],
-    "report": ["train", "interp", "trust", "search"],
+    "sweep": ["train", "interp"],
+    "report": ["train", "interp", "trust", "search", "sweep"],
     "cli": ["report"],
 }
 
@@ -43,7 +44,7 @@ FOREIGN = [
     (r"mpi\.h", ["comm/mpi"]),
     (r"nccl", ["comm/nccl"]),
     (r"cuda|cublas|nvrtc", ["exec/cuda"]),
-    (r"yaml-cpp/", ["config"]),
+    (r"yaml-cpp/", ["config", "sweep"]),
     (r"CLI/", ["cli"]),
     (r"Random123/", ["base"]),
     (r"xxh", ["base"]),

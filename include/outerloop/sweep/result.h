@@ -1,0 +1,63 @@
+#pragma once
+// What a sweep found. Nothing here depends on when, where or by how many workers it was trained.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "outerloop/sweep/plan.h"
+
+namespace outerloop::sweep {
+
+// Over seeds: the mean and Student's 95 % interval around it. One seed: the half width is NaN.
+struct OverSeeds {
+  double mean = 0;
+  double half = 0;
+  int64_t seeds = 0;  // with a finite value; 0: mean is NaN
+};
+
+struct CurvePoint {
+  int64_t iteration = 0;
+  OverSeeds value;
+};
+
+struct SeedResult {
+  int64_t number = 0;  // of the point
+  std::string seed;
+  double score = 0;
+  double test = 0;
+  int64_t diverged = 0;  // test tasks
+};
+
+// Points that differ in the seed alone.
+struct Setting {
+  std::vector<std::string> values;  // of Table::keys
+  OverSeeds score;                  // what settings are ranked by
+  OverSeeds test;
+  std::vector<SeedResult> seeds;  // done ones
+  int64_t planned = 0;
+  std::vector<CurvePoint> curve;  // the measure in validation, where every seed has it
+};
+
+struct Table {
+  std::vector<std::string> keys;  // that some point overrides, but for the seed
+  std::string measure;            // "accuracy" or "loss": mean over tasks; loss: their median
+  bool greater_is_better = false;
+  bool validated = false;  // score: the best validation; else the test
+  int64_t points = 0;
+  int64_t done = 0;
+  std::vector<Setting> settings;  // best first; those without a score last, in planned order
+};
+
+// Of the points whose result verifies. Throws CorruptFile where a verified result cannot be read.
+Table tabulate(const SweepFolder& folder, const Plan& plan);
+
+// One line a setting; the header names the columns.
+std::string to_csv(const Table& table);
+std::string to_json(const Table& table);
+
+// A table for people: the best `most` settings.
+std::string to_text(const Table& table, size_t most);
+
+}  // namespace outerloop::sweep

@@ -1,0 +1,58 @@
+#pragma once
+// How far the points of a sweep are. All of it is read from the folder: any worker, on any host
+// that shares the folder, sees the same.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "outerloop/sweep/plan.h"
+
+namespace outerloop::sweep {
+
+enum class State { done, failed, running, interrupted, waiting };
+
+struct PointState {
+  State state = State::waiting;
+  std::string error;  // failed: the first error line
+};
+
+// Why the point does not count as done; nothing when its result verifies: summary.json is of this
+// config, and the checkpoints it names are there with the content that it names.
+std::optional<std::string> why_not_done(const SweepFolder& folder, const Point& point);
+
+PointState state_of(const SweepFolder& folder, const Point& point);
+
+// In the order of the points.
+std::vector<PointState> states_of(const SweepFolder& folder, const Plan& plan);
+
+// Counts, then each failed point with its error: lines for people.
+std::string describe(const Plan& plan, const std::vector<PointState>& states);
+
+// Makes failed points waiting (or interrupted) ones. `fresh`: what they trained is removed too.
+// Returns how many.
+int64_t retry_failed(const SweepFolder& folder, const Plan& plan, bool fresh);
+
+// "inner.rate=0.1 seed=3"
+std::string words_of(const Point& point);
+
+// The right to work on a point, until destroyed. Workers of one file system exclude each other;
+// where it knows no locks, shards must.
+class Lease {
+ public:
+  // Nothing when another worker holds it.
+  static std::optional<Lease> take(const SweepFolder& folder, const Point& point);
+  Lease(Lease&& other) noexcept;
+  Lease& operator=(Lease&&) = delete;
+  ~Lease();
+
+  // A process that is started with the descriptor open holds the lease too: it outlives a killed
+  // worker.
+  int descriptor() const { return descriptor_; }
+
+ private:
+  explicit Lease(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_ = -1;
+};
+
+}  // namespace outerloop::sweep

@@ -1,0 +1,199 @@
+// outerloop sweep: many trainings of one config.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "cli/program.h"
+#include "outerloop/base/error.h"
+#include "outerloop/base/stop_signal.h"
+#include "outerloop/report/sweep_report.h"
+#include "outerloop/sweep/result.h"
+#include "outerloop/sweep/run.h"
+#include "outerloop/sweep/state.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using sweep::SweepFolder;
+
+constexpr size_t kShownSettings = 10;
+
+struct Options {
+  std::string path;  // of the spec or the sweep
+  std::string out;
+  std::string shard;
+  int workers = 1;
+  int64_t tasks = 0;
+  std::vector<std::string> slurm;
+  bool print = false;
+  bool fresh = false;
+};
+
+fs::path program_file() {
+  return fs::read_symlink("/proc/self/exe");
+}
+
+int plan(const Options& options) {
+  const fs::path spec = options.path;
+  const SweepFolder folder{options.out.empty() ? fs::path("runs") / spec.stem()
+                                               : fs::path(options.out)};
+  const sweep::Plan plan = sweep::read_spec(spec, folder);
+  const bool changed = sweep::write_plan(plan, folder);
+  fmt::print("{}: {} points, {}\n", folder.root.string(), plan.points.size(),
+             changed ? "planned" : "as planned before");
+  return kDone;
+}
+
+// "2/8": the third of eight.
+sweep::Shard parse_shard(const std::string& text) {
+  sweep::Shard shard;
+  if (text.empty()) return shard;
+  const char* end = text.data() + text.size();
+  const auto slash = std::from_chars(text.data(), end, shard.index);
+  if (slash.ec == std::errc{} && slash.ptr != end && *slash.ptr == '/') {
+    const auto rest = std::from_chars(slash.ptr + 1, end, shard.count);
+    const bool inside = shard.index >= 0 && shard.index < shard.count;
+    if (rest.ec == std::errc{} && rest.ptr == end && inside) return shard;
+  }
+  throw BadInput(
+      fmt::format("--shard: expected I/N with I from 0 to below N, such as 0/4, got '{}'", text));
+}
+
+int run(const Options& options) {
+  const SweepFolder folder{options.path};
+  const sweep::Plan plan = sweep::read_plan(folder);
+  Log log;
+  log.add(LogLevel::info, [](LogLevel level, std::string_view message) {
+    tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
+  });
+  const StopSignal signal;
+  const sweep::RunOutcome outcome =
+      sweep::run(folder, plan,
+                 {.program = program_file(),
+                  .workers = options.workers,
+                  .shard = parse_shard(options.shard),
+                  .stop_requested = [&signal] { return signal.received() != 0; },
+                  .log = &log});
+  fmt::print("{} done, {} failed, {} with other workers\n", outcome.done, outcome.failed,
+             outcome.elsewhere);
+  if (outcome.stopped) {
+    log.info("stopped; the same command goes on");
+    return kStopped;
+  }
+  if (outcome.failed > 0) {
+    log.info(
+        "`outerloop sweep status {0}` lists failures, `outerloop sweep retry {0}` lets them "
+        "run again",
+        folder.root.string());
+  }
+  return outcome.failed > 0 ? kFailed : kDone;
+}
+
+// Beside the program in its source tree or where it is installed.
+fs::path sweep_script() {
+  const fs::path beside = program_file().parent_path();
+  for (const char* place : {"../../launch", "../share/outerloop/launch"}) {
+    const fs::path script = (beside / place / "sweep.sbatch").lexically_normal();
+    if (fs::is_regular_file(script)) return script;
+  }
+  throw BadInput(
+      fmt::format("sweep.sbatch is not near {}; run sbatch by hand with the script of "
+                  "the source tree's folder launch",
+                  program_file().string()));
+}
+
+int submit(const Options& options) {
+  const SweepFolder folder{options.path};
+  const auto points = static_cast<int64_t>(sweep::read_plan(folder).points.size());
+  const int64_t tasks = options.tasks == 0 ? std::min<int64_t>(points, 16) : options.tasks;
+  std::vector<std::string> words{"sbatch", fmt::format("--array=0-{}", tasks - 1)};
+  words.insert(words.end(), options.slurm.begin(), options.slurm.end());
+  words.push_back(sweep_script().string());
+  words.push_back(fs::absolute(folder.root).string());
+  words.push_back(program_file().string());
+  if (options.print) {
+    fmt::print("{}\n", fmt::join(words, " "));
+    return kDone;
+  }
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execvp("sbatch", argv.data());
+  throw SystemFailure(
+      fmt::format("cannot start sbatch: {}; --print shows the command", std::strerror(errno)));
+}
+
+int status(const Options& options) {
+  const SweepFolder folder{options.path};
+  const sweep::Plan plan = sweep::read_plan(folder);
+  fmt::print("{}", sweep::describe(plan, sweep::states_of(folder, plan)));
+  return kDone;
+}
+
+int retry(const Options& options) {
+  const SweepFolder folder{options.path};
+  const sweep::Plan plan = sweep::read_plan(folder);
+  fmt::print("{} failed points will run again\n", sweep::retry_failed(folder, plan, options.fresh));
+  return kDone;
+}
+
+int report(const Options& options) {
+  const SweepFolder folder{options.path};
+  const sweep::Table table = sweep::tabulate(folder, sweep::read_plan(folder));
+  for (const fs::path& file : report::write_sweep(folder, table)) {
+    fmt::print("{}\n", file.string());
+  }
+  fmt::print("{}", sweep::to_text(table, kShownSettings));
+  return kDone;
+}
+
+}  // namespace
+
+void add_sweep(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* sweep = program.app.add_subcommand("sweep", "Train many variants of one config");
+  sweep->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, int (*action)(const Options&)) {
+    CLI::App* command = sweep->add_subcommand(name, help);
+    command->callback([&program, action, options] {
+      program.action = [action, options] { return action(*options); };
+    });
+    const bool plans = std::string_view(name) == "plan";
+    command
+        ->add_option(plans ? "SPEC" : "SWEEP", options->path,
+                     plans ? "YAML file: config, grid, list, random, leave_out, seeds"
+                           : "Folder of the sweep")
+        ->required();
+    return command;
+  };
+  add("plan", "List the points of a specification", plan)
+      ->add_option("--out", options->out, "Folder of the sweep; runs/<name of SPEC> without");
+
+  CLI::App* running = add("run", "Train the points; exit 75: stopped, run it again", run);
+  running->add_option("-j,--jobs", options->workers, "trainings at a time")
+      ->check(CLI::Range(1, 1024));
+  running->add_option("--shard", options->shard,
+                      "I/N: of N workers the one with number I, from 0; else all share the points");
+
+  CLI::App* submitting = add("submit", "Hand the points to Slurm as a job array", submit);
+  submitting->add_option("--tasks", options->tasks, "of the array; 0: one a point, 16 at most")
+      ->check(CLI::Range(0, 100'000));
+  submitting->add_option("--sbatch", options->slurm, "a word for sbatch: --sbatch=--time=2:00:00")
+      ->allow_extra_args(false);
+  submitting->add_flag("--print", options->print, "show the command and end");
+
+  add("status", "Count the points by state; list what failed", status);
+  add("retry", "Let failed points run again", retry)
+      ->add_flag("--fresh", options->fresh, "without what they have trained so far");
+  add("report", "Write SWEEP/report.html, .csv and .json; show the best settings", report);
+}
+
+}  // namespace outerloop::cli

@@ -1,0 +1,101 @@
+#include "sweep/training.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::sweep {
+namespace {
+
+constexpr int kNotStarted = 127;  // as of a shell that finds no such program
+
+bool redirect(const char* file, int flags, int descriptor) {
+  const int opened = ::open(file, flags, 0666);
+  return opened >= 0 && ::dup2(opened, descriptor) >= 0;
+}
+
+// In the new process; never returns.
+[[noreturn]] void become(const std::filesystem::path& program, std::vector<char*> argv,
+                         const std::filesystem::path& errors, int lease, pid_t worker) {
+  // A worker that is killed leaves no training behind: it stops with a checkpoint.
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != worker) ::_exit(kNotStarted);
+  // Ctrl-C in the terminal is for the worker, which then asks its trainings.
+  ::setpgid(0, 0);
+  // Under mpirun the worker is a rank; its trainings are programs of their own.
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"}) ::unsetenv(name);
+  ::fcntl(lease, F_SETFD, 0);
+  if (redirect("/dev/null", O_RDONLY, 0) && redirect("/dev/null", O_WRONLY, 1) &&
+      redirect(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 2)) {
+    ::execv(program.c_str(), argv.data());
+  }
+  const std::string why =
+      fmt::format("error: cannot start {}: {}\n", program.string(), std::strerror(errno));
+  [[maybe_unused]] const auto written = ::write(2, why.data(), why.size());
+  ::_exit(kNotStarted);
+}
+
+}  // namespace
+
+Training::Training(const SweepFolder& folder, const Point& point, Lease lease,
+                   const std::filesystem::path& program, const std::vector<std::string>& words)
+    : point_(&point), lease_(std::move(lease)) {
+  std::vector<char*> argv{const_cast<char*>("outerloop")};
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  const std::filesystem::path errors = folder.errors(point);
+  const pid_t worker = ::getpid();
+  process_ = ::fork();
+  if (process_ == 0) become(program, argv, errors, lease_.descriptor(), worker);
+  if (process_ < 0) {
+    throw SystemFailure(fmt::format("cannot start a process: {}", std::strerror(errno)));
+  }
+}
+
+Training::Training(Training&& other) noexcept
+    : point_(other.point_),
+      lease_(std::move(other.lease_)),
+      process_(std::exchange(other.process_, 0)) {}
+
+Training::~Training() {
+  if (process_ <= 0) return;
+  ask_to_stop();
+  ::waitpid(process_, nullptr, 0);
+}
+
+void Training::ask_to_stop() const {
+  ::kill(process_, SIGTERM);
+}
+
+std::optional<Ended> Training::poll() {
+  int status = 0;
+  if (::waitpid(process_, &status, WNOHANG) != process_) return std::nullopt;
+  process_ = 0;
+  Ended ended;
+  if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) ended.signal = WTERMSIG(status);
+  return ended;
+}
+
+std::string first_error(const std::string& said) {
+  std::istringstream lines(said);
+  std::string last;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("error:")) return line;
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
+}  // namespace outerloop::sweep

@@ -1,0 +1,204 @@
+#include "outerloop/sweep/plan.h"
+
+#include <set>
+
+#include "outerloop/config/print.h"
+#include "outerloop/config/read.h"
+#include "sweep/sweep_folder.h"
+
+namespace outerloop::sweep {
+namespace {
+
+using Words = std::vector<std::string>;
+class PlanTest : public SweepTest {};
+
+struct Expansion {
+  const char* name;
+  const char* spec;
+  Words points;
+};
+
+class Expanded : public SweepTest, public testing::WithParamInterface<Expansion> {};
+
+TEST_P(Expanded, GivesThesePoints) {
+  EXPECT_EQ(words(plan(GetParam().spec)), GetParam().points);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Expanded,
+    testing::Values(
+        Expansion{"Grid",
+                  "grid: {inner.rate: [0.1, 0.20], inner.steps: [1, 2]}\n",
+                  {"inner.rate=0.1 inner.steps=1", "inner.rate=0.1 inner.steps=2",
+                   "inner.rate=0.2 inner.steps=1", "inner.rate=0.2 inner.steps=2"}},
+        Expansion{"LinearRange",
+                  "grid: {inner.rate: {from: 0, to: 1, points: 3}}\n",
+                  {"inner.rate=0", "inner.rate=0.5", "inner.rate=1"}},
+        Expansion{"LogarithmicRange",
+                  "grid: {inner.rate: {from: 1e-3, to: 1, points: 4, scale: log}}\n",
+                  {"inner.rate=0.001", "inner.rate=0.01", "inner.rate=0.1", "inner.rate=1"}},
+        Expansion{"WholeRange",
+                  "grid: {inner.steps: {from: 2, to: 4}}\n",
+                  {"inner.steps=2", "inner.steps=3", "inner.steps=4"}},
+        Expansion{"WholeLogarithmicRangeMeetsItself",
+                  "grid: {inner.steps: {from: 1, to: 4, points: 5, scale: log}}\n",
+                  {"inner.steps=1", "inner.steps=2", "inner.steps=3", "inner.steps=4"}},
+        Expansion{"List",
+                  "list:\n- {inner.rate: 0.3}\n- {model.hidden: [8, 9], model.activation: tanh}\n",
+                  {"inner.rate=0.3", "model.hidden=[8, 9] model.activation=tanh"}},
+        Expansion{"ListsAsValues",
+                  "grid: {model.hidden: [[8], [8, 9]]}\n",
+                  {"model.hidden=[8]", "model.hidden=[8, 9]"}},
+        Expansion{"SeedCount", "seeds: 2\nset: {seed: 5}\n", {"seed=5", "seed=6"}},
+        Expansion{"SeedList",
+                  "seeds: [7, 3]\nlist: [{inner.rate: 0.1}]\n",
+                  {"inner.rate=0.1 seed=7", "inner.rate=0.1 seed=3"}},
+        Expansion{"LeftOut",
+                  "grid: {inner.rate: [0.1, 0.2], inner.steps: [1, 2, 3]}\n"
+                  "leave_out:\n- {inner.rate: 0.10, inner.steps: {from: 2, to: 9}}\n"
+                  "- {inner.steps: [3]}\n",
+                  {"inner.rate=0.1 inner.steps=1", "inner.rate=0.2 inner.steps=1",
+                   "inner.rate=0.2 inner.steps=2"}},
+        Expansion{"EqualConfigsAreOnePoint",
+                  "grid: {inner.rate: [0.1, 1e-1]}\nlist: [{inner.rate: 0.10}]\n",
+                  {"inner.rate=0.1"}},
+        Expansion{"TheBaseAlone", "", {"the base config"}}),
+    [](const auto& one) { return one.param.name; });
+
+struct Refusal {
+  const char* name;
+  const char* spec;  // from line 2 of the file
+  const char* error;
+};
+
+class Refused : public SweepTest, public testing::WithParamInterface<Refusal> {};
+
+TEST_P(Refused, WithThePlace) {
+  try {
+    plan(GetParam().spec);
+    FAIL() << "was taken";
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find(GetParam().error), std::string::npos) << error.what();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Refused,
+    testing::Values(
+        Refusal{"UnknownKey", "grid: {inner.rat: [1]}\n",
+                "spec.yaml:2:8: unknown key 'inner.rat'; did you mean 'inner.rate'?"},
+        Refusal{"UnknownWord", "gird: {inner.rate: [1]}\n",
+                "spec.yaml:2:1: sweep: unknown word 'gird'; did you mean 'grid'?"},
+        Refusal{"Section", "grid: {inner: [1]}\n",
+                "spec.yaml:2:8: 'inner' is a section; write whole keys, such as inner.steps"},
+        Refusal{"Value", "grid: {inner.rate: [0.1, fast]}\n",
+                "spec.yaml:2:26: inner.rate: expected a number from 0 up, got 'fast'"},
+        Refusal{"TwoAtOnce", "grid: {inner.rate: [fast], inner.steps: [0.5]}\n",
+                "spec.yaml:2:42: inner.steps: expected a whole number"},
+        Refusal{"NoList", "grid: {inner.rate: 0.1}\n", "2:20: inner.rate: expected a list"},
+        Refusal{"Twice", "grid: {inner.rate: [1], inner.rate: [2]}\n",
+                "spec.yaml:2:25: 'inner.rate' is given twice; remove one"},
+        Refusal{"RangeOfWords", "grid: {model.activation: {from: 1, to: 2}}\n",
+                "model.activation: takes no number, so no range"},
+        Refusal{"RangeWithoutEnd", "grid: {inner.steps: {from: 1}}\n",
+                "inner.steps: a range needs from and to"},
+        Refusal{"RangeUpsideDown", "grid: {inner.steps: {from: 3, to: 1}}\n",
+                "inner.steps: from (3) lies above to (1)"},
+        Refusal{"LogarithmOfZero", "grid: {inner.rate: {from: 0, to: 1, points: 2, scale: log}}\n",
+                "scale log: from must be above 0, got 0"},
+        Refusal{"RangeWithoutCount", "grid: {inner.rate: {from: 0, to: 1}}\n",
+                "inner.rate: a range in a grid needs points"},
+        Refusal{"RandomWithoutPoints", "random: {keys: {inner.rate: [1]}}\n",
+                "random: needs points, how many to draw, and keys"},
+        Refusal{"RunDir", "set: {run_dir: x}\n", "run_dir: each point has a folder of its own"},
+        Refusal{"SeedInGrid", "grid: {seed: [1]}\n", "seed: list seeds under `seeds`"},
+        Refusal{"WithoutEffect", "grid: {runtime.threads: [1, 2]}\n",
+                "runtime.threads: cannot change results"},
+        Refusal{"IdleCondition", "leave_out: [{inner.rate: 0.1}]\n",
+                "leave_out: inner.rate is not varied here"},
+        Refusal{"NothingLeft", "grid: {inner.rate: [1]}\nleave_out: [{inner.rate: 1}]\n",
+                "leave_out leaves no point"},
+        Refusal{"TooMany",
+                "grid: {inner.steps: {from: 1, to: 1000}, inner.batch: {from: 1, to: 1000}}\n",
+                "the grid has more than 100000 points"},
+        Refusal{"KeysThatDoNotGoTogether", "grid: {inner.steps: [1, 5], inner.batch: [0, 11]}\n",
+                "spec.yaml:2:29: inner.batch: expected 0 (all) to ways x shots = 10, got 11 (with "
+                "inner.steps=1 inner.batch=11); change it or leave_out such points"},
+        Refusal{"NoYaml", "grid: {\n", "not readable as YAML"}),
+    [](const auto& one) { return one.param.name; });
+
+TEST_F(PlanTest, RandomPointsLieInTheirRangesAndFollowFromTheSeed) {
+  const auto spec = [](int seed) {
+    return "random:\n  points: 60\n  seed: " + std::to_string(seed) +
+           "\n  keys:\n    inner.rate: {from: 1e-3, to: 1, scale: log}\n"
+           "    inner.steps: {from: 1, to: 3}\n    model.activation: [relu, tanh]\n";
+  };
+  const Plan first = plan(spec(1));
+  EXPECT_EQ(words(first), words(plan(spec(1))));
+  EXPECT_NE(words(first), words(plan(spec(2))));
+  std::set<std::string> steps, activations;
+  int small = 0;
+  for (const Point& point : first.points) {
+    const double rate = std::stod(point.overrides[0].value);
+    EXPECT_GE(rate, 1e-3);
+    EXPECT_LE(rate, 1);
+    small += rate < 0.0316;
+    steps.insert(point.overrides[1].value);
+    activations.insert(point.overrides[2].value);
+  }
+  EXPECT_EQ(first.points.size(), 60U);
+  EXPECT_NEAR(small, 30, 15);
+  EXPECT_EQ(steps, (std::set<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(activations.size(), 2U);
+}
+
+TEST_F(PlanTest, TheHashIsThatOfTheResolvedConfig) {
+  const Plan made = plan("set: {outer.meta_batch: 3}\nlist: [{inner.rate: 0.25}]\n");
+  const Words overrides{"outer.meta_batch=3", "inner.rate=0.25"};
+  const auto resolved = config::read_config(folder_ / "base.yaml", overrides);
+  EXPECT_EQ(made.points[0].hash, config::config_hash(resolved.config));
+}
+
+TEST_F(PlanTest, PlannedAgainItIsTheSameBytesAndReadsBack) {
+  const char* spec = "grid: {inner.rate: [0.1, 0.2]}\nseeds: 2\n";
+  const Plan made = plan(spec);
+  EXPECT_TRUE(write_plan(made, sweep_));
+  const std::string lines = read_file(sweep_.manifest());
+  EXPECT_FALSE(write_plan(plan(spec), sweep_));
+  EXPECT_EQ(read_file(sweep_.manifest()), lines);
+  EXPECT_EQ(lines.substr(0, lines.find('\n')),
+            "{\"point\":0,\"hash\":\"" + made.points[0].hash +
+                "\",\"overrides\":{\"inner.rate\":\"0.1\",\"seed\":\"0\"}}");
+  const Plan read = read_plan(sweep_);
+  EXPECT_EQ(read.base, made.base);
+  EXPECT_EQ(words(read), words(made));
+}
+
+TEST_F(PlanTest, AnotherPlanReplacesOneThatHasNotBegunAndNoOther) {
+  write_plan(plan("grid: {inner.rate: [0.1]}\n"), sweep_);
+  EXPECT_TRUE(write_plan(plan("grid: {inner.rate: [0.2]}\n"), sweep_));
+  EXPECT_EQ(words(read_plan(sweep_)), Words{"inner.rate=0.2"});
+  std::filesystem::create_directories(sweep_.points());
+  EXPECT_FALSE(write_plan(plan("grid: {inner.rate: [0.2]}\n"), sweep_));
+  try {
+    write_plan(plan("grid: {inner.rate: [0.3]}\n"), sweep_);
+    FAIL() << "was taken";
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find("plan into a new folder with --out"),
+              std::string::npos);
+  }
+}
+
+TEST_F(PlanTest, ADamagedListOfPointsIsNamed) {
+  write_plan(plan("seeds: 2\n"), sweep_);
+  std::ofstream(sweep_.manifest(), std::ios::app) << "{\"point\":2\n";
+  try {
+    read_plan(sweep_);
+    FAIL() << "was taken";
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find("sweep.jsonl:3: damaged"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace outerloop::sweep
