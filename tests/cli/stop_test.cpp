@@ -118,6 +118,7 @@ TEST_F(StoppedRun, ASecondSignalEndsItAtOnce) {
                        std::string("outer.meta_batch=1000000"));
   Process process(words + Words{"tasks.shots=200", "tasks.queries=200"});
   ASSERT_TRUE(process.await([this] { return fs::exists(RunFolder{folder_ / "run"}.metrics()); }));
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // from there into the iteration
   process.kill(SIGTERM);
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   process.kill(SIGTERM);
