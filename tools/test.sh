@@ -2,7 +2,7 @@
 # Runs every check of the repository: tools/test.sh [ctest words, such as -R name or -L label]
 # The sanitizer builds hold only the tests labelled for them; the release build holds all tests,
 # the lint checks and the install check among them. Skipped tests are listed at the end;
-# OUTERLOOP_REQUIRE_READERS=1 (as in CI) fails those that lack another project's reader.
+# OUTERLOOP_REQUIRE_READERS=1 fails those that lack another project's reader.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 jobs=$(nproc)

@@ -188,17 +188,17 @@ struct Evaluator::Impl {
     const auto count = static_cast<size_t>(tasks);
     result.task_loss.assign(calls.size(), std::vector<float>(count));
     if (classification) result.task_accuracy.assign(calls.size(), std::vector<float>(count));
-    const std::vector<comm::Range> dealt = dealt_to_ranks(tasks, ranks ? ranks->size() : 1);
-    const comm::Range own = dealt[static_cast<size_t>(ranks ? ranks->rank() : 0)];
+    const std::vector<comm::Range> parts = dealt({0, tasks}, ranks ? ranks->size() : 1);
+    const comm::Range own = parts[static_cast<size_t>(ranks ? ranks->rank() : 0)];
     // All ranks make as many rounds, so that they agree after each whether to go on.
-    const int64_t most = (tasks + std::ssize(dealt) - 1) / std::ssize(dealt);
+    const int64_t most = (tasks + std::ssize(parts) - 1) / std::ssize(parts);
     const int64_t round = ranks ? kTasksOfRound * pool.size() : most;
     for (int64_t done = 0; done < most; done += round) {
       const comm::Range part{own.first + std::min(done, own.size()),
                              own.first + std::min(done + round, own.size())};
       if (!agreed(run_tasks(part, seed, split, cancelled, result))) return std::nullopt;
     }
-    if (ranks) gather(dealt, result);
+    if (ranks) gather(parts, result);
     for (size_t k = 0; k < calls.size(); ++k) summarise(result, k, diverged_loss);
     return result;
   }
@@ -235,10 +235,10 @@ struct Evaluator::Impl {
     return value == 1;
   }
 
-  void gather(const std::vector<comm::Range>& dealt, EvaluationResult& result) const {
+  void gather(const std::vector<comm::Range>& parts, EvaluationResult& result) const {
     std::vector<int64_t> counts;
-    for (const comm::Range& range : dealt) counts.push_back(range.size());
-    const comm::Range own = dealt[static_cast<size_t>(ranks->rank())];
+    for (const comm::Range& range : parts) counts.push_back(range.size());
+    const comm::Range own = parts[static_cast<size_t>(ranks->rank())];
     for (auto* measure : {&result.task_loss, &result.task_accuracy}) {
       for (std::vector<float>& values : *measure) {
         const auto mine = std::span(values).subspan(static_cast<size_t>(own.first),

@@ -10,18 +10,6 @@
 #include "train/rank_sum.h"
 
 namespace outerloop::train {
-namespace {
-
-std::vector<comm::Range> slots_of_threads(const comm::Range& slots, int64_t threads) {
-  std::vector<comm::Range> result;
-  for (int64_t t = 0; t < threads; ++t) {
-    result.push_back(
-        {slots.first + slots.size() * t / threads, slots.first + slots.size() * (t + 1) / threads});
-  }
-  return result;
-}
-
-}  // namespace
 
 MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Learner& learner,
                                     const meta::TaskShape& shape, const data::TaskFamily& family,
@@ -34,7 +22,7 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
       lane_bytes + plan_lane(plan, layout).bytes() + TaskInputs::bytes(family.spec());
   size_t bytes =
       plan.shared_bytes() + OuterUpdate::planned_bytes(config, layout, threads, compiler);
-  for (const auto& [first, end] : slots_of_threads({0, config.outer.meta_batch}, threads)) {
+  for (const auto& [first, end] : dealt({0, config.outer.meta_batch}, threads)) {
     bytes += worker_bytes + comm::SlotAccumulator::bytes(layout.elements, first, end);
   }
   return {.flops_per_task = plan.flops_per_task().all,
@@ -93,7 +81,7 @@ struct MetaStep::Impl {
 
   void make_workers(const std::shared_ptr<const data::TaskFamily>& family,
                     const comm::Range& slots) {
-    for (const auto& [first, end] : slots_of_threads(slots, pool.size())) {
+    for (const auto& [first, end] : dealt(slots, pool.size())) {
       workers.push_back(
           std::make_unique<Worker>(first, end, plan, family, layout, learner.measures));
     }

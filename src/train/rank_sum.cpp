@@ -13,21 +13,20 @@ constexpr int64_t kLeastGroup = int64_t{1} << 14;  // elements: smaller messages
 
 std::vector<comm::Range> groups_of(int64_t elements) {
   const int64_t groups = std::clamp<int64_t>(elements / kLeastGroup, 1, kMostGroups);
-  const int64_t blocks = elements / optim::kThetaAlignment;
-  std::vector<comm::Range> result;
-  for (int64_t g = 0; g < groups; ++g) {
-    result.push_back({blocks * g / groups * optim::kThetaAlignment,
-                      blocks * (g + 1) / groups * optim::kThetaAlignment});
+  std::vector<comm::Range> result = dealt({0, elements / optim::kThetaAlignment}, groups);
+  for (comm::Range& range : result) {
+    range = {range.first * optim::kThetaAlignment, range.end * optim::kThetaAlignment};
   }
   return result;
 }
 
 }  // namespace
 
-std::vector<comm::Range> dealt_to_ranks(int64_t count, int ranks) {
+std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts) {
   std::vector<comm::Range> result;
-  for (int64_t r = 0; r < ranks; ++r) {
-    result.push_back({count * r / ranks, count * (r + 1) / ranks});
+  for (int64_t i = 0; i < parts; ++i) {
+    result.push_back(
+        {whole.first + whole.size() * i / parts, whole.first + whole.size() * (i + 1) / parts});
   }
   return result;
 }
@@ -35,7 +34,7 @@ std::vector<comm::Range> dealt_to_ranks(int64_t count, int ranks) {
 RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, int64_t elements, int64_t slots,
                  int64_t results_per_slot)
     : ranks_(ranks),
-      slots_(dealt_to_ranks(slots, ranks.size())),
+      slots_(dealt({0, slots}, ranks.size())),
       groups_(groups_of(elements)),
       reduction_(ranks, pool, groups_),
       total_(DType::f32, Shape{elements}),

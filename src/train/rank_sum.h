@@ -9,8 +9,8 @@
 
 namespace outerloop::train {
 
-// Slots, or tasks, of each rank: as even as can be.
-std::vector<comm::Range> dealt_to_ranks(int64_t count, int ranks);
+// Slots, or tasks, of each rank or thread: as even as can be.
+std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts);
 
 class RankSum {
  public:

@@ -8,7 +8,6 @@
 
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
-#include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
 #include "outerloop/config/print.h"
@@ -236,15 +235,19 @@ class Session {
 
   // ---- The loop ---------------------------------------------------------------------------
 
-  // The first rank's that has one, so that all stop after the same iteration.
+  // The same on all ranks, so that all stop after the same iteration.
   std::string reason_to_stop() {
     std::string why = own_reason_to_stop();
     if (ranks_.size() == 1) return why;
     int64_t any = why.empty() ? 0 : 1;
     ranks_.all_reduce("stop requests", std::span(&any, 1), comm::Reduction::max);
-    if (any == 0) return {};
-    for (std::string& of_rank : comm::all_gather_strings(ranks_, "reasons to stop", why)) {
-      if (!of_rank.empty()) return std::move(of_rank);
+    return any == 0 ? std::string() : first_reason(why);
+  }
+
+  // Of the lowest rank that has one.
+  std::string first_reason(const std::string& own) {
+    for (std::string& why : comm::all_gather_strings(ranks_, "reasons to stop", own)) {
+      if (!why.empty()) return std::move(why);
     }
     return {};
   }
@@ -410,11 +413,7 @@ class Session {
       test = evaluator().evaluate_unless(cancelled, static_cast<uint64_t>(config_.seed),
                                          data::Split::test, config_.test.tasks,
                                          config_.test.diverged_loss);
-      if (!test) {
-        for (std::string& of_rank : comm::all_gather_strings(ranks_, "reasons to stop", why)) {
-          if (!of_rank.empty()) return std::move(of_rank);
-        }
-      }
+      if (!test) return first_reason(why);
     }
     if (files_) write_result(trained, chosen.file, test);
     // The others end when the result is there.
