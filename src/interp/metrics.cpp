@@ -259,14 +259,14 @@ double auroc(std::span<const double> targets, const Predictions& predictions,
 
 std::span<const Metric> metrics() {
   static constexpr Metric kMetrics[] = {
-      {"r2", true, r2_score},
-      {"mse", false, mean_squared_error},
-      {"mae", false, mean_absolute_error},
-      {"accuracy", true, accuracy},
-      {"balanced_accuracy", true, balanced_accuracy},
-      {"log_loss", false, log_loss},
-      {"auroc", true, auroc},
-      {"brier", false, brier_loss},
+      {"r2", true, true, r2_score},
+      {"mse", false, true, mean_squared_error},
+      {"mae", false, true, mean_absolute_error},
+      {"accuracy", true, true, accuracy},
+      {"balanced_accuracy", true, true, balanced_accuracy},
+      {"log_loss", false, true, log_loss},
+      {"auroc", true, false, auroc},
+      {"brier", false, true, brier_loss},
   };
   return kMetrics;
 }

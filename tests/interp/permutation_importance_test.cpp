@@ -41,10 +41,29 @@ Data make_data(size_t rows) {
   return data;
 }
 
-Importance importance_of(const Data& data, std::string_view metric, const PermutationDraws& draws,
+std::vector<FeatureGroup> each_column(size_t columns) {
+  std::vector<FeatureGroup> groups;
+  for (uint32_t j = 0; j < columns; ++j) groups.push_back({{}, {j}});
+  return groups;
+}
+
+std::vector<Importance> importances_of(const Model& model, const TableView& x, const Numbers& y,
+                                       std::span<const Metric> metrics, const SklearnDraws& draws,
+                                       std::span<const double> weights = {}) {
+  const auto groups = each_column(x.columns());
+  return permutation_importance({.model = gathering(model),
+                                 .x = x,
+                                 .targets = y,
+                                 .weights = weights,
+                                 .metrics = metrics,
+                                 .groups = groups},
+                                sklearn_exchange(draws));
+}
+
+Importance importance_of(const Data& data, std::string_view metric, const SklearnDraws& draws,
                          std::span<const double> weights = {}) {
-  const Metric& chosen = metric_named(metric);
-  return permutation_importance(kModel, data.table(), data.y, weights, {&chosen, 1}, draws)[0];
+  return importances_of(kModel, data.table(), data.y, {&metric_named(metric), 1}, draws,
+                        weights)[0];
 }
 
 Numbers column_of(const Importance& importance, size_t j) {
@@ -54,7 +73,7 @@ Numbers column_of(const Importance& importance, size_t j) {
 }
 
 TEST(SklearnDraws, SeedsAndShufflesAsScikitLearn) {
-  const PermutationDraws draws = sklearn_draws(0, 150, 150, 2);
+  const SklearnDraws draws = sklearn_draws(0, 150, 150, 2);
   EXPECT_EQ(draws.seed, 209652396u);
   const std::vector<uint32_t> first(draws.donors[0].begin(), draws.donors[0].begin() + 8);
   EXPECT_EQ(first, (std::vector<uint32_t>{61, 73, 21, 95, 44, 29, 107, 72}));
@@ -62,7 +81,7 @@ TEST(SklearnDraws, SeedsAndShufflesAsScikitLearn) {
 }
 
 TEST(SklearnDraws, GiveEveryPlaceOneDonor) {
-  const PermutationDraws draws = sklearn_draws(3, 50, 20, 4);
+  const SklearnDraws draws = sklearn_draws(3, 50, 20, 4);
   EXPECT_EQ(draws.rows.size(), 20u);
   EXPECT_EQ(draws.donors.size(), 4u);
   for (std::vector<uint32_t> donors : draws.donors) {
@@ -89,8 +108,8 @@ TEST(PermutationImportance, IsThatOfTheDocumentedExample) {
                           for (size_t i = 0; i < table.rows(); ++i) out[i] = table.row(i)[0];
                         }};
   const Metric& metric = metric_named("accuracy");
-  const auto importance = permutation_importance(copies, TableView(x, 3), y, {}, {&metric, 1},
-                                                 sklearn_draws(0, 6, 6, 10))[0];
+  const auto importance =
+      importances_of(copies, TableView(x, 3), y, {&metric, 1}, sklearn_draws(0, 6, 6, 10))[0];
   const double third = 1 - 4.0 / 6;
   const double two_thirds = 1 - 2.0 / 6;
   EXPECT_EQ(column_of(importance, 0), (Numbers{third, two_thirds, third, third, two_thirds, 1.0,
@@ -120,7 +139,7 @@ TEST(PermutationImportance, OfSeveralMetricsIsThatOfEach) {
   const Data data = make_data(60);
   const auto draws = sklearn_draws(9, 60, 30, 4);
   const std::vector<Metric> metrics = {metric_named("mae"), metric_named("r2")};
-  const auto both = permutation_importance(kModel, data.table(), data.y, {}, metrics, draws);
+  const auto both = importances_of(kModel, data.table(), data.y, metrics, draws);
   ASSERT_EQ(both.size(), 2u);
   EXPECT_EQ(both[0].decreases, importance_of(data, "mae", draws).decreases);
   EXPECT_EQ(both[1].decreases, importance_of(data, "r2", draws).decreases);
@@ -160,8 +179,7 @@ TEST(PermutationImportance, KeepsTheBaselineOfAllRows) {
   const auto draws = sklearn_draws(0, 10, 5, 3);
   const auto zeros = std::ranges::count_if(draws.rows, [](uint32_t row) { return row < 7; });
   const Metric& metric = metric_named("accuracy");
-  const auto importance =
-      permutation_importance(constant, TableView(x, 1), y, {}, {&metric, 1}, draws)[0];
+  const auto importance = importances_of(constant, TableView(x, 1), y, {&metric, 1}, draws)[0];
   EXPECT_EQ(importance.baseline, 0.7);
   EXPECT_EQ(column_of(importance, 0), Numbers(3, 0.7 - static_cast<double>(zeros) / 5));
 }

@@ -61,14 +61,22 @@ class ImportanceCase {
                                     ? stored_probabilities(document_, model_path, x.columns())
                                     : stored_model(document_, model_path, x.columns());
     const std::string weights = document_.text(field("sample_weight"));
-    const interp::PermutationDraws draws = interp::sklearn_draws(
+    const interp::SklearnDraws draws = interp::sklearn_draws(
         static_cast<uint32_t>(document_.count(field("random_state"), UINT32_MAX)), x.rows(),
         samples(x.rows()), document_.count(field("n_repeats"), kMostRepeats));
     compare_draws(draws);
-    const auto importances = interp::permutation_importance(
-        model, x, targets,
-        weights.empty() ? std::vector<double>{} : document_.numbers("sample_weights/" + weights),
-        {&interp::metric_named(scoring.metric), 1}, draws);
+    std::vector<interp::FeatureGroup> groups;
+    for (uint32_t j = 0; j < x.columns(); ++j) groups.push_back({{}, {j}});
+    const std::vector<double> row_weights =
+        weights.empty() ? std::vector<double>{} : document_.numbers("sample_weights/" + weights);
+    const auto importances =
+        interp::permutation_importance({.model = interp::gathering(model),
+                                        .x = x,
+                                        .targets = targets,
+                                        .weights = row_weights,
+                                        .metrics = {&interp::metric_named(scoring.metric), 1},
+                                        .groups = groups},
+                                       interp::sklearn_exchange(draws));
     compare_results(importances[0], scoring.tolerance());
   }
 
@@ -96,7 +104,7 @@ class ImportanceCase {
     if (!document_.exists(field(name))) return;
     report_.absolute(field(name), got, document_.numbers(field(name)), tolerance);
   }
-  void compare_draws(const interp::PermutationDraws& draws) {
+  void compare_draws(const interp::SklearnDraws& draws) {
     const auto as_doubles = [](const std::vector<uint32_t>& places) {
       return std::vector<double>(places.begin(), places.end());
     };

@@ -42,6 +42,8 @@ double predicted_class(const Predictions& predictions, size_t row);
 struct Metric {
   std::string_view name;
   bool greater_is_better;
+  // For fixed targets the (weighted) mean of a number per row, times and plus something.
+  bool mean_over_rows;
   MetricFunction* function;
 
   // The greater, the better: what importance is a decrease of.
