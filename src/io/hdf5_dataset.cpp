@@ -141,6 +141,8 @@ Hdf5Id creation_properties(const Shape& shape, const DatasetOptions& options,
   check(H5Pset_obj_track_times(dcpl.get(), false), place, "set up");
   if (shape.rank() == 0) {
     check(H5Pset_layout(dcpl.get(), H5D_COMPACT), place, "set up");
+  } else if (options.contiguous) {
+    check(H5Pset_layout(dcpl.get(), H5D_CONTIGUOUS), place, "set up");
   } else if (shape.elements() > 0) {
     const Extents chunk = chunk_extents(shape, options.chunk_elements);
     check(H5Pset_chunk(dcpl.get(), shape.rank(), chunk.data()), place, "set up");
@@ -196,6 +198,14 @@ DatasetInfo Hdf5File::info(std::string_view dataset) const {
   const Hdf5Call call;
   const Dataset opened(id_, {path_, dataset});
   return {opened.element, opened.shape, static_cast<int64_t>(H5Dget_storage_size(opened.id.get()))};
+}
+
+int64_t Hdf5File::place_of(std::string_view dataset) const {
+  const Hdf5Call call;
+  const Hdf5Place place{path_, dataset, writing_};
+  const haddr_t offset = H5Dget_offset(open_dataset(id_, place).get());
+  if (offset == HADDR_UNDEF) throw BadInput(label(place) + ": is not in one piece");
+  return static_cast<int64_t>(offset);
 }
 
 Tensor Hdf5File::read(std::string_view dataset) const {

@@ -46,6 +46,7 @@ struct DatasetOptions {
   bool checksum = true;                // fletcher32; scalars and empty data sets carry none
   int deflate = 0;                     // 0 off, 1–9 level; for images, useless on weights
   int64_t chunk_elements = 32 * 1024;  // at most this many elements a chunk
+  bool contiguous = false;  // one piece at place_of(), without chunks, filters and checksum
 };
 
 struct CreateOptions {
@@ -78,6 +79,8 @@ class Hdf5File {
   // Paths, without a leading slash, of all data sets below a group, sorted.
   std::vector<std::string> list_datasets(std::string_view group = "/") const;
   DatasetInfo info(std::string_view dataset) const;
+  // Where in the file the values of a contiguous data set begin, also while it is being written.
+  int64_t place_of(std::string_view dataset) const;
 
   // f32 and f64 as stored; other integers as i32 (BadInput when a value does not fit).
   Tensor read(std::string_view dataset) const;

@@ -1,0 +1,37 @@
+#pragma once
+// The journal of a run that is under way.
+
+#include "outerloop/base/file_lock.h"
+#include "outerloop/base/log.h"
+#include "outerloop/farm/journal.h"
+#include "outerloop/io/row_file.h"
+
+namespace outerloop::farm {
+
+// Held by whoever writes the journal.
+std::filesystem::path lock_of(const std::filesystem::path& journal);
+
+// Makes the journal with these results in place of whatever is there, whole or not at all.
+void write_journal(const std::filesystem::path& file, const Manifest& manifest,
+                   const Results& results);
+
+class JournalFile {
+ public:
+  // Makes the journal if there is none; else puts what it holds into `results`, which has the job's
+  // keys and columns and no values yet. One that is damaged in more than rows is kept under another
+  // name, and a new one gets its whole rows. Throws BadInput when it is in use, of another job or
+  // no journal.
+  JournalFile(const std::filesystem::path& file, const Manifest& manifest, Results& results,
+              Log& log);
+
+  void write(size_t cell, std::span<const double> values);
+  // Waits until all that was written is on stable storage.
+  void sync();
+
+ private:
+  FileLock lock_;
+  io::RowWriter rows_;
+  bool unsynced_ = false;
+};
+
+}  // namespace outerloop::farm
