@@ -172,6 +172,14 @@ Pending Communicator::start(Verb verb, Label label) {
   return {this, do_start(call, sends_, receives_), call.sequence};
 }
 
+void Communicator::post(int to, std::span<const std::byte> letter) {
+  constexpr size_t kMost = size_t{1} << 30;
+  OL_ASSERT(
+      to >= 0 && to < size_ && to != rank_ && letter.size() <= kMost,
+      fmt::format("rank {} of {} posts {} bytes to rank {}", rank_, size_, letter.size(), to));
+  do_post(to, letter);
+}
+
 template <class T>
 void Communicator::reduce_in_order(Label label, std::span<T> values, Reduction reduction) {
   const size_t each = values.size_bytes();

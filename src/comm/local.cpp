@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -69,8 +70,9 @@ struct LocalGroup::State {
   std::condition_variable changed;
   std::vector<std::unique_ptr<Rank>> ranks;
   std::string mismatch;  // not empty: the program is wrong
-  int gone = -1;         // the first rank that left
+  int gone = -1;         // the first rank that left; before all, one that failed
   std::string reason;
+  bool failed = false;  // and some rank failed
 };
 
 class LocalGroup::Rank : public Communicator {
@@ -179,6 +181,24 @@ class LocalGroup::Rank : public Communicator {
     posts_[static_cast<size_t>(ticket)].call.sequence = 0;
   }
 
+  void do_post(int to, std::span<const std::byte> letter) override {
+    const std::lock_guard lock(state_.mutex);
+    auto& letters = state_.ranks[static_cast<size_t>(to)]->letters_;
+    letters.push_back({rank(), {letter.begin(), letter.end()}});
+  }
+
+  std::optional<Letter> do_take() override {
+    const std::lock_guard lock(state_.mutex);
+    if (!letters_.empty()) {
+      Letter letter = std::move(letters_.front());
+      letters_.pop_front();
+      return letter;
+    }
+    if (!state_.failed) return std::nullopt;
+    throw RankFailure(
+        fmt::format("a rank left while rank {} waited for letters: {}", rank(), state_.reason));
+  }
+
   void send_to_all(std::span<const std::byte> bytes) {
     sends_.clear();
     for (int r = 0; r < size(); ++r) {
@@ -197,7 +217,8 @@ class LocalGroup::Rank : public Communicator {
   }
 
   State& state_;
-  std::vector<Post> posts_;  // guarded by the group's mutex
+  std::vector<Post> posts_;     // guarded by the group's mutex
+  std::deque<Letter> letters_;  // arrived; guarded too
   std::vector<Piece<const std::byte>> sends_;
   std::vector<Piece<std::byte>> receives_;
 };
@@ -217,12 +238,13 @@ Communicator& LocalGroup::rank(int rank) {
   return *state_->ranks.at(static_cast<size_t>(rank));
 }
 
-void LocalGroup::leave(int rank, const std::string& reason) {
+void LocalGroup::leave(int rank, const std::string& reason, bool failed) {
   const std::lock_guard lock(state_->mutex);
-  if (state_->gone < 0) {
+  if (state_->gone < 0 || (failed && !state_->failed)) {
     state_->gone = rank;
     state_->reason = reason;
   }
+  state_->failed = state_->failed || failed;
   state_->changed.notify_all();
 }
 
@@ -236,7 +258,7 @@ struct Ending {
 Ending run_body(LocalGroup& group, int rank, const std::function<void(Communicator&)>& body) {
   try {
     body(group.rank(rank));
-    group.leave(rank, "it has ended");
+    group.leave(rank, "it has ended", /*failed=*/false);
     return {};
   } catch (const RankFailure& error) {
     group.leave(rank, error.what());

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "comm/conformance.h"
@@ -76,6 +78,35 @@ TEST(LocalGroup, ReleasesTheOthersWhenARankEndsEarly) {
   });
   EXPECT_NE(message.find("rank 1 on"), message.npos) << message;
   EXPECT_NE(message.find("it has ended"), message.npos) << message;
+}
+
+TEST(LocalGroup, WaitingForLettersEndsWhenARankFailsButNotWhenOneEnds) {
+  const auto wait_for = [](Communicator& ranks) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (std::chrono::steady_clock::now() < deadline) {
+      if (ranks.take()) return true;
+    }
+    return false;
+  };
+  run_ranks(3, [&](Communicator& ranks) {
+    const std::array<std::byte, 1> letter{};
+    if (ranks.rank() == 1) return;
+    if (ranks.rank() == 0) {
+      EXPECT_TRUE(wait_for(ranks));
+    }
+    if (ranks.rank() == 2) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      ranks.post(0, letter);
+    }
+  });
+  EXPECT_THROW(run_ranks(3,
+                         [&](Communicator& ranks) {
+                           if (ranks.rank() == 1) throw SystemFailure("full disk");
+                           if (ranks.rank() == 0) {
+                             EXPECT_THROW(wait_for(ranks), RankFailure);
+                           }
+                         }),
+               SystemFailure);
 }
 
 TEST(LocalGroup, AnAbandonedExchangeTouchesNoMemoryAfterwards) {

@@ -316,6 +316,59 @@ void sizes_that_do_not_add_up_are_refused(Communicator& ranks) {
   ranks.barrier("nothing was sent");
 }
 
+// Takes until so many letters are there, or a deadline of ten seconds passes.
+std::vector<Letter> taken(Communicator& ranks, size_t count) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::vector<Letter> letters;
+  while (letters.size() < count && std::chrono::steady_clock::now() < deadline) {
+    if (auto letter = ranks.take()) {
+      letters.push_back(std::move(*letter));
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  return letters;
+}
+
+void letters_arrive_in_order_while_collectives_go_on(Communicator& ranks) {
+  const std::vector<int64_t> sizes{0, 3, 200'000, 1};  // long ones overtake nothing
+  EXPECT_FALSE(ranks.take());
+  ranks.barrier("before the first letter");
+  for (const int64_t size : sizes) {
+    for (int to = 0; to < ranks.size(); ++to) {
+      if (to == ranks.rank()) continue;
+      const auto text = message<int32_t>(ranks.rank(), to, size);
+      ranks.post(to, std::as_bytes(std::span(text)));
+    }
+    int64_t one = 1;
+    ranks.all_reduce("between letters", std::span(&one, 1), Reduction::sum);
+    EXPECT_EQ(one, ranks.size());
+  }
+  const auto others = static_cast<size_t>(ranks.size() - 1);
+  std::vector<size_t> next(static_cast<size_t>(ranks.size()));
+  for (const Letter& letter : taken(ranks, others * sizes.size())) {
+    size_t& place = next[static_cast<size_t>(letter.from)];
+    if (place == sizes.size()) {
+      ADD_FAILURE() << "too many from rank " << letter.from;
+      break;
+    }
+    const auto expected = message<int32_t>(letter.from, ranks.rank(), sizes[place++]);
+    const auto bytes = std::as_bytes(std::span(expected));
+    EXPECT_TRUE(std::ranges::equal(letter.bytes, bytes)) << "from rank " << letter.from;
+  }
+  for (int from = 0; from < ranks.size(); ++from) {
+    EXPECT_EQ(next[static_cast<size_t>(from)], from == ranks.rank() ? 0 : sizes.size()) << from;
+  }
+  ranks.barrier("all letters are taken");
+  EXPECT_FALSE(ranks.take());
+}
+
+void letters_to_nobody_are_refused(Communicator& ranks) {
+  EXPECT_THROW(ranks.post(ranks.size(), {}), InternalError);
+  EXPECT_THROW(ranks.post(-1, {}), InternalError);
+  EXPECT_THROW(ranks.post(ranks.rank(), {}), InternalError);
+}
+
 constexpr ConformanceCase kCases[]{
     {"BarrierWaitsForTheLast", barrier_waits_for_the_last},
     {"BroadcastCopiesTheRootsValues", broadcast_copies_the_roots_values},
@@ -327,6 +380,8 @@ constexpr ConformanceCase kCases[]{
     {"TestMovesAStartedCollectiveToItsEnd", test_moves_a_started_collective_to_its_end},
     {"AllReduceAddsInRankOrder", all_reduce_adds_in_rank_order},
     {"AllReduceFastSums", all_reduce_fast_sums},
+    {"LettersArriveInOrderWhileCollectivesGoOn", letters_arrive_in_order_while_collectives_go_on},
+    {"LettersToNobodyAreRefused", letters_to_nobody_are_refused},
     {"TrafficCountsWhatGoesToOthers", traffic_counts_what_goes_to_others},
     {"LogTellsTheLastCollectives", log_tells_the_last_collectives},
     {"SizesThatDoNotAddUpAreRefused", sizes_that_do_not_add_up_are_refused},

@@ -1,16 +1,18 @@
 #pragma once
 // What ranks say to each other.
 //
-// One Communicator per rank, used by one thread at a time. Every verb is collective: all ranks call
-// the same verbs with fitting sizes in the same order, the starts of non-blocking forms included;
-// empty spans are fine. A label says what the call is for, in messages about ranks that are stuck.
-// Counts are elements, per rank in rank order, and parts lie behind each other in that order.
+// One Communicator per rank, used by one thread at a time. Every verb but post and take is
+// collective: all ranks call the same verbs with fitting sizes in the same order, the starts of
+// non-blocking forms included; empty spans are fine. A label says what the call is for, in messages
+// about ranks that are stuck. Counts are elements, per rank in rank order, and parts lie behind
+// each other in that order.
 //
 // Where ranks are threads, a verb throws RankFailure when another rank failed or ended, so that
 // this one cannot go on. Where they are processes, a rank that fails calls abort().
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -42,6 +44,12 @@ struct Traffic {
   int64_t sent = 0;
   int64_t received = 0;
   bool operator==(const Traffic&) const = default;
+};
+
+// A message outside the collectives.
+struct Letter {
+  int from = 0;
+  std::vector<std::byte> bytes;
 };
 
 class Communicator;
@@ -149,6 +157,16 @@ class Communicator {
   // The sum in whatever order the library takes: other bits for other rank counts.
   void all_reduce_fast(Label label, std::span<float> values);
 
+  // Letters, for work that ranks do not do in step. They and the collectives do not disturb each
+  // other. Those between two ranks arrive in order; all must be taken before the ranks end.
+  //
+  // Sends one to another rank, of at most a GiB, and returns at once whether or not anybody waits.
+  void post(int to, std::span<const std::byte> letter);
+  // The next one that has arrived, from any rank; nothing when none has. To be called again and
+  // again also by a rank that only posts: it moves letters along. Where ranks are threads and
+  // another one failed, throws RankFailure when none has arrived.
+  std::optional<Letter> take() { return do_take(); }
+
   // Ends all ranks' processes at once with that exit code, for a rank that fails alone.
   [[noreturn]] virtual void abort(int code) noexcept = 0;
 
@@ -173,6 +191,8 @@ class Communicator {
   virtual bool do_test(int ticket) = 0;
   virtual void do_wait(int ticket) = 0;
   virtual void do_abandon(int ticket) noexcept = 0;
+  virtual void do_post(int to, std::span<const std::byte> letter) = 0;
+  virtual std::optional<Letter> do_take() = 0;
 
   template <class T>
   static std::span<std::byte> bytes_of(std::span<T> values) {

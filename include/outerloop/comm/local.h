@@ -22,8 +22,8 @@ class LocalGroup {
 
   Communicator& rank(int rank);
   // The rank takes no further part: whoever waits for it, now or later, gets a RankFailure with the
-  // reason. What is complete already stays so.
-  void leave(int rank, const std::string& reason);
+  // reason. What is complete already stays so. One that `failed` is missed by take() too.
+  void leave(int rank, const std::string& reason, bool failed = true);
 
  private:
   struct State;

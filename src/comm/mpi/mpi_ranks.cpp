@@ -39,10 +39,14 @@ MpiRanks::MpiRanks(MPI_Comm parent, int64_t chunk_bytes)
       offsets_(static_cast<size_t>(size())) {
   OL_MPI(MPI_Comm_dup(parent, &comm_));
   OL_MPI(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN));
+  OL_MPI(MPI_Comm_dup(comm_, &letters_));
   set_hosts(all_gather_strings(*this, "hosts", host_name()));
 }
 
 void MpiRanks::free() {
+  for (Transfer& sent : posted_) OL_MPI(MPI_Wait(&sent.request, MPI_STATUS_IGNORE));
+  posted_.clear();
+  OL_MPI(MPI_Comm_free(&letters_));
   OL_MPI(MPI_Comm_free(&comm_));
 }
 
@@ -163,6 +167,59 @@ void MpiRanks::do_wait(int number) {
 
 // MPI cannot be told to forget a message, so the ticket stays used until the process ends.
 void MpiRanks::do_abandon(int) noexcept {}
+
+void MpiRanks::do_post(int to, std::span<const std::byte> letter) {
+  forget_sent();
+  Transfer& sent = posted_.emplace_back();
+  sent.letter.bytes.assign(letter.begin(), letter.end());
+  OL_MPI(MPI_Isend(sent.letter.bytes.data(), static_cast<int>(letter.size()), MPI_BYTE, to, 0,
+                   letters_, &sent.request));
+}
+
+void MpiRanks::forget_sent() {
+  for (auto sent = posted_.begin(); sent != posted_.end();) {
+    int done = 0;
+    OL_MPI(MPI_Test(&sent->request, &done, MPI_STATUS_IGNORE));
+    sent = done != 0 ? posted_.erase(sent) : std::next(sent);
+  }
+}
+
+// Never waits for a letter to come whole: its sender may be stopped in the middle.
+std::optional<Letter> MpiRanks::do_take() {
+  forget_sent();
+  start_receiving();
+  std::vector<int> late;  // whose earlier letter is still coming
+  for (auto transfer = arriving_.begin(); transfer != arriving_.end(); ++transfer) {
+    const int from = transfer->letter.from;
+    if (std::ranges::find(late, from) != late.end()) continue;
+    int done = 0;
+    OL_MPI(MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE));
+    if (done == 0) {
+      late.push_back(from);
+      continue;
+    }
+    Letter letter = std::move(transfer->letter);
+    arriving_.erase(transfer);
+    return letter;
+  }
+  return std::nullopt;
+}
+
+void MpiRanks::start_receiving() {
+  while (true) {
+    int any = 0;
+    MPI_Status status;
+    OL_MPI(MPI_Iprobe(MPI_ANY_SOURCE, 0, letters_, &any, &status));
+    if (any == 0) return;
+    int count = 0;
+    OL_MPI(MPI_Get_count(&status, MPI_BYTE, &count));
+    Transfer& coming = arriving_.emplace_back();
+    coming.letter.from = status.MPI_SOURCE;
+    coming.letter.bytes.resize(static_cast<size_t>(count));
+    OL_MPI(MPI_Irecv(coming.letter.bytes.data(), count, MPI_BYTE, status.MPI_SOURCE, 0, letters_,
+                     &coming.request));
+  }
+}
 
 void MpiRanks::check(const Ticket& ticket, int code) {
   if (code == MPI_ERR_IN_STATUS) {

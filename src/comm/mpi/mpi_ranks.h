@@ -3,7 +3,9 @@
 
 #include <mpi.h>
 
+#include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "outerloop/comm/communicator.h"
@@ -38,6 +40,16 @@ class MpiRanks final : public Communicator {
   bool do_test(int ticket) override;
   void do_wait(int ticket) override;
   void do_abandon(int ticket) noexcept override;
+  void do_post(int to, std::span<const std::byte> letter) override;
+  std::optional<Letter> do_take() override;
+
+  // A letter under way; it stays where it is in memory.
+  struct Transfer {
+    Letter letter;
+    MPI_Request request{};
+  };
+  void forget_sent();
+  void start_receiving();
 
   Ticket& free_ticket();
   static void check(const Ticket& ticket, int code);
@@ -47,6 +59,9 @@ class MpiRanks final : public Communicator {
   void in_chunks(std::span<T> bytes, Call&& call) const;
 
   MPI_Comm comm_ = MPI_COMM_NULL;
+  MPI_Comm letters_ = MPI_COMM_NULL;  // a copy of its own keeps them apart from collectives
+  std::list<Transfer> posted_;
+  std::list<Transfer> arriving_;  // in the order of arrival
   int64_t chunk_bytes_;
   std::vector<std::unique_ptr<Ticket>> tickets_;
   std::vector<int> counts_;
