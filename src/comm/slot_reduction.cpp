@@ -32,9 +32,10 @@ void check_consecutive(std::span<const Range> ranges, const char* what) {
 }  // namespace
 
 SlotReduction::SlotReduction(Communicator& ranks, ThreadPool& pool, std::span<const Range> groups)
-    : ranks_(ranks), pool_(pool), merged_(static_cast<size_t>(pool.size())) {
+    : ranks_(ranks), pool_(pool) {
   check_consecutive(groups, "elements");
   groups_.resize(groups.size());
+  begun_.reserve(groups.size());
   int64_t longest = 0;
   for (size_t g = 0; g < groups.size(); ++g) {
     groups_[g].elements = groups[g];
@@ -77,13 +78,8 @@ void SlotReduction::deal(std::span<const Range> slots) {
 
 // Leaves this rank's roots in group.own.
 void SlotReduction::merge(Group& group, std::span<const SlotNode> nodes) {
-  pool_.run([&](int thread) {
-    const Range range = part(group.elements, thread, pool_.size());
-    std::vector<SlotNode>& merged = merged_[static_cast<size_t>(thread)];
-    merged.assign(nodes.begin(), nodes.end());
-    merged.resize(merge_siblings(merged, range.first, range.end));
-  });
-  group.own.assign(merged_[0].begin(), merged_[0].end());
+  group.own.assign(nodes.begin(), nodes.end());
+  group.own.resize(merge_siblings(group.own, group.elements.first, group.elements.end));
   const std::vector<SlotNode>& expected = roots_[static_cast<size_t>(ranks_.rank())];
   OL_ASSERT(std::ranges::equal(group.own, expected,
                                [](const SlotNode& a, const SlotNode& b) {
@@ -96,6 +92,7 @@ void SlotReduction::begin(size_t index, std::span<const SlotNode> nodes) {
   Group& group = groups_.at(index);
   OL_ASSERT(!roots_.empty() && !group.begun, fmt::format("group {} begins out of turn", index));
   group.begun = true;
+  begun_.push_back(index);
   merge(group, nodes);
   exchange(group);
 }
@@ -152,8 +149,9 @@ bool SlotReduction::finish(std::span<float> total) {
   OL_ASSERT(static_cast<int64_t>(total.size()) == groups_.back().elements.end,
             fmt::format("{} sums of {} elements", total.size(), groups_.back().elements.end));
   bool any = false;
-  for (Group& group : groups_) {
-    OL_ASSERT(group.begun, "a sum is finished before all its groups began");
+  OL_ASSERT(begun_.size() == groups_.size(), "a sum is finished before all its groups began");
+  for (const size_t index : begun_) {
+    Group& group = groups_[index];
     group.flags.wait();
     group.exchange.wait();
     finish_shard(group, total);
@@ -168,7 +166,17 @@ bool SlotReduction::finish(std::span<float> total) {
     group.gather.wait();
     group.begun = false;
   }
+  begun_.clear();
   return any;
+}
+
+void SlotReduction::drop() {
+  for (Group& group : groups_) {
+    group.flags.wait();
+    group.exchange.wait();
+    group.begun = false;
+  }
+  begun_.clear();
 }
 
 void SlotReduction::finish_shard(const Group& group, std::span<float> total) {

@@ -64,6 +64,7 @@ SlotAccumulator::SlotAccumulator(int64_t elements, int64_t first, int64_t end)
   for (size_t i = 0; i < most; ++i) buffers_.emplace_back(DType::f32, Shape{elements});
   free_.reserve(most);
   nodes_.reserve(most);
+  merged_.reserve(kMaxOpen);
   clear();
 }
 
@@ -89,36 +90,43 @@ float* SlotAccumulator::take_buffer() {
 }
 
 void SlotAccumulator::add(int64_t slot, std::span<const float> leaf) {
-  const SlotNode node{0, slot, true, nullptr};
-  if (!nodes_.empty() && is_right_sibling(nodes_.back(), node) && nodes_.back().present) {
-    add_to(nodes_.back().data, leaf.data(), elements_);
-    SlotNode parent = nodes_.back();
-    nodes_.pop_back();
-    ++parent.level;
-    parent.index /= 2;
-    return push(parent);
+  open(slot);
+  add_range(leaf, 0, elements_);
+}
+
+void SlotAccumulator::open(int64_t slot) {
+  merged_.clear();
+  SlotNode node{0, slot, true, nullptr};
+  for (; !nodes_.empty() && is_right_sibling(nodes_.back(), node); nodes_.pop_back()) {
+    const SlotNode& left = nodes_.back();
+    if (left.present) merged_.push_back(left.data);
+    node = {node.level + 1, node.index / 2, true, nullptr};
   }
-  float* buffer = take_buffer();
-  std::memcpy(buffer, leaf.data(), leaf.size_bytes());
-  push({0, slot, true, buffer});
+  node.data = merged_.empty() ? take_buffer() : merged_.back();
+  for (size_t i = 0; i + 1 < merged_.size(); ++i) free_.push_back(merged_[i]);
+  nodes_.push_back(node);
+}
+
+void SlotAccumulator::add_range(std::span<const float> leaf, int64_t begin, int64_t end) {
+  const float* sum = leaf.data();
+  for (float* left : merged_) {
+    add_to(left + begin, sum + begin, end - begin);
+    sum = left;
+  }
+  if (!merged_.empty()) return;
+  std::copy(sum + begin, sum + end, nodes_.back().data + begin);
 }
 
 void SlotAccumulator::skip(int64_t slot) {
-  push({0, slot, false, nullptr});
-}
-
-void SlotAccumulator::push(SlotNode node) {
-  while (!nodes_.empty() && is_right_sibling(nodes_.back(), node)) {
-    SlotNode& left = nodes_.back();
+  SlotNode node{0, slot, false, nullptr};
+  for (; !nodes_.empty() && is_right_sibling(nodes_.back(), node); nodes_.pop_back()) {
+    const SlotNode& left = nodes_.back();
     if (left.present && node.present) {
       add_to(left.data, node.data, elements_);
       free_.push_back(node.data);
-      node.data = left.data;
-    } else if (left.present) {
-      node.data = left.data;
     }
+    if (left.present) node.data = left.data;
     node = {node.level + 1, node.index / 2, left.present || node.present, node.data};
-    nodes_.pop_back();
   }
   nodes_.push_back(node);
 }

@@ -1,9 +1,6 @@
 #include "train/lane_runner.h"
 
-#include <cmath>
-
 #include "outerloop/base/error.h"
-#include "train/finite.h"
 
 namespace outerloop::train {
 
@@ -39,6 +36,7 @@ void LaneRunner::bind(const LanePlan::Wires& wires) {
     return place;
   };
   calls_.push_back(wires.call->instance(workspace_, input, output));
+  steps_.push_back(wires.call->executable().lane_steps());
 }
 
 size_t LaneRunner::buffer_bytes() const {
@@ -49,14 +47,6 @@ size_t LaneRunner::buffer_bytes() const {
 
 void LaneRunner::draw(const data::TaskKey& key) {
   inputs_.draw(*family_, key);
-}
-
-TaskResult LaneRunner::compute() {
-  for (exec::Instance& call : calls_) call.run();
-  TaskResult result{.loss = *loss_};
-  if (accuracy_ != nullptr) result.accuracy = *accuracy_;
-  result.finite = std::isfinite(result.loss) && all_finite(gradient_);
-  return result;
 }
 
 const float* LaneRunner::measure(const std::string& name) const {

@@ -8,16 +8,11 @@
 #include <vector>
 
 #include "outerloop/data/family.h"
+#include "train/gradient_groups.h"
 #include "train/lane_plan.h"
 #include "train/task_inputs.h"
 
 namespace outerloop::train {
-
-struct TaskResult {
-  float loss = 0;
-  float accuracy = 0;   // classification only
-  bool finite = false;  // the loss and every element of the gradient
-};
 
 class LaneRunner {
  public:
@@ -26,8 +21,29 @@ class LaneRunner {
              const optim::ThetaLayout& layout);
 
   void draw(const data::TaskKey& key);
-  TaskResult compute();  // of the task drawn last
+  // Of the task drawn last.
+  void compute() {
+    compute(std::span<const FinalGroup>(), [](size_t) {});
+  }
+  // Calls reached(0), reached(1), … as the lane comes to the milestones, which are in its order.
+  template <class Reached>
+  void compute(std::span<const FinalGroup> groups, Reached&& reached) {
+    size_t next = 0;
+    for (size_t c = 0; c < calls_.size(); ++c) {
+      size_t done = 0;
+      for (; next < groups.size() && groups[next].when.call == c; ++next) {
+        calls_[c].run(done, groups[next].when.steps);
+        done = groups[next].when.steps;
+        reached(next);
+      }
+      calls_[c].run(done, steps_[c]);
+    }
+  }
 
+  // What compute() found.
+  float loss() const { return *loss_; }
+  // Zero where there is none.
+  float accuracy() const { return accuracy_ != nullptr ? *accuracy_ : 0; }
   bool has_accuracy() const { return accuracy_ != nullptr; }
   // Where compute() leaves the learner's measure of this name.
   const float* measure(const std::string& name) const;
@@ -45,6 +61,7 @@ class LaneRunner {
   TaskInputs inputs_;
   std::vector<Tensor> buffers_;  // as LanePlan::buffers
   std::vector<exec::Instance> calls_;
+  std::vector<size_t> steps_;  // of each call
   std::span<const float> gradient_;
   const float* loss_ = nullptr;
   const float* accuracy_ = nullptr;

@@ -1,13 +1,16 @@
 #include "outerloop/train/meta_step.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/slot_tree.h"
-#include "train/lane_runner.h"
+#include "train/gradient_groups.h"
 #include "train/outer_update.h"
 #include "train/rank_sum.h"
+#include "train/slot_worker.h"
+#include "train/task_results.h"
 
 namespace outerloop::train {
 
@@ -32,25 +35,6 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
 }
 
 struct MetaStep::Impl {
-  struct Worker {
-    Worker(int64_t first, int64_t end, const CompiledGradientPlan& plan,
-           const std::shared_ptr<const data::TaskFamily>& family, const optim::ThetaLayout& layout,
-           const std::vector<meta::Measure>& learner_measures)
-        : first_slot(first),
-          end_slot(end),
-          runner(plan, family, layout),
-          sums(layout.elements, first, end) {
-      for (const meta::Measure& m : learner_measures) measures.push_back(runner.measure(m.name));
-    }
-
-    int64_t first_slot;
-    int64_t end_slot;
-    LaneRunner runner;
-    comm::SlotAccumulator sums;
-    std::vector<const float*> measures;
-    MetaStepTimes times;
-  };
-
   Impl(const config::Config& c, const meta::Learner& l, const meta::TaskShape& shape,
        const std::shared_ptr<const data::TaskFamily>& family, ThreadPool& p,
        const exec::CompileOptions& options, comm::Communicator* all_ranks)
@@ -60,31 +44,28 @@ struct MetaStep::Impl {
         compiler(options),
         layout(layout_of(learner.parameters)),
         plan(meta::make_gradient_plan(learner, shape), compiler),
-        update(config, learner.parameters, layout, pool, compiler) {
+        update(config, learner.parameters, layout, pool, compiler),
+        results(config.outer.meta_batch, learner.measures.size()),
+        worker_times(static_cast<size_t>(pool.size())) {
     bind_settings();
-    const int64_t slots = config.outer.meta_batch;
-    if (all_ranks != nullptr && all_ranks->size() > 1) {
-      ranks.emplace(*all_ranks, pool, layout.elements, slots, result_width());
+    for (int t = 0; t < pool.size(); ++t) {
+      workers.push_back(std::make_unique<SlotWorker>(plan, family, layout, learner.measures));
     }
-    make_workers(family, ranks ? ranks->own_slots() : comm::Range{0, slots});
-    results.resize(static_cast<size_t>(slots * result_width()));
-    measure_means.resize(learner.measures.size());
+    if (all_ranks != nullptr && all_ranks->size() > 1) join(*all_ranks);
+    deal_to_threads(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
   }
 
-  // A task's result: loss, accuracy, whether it is finite, the learner's measures.
-  enum { kLoss, kAccuracy, kFinite, kMeasures };
-  int64_t result_width() const { return kMeasures + static_cast<int64_t>(learner.measures.size()); }
-  std::span<float> result_of(int64_t slot) {
-    const auto width = static_cast<size_t>(result_width());
-    return std::span(results).subspan(static_cast<size_t>(slot) * width, width);
+  void join(comm::Communicator& all_ranks) {
+    const std::vector<comm::Range> groups = parameter_groups(layout);
+    order = order_of_groups(plan_lane(plan, layout), layout, groups);
+    ranks.emplace(all_ranks, pool, groups, results);
+    release = {.groups = order, .tell = [this](size_t place) { send_when_last(place); }};
+    unfinished = std::vector<std::atomic<int>>(groups.size());
   }
 
-  void make_workers(const std::shared_ptr<const data::TaskFamily>& family,
-                    const comm::Range& slots) {
-    for (const auto& [first, end] : dealt(slots, pool.size())) {
-      workers.push_back(
-          std::make_unique<Worker>(first, end, plan, family, layout, learner.measures));
-    }
+  void deal_to_threads(const comm::Range& slots) {
+    const std::vector<comm::Range> parts = dealt(slots, pool.size());
+    for (size_t t = 0; t < workers.size(); ++t) workers[t]->deal(parts[t]);
   }
 
   void bind_settings() {
@@ -107,103 +88,75 @@ struct MetaStep::Impl {
                            [](double w) { return static_cast<float>(w); });
   }
 
-  template <bool kTimed>
-  void work(Worker& worker, int64_t iteration) {
-    worker.sums.clear();
-    [[maybe_unused]] Stopwatch watch;
-    const auto lap = [&]([[maybe_unused]] double& sum) {
-      if constexpr (kTimed) sum += watch.lap();
-    };
-    for (int64_t slot = worker.first_slot; slot < worker.end_slot; ++slot) {
-      worker.runner.draw({.seed = static_cast<uint64_t>(config.seed),
-                          .split = data::Split::train,
-                          .iteration = static_cast<uint64_t>(iteration),
-                          .slot = static_cast<uint32_t>(slot)});
-      lap(worker.times.draw);
-      const TaskResult result = worker.runner.compute();
-      const std::span<float> kept = result_of(slot);
-      kept[kLoss] = result.loss;
-      kept[kAccuracy] = result.accuracy;
-      kept[kFinite] = result.finite ? 1.0f : 0.0f;
-      for (size_t m = 0; m < worker.measures.size(); ++m) {
-        kept[kMeasures + m] = *worker.measures[m];
-      }
-      lap(worker.times.compute);
-      if (result.finite) {
-        worker.sums.add(slot, worker.runner.gradient());
-      } else {
-        worker.sums.skip(slot);
-      }
-      lap(worker.times.reduce);
-    }
+  // All slots of this rank on all its threads; its sums are in `nodes` then.
+  void compute_slots(int64_t iteration, bool early, bool timed) {
+    for (std::atomic<int>& threads : unfinished) threads = pool.size();
+    const data::TaskKey key{.seed = static_cast<uint64_t>(config.seed),
+                            .split = data::Split::train,
+                            .iteration = static_cast<uint64_t>(iteration)};
+    pool.run([&](int thread) {
+      const auto t = static_cast<size_t>(thread);
+      workers[t]->run(key, results, release, early, timed ? &worker_times[t] : nullptr);
+    });
+    collect_nodes();
   }
 
   void collect_nodes() {
     nodes.clear();
     for (const auto& worker : workers) {
-      const auto part = worker->sums.nodes();
+      const auto part = worker->nodes();
       nodes.insert(nodes.end(), part.begin(), part.end());
     }
   }
 
-  MetaStepResult summarise() {
-    MetaStepResult sum{.measures = measure_means};
-    std::ranges::fill(measure_means, 0.0);
-    for (int64_t slot = 0; slot < config.outer.meta_batch; ++slot) {
-      const std::span<const float> result = result_of(slot);
-      if (result[kFinite] == 0.0f) {
-        ++sum.nonfinite;
-        continue;
-      }
-      sum.loss += static_cast<double>(result[kLoss]);
-      sum.accuracy += static_cast<double>(result[kAccuracy]);
-      for (size_t m = 0; m < measure_means.size(); ++m) {
-        measure_means[m] += static_cast<double>(result[kMeasures + m]);
-      }
+  // Told by each thread, in the order of places: so the last ones come one after the other.
+  void send_when_last(size_t place) {
+    if (unfinished[place].fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+    collect_nodes();
+    ranks->begin(order[place].group, nodes);
+  }
+
+  // The tree over all ranks' slots, where they have others.
+  std::span<const comm::SlotNode> finish_sum(int64_t iteration) {
+    if (!ranks) return nodes;
+    ranks->gather_results();
+    if (results.any_late()) {
+      ranks->drop();
+      compute_slots(iteration, /*early=*/false, /*timed=*/false);
+      ranks->gather_results();
     }
-    const auto count = static_cast<double>(config.outer.meta_batch - sum.nonfinite);
-    if (count > 0) {
-      sum.loss /= count;
-      sum.accuracy /= count;
-      for (double& mean : measure_means) mean /= count;
-    }
-    return sum;
+    return ranks->finish();
   }
 
   MetaStepResult run(int64_t iteration, MetaStepTimes* times) {
-    const Stopwatch since_start;
+    Stopwatch watch;
     set_settings(iteration);
     plan.refresh();
-    pool.run([&](int thread) {
-      Worker& worker = *workers[static_cast<size_t>(thread)];
-      times != nullptr ? work<true>(worker, iteration) : work<false>(worker, iteration);
-    });
-    collect_nodes();
-    const Stopwatch since_reduced;
-    const std::span<const comm::SlotNode> tree =
-        ranks ? ranks->gather(nodes, results) : std::span<const comm::SlotNode>(nodes);
-    MetaStepResult result = summarise();
-    const int64_t slots = config.outer.meta_batch;
-    const int64_t present = slots - result.nonfinite;
-    if (present > 0 && !update.apply(iteration, tree, present)) result.nonfinite = slots;
-    if (times != nullptr) add_times(*times, since_start, since_reduced);
+    compute_slots(iteration, /*early=*/ranks.has_value(), times != nullptr);
+    MetaStepTimes own{.total = watch.lap()};
+    const std::span<const comm::SlotNode> tree = finish_sum(iteration);
+    own.reduce = watch.lap();
+    MetaStepResult result = results.summarise();
+    const int64_t present = results.slots() - result.nonfinite;
+    if (present > 0 && !update.apply(iteration, tree, present)) result.nonfinite = results.slots();
+    own.update = watch.lap();
+    if (times != nullptr) add_times(*times, own);
     return result;
   }
 
-  void add_times(MetaStepTimes& times, const Stopwatch& since_start,
-                 const Stopwatch& since_reduced) {
+  // `own`: of this thread, `total` up to its reduction.
+  void add_times(MetaStepTimes& times, const MetaStepTimes& own) {
     MetaStepTimes busiest;
-    for (auto& worker : workers) {
-      busiest.draw = std::max(busiest.draw, worker->times.draw);
-      busiest.compute = std::max(busiest.compute, worker->times.compute);
-      busiest.reduce = std::max(busiest.reduce, worker->times.reduce);
-      worker->times = {};
+    for (MetaStepTimes& worker : worker_times) {
+      busiest.draw = std::max(busiest.draw, worker.draw);
+      busiest.compute = std::max(busiest.compute, worker.compute);
+      worker = {};
     }
     times.draw += busiest.draw;
     times.compute += busiest.compute;
-    times.reduce += busiest.reduce;
-    times.update += since_reduced.seconds();
-    times.total += since_start.seconds();
+    times.reduce += own.reduce;
+    times.update += own.update;
+    times.total += own.total + own.reduce + own.update;
   }
 
   config::Config config;
@@ -215,11 +168,15 @@ struct MetaStep::Impl {
   OuterUpdate update;
   Tensor multi_step_weights;
   int64_t weights_epoch = -1;  // that they are of
-  std::vector<std::unique_ptr<Worker>> workers;
-  std::optional<RankSum> ranks;       // where there are several
-  std::vector<float> results;         // by slot, see result_of()
-  std::vector<double> measure_means;  // of the last run
+  std::vector<std::unique_ptr<SlotWorker>> workers;
+  TaskResults results;
+  std::vector<MetaStepTimes> worker_times;
   std::vector<comm::SlotNode> nodes;
+  // Where there are several ranks.
+  std::optional<RankSum> ranks;
+  std::vector<FinalGroup> order;
+  SlotWorker::Release release;
+  std::vector<std::atomic<int>> unfinished;  // threads, by place in the order
 };
 
 MetaStep::MetaStep(const config::Config& config, const meta::Learner& learner,
@@ -240,7 +197,7 @@ void MetaStep::set_state(const OuterState& state) {
 }
 
 bool MetaStep::has_accuracy() const {
-  return impl_->workers.front()->runner.has_accuracy();
+  return impl_->workers.front()->runner().has_accuracy();
 }
 
 MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
@@ -261,13 +218,13 @@ size_t MetaStep::buffer_bytes() const {
   size_t bytes = impl_->plan.shared_bytes() + impl_->update.bytes();
   if (impl_->ranks) bytes += impl_->ranks->bytes();
   for (const auto& worker : impl_->workers) {
-    bytes += worker->runner.buffer_bytes() + worker->sums.bytes() + impl_->plan.workspace_bytes();
+    bytes += worker->bytes() + impl_->plan.workspace_bytes();
   }
   return bytes;
 }
 
 std::vector<exec::StepTime> MetaStep::profile(int64_t iteration, int repeats) {
-  LaneRunner& runner = impl_->workers.front()->runner;
+  LaneRunner& runner = impl_->workers.front()->runner();
   impl_->plan.refresh();
   runner.draw({.seed = static_cast<uint64_t>(impl_->config.seed),
                .iteration = static_cast<uint64_t>(iteration)});

@@ -1,26 +1,8 @@
 #include "train/rank_sum.h"
 
-#include <algorithm>
 #include <bit>
 
-#include "outerloop/optim/outer.h"
-
 namespace outerloop::train {
-namespace {
-
-constexpr int64_t kMostGroups = 8;
-constexpr int64_t kLeastGroup = int64_t{1} << 14;  // elements: smaller messages are all latency
-
-std::vector<comm::Range> groups_of(int64_t elements) {
-  const int64_t groups = std::clamp<int64_t>(elements / kLeastGroup, 1, kMostGroups);
-  std::vector<comm::Range> result = dealt({0, elements / optim::kThetaAlignment}, groups);
-  for (comm::Range& range : result) {
-    range = {range.first * optim::kThetaAlignment, range.end * optim::kThetaAlignment};
-  }
-  return result;
-}
-
-}  // namespace
 
 std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts) {
   std::vector<comm::Range> result;
@@ -31,32 +13,36 @@ std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts) {
   return result;
 }
 
-RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, int64_t elements, int64_t slots,
-                 int64_t results_per_slot)
+RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, std::span<const comm::Range> groups,
+                 TaskResults& results)
     : ranks_(ranks),
-      slots_(dealt({0, slots}, ranks.size())),
-      groups_(groups_of(elements)),
-      reduction_(ranks, pool, groups_),
-      total_(DType::f32, Shape{elements}),
-      root_{.level = static_cast<int>(std::bit_width(static_cast<uint64_t>(slots - 1))),
+      results_(results),
+      slots_(dealt({0, results.slots()}, ranks.size())),
+      reduction_(ranks, pool, groups),
+      total_(DType::f32, Shape{groups.back().end}),
+      root_{.level = static_cast<int>(std::bit_width(static_cast<uint64_t>(results.slots() - 1))),
             .data = total_.as<float>().data()} {
   reduction_.deal(slots_);
-  for (const comm::Range& range : slots_) result_counts_.push_back(range.size() * results_per_slot);
+  for (const comm::Range& range : slots_) result_counts_.push_back(range.size() * results.width());
 }
 
 const comm::Range& RankSum::own_slots() const {
   return slots_[static_cast<size_t>(ranks_.rank())];
 }
 
-std::span<const comm::SlotNode> RankSum::gather(std::span<const comm::SlotNode> nodes,
-                                                std::span<float> results) {
-  for (size_t group = 0; group < groups_.size(); ++group) reduction_.begin(group, nodes);
-  int64_t first = 0;
-  for (int r = 0; r < ranks_.rank(); ++r) first += result_counts_[static_cast<size_t>(r)];
-  const auto own =
-      results.subspan(static_cast<size_t>(first),
-                      static_cast<size_t>(result_counts_[static_cast<size_t>(ranks_.rank())]));
-  ranks_.all_gather_v("task results", own, results, result_counts_);
+void RankSum::begin(size_t group, std::span<const comm::SlotNode> nodes) {
+  reduction_.poll();  // moves the groups before it along
+  reduction_.begin(group, nodes);
+}
+
+void RankSum::gather_results() {
+  const std::span<float> all = results_.numbers();
+  const auto own = all.subspan(static_cast<size_t>(own_slots().first * results_.width()),
+                               static_cast<size_t>(own_slots().size() * results_.width()));
+  ranks_.all_gather_v("task results", own, all, result_counts_);
+}
+
+std::span<const comm::SlotNode> RankSum::finish() {
   root_.present = reduction_.finish(total_.as<float>());
   return {&root_, 1};
 }

@@ -6,31 +6,35 @@
 
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/slot_reduction.h"
+#include "train/task_results.h"
 
 namespace outerloop::train {
 
 // Slots, or tasks, of each rank or thread: as even as can be.
 std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts);
 
+// All verbs are collective but own_slots(). In a meta-step: begin() each group, gather_results(),
+// and finish(), or drop() and the same again.
 class RankSum {
  public:
-  // `results_per_slot`: how many numbers a task's result has.
-  RankSum(comm::Communicator& ranks, ThreadPool& pool, int64_t elements, int64_t slots,
-          int64_t results_per_slot);
+  RankSum(comm::Communicator& ranks, ThreadPool& pool, std::span<const comm::Range> groups,
+          TaskResults& results);
 
   const comm::Range& own_slots() const;
 
-  // Collective. `nodes` are of this rank's slots; `results`, those of all slots by slot, has them
-  // filled in for its own. Completes the results and returns the finished tree of the gradients,
-  // valid until the next call.
-  std::span<const comm::SlotNode> gather(std::span<const comm::SlotNode> nodes,
-                                         std::span<float> results);
+  // Sends a group's sums on their way, as SlotReduction::begin().
+  void begin(size_t group, std::span<const comm::SlotNode> nodes);
+  // Completes the results, which hold those of this rank's slots.
+  void gather_results();
+  // The finished tree of the gradients, valid until the next call.
+  std::span<const comm::SlotNode> finish();
+  void drop() { reduction_.drop(); }
   size_t bytes() const { return reduction_.bytes() + total_.bytes(); }
 
  private:
   comm::Communicator& ranks_;
+  TaskResults& results_;
   std::vector<comm::Range> slots_;  // by rank
-  std::vector<comm::Range> groups_;
   comm::SlotReduction reduction_;
   std::vector<int64_t> result_counts_;  // by rank
   Tensor total_;

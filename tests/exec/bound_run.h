@@ -28,6 +28,11 @@ class BoundRun {
     shared_.run();
     instance_.run();
   }
+  // The lane's first kernel calls alone.
+  void run_until(size_t steps) {
+    shared_.run();
+    instance_.run(0, steps);
+  }
   const std::vector<Tensor>& outputs() const { return outputs_; }
 
  private:

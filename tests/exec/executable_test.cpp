@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
+#include "exec/bound_run.h"
 #include "exec/check.h"
 #include "exec/sample_programs.h"
 #include "outerloop/exec/oracle.h"
@@ -63,6 +66,24 @@ TEST_P(MetaGradients, GiveTheBitsOfTheOracle) {
     const Program program = GetParam().program(dtype);
     check_against_oracle(program, draw_inputs(program, Draw{}, 11), GetParam().name);
   }
+}
+
+TEST_P(MetaGradients, HaveTheirOutputsAfterTheStepsThatTheySay) {
+  const Program program = GetParam().program(DType::f32);
+  const auto inputs = draw_inputs(program, Draw{}, 3);
+  const auto executable = Executable::compile(program);
+  const Workspace workspace(executable->lane_arena_bytes());
+  const std::vector<Tensor> whole = run_once(executable, inputs);
+  const std::vector<size_t> steps = executable->steps_to_outputs();
+  ASSERT_EQ(steps.size(), whole.size());
+  for (size_t o = 0; o < whole.size(); ++o) {
+    testing_support::BoundRun part(executable, inputs, workspace);
+    part.run_until(steps[o]);
+    EXPECT_EQ(std::memcmp(part.outputs()[o].data(), whole[o].data(), whole[o].bytes()), 0)
+        << program.outputs[o].name;
+  }
+  // The loss is there before the sweep for its gradients.
+  EXPECT_LT(std::ranges::min(steps), executable->lane_steps() / 2);
 }
 
 TEST_P(MetaGradients, ReportTheOperationsOfTheirEquations) {

@@ -8,6 +8,8 @@
 #include "outerloop/base/error.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
+#include "outerloop/train/meta_step.h"
+#include "outerloop/train/setup.h"
 #include "train/runs.h"
 
 namespace outerloop::train {
@@ -102,6 +104,72 @@ TEST_F(Ranks, SlotsThatAreNotFiniteAreDroppedAlike) {
   EXPECT_TRUE(
       same_checkpoints(newest_checkpoint(folder_ / "one"), newest_checkpoint(folder_ / "three")));
   EXPECT_EQ(lasting_metrics(folder_ / "one"), lasting_metrics(folder_ / "three"));
+}
+
+// The first task's query points are far out.
+class FarOut : public data::TaskFamily {
+ public:
+  FarOut(std::shared_ptr<const data::TaskFamily> base, float factor)
+      : TaskFamily(base->shape(), base->spec()), base_(std::move(base)), factor_(factor) {}
+  data::TaskDescription describe(const data::TaskKey& key) const override {
+    return base_->describe(key);
+  }
+
+ private:
+  void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
+    base_->draw(key, buffers);
+    if (key.slot != 0) return;
+    for (float& x : buffers.query_x) x *= factor_;
+  }
+  std::shared_ptr<const data::TaskFamily> base_;
+  float factor_;
+};
+
+OuterState with_small_first_layer(const MetaStep& step) {
+  OuterState state = step.state();
+  state.theta = state.theta.clone();
+  for (io::NamedTensor& item : state.optimizer) item.value = item.value.clone();
+  const optim::ThetaEntry& entry = *step.layout().find("net/dense1/weight");
+  for (int64_t i = 0; i < entry.shape.elements(); ++i) {
+    state.theta.as<float>()[static_cast<size_t>(entry.offset + i)] *= 1e-4f;
+  }
+  return state;
+}
+
+// With small weights in the first layer and inputs that are far out, its gradient is the first one
+// to overflow and the last one to be known: the groups of the other layers are on their way by
+// then.
+TEST_F(Ranks, ASlotThatEndsBadlyAfterAPartOfItWasSentIsLeftOutAlike) {
+  const config::Resolved resolved =
+      shipped("sinusoid_fomaml", folder_ / "run",
+              {"model.hidden=[160, 160, 160]", "outer.meta_batch=3", "runtime.threads=1"});
+  const config::Config& config = resolved.config;
+  const train::Setup setup = make_setup(config, resolved.folder);
+  int repeated = 0;
+  uint64_t usual = 0;
+  for (const float factor : {1.0f, 1e23f, 1e24f, 1e25f, 1e26f, 1e27f, 1e28f}) {
+    const auto family = std::make_shared<FarOut>(setup.train_tasks, factor);
+    ThreadPool pool(1);
+    MetaStep alone(config, setup.learner, setup.train_shape, family, pool);
+    const OuterState start = with_small_first_layer(alone);
+    alone.set_state(start);
+    const MetaStepResult expected = alone.run(0);
+    comm::run_ranks(3, [&](comm::Communicator& rank) {
+      ThreadPool own_pool(1);
+      MetaStep step(config, setup.learner, setup.train_shape, family, own_pool, {}, &rank);
+      step.set_state(start);
+      const MetaStepResult result = step.run(0);
+      EXPECT_EQ(result.nonfinite, expected.nonfinite) << factor;
+      EXPECT_EQ(result.loss, expected.loss) << factor;
+      EXPECT_TRUE(
+          std::ranges::equal(step.state().theta.as<float>(), alone.state().theta.as<float>()))
+          << factor;
+      if (rank.rank() != 0) return;
+      if (factor == 1) usual = rank.log().entered();
+      if (rank.log().entered() > usual) ++repeated;
+    });
+  }
+  EXPECT_GT(repeated, 0);
 }
 
 }  // namespace

@@ -39,13 +39,16 @@ class SlotReduction {
 
   // Collective. Sends a group on its way: `nodes` are those of this rank's slots by rising slot, in
   // any pieces (such as its threads'), final in the group's elements. Their data are merged here,
-  // and stay the reduction's until finish(). Every group once, in one order on all ranks.
+  // and stay the reduction's until finish(). Every group once, in one order on all ranks. Any
+  // thread may call it, one at a time, from inside a run of the pool too.
   void begin(size_t group, std::span<const SlotNode> nodes);
   // Moves data along without waiting. For libraries that do so only inside calls.
   void poll();
   // Collective, after all groups began. Writes the sums of all elements to `total`, zeros where no
   // slot is present, and returns whether any is. `total` is the nodes' data of nobody.
   bool finish(std::span<float> total);
+  // Collective, in place of finish(): nothing comes of it, and all groups may begin again.
+  void drop();
 
   size_t bytes() const;  // of its buffers
 
@@ -71,12 +74,12 @@ class SlotReduction {
   Communicator& ranks_;
   ThreadPool& pool_;
   std::vector<Group> groups_;
-  std::vector<std::vector<SlotNode>> roots_;   // by rank, without data
-  std::vector<int64_t> root_counts_;           // by rank
-  std::vector<Tensor> received_;               // by root of the other ranks: all own shards
-  Tensor absent_;                              // goes where a root has no data
-  std::vector<std::vector<SlotNode>> merged_;  // by thread
-  std::vector<SlotNode> nodes_;                // of all ranks
+  std::vector<std::vector<SlotNode>> roots_;  // by rank, without data
+  std::vector<int64_t> root_counts_;          // by rank
+  std::vector<Tensor> received_;              // by root of the other ranks: all own shards
+  Tensor absent_;                             // goes where a root has no data
+  std::vector<size_t> begun_;                 // groups, in the order in which they began
+  std::vector<SlotNode> nodes_;               // of all ranks
   std::vector<Piece<const float>> sends_;
   std::vector<Piece<float>> receives_;
 };

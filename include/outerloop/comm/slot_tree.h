@@ -37,19 +37,23 @@ class SlotAccumulator {
   // Slots come in rising order without gaps.
   void add(int64_t slot, std::span<const float> leaf);
   void skip(int64_t slot);
+  // add() in pieces: open() makes the slot's place among the nodes, then each element is added once
+  // before the next slot comes. A node's elements are final where those of its last slot are added.
+  void open(int64_t slot);
+  void add_range(std::span<const float> leaf, int64_t begin, int64_t end);
   std::span<const SlotNode> nodes() const { return {nodes_.data(), nodes_.size()}; }
   size_t bytes() const;
   // What one made with these numbers holds.
   static size_t bytes(int64_t elements, int64_t first, int64_t end);
 
  private:
-  void push(SlotNode node);
   float* take_buffer();
 
   int64_t elements_;
   std::vector<Tensor> buffers_;
   std::vector<float*> free_;
   std::vector<SlotNode> nodes_;  // by rising slot
+  std::vector<float*> merged_;   // left siblings that the open slot is added to, the lowest first
 };
 
 // Adds up what siblings there are among `nodes` (by rising slot, without gaps) over the elements

@@ -73,6 +73,8 @@ class Executable {
   double lane_dense_flops() const;    // the part that contractions do (outerloop/ops/records.h)
   double shared_flops() const;        // of the equations run once for all lanes
   size_t lane_steps() const;          // kernel calls per lane
+  // By output: how many of them must have run before it has its value.
+  std::vector<size_t> steps_to_outputs() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }
@@ -141,6 +143,8 @@ class Instance {
   void bind_output(int index, Tensor& tensor);
   // No allocation.
   void run();
+  // The kernel calls [first, end) alone, for who wants outputs as soon as they are there.
+  void run(size_t first, size_t end);
   // Runs once and adds each step's time to `times` (sized on the first call).
   void run_timed(std::vector<StepTime>& times);
 

@@ -32,9 +32,11 @@ struct MetaStepResult {
 // busiest thread.
 struct MetaStepTimes {
   double draw = 0;
-  double compute = 0;
-  double reduce = 0;  // each thread's own sums
-  double update = 0;  // the rest of the tree and the outer update
+  double compute = 0;  // each thread's own sums included
+  // What remains of the sum over the ranks when this one's slots are done, waiting for slower ranks
+  // included; nothing on one rank.
+  double reduce = 0;
+  double update = 0;  // one rank: the rest of the tree too
   double total = 0;
 };
 

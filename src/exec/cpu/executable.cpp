@@ -66,6 +66,18 @@ size_t Executable::lane_steps() const {
   return impl_->lane.kernels.size();
 }
 
+std::vector<size_t> Executable::steps_to_outputs() const {
+  const StepList& list = impl_->lane;
+  std::vector<size_t> steps(impl_->optimised.outputs.size(), 0);
+  for (size_t s = 0; s < list.kernels.size(); ++s) {
+    for (int32_t i = list.first_operand[s]; i < list.first_operand[s + 1]; ++i) {
+      const Location& location = list.operands[static_cast<size_t>(i)];
+      if (location.place == Place::output) steps[static_cast<size_t>(location.at)] = s + 1;
+    }
+  }
+  return steps;
+}
+
 KernelCache::KernelCache() : impl_(std::make_unique<Impl>()) {}
 KernelCache::~KernelCache() = default;
 size_t KernelCache::made() const {
@@ -156,6 +168,11 @@ void Instance::bind_output(int index, Tensor& tensor) {
 }
 void Instance::run() {
   impl_->steps.run();
+}
+
+void Instance::run(size_t first, size_t end) {
+  impl_->steps.check_bound();
+  for (size_t s = first; s < end; ++s) impl_->steps.run_step(s);
 }
 
 void Instance::run_timed(std::vector<StepTime>& times) {

@@ -1,0 +1,56 @@
+#pragma once
+// One thread's consecutive slots of a meta-batch: each is drawn, computed and added up.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "outerloop/comm/slot_tree.h"
+#include "outerloop/train/meta_step.h"
+#include "train/gradient_groups.h"
+#include "train/lane_runner.h"
+#include "train/task_results.h"
+
+namespace outerloop::train {
+
+class SlotWorker {
+ public:
+  // Whoever sends the sums on their way: told with 0, 1, … as this worker's sums are final in
+  // groups[0], groups[1], …
+  struct Release {
+    std::span<const FinalGroup> groups;
+    std::function<void(size_t place)> tell;
+  };
+
+  SlotWorker(const CompiledGradientPlan& plan, std::shared_ptr<const data::TaskFamily> family,
+             const optim::ThetaLayout& layout, const std::vector<meta::Measure>& measures);
+
+  // The slots of run(), from now on.
+  void deal(const comm::Range& slots);
+
+  // Fills in the results of its slots. `early`: tells of groups inside the last slot, not after it;
+  // a slot that turns out not finite after it was told of is late, and the sums are worth nothing.
+  // `key`: all but the slot. `times` may be null.
+  void run(data::TaskKey key, TaskResults& results, const Release& release, bool early,
+           MetaStepTimes* times);
+
+  std::span<const comm::SlotNode> nodes() const { return sums_.nodes(); }
+  LaneRunner& runner() { return runner_; }
+  size_t bytes() const { return runner_.buffer_bytes() + sums_.bytes(); }
+
+ private:
+  template <bool kTimed>
+  void run_slots(data::TaskKey key, TaskResults& results, const Release& release, bool early,
+                 MetaStepTimes* times);
+  TaskResults::State compute_and_add(int64_t slot);
+  TaskResults::State compute_and_release(int64_t slot, const Release& release);
+
+  int64_t elements_;
+  comm::Range slots_;
+  LaneRunner runner_;
+  comm::SlotAccumulator sums_;
+  std::vector<const float*> measures_;
+};
+
+}  // namespace outerloop::train
