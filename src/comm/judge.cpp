@@ -14,29 +14,40 @@ std::string named(size_t rank, const std::vector<std::string>& hosts) {
   return fmt::format("rank {} on {}", rank, hosts[rank]);
 }
 
-// The rank that waits in the earliest collective past the `sequence`-th.
-std::optional<size_t> waiting_past(const std::vector<Sighting>& seen, uint64_t sequence) {
+// The rank that waits in the earliest collective past the `sequence`-th, as heard since `since`.
+std::optional<size_t> waiting_past(const std::vector<Sighting>& seen, uint64_t sequence,
+                                   Clock::time_point since = {}) {
   std::optional<size_t> found;
   for (size_t r = 0; r < seen.size(); ++r) {
     const Sighting& s = seen[r];
-    if (!s.watched || s.left || s.sequence <= sequence) continue;
+    if (!s.watched || s.lost || s.left || s.sequence <= sequence || s.heard < since) continue;
     if (!found || s.sequence < seen[*found].sequence) found = r;
   }
   return found;
 }
 
+// Where the rank was when last heard.
+std::string last_place(const Sighting& own) {
+  if (own.sequence == 0) return "it had entered none when last heard";
+  return fmt::format("it {} {} when last heard", own.left ? "was past" : "was in", own.collective);
+}
+
 // Where the rank is and who waits for it.
 std::string place_of(size_t rank, const std::vector<Sighting>& seen,
                      const std::vector<std::string>& hosts) {
-  const Sighting& own = seen[rank];
-  const std::string last = own.sequence == 0
-                               ? "it had entered none when last heard"
-                               : fmt::format("it {} {} when last heard",
-                                             own.left ? "was past" : "was in", own.collective);
-  const auto waiting = waiting_past(seen, own.sequence);
-  if (!waiting) return last;
+  const auto waiting = waiting_past(seen, seen[rank].sequence);
+  if (!waiting) return last_place(seen[rank]);
   return fmt::format("it did not enter {}, where {} waits; {}", seen[*waiting].collective,
-                     named(*waiting, hosts), last);
+                     named(*waiting, hosts), last_place(seen[rank]));
+}
+
+// The same of one that ended while the others went on: what was heard before its end is old.
+std::string place_of_lost(size_t rank, const std::vector<Sighting>& seen,
+                          const std::vector<std::string>& hosts) {
+  const auto waiting = waiting_past(seen, seen[rank].sequence, seen[rank].heard);
+  if (!waiting) return last_place(seen[rank]);
+  return fmt::format("{} waits for it in {}; {}", named(*waiting, hosts), seen[*waiting].collective,
+                     last_place(seen[rank]));
 }
 
 // The one furthest behind of those that somebody has been waiting for that long.
@@ -69,10 +80,14 @@ std::optional<Verdict> judge(const std::vector<Sighting>& seen,
                              const std::vector<std::string>& hosts, Clock::time_point now,
                              const WatchdogOptions& options) {
   for (size_t r = 0; r < seen.size(); ++r) {
-    if (!seen[r].watched || now - seen[r].heard < options.silence) continue;
-    return Verdict{fmt::format("{} gave no sign of life for {}; {}", named(r, hosts),
-                               seconds(options.silence), place_of(r, seen, hosts)),
-                   static_cast<int>(r)};
+    const Sighting& s = seen[r];
+    if (!s.watched || now - s.heard < (s.lost ? options.grace : options.silence)) continue;
+    const std::string text =
+        s.lost ? fmt::format("{} is gone: it was killed, or its host is dead; {}", named(r, hosts),
+                             place_of_lost(r, seen, hosts))
+               : fmt::format("{} gave no sign of life for {}; {}", named(r, hosts),
+                             seconds(options.silence), place_of(r, seen, hosts));
+    return Verdict{text, static_cast<int>(r)};
   }
   if (const auto stuck = stuck_rank(seen, now, options.stall)) {
     return Verdict{fmt::format("{} has been stuck for {}; {}", named(*stuck, hosts),

@@ -14,7 +14,8 @@ namespace outerloop::comm {
 // What the others know of one rank.
 struct Sighting {
   bool watched = true;      // false: it took its leave
-  Clock::time_point heard;  // last sign of life
+  bool lost = false;        // its connection closed without a leave
+  Clock::time_point heard;  // last sign of life, or when it was lost
   Clock::time_point moved;  // when its last collective changed
   uint64_t sequence = 0;    // of the last collective entered; 0: none
   bool left = true;

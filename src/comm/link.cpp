@@ -41,9 +41,16 @@ void add_addresses(Invitation& invitation) {
   freeifaddrs(list);
 }
 
+// Last words must not wait for the acknowledgement of earlier ones.
+void send_at_once(const Socket& socket) {
+  const int on = 1;
+  setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 Socket connect_within(in_addr host, uint16_t port, std::chrono::milliseconds most) {
   Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.open()) return {};
+  send_at_once(socket);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr = host;
@@ -73,7 +80,7 @@ void Link::send(const Message& message) {
   }
   const ssize_t sent = ::send(fd(), out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0) {
-    if (!would_wait()) socket_ = Socket();
+    // A broken connection closes when it is read: the last words may still lie there.
     if (out_.size() == sizeof(message)) out_.clear();  // none of it went
     return;
   }
@@ -116,7 +123,9 @@ std::pair<Socket, Invitation> listen_anywhere() {
 }
 
 Socket accept_from(const Socket& listener) {
-  return Socket(accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Socket socket(accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (socket.open()) send_at_once(socket);
+  return socket;
 }
 
 Socket connect_to(const Invitation& invitation, bool same_host, std::chrono::milliseconds each) {

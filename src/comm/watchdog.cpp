@@ -1,6 +1,5 @@
 #include "outerloop/comm/watchdog.h"
 
-#include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -9,23 +8,12 @@
 #include <thread>
 
 #include "comm/judge.h"
-#include "comm/link.h"
-#include "outerloop/comm/agreement.h"
+#include "comm/meeting.h"
 
 namespace outerloop::comm {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr milliseconds kConnectTime{2000};    // for one address
-constexpr milliseconds kMeetingTime{20'000};  // for all ranks to find rank 0
-constexpr milliseconds kNever = std::chrono::hours(24 * 365 * 10);
-
-// Rank 0 keeps one of these for each rank, the others one for rank 0.
-struct Peer {
-  int rank;
-  Link link;
-};
 
 void note(Sighting& sighting, const Message& message, Clock::time_point now) {
   sighting.heard = now;
@@ -41,17 +29,12 @@ class Watchdog::Watch {
  public:
   Watch(Communicator& ranks, const WatchdogOptions& options,
         std::function<void(const Verdict&)> end)
-      : ranks_(ranks), options_(options), end_(std::move(end)) {
-    seen_.resize(static_cast<size_t>(ranks.size()));
-    Socket listener;
-    Invitation invitation;
-    const bool first = ranks.rank() == 0;
-    fail_together(ranks, "watchdog", [&] {
-      if (first) std::tie(listener, invitation) = listen_anywhere();
-    });
-    ranks.broadcast("watchdog", std::span(&invitation, 1), 0);
-    token_ = invitation.token;
-    fail_together(ranks, "watchdog", [&] { first ? receive_all(listener) : join(invitation); });
+      : ranks_(ranks),
+        options_(options),
+        end_(std::move(end)),
+        deputy_(deputy_of(ranks.hosts())),
+        peers_(meet(ranks, deputy_)),
+        seen_(static_cast<size_t>(ranks.size())) {
     // They count from here, however long the meeting took.
     for (Sighting& sighting : seen_) sighting.heard = sighting.moved = Clock::now();
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -68,8 +51,11 @@ class Watchdog::Watch {
  private:
   Message message(MessageKind kind, std::string_view text) const {
     const Collective last = ranks_.log().last();
-    Message result{token_,       ranks_.rank(), kind, last.verb, last.left || last.sequence == 0,
-                   last.sequence};
+    Message result{.rank = ranks_.rank(),
+                   .kind = kind,
+                   .verb = last.verb,
+                   .left = last.left || last.sequence == 0,
+                   .sequence = last.sequence};
     set_text(result, kind == MessageKind::end ? text : last.label);
     return result;
   }
@@ -77,54 +63,6 @@ class Watchdog::Watch {
   void send_all(MessageKind kind, std::string_view text) {
     const Message sent = message(kind, text);
     for (Peer& peer : peers_) peer.link.send(sent);
-  }
-
-  void join(const Invitation& invitation) {
-    const auto& hosts = ranks_.hosts();
-    const bool same_host = hosts[static_cast<size_t>(ranks_.rank())] == hosts[0];
-    Link link(connect_to(invitation, same_host, kConnectTime));
-    link.send(message(MessageKind::hello, {}));
-    Message answer;
-    const Clock::time_point deadline = Clock::now() + kMeetingTime;
-    while (!link.closed() && Clock::now() < deadline) {
-      if (link.receive(answer) && answer.token == token_) {
-        note(seen_[0], answer, Clock::now());
-        peers_.push_back({0, std::move(link)});
-        return;
-      }
-      wait_readable({link.fd()}, milliseconds(100));
-    }
-    throw SystemFailure(
-        fmt::format("cannot connect to rank 0 on {} over TCP, port {}; allow connections between "
-                    "the hosts",
-                    hosts[0], ntohs(invitation.port)));
-  }
-
-  void receive_all(const Socket& listener) {
-    std::vector<Link> strangers;
-    const auto wanted = static_cast<size_t>(ranks_.size() - 1);
-    const Clock::time_point deadline = Clock::now() + kMeetingTime;
-    while (peers_.size() < wanted && Clock::now() < deadline) {
-      std::vector<int> fds{listener.fd()};
-      for (const Link& link : strangers) fds.push_back(link.fd());
-      wait_readable(fds, milliseconds(100));
-      for (Socket s = accept_from(listener); s.open(); s = accept_from(listener)) {
-        strangers.emplace_back(std::move(s));
-      }
-      for (Link& link : strangers) {
-        Message hello;
-        if (!link.receive(hello) || hello.token != token_) continue;
-        if (hello.rank <= 0 || hello.rank >= ranks_.size()) continue;
-        link.send(message(MessageKind::hello, {}));
-        note(seen_[static_cast<size_t>(hello.rank)], hello, Clock::now());
-        peers_.push_back({hello.rank, std::exchange(link, Link())});
-      }
-      std::erase_if(strangers, [](const Link& link) { return link.closed(); });
-    }
-    if (peers_.size() < wanted) {
-      throw SystemFailure(
-          fmt::format("{} of {} ranks connected to the watchdog of rank 0", peers_.size(), wanted));
-    }
   }
 
   void run(const std::stop_token& stop) {
@@ -157,10 +95,10 @@ class Watchdog::Watch {
     for (const Peer& peer : peers_) {
       if (!peer.link.closed()) fds.push_back(peer.link.fd());
     }
-    wait_readable(fds, options_.interval / 2);
+    wait_readable(fds, std::min(options_.interval, options_.grace) / 2);
   }
 
-  // Takes in what came; a verdict if rank 0 sent one.
+  // Takes in what came; a verdict if one was sent.
   std::optional<Verdict> listen(Clock::time_point now) {
     for (Peer& peer : peers_) {
       Message received;
@@ -170,26 +108,33 @@ class Watchdog::Watch {
         if (received.kind == MessageKind::leaving) sighting.watched = false;
         if (received.kind == MessageKind::end) return Verdict{received.text.data(), peer.rank};
       }
+      Sighting& sighting = seen_[static_cast<size_t>(peer.rank)];
+      if (!peer.link.closed() || sighting.lost) continue;
+      sighting.lost = true;
+      sighting.heard = now;
     }
     return std::nullopt;
   }
 
+  // One rank speaks for all: rank 0, later its deputy if rank 0 has not, and only then the others,
+  // who know of these two alone.
   std::optional<Verdict> find_failure(Clock::time_point now) const {
-    const auto found = [&](const std::vector<Sighting>& seen, const WatchdogOptions& options) {
-      auto verdict = judge(seen, ranks_.hosts(), now, options);
-      if (verdict) verdict->found_here = true;
-      return verdict;
-    };
-    if (ranks_.rank() == 0) return found(seen_, options_);
-    // The others know of rank 0 and themselves alone. Not all of them speak at once.
-    std::vector<Sighting> known = seen_;
-    for (size_t r = 1; r < known.size(); ++r) {
-      if (r != static_cast<size_t>(ranks_.rank())) known[r].watched = false;
+    std::optional<Verdict> verdict;
+    if (ranks_.rank() == 0) {
+      verdict = judge(seen_, ranks_.hosts(), now, options_);
+    } else if (ranks_.rank() == deputy_) {
+      const milliseconds turn = seen_[0].lost ? milliseconds(0) : options_.interval;
+      verdict = judge(seen_, ranks_.hosts(), now - turn, options_);
+    } else {
+      std::vector<Sighting> known = seen_;
+      for (size_t r = 1; r < known.size(); ++r) {
+        if (r != static_cast<size_t>(ranks_.rank())) known[r].watched = false;
+      }
+      const milliseconds turn{std::min(50 * ranks_.rank(), 2000)};
+      verdict = judge(known, ranks_.hosts(), now - 3 * options_.interval - turn, options_);
     }
-    WatchdogOptions later = options_;
-    later.silence += options_.interval + std::min(50 * ranks_.rank(), 2000) * milliseconds(1);
-    later.stall = kNever;
-    return found(known, later);
+    if (verdict) verdict->found_here = true;
+    return verdict;
   }
 
   void finish(const Verdict& verdict) {
@@ -201,7 +146,7 @@ class Watchdog::Watch {
   WatchdogOptions options_;
   std::function<void(const Verdict&)> end_;
   Socket wake_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // readable: the thread is to end
-  uint64_t token_ = 0;
+  int deputy_;
   std::vector<Peer> peers_;
   std::vector<Sighting> seen_;  // by rank
   std::jthread thread_;

@@ -65,6 +65,7 @@ int end(const std::string& how) {
     if (how == "watched_first_stopped" && ranks.rank() == 0) raise(SIGSTOP);
     if (how == "watched_stuck" && last) std::this_thread::sleep_for(std::chrono::seconds(30));
     if (how == "watched_killed" && last) raise(SIGKILL);
+    if (how == "watched_first_killed" && ranks.rank() == 0) raise(SIGKILL);
     if (how == "long") send(ranks, 10, 5);
     if (how == "short") send(ranks, 5, 10);
     ranks.barrier("after that");

@@ -37,11 +37,15 @@ struct Case {
 
 class MpiEnding : public testing::TestWithParam<Case> {};
 
-TEST_P(MpiEnding, HasTheCodeAndLeavesNobodyWaiting) {
+TEST_P(MpiEnding, HasTheCodeAndOneLineAndLeavesNobodyWaiting) {
   const Case& c = GetParam();
   const Ending ending = ending_of(c.how);
   EXPECT_EQ(ending.code, c.code) << ending.text;
   EXPECT_NE(ending.text.find(c.said), std::string::npos) << ending.text;
+  const size_t first = ending.text.find("error: ");
+  if (first != std::string::npos) {
+    EXPECT_EQ(ending.text.find("error: ", first + 1), std::string::npos) << ending.text;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -49,11 +53,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{"well", 0, ""}, Case{"stopped", 75, ""}, Case{"watched", 0, ""},
                     Case{"watched_stopped", 1,
                          "gave no sign of life for 2 s; it did not enter barrier 'after "
-                         "that' (#7), where rank 0 on "},
+                         "that' (#8), where rank 0 on "},
                     Case{"watched_first_stopped", 1, "error: rank 0 on "},
+                    Case{"watched_first_killed", 137, "error: rank 0 on "},
                     Case{"watched_stuck", 1,
                          "has been stuck for 1 s; it did not enter barrier 'after that'"},
-                    Case{"watched_killed", 137, ""},
+                    Case{"watched_killed", 137, "is gone: it was killed, or its host is dead"},
                     // All ranks know, rank 0 says it.
                     Case{"agreed", 2, "error: rank 2 on "},
                     // One rank fails while the others wait.

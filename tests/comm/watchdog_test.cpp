@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "comm/judge.h"
+#include "comm/meeting.h"
 #include "outerloop/comm/local.h"
 
 namespace outerloop::comm {
@@ -19,6 +20,7 @@ struct State {
   uint64_t sequence;
   bool left;
   bool watched = true;
+  bool lost = false;
 };
 
 struct JudgeCase {
@@ -45,6 +47,16 @@ TEST(Judge, NamesTheRankAndTheCollectiveThatItDidNotEnter) {
        {{1s, 40s, 8, false}, {31s, 40s, 8, false}},
        "rank 1 on b gave no sign of life for 30 s; it was in barrier 'x' (#8) when last heard"},
       {"silent after its leave", {{1s, 40s, 7, true}, {31s, 40s, 7, true, false}}, ""},
+      {"lost while another waits",
+       {{0s, 0s, 9, false}, {1s, 1s, 7, true, true, true}, {2s, 2s, 8, false}},
+       "rank 1 on b is gone: it was killed, or its host is dead; rank 0 on a waits for it in "
+       "barrier 'x' (#9); it was past barrier 'x' (#7) when last heard"},
+      {"lost while nobody waits",
+       {{0s, 0s, 9, true}, {1s, 1s, 7, true, true, true}},
+       "rank 1 on b is gone: it was killed, or its host is dead; it was past barrier 'x' (#7) when "
+       "last heard"},
+      {"lost just now", {{0s, 0s, 9, false}, {100ms, 1s, 7, true, true, true}}, ""},
+      {"lost after its leave", {{0s, 0s, 9, false}, {1s, 1s, 7, true, false, true}}, ""},
       {"stuck",
        {{1s, 601s, 9, false}, {1s, 602s, 8, true}, {1s, 605s, 7, true}},
        "rank 2 on c has been stuck for 600 s; it did not enter barrier 'x' (#9), where rank 0 on a "
@@ -59,12 +71,18 @@ TEST(Judge, NamesTheRankAndTheCollectiveThatItDidNotEnter) {
   for (const JudgeCase& c : cases) {
     std::vector<Sighting> seen;
     for (const State& s : c.ranks) {
-      seen.push_back({s.watched, now - s.heard_ago, now - s.moved_ago, s.sequence, s.left,
+      seen.push_back({s.watched, s.lost, now - s.heard_ago, now - s.moved_ago, s.sequence, s.left,
                       describe({s.sequence, Verb::barrier, "x"})});
     }
     const auto verdict = judge(seen, {"a", "b", "c"}, now, options);
     EXPECT_EQ(verdict ? verdict->text : "", c.verdict) << c.name;
   }
+}
+
+TEST(Deputy, IsOnAnotherHostIfThereIsOne) {
+  EXPECT_EQ(deputy_of({"a", "a"}), 1);
+  EXPECT_EQ(deputy_of({"a", "b", "a"}), 1);
+  EXPECT_EQ(deputy_of({"a", "a", "b", "c"}), 2);
 }
 
 constexpr WatchdogOptions kQuick{.interval = 20ms, .silence = 20s, .stall = 200ms};

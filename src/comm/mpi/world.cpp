@@ -17,6 +17,17 @@ bool started_by_mpi() {
                              [](const char* name) { return std::getenv(name) != nullptr; });
 }
 
+std::string mpi_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  OL_MPI(MPI_Get_library_version(text.data(), &length));
+  // Open MPI goes on with its packager after a comma, MPICH with its build in more lines.
+  const std::string all(text.data());
+  std::string first = all.substr(0, all.find_first_of(",\n"));
+  std::ranges::replace(first, '\t', ' ');
+  return first;
+}
+
 struct World::Impl {
   std::unique_ptr<LocalGroup> alone;
   std::unique_ptr<MpiRanks> ranks;
