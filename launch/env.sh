@@ -15,7 +15,8 @@ export OUTERLOOP
 
 # Threads of a rank (runtime.threads) may run on all cores of its host.
 export OMPI_MCA_hwloc_base_binding_policy=${OMPI_MCA_hwloc_base_binding_policy:-none}
-# mpirun notices a host that was cut off within 32 to 37 s; by default it would wait for ever.
+# mpirun itself notices a host that was cut off within 32 to 37 s: after train --rank-silence (30 s),
+# which names the rank, and before the ranks end by themselves, 20 s later.
 export OMPI_MCA_oob_tcp_keepalive_time=${OMPI_MCA_oob_tcp_keepalive_time:-5}
 export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl:-16}
 export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes:-2}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # For hosts that you reach by ssh and that share one folder, without a scheduler: one rank on each.
 #   launch/mpirun.sh --hostfile hosts -- train configs/omniglot_maml.yaml run_dir=runs/omniglot
-# Words before -- go to mpirun. A dead host or a cut link ends the run; the same command goes on.
+# Words before -- go to mpirun. `outerloop supervise -- launch/mpirun.sh …` restarts after failures.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

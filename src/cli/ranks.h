@@ -1,9 +1,11 @@
 #pragma once
 // Commands that run on all ranks that mpirun or srun started.
 
+#include <filesystem>
 #include <functional>
 
 #include "outerloop/comm/communicator.h"
+#include "outerloop/comm/watchdog.h"
 
 namespace outerloop::cli {
 
@@ -11,5 +13,11 @@ namespace outerloop::cli {
 // is thrown on rank 0 alone, for its one message; an error of one rank's own is told with rank and
 // host and ends all ranks.
 int run_on_ranks(const std::function<int(comm::Communicator&)>& body);
+
+// Watches the other ranks while it lives, if there are any. A finding is told at once and written
+// to `log`, and ends this process with kFailed: after half the silence and 5 s, so that the
+// launcher can see for itself that a host is gone. Collective.
+comm::Watchdog watch(comm::Communicator& ranks, const comm::WatchdogOptions& options,
+                     const std::filesystem::path& log);
 
 }  // namespace outerloop::cli

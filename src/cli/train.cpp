@@ -24,15 +24,36 @@
 namespace outerloop::cli {
 namespace {
 
+constexpr std::chrono::seconds kShortestSilence{3};  // three signs of life
+
 struct Options {
   std::string config;
   std::vector<std::string> overrides;
   std::string resume = "auto";
   std::optional<std::string> max_wall;
+  std::string rank_silence = "30s";
+  std::string rank_stall = "1h";
   bool print_config = false;
   bool dry_run = false;
   bool quiet = false;
 };
+
+std::chrono::seconds duration(std::string_view option, const std::string& text) {
+  try {
+    return parse_duration(text);
+  } catch (const BadInput& error) {
+    throw BadInput(fmt::format("{}: {}", option, error.what()));
+  }
+}
+
+comm::WatchdogOptions watchdog_options(const Options& options) {
+  comm::WatchdogOptions result{.silence = duration("--rank-silence", options.rank_silence),
+                               .stall = duration("--rank-stall", options.rank_stall)};
+  if (result.silence < kShortestSilence || result.stall < kShortestSilence) {
+    throw BadInput("--rank-silence and --rank-stall: expected 3s or more");
+  }
+  return result;
+}
 
 train::TrainOptions train_options(const Options& options) {
   train::TrainOptions result;
@@ -48,11 +69,9 @@ train::TrainOptions train_options(const Options& options) {
     result.resume_from = options.resume;
   }
   if (options.max_wall) {
-    try {
-      result.max_wall = parse_duration(*options.max_wall);
-      if (*result.max_wall == std::chrono::seconds(0)) throw BadInput("expected more than 0s");
-    } catch (const BadInput& error) {
-      throw BadInput(fmt::format("--max-wall: {}", error.what()));
+    result.max_wall = duration("--max-wall", *options.max_wall);
+    if (*result.max_wall == std::chrono::seconds(0)) {
+      throw BadInput("--max-wall: expected more than 0s");
     }
   }
   return result;
@@ -108,9 +127,11 @@ class Display {
 
 int train_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
   train::TrainOptions settings;
+  comm::WatchdogOptions watching;
   config::Resolved resolved;
   comm::fail_together(ranks, "command line and config", [&] {
     settings = train_options(options);
+    watching = watchdog_options(options);
     resolved = config::read_config(options.config, options.overrides);
   });
   const bool leads = ranks.rank() == 0;
@@ -125,6 +146,8 @@ int train_on(comm::Communicator& ranks, const Options& options, ColorMode color)
   const StopSignal signal;
   settings.stop_requested = [&signal] { return name_of(signal.received()); };
   settings.ranks = &ranks;
+  const comm::Watchdog watchdog =
+      watch(ranks, watching, train::RunFolder{resolved.config.run_dir}.log(ranks.rank()));
   Display display(options, resolved.config, color);
   if (leads) display.show_in(settings);
   train::TrainResult result;
@@ -154,6 +177,14 @@ void add_train(Program& program) {
                       "auto: from the newest checkpoint; never; or a checkpoint file");
   command->add_option("--max-wall", options->max_wall,
                       "stop with a checkpoint after this time, such as 3h50m");
+  command
+      ->add_option("--rank-silence", options->rank_silence,
+                   "end with the name of a rank that gave no sign of life for so long")
+      ->capture_default_str();
+  command
+      ->add_option("--rank-stall", options->rank_stall,
+                   "end with the name of a living rank that others waited for so long")
+      ->capture_default_str();
   command->add_flag("--print-config", options->print_config,
                     "show every value and where it comes from, and end");
   command->add_flag("--dry-run", options->dry_run,

@@ -68,6 +68,7 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   void kill(int signal) const { ::kill(child_, signal); }
+  pid_t id() const { return child_; }
 
   Ended wait() {
     int status = 0;

@@ -1,7 +1,9 @@
 """Three hosts on this machine, with a network between them whose links can be cut. mpirun reaches
 them through a stand-in for ssh."""
 
+import os
 import subprocess
+from pathlib import Path
 
 from places import WORK, await_that, call
 
@@ -37,7 +39,7 @@ class Hosts:
         shell = HOME / "shell"
         shell.write_text(SHELL.format(home=HOME))
         shell.chmod(0o755)
-        # A cut link is noticed sooner than with launch/env.sh alone.
+        # For --rank-silence=6s what launch/env.sh has for 30 s.
         self.settings = {"OMPI_MCA_plm_rsh_agent": str(shell), "OMPI_MCA_plm_rsh_no_tree_spawn": "1",
                          "OMPI_MCA_oob_tcp_keepalive_time": "1",
                          "OMPI_MCA_oob_tcp_keepalive_intvl": "7",
@@ -75,6 +77,30 @@ class Hosts:
         """Words that run a command there."""
         first = (HOME / f"{name}.pid").read_text()
         return ["nsenter", "-t", first, "--net", "--uts", "--"]
+
+    def running(self, names=HOSTS):
+        """What runs there beside what makes it a host, a line each."""
+        found = []
+        for name in names:
+            first = Path("/proc", (HOME / f"{name}.pid").read_text())
+            own = {str(self.processes[name].pid), first.name}
+            for process in (p for p in Path("/proc").iterdir() if p.name.isdigit()):
+                try:
+                    state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+                    words = (process / "cmdline").read_text().replace("\0", " ").strip()
+                    inside = os.readlink(process / "ns/net") == os.readlink(first / "ns/net")
+                except OSError:  # it has ended, or the host has
+                    continue
+                sleeps = parent == first.name and words.startswith("sleep ")
+                if inside and process.name not in own and not sleeps:
+                    found.append(f"{name}: {process.name} {state} {words}")
+        return found
+
+    def await_without(self, word, names):
+        """Until nothing with that word is left there of an earlier run."""
+        def left():
+            return [line for line in self.running(names) if word in line]
+        await_that(lambda: not left(), 180, f"no '{word}' on {names}", lambda: "\n".join(left()))
 
     def kill(self, name):
         self.processes[name].kill()

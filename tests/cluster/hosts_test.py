@@ -10,6 +10,7 @@ import places
 from places import PROJECT, Training, await_that, main
 
 DEADLINE = 40  # seconds from a fault to the end of the run
+LONG = 240  # three ranks on one busy core made 4 iterations a second
 
 
 class HostsTraining(unittest.TestCase):
@@ -17,28 +18,39 @@ class HostsTraining(unittest.TestCase):
     def setUpClass(cls):
         cls.hosts = Hosts()
 
-    def start(self, run, names):
+    def start(self, run, names, *more):
         words = [*self.hosts.on("h1"), PROJECT / "launch/mpirun.sh", "--hostfile",
-                 self.hosts.file(names), "--", *run.words()]
+                 self.hosts.file(names), "--", *run.words(), *more]
         return subprocess.Popen([str(w) for w in words], env={**os.environ, **self.hosts.settings},
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
+    def end_of(self, started, run, seconds):
+        """What a started run has said when it ends; a late one shows what the hosts run."""
+        try:
+            return started.communicate(timeout=seconds)[0]
+        except subprocess.TimeoutExpired:
+            running = "\n".join(self.hosts.running())
+            started.kill()
+            said = started.communicate()[0]
+            self.fail(f"no end within {seconds} s\n{said}\nrunning:\n{running}\nlog:\n{run.log()}")
+
     def finish(self, run, names):
-        """The rest of the run on the hosts named."""
-        run.set_iterations(run.newest() + 100)
+        """The rest of the run on the hosts named, when these are empty."""
+        self.hosts.await_without("", names)
+        run.set_iterations(run.newest() + 30)
         started = self.start(run, names)
-        text = started.communicate(timeout=60)[0]
+        text = self.end_of(started, run, LONG)
         self.assertEqual(started.returncode, 0, text)
         self.assertIn(f"resuming {run.folder} at iteration", text)
         run.expect_bytes_of_an_undisturbed_run(self)
 
-    def end_after(self, run, fault):
+    def end_after(self, run, fault, *more):
         """The words of a run on all hosts that `fault` befell."""
-        started = self.start(run, HOSTS)
-        await_that(lambda: run.newest() >= 100, 40, "checkpoints")
+        started = self.start(run, HOSTS, *more)
+        await_that(lambda: run.newest() >= 50, LONG, "checkpoints", run.log)
         fault()
         at = time.monotonic()
-        text = started.communicate(timeout=DEADLINE)[0]
+        text = self.end_of(started, run, DEADLINE)
         print(f"ended {time.monotonic() - at:.1f} s after the fault: {text.splitlines()[-3:]}")
         self.assertNotIn(started.returncode, (0, 2, 75), text)
         return text
@@ -49,10 +61,16 @@ class HostsTraining(unittest.TestCase):
         self.finish(run, ["h1", "h2"])
         self.hosts.start("h3")
 
-    def test_a_cut_link_ends_the_run_and_the_next_start_finishes_it(self):
+    def test_a_cut_link_ends_the_run_with_the_name_of_the_rank(self):
         run = Training("cut")
-        self.end_after(run, lambda: self.hosts.set_link("h3", "down"))
+        text = self.end_after(run, lambda: self.hosts.set_link("h3", "down"),
+                              "--rank-silence=6s")
+        self.hosts.await_without("outerloop", ["h3"])  # cut off, its rank ends by itself
         self.hosts.set_link("h3", "up")
+        named = [line for line in text.splitlines() if line.startswith("error: ")]
+        self.assertEqual(len(named), 1, text)
+        self.assertRegex(named[0], r"rank 2 on h3 gave no sign of life for 6 s; it did not enter ")
+        self.assertIn(named[0].removeprefix("error: "), run.log())
         self.finish(run, HOSTS)
 
 
