@@ -102,6 +102,7 @@ io::RowWriter open_rows(const fs::path& file, const Manifest& manifest, Results&
                         Log& log) {
   if (!fs::exists(file)) make_empty(file, manifest, results);
   try {
+    if (!io::looks_like_row_file(file)) throw CorruptFile(file.string() + ": damaged at its begin");
     const JournalContent content = read_journal(file);
     const std::string other = difference(content.manifest, content.results, manifest, results);
     if (!other.empty()) {
@@ -200,8 +201,7 @@ void JournalFile::write(size_t cell, std::span<const double> values) {
 }
 
 void JournalFile::sync() {
-  if (unsynced_) rows_.sync();
-  unsynced_ = false;
+  if (unsynced_.exchange(false)) rows_.sync();
 }
 
 }  // namespace outerloop::farm

@@ -1,6 +1,8 @@
 #pragma once
 // The journal of a run that is under way.
 
+#include <atomic>
+
 #include "outerloop/base/file_lock.h"
 #include "outerloop/base/log.h"
 #include "outerloop/farm/journal.h"
@@ -25,13 +27,13 @@ class JournalFile {
               Log& log);
 
   void write(size_t cell, std::span<const double> values);
-  // Waits until all that was written is on stable storage.
+  // Waits until all that was written is on stable storage; beside write() in another thread.
   void sync();
 
  private:
   FileLock lock_;
   io::RowWriter rows_;
-  bool unsynced_ = false;
+  std::atomic<bool> unsynced_ = false;
 };
 
 }  // namespace outerloop::farm
