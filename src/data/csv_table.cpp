@@ -1,4 +1,4 @@
-#include "data/csv_table.h"
+#include "outerloop/data/csv_table.h"
 
 #include <fmt/format.h>
 

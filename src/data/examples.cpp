@@ -7,11 +7,11 @@
 #include <charconv>
 #include <cmath>
 
-#include "data/csv_table.h"
 #include "data/file_tree.h"
 #include "data/pixels.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/data/csv_table.h"
 #include "outerloop/data/image_file.h"
 
 namespace outerloop::data {

@@ -5,11 +5,11 @@
 #include <map>
 #include <optional>
 
-#include "data/csv_table.h"
 #include "data/gzip_file.h"
 #include "data/image_set_builder.h"
 #include "data/splits.h"
 #include "outerloop/base/error.h"
+#include "outerloop/data/csv_table.h"
 #include "outerloop/data/image_file.h"
 #include "outerloop/data/import.h"
 

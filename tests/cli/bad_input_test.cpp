@@ -73,6 +73,8 @@ const fs::path& folder() {
     write_file_atomically(d / "broken/square10/9.png", "no image");
     write_file_atomically(d / "ab.csv", "a,b\n1,2\n");
     write_file_atomically(d / "xy.csv", "x,y\n1,2\n");
+    write_file_atomically(d / "few.csv",
+                          "a,b,c,y,kind\n1,2,3,1,u\n2,1,6,0,v\n3,5,9,4,u\n4,2,12,2,v\n");
     write_file_atomically(d / "word.csv", "x,y\n1,two\n");
     return d;
   }();
@@ -442,11 +444,116 @@ const std::vector<Fault> kPredictions{
      {"see `outerloop predict --help`"}},
 };
 
+// With a table of features a, b, c = 3 a, a target of numbers y and one of words, kind.
+const std::string kFew = "table: few.csv\ntarget: y\nfeatures: [a, b]\n";
+const std::vector<Fault> kImportances{
+    {"ImportanceOfNoFile",
+     "importance {d}/none.yaml",
+     2,
+     {"{d}/none.yaml: no such file; expected a config of permutation importance"}},
+    {"UnknownImportanceKey",
+     "importance {c}",
+     2,
+     {"{c}:4:1: unknown key 'repaets'; did you mean 'repeats'?"},
+     kFew + "repaets: 3\n"},
+    {"SecondImportanceKey",
+     "importance {c}",
+     2,
+     {"{c}:4:1: 'target' is given twice; remove one"},
+     kFew + "target: y\n"},
+    {"WrongImportanceValues",
+     "importance {c} seed=-1 rng=numpy max_samples=0",
+     2,
+     {"{c}:4:1: repeats: expected a whole number from 1 up to 1000000, got 'ten'",
+      "command line: word 1: seed: expected a whole number from 0 ",
+      "command line: word 2: rng: expected one of keyed, sklearn, got 'numpy'",
+      "command line: word 3: max_samples: expected a number above 0 up to 1, got '0'"},
+     kFew + "repeats: ten\n"},
+    {"ImportanceWithoutATable",
+     "importance {c}",
+     2,
+     {"{c}: table: name a CSV file", "{c}: target: name the column to predict"},
+     "seed: 3\n"},
+    {"ImportanceOfATableThatIsNotThere",
+     "importance {c} table=nine.csv run_dir={d}/plain",
+     2,
+     {"nine.csv: no such file; looked for {d}/nine.csv"},
+     kFew},
+    {"UnknownTarget",
+     "importance {c} target=species run_dir={d}/plain",
+     2,
+     {"{d}/few.csv: target: there is no column 'species'; there are a, b, c, y, kind"},
+     kFew},
+    {"UnknownFeature",
+     "importance {c} features=[a,kinb] run_dir={d}/plain",
+     2,
+     {"{d}/few.csv: features: there is no column 'kinb'; did you mean 'kind'?"},
+     kFew},
+    {"WordsAsAFeature",
+     "importance {c} features=[a,kind] run_dir={d}/plain",
+     2,
+     {"{d}/few.csv: row 2: column 'kind': expected a number, got 'u'"},
+     kFew},
+    {"DependentFeatures",
+     "importance {c} features=[a,b,c] run_dir={d}/plain",
+     2,
+     {"feature 'c' is a linear combination of features before it; leave one out"},
+     kFew},
+    {"EmptyGroup",
+     "importance {c} run_dir={d}/plain",
+     2,
+     {"group 'all' is empty; name a feature or remove it"},
+     kFew + "groups: {all: []}\n"},
+    {"UnknownColumnOfAGroup",
+     "importance {c} run_dir={d}/plain",
+     2,
+     {"group 'all': no feature is called 'c'; did you mean 'a'?"},
+     kFew + "groups: {all: [a, c]}\n"},
+    {"OverlappingGroups",
+     "importance {c} run_dir={d}/plain",
+     2,
+     {"feature 'a' is in group 'one' and in group 'two'; groups must not overlap"},
+     kFew + "groups: {one: [a], two: [b, a]}\n"},
+    {"MetricOfAnotherModel",
+     "importance {c} metrics=[auroc]",
+     2,
+     {"command line: word 1: metrics: the linear model has r2, mse, mae, not 'auroc'"},
+     kFew},
+    {"NumbersForAClassifier",
+     "importance {c} model=centroid target=b features=[a] run_dir={d}/plain",
+     2,
+     {"class 0 has no rows to take a mean of"},
+     kFew},
+    {"ExactAurocOfImportance",
+     "importance {c} model=logistic target=kind metrics=[auroc] mode=exact run_dir={d}/plain",
+     2,
+     {"exact importance needs a score that is a mean over rows, auroc is none; sample"},
+     kFew},
+    {"ExactSklearn",
+     "importance {c} mode=exact rng=sklearn max_samples=0.5 ridge=2",
+     2,
+     {"command line: word 2: rng: scikit-learn has no exact mode: leave it at keyed",
+      "command line: word 3: max_samples: exact mode takes all rows: leave it out",
+      "command line: word 4: ridge: has no effect without donors: ridge_residual"},
+     kFew},
+    {"ImportanceInATrainingsFolder",
+     "importance {c} run_dir={d}/mine",
+     2,
+     {"run_dir {d}/mine: holds 'config.yaml' but no importance.json; choose another"},
+     kFew},
+    {"ImportanceBelowAFile",
+     "importance {c} run_dir={d}/text.txt/new",
+     2,
+     {"run_dir {d}/text.txt/new: cannot be created: "},
+     kFew},
+};
+
 const auto name_of_fault = [](const auto& one) { return one.param.name; };
 INSTANTIATE_TEST_SUITE_P(Config, BadInput, testing::ValuesIn(kConfigs), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(Data, BadInput, testing::ValuesIn(kData), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(RunFolder, BadInput, testing::ValuesIn(kRunFolders), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(StoredRun, BadInput, testing::ValuesIn(kStoredRuns), name_of_fault);
+INSTANTIATE_TEST_SUITE_P(Importance, BadInput, testing::ValuesIn(kImportances), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(Predict, BadInput, testing::ValuesIn(kPredictions), name_of_fault);
 
 }  // namespace

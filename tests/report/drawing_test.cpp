@@ -7,6 +7,7 @@
 #include <numeric>
 #include <regex>
 
+#include "report/bar_chart.h"
 #include "report/histogram.h"
 #include "report/html.h"
 #include "report/plot.h"
@@ -139,6 +140,34 @@ TEST(Plots, StayWithinTheirFrame) {
 
 TEST(Plots, AreDrawnWithoutAnyPoint) {
   EXPECT_NE(to_svg(Plot{.series = {Series{}}}).find("</svg>"), std::string::npos);
+}
+
+TEST(BarChart, DrawsBarsFromZeroToBothSides) {
+  const std::string svg =
+      bar_chart("about", "fall",
+                {{"great & good", 2, 1, 3}, {"bad", -1, -1, -1}, {"unknown", NAN, NAN, NAN}});
+  EXPECT_NE(svg.find("great &amp; good: 2<"), svg.npos);
+  const std::regex rect("<rect class=\"bar f0\" x=\"([0-9.]+)\" y=\"[0-9.]+\" width=\"([0-9.]+)\"");
+  std::vector<double> left, right;
+  for (auto at = std::sregex_iterator(svg.begin(), svg.end(), rect); at != std::sregex_iterator();
+       ++at) {
+    left.push_back(std::stod((*at)[1]));
+    right.push_back(left.back() + std::stod((*at)[2]));
+  }
+  ASSERT_EQ(left.size(), 2u);  // what is not finite has no bar
+  EXPECT_NEAR(left[0], right[1], 0.11);
+  EXPECT_NEAR((right[0] - left[0]) / (right[1] - left[1]), 2, 0.01);
+  const std::string whisker = "class=\"whisker";
+  EXPECT_NE(svg.find(whisker), svg.npos);
+  EXPECT_EQ(svg.find(whisker), svg.rfind(whisker));
+}
+
+TEST(BarChart, CutsLongNamesBetweenCharacters) {
+  std::string name;
+  for (int i = 0; i < 30; ++i) name += "é";
+  const std::string svg = bar_chart("about", "fall", {{name, 1}});
+  EXPECT_NE(svg.find("éé…</text>"), svg.npos);
+  EXPECT_NE(svg.find(name), svg.npos);  // whole in the tooltip
 }
 
 }  // namespace

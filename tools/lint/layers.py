@@ -44,7 +44,7 @@ FOREIGN = [
     (r"mpi\.h", ["comm/mpi"]),
     (r"nccl", ["comm/nccl"]),
     (r"cuda|cublas|nvrtc", ["exec/cuda"]),
-    (r"yaml-cpp/", ["config", "sweep"]),
+    (r"yaml-cpp/", ["config", "interp", "sweep"]),
     (r"CLI/", ["cli"]),
     (r"Random123/", ["base"]),
     (r"xxh", ["base"]),

@@ -1,0 +1,17 @@
+#pragma once
+// The report of permutation importance: one HTML file that needs nothing else, and the same as JSON
+// and CSV.
+
+#include <filesystem>
+#include <vector>
+
+#include "outerloop/interp/importance_run.h"
+
+namespace outerloop::report {
+
+// Writes report.html, importance.json and importance.csv into the folder and returns their paths.
+// Equal results give equal bytes. Throws SystemFailure when a file cannot be written.
+std::vector<std::filesystem::path> write_importance(const std::filesystem::path& folder,
+                                                    const interp::ImportanceResult& result);
+
+}  // namespace outerloop::report

@@ -1,0 +1,299 @@
+#include "outerloop/interp/importance_spec.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <yaml-cpp/yaml.h>
+
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/edit_distance.h"
+#include "outerloop/config/read.h"
+#include "outerloop/interp/metrics.h"
+#include "outerloop/interp/simple_models.h"
+
+namespace outerloop::interp {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// What is wrong with a value, or nothing.
+using Refusal = std::optional<std::string>;
+
+struct Key {
+  std::string_view name;
+  std::string_view help;
+  Refusal (*read)(const YAML::Node& node, ImportanceSpec& spec);
+};
+
+std::string shown(const YAML::Node& node) {
+  if (node.IsScalar()) return fmt::format("'{}'", node.Scalar());
+  return node.IsNull() ? "nothing" : node.IsSequence() ? "a list" : "keys";
+}
+
+Refusal expected(std::string_view what, const YAML::Node& node) {
+  return fmt::format("expected {}, got {}", what, shown(node));
+}
+
+template <auto Member>
+Refusal read_text(const YAML::Node& node, ImportanceSpec& spec) {
+  if (!node.IsScalar() || node.Scalar().empty()) return expected("a text", node);
+  spec.*Member = node.Scalar();
+  return std::nullopt;
+}
+
+template <auto Member>
+Refusal read_texts(const YAML::Node& node, ImportanceSpec& spec) {
+  if (!node.IsSequence() || node.size() == 0) return expected("a list such as [a, b]", node);
+  for (const YAML::Node& element : node) {
+    if (!element.IsScalar()) return expected("a list of texts", element);
+    (spec.*Member).push_back(element.Scalar());
+  }
+  return std::nullopt;
+}
+
+// A number from `low` to `high`; not `low` itself where that is open.
+template <auto Member>
+Refusal read_number(const YAML::Node& node, ImportanceSpec& spec, double low, double high,
+                    bool open = false) {
+  using Number = std::remove_reference_t<decltype(spec.*Member)>;
+  constexpr bool kWhole = std::is_integral_v<Number>;
+  const std::string text = node.IsScalar() ? node.Scalar() : "";
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto real = static_cast<double>(value);
+  const bool fits = error == std::errc{} && end == text.data() + text.size() && real >= low &&
+                    real <= high && !(open && real == low);
+  if (!fits) {
+    return expected(fmt::format("a {}number {} {} up to {}", kWhole ? "whole " : "",
+                                open ? "above" : "from", low, high),
+                    node);
+  }
+  spec.*Member = value;
+  return std::nullopt;
+}
+
+template <auto Member>
+Refusal read_choice(const YAML::Node& node, ImportanceSpec& spec) {
+  using Enum = std::remove_reference_t<decltype(spec.*Member)>;
+  const std::string_view words = choice_words(Enum{});
+  for (int place = 0; !config::choice_word(words, place).empty(); ++place) {
+    if (!node.IsScalar() || node.Scalar() != config::choice_word(words, place)) continue;
+    spec.*Member = static_cast<Enum>(place);
+    return std::nullopt;
+  }
+  return expected(fmt::format("one of {}", words), node);
+}
+
+Refusal read_model(const YAML::Node& node, ImportanceSpec& spec) {
+  std::vector<std::string_view> names;
+  for (const SimpleModelKind& kind : simple_models()) {
+    names.push_back(kind.name);
+    if (node.IsScalar() && node.Scalar() == kind.name)
+      return read_text<&ImportanceSpec::model>(node, spec);
+  }
+  return expected(fmt::format("one of {}", fmt::join(names, ", ")), node);
+}
+
+Refusal read_groups(const YAML::Node& node, ImportanceSpec& spec) {
+  if (!node.IsMap()) return expected("names with lists of features, such as {size: [a, b]}", node);
+  for (const auto& entry : node) {
+    NamedGroup group{.name = entry.first.IsScalar() ? entry.first.Scalar() : ""};
+    const YAML::Node& columns = entry.second;
+    if (group.name.empty()) return expected("the name of a group", entry.first);
+    if (!columns.IsSequence())
+      return expected("a list of features in '" + group.name + "'", columns);
+    for (const YAML::Node& column : columns) {
+      if (!column.IsScalar())
+        return expected("the name of a feature in '" + group.name + "'", column);
+      group.columns.push_back(column.Scalar());
+    }
+    spec.groups.push_back(std::move(group));
+  }
+  return std::nullopt;
+}
+
+using Spec = ImportanceSpec;
+const std::vector<Key> kKeys = {
+    {"table", "CSV file with a header line, looked up from the file's folder first",
+     read_text<&Spec::table>},
+    {"target", "column to predict; words count as classes 0, 1, … in alphabetical order",
+     read_text<&Spec::target>},
+    {"features", "list of columns; all others without", read_texts<&Spec::features>},
+    {"weights", "column of row weights, in the fit and in the scores", read_text<&Spec::weights>},
+    {"model", "linear, logistic or centroid, fitted to the table [linear]", read_model},
+    {"metrics",
+     "list of r2, mse, mae (linear), accuracy, balanced_accuracy (the others), log_loss, "
+     "auroc, brier (logistic) [r2 or accuracy]",
+     read_texts<&Spec::metrics>},
+    {"groups", "features that change rows together: {name: [feature, …]}; others are alone",
+     read_groups},
+    {"mode", "sampled: random permutations; exact: all donor rows, no random error [sampled]",
+     read_choice<&Spec::mode>},
+    {"rng", "keyed: by seed and repeat; sklearn: scikit-learn's numbers [keyed]",
+     read_choice<&Spec::rng>},
+    {"donors", "any row, rows within_class, or ridge_residual: what other features leave [any]",
+     read_choice<&Spec::donors>},
+    {"ridge", "strength for ridge_residual, on features of unit variance [1]",
+     [](const YAML::Node& n, Spec& s) { return read_number<&Spec::ridge>(n, s, 0, 1e12, true); }},
+    {"repeats", "permutations of each group [10]",
+     [](const YAML::Node& n, Spec& s) { return read_number<&Spec::repeats>(n, s, 1, 1e6); }},
+    {"max_samples", "share of the rows that is drawn and scored [1]",
+     [](const YAML::Node& n, Spec& s) {
+       return read_number<&Spec::max_samples>(n, s, 0, 1, true);
+     }},
+    {"seed", "of all random numbers [0]",
+     [](const YAML::Node& n, Spec& s) { return read_number<&Spec::seed>(n, s, 0, UINT32_MAX); }},
+    {"threads", "0: one per core that the process may use [0]",
+     [](const YAML::Node& n, Spec& s) { return read_number<&Spec::threads>(n, s, 0, 1024); }},
+    {"run_dir", "folder of the results [runs/<name of the file>-seed<seed>]",
+     read_text<&Spec::run_dir>},
+};
+
+class Reader {
+ public:
+  explicit Reader(const fs::path& file) : file_(file.string()) {
+    spec_.name = file.stem().string();
+    spec_.folder = file.parent_path();
+  }
+
+  void read_file_text(const std::string& text) {
+    try {
+      const YAML::Node document = YAML::Load(text);
+      if (!document.IsMap()) return complain(file_, "expected `key: value` lines");
+      std::map<std::string, bool> seen;
+      for (const auto& entry : document) {
+        const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "";
+        const std::string origin = place(entry.first.Mark());
+        if (std::exchange(seen[name], true)) {
+          complain(origin, fmt::format("'{}' is given twice; remove one", name));
+        } else {
+          take(name, entry.second, origin);
+        }
+      }
+    } catch (const YAML::Exception& error) {
+      complain(place(error.mark), fmt::format("not readable as YAML: {}", error.msg));
+    }
+  }
+
+  void read_word(int number, const std::string& word) {
+    const std::string origin = fmt::format("command line: word {}", number);
+    const auto equals = word.find('=');
+    if (equals == word.npos || equals == 0) {
+      return complain(origin, fmt::format("expected key=value, got '{}'", word));
+    }
+    try {
+      take(word.substr(0, equals), YAML::Load(word.substr(equals + 1)), origin);
+    } catch (const YAML::Exception& error) {
+      complain(origin, fmt::format("not readable as YAML: {}", error.msg));
+    }
+  }
+
+  ImportanceSpec finish() {
+    if (errors_.empty()) check_together();
+    if (!errors_.empty()) throw config::ConfigErrors(std::move(errors_));
+    if (spec_.run_dir.empty())
+      spec_.run_dir = fmt::format("runs/{}-seed{}", spec_.name, spec_.seed);
+    return std::move(spec_);
+  }
+
+ private:
+  // yaml-cpp counts from 0.
+  std::string place(const YAML::Mark& mark) const {
+    if (mark.is_null()) return file_;
+    return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
+  }
+  void complain(const std::string& origin, std::string_view text) {
+    errors_.push_back(fmt::format("{}: {}", origin, text));
+  }
+
+  void take(const std::string& name, const YAML::Node& value, const std::string& origin) {
+    const auto key = std::ranges::find(kKeys, name, &Key::name);
+    if (key == kKeys.end()) {
+      std::vector<std::string_view> names;
+      for (const Key& one : kKeys) names.push_back(one.name);
+      const auto near = nearest_word(name, names);
+      return complain(
+          origin,
+          near ? fmt::format("unknown key '{}'; did you mean '{}'?", name, *near)
+               : fmt::format("unknown key '{}'; there are {}", name, fmt::join(names, ", ")));
+    }
+    ImportanceSpec fresh;  // so that a list on the command line replaces that of the file
+    const auto refusal = key->read(value, fresh);
+    if (refusal) return complain(origin, fmt::format("{}: {}", name, *refusal));
+    if (name == "features") spec_.features.clear();
+    if (name == "metrics") spec_.metrics.clear();
+    if (name == "groups") spec_.groups.clear();
+    key->read(value, spec_);
+    origins_[name] = origin;
+  }
+
+  void refuse_if(bool wrong, const std::string& key, std::string_view text) {
+    const auto given = origins_.find(key);
+    if (wrong)
+      complain(given == origins_.end() ? file_ : given->second, fmt::format("{}: {}", key, text));
+  }
+  bool is_given(const std::string& key) const { return origins_.contains(key); }
+
+  void check_together() {
+    refuse_if(spec_.table.empty(), "table", "name a CSV file");
+    refuse_if(spec_.target.empty(), "target", "name the column to predict");
+    const bool exact = spec_.mode == ImportanceMode::exact;
+    const bool conditional = spec_.donors != DonorRule::any;
+    const bool as_sklearn = spec_.rng == ImportanceRandom::sklearn;
+    refuse_if(as_sklearn && exact, "rng", "scikit-learn has no exact mode: leave it at keyed");
+    refuse_if(as_sklearn && conditional, "rng",
+              "scikit-learn takes any row as donor: leave it at keyed");
+    refuse_if(exact && is_given("repeats") && spec_.repeats > 1, "repeats",
+              "exact mode makes one pass: set 1 or leave it out");
+    refuse_if(exact && spec_.max_samples < 1, "max_samples",
+              "exact mode takes all rows: leave it out");
+    refuse_if(is_given("ridge") && spec_.donors != DonorRule::ridge_residual, "ridge",
+              "has no effect without donors: ridge_residual");
+    check_metrics(*std::ranges::find(simple_models(), spec_.model, &SimpleModelKind::name));
+  }
+
+  void check_metrics(const SimpleModelKind& kind) {
+    if (spec_.metrics.empty()) spec_.metrics.emplace_back(kind.metrics.front());
+    for (const std::string& metric : spec_.metrics) {
+      refuse_if(std::ranges::find(kind.metrics, metric) == kind.metrics.end(), "metrics",
+                fmt::format("the {} model has {}, not '{}'", kind.name,
+                            fmt::join(kind.metrics, ", "), metric));
+      refuse_if(std::ranges::count(spec_.metrics, metric) > 1, "metrics",
+                fmt::format("'{}' is named twice", metric));
+    }
+    refuse_if(spec_.donors == DonorRule::within_class && !kind.classifies, "donors",
+              fmt::format("within_class needs a classifier, the {} model is none", kind.name));
+  }
+
+  std::string file_;
+  ImportanceSpec spec_;
+  std::vector<std::string> errors_;
+  std::map<std::string, std::string> origins_;
+};
+
+}  // namespace
+
+ImportanceSpec read_importance_spec(const fs::path& file, std::span<const std::string> words) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) {
+    throw config::ConfigErrors({fmt::format(
+        "{}: no such file; expected a config of permutation importance", file.string())});
+  }
+  Reader reader(file);
+  reader.read_file_text(read_file(file));
+  int number = 0;
+  for (const std::string& word : words) reader.read_word(++number, word);
+  return reader.finish();
+}
+
+std::string help_on_importance() {
+  std::string text;
+  for (const Key& key : kKeys) text += fmt::format("  {:12} {}\n", key.name, key.help);
+  return text;
+}
+
+}  // namespace outerloop::interp

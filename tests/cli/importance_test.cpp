@@ -1,0 +1,111 @@
+// outerloop importance as its user calls it.
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/call.h"
+#include "io/temporary_folder.h"
+#include "outerloop/base/atomic_file.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Numbers = std::vector<double>;
+using Words = std::vector<std::string>;
+
+const std::string kIris = OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml";
+
+fs::path run_iris(const TemporaryFolder& folder, const std::string& name, const Words& more = {}) {
+  const fs::path run = folder.path() / name;
+  Words words{"importance", kIris, "run_dir=" + run.string()};
+  words.insert(words.end(), more.begin(), more.end());
+  const Result result = call(words);
+  EXPECT_EQ(result.code, kDone) << result.error;
+  return run;
+}
+
+json result_of(const fs::path& run) {
+  return json::parse(read_file(run / "importance.json"));
+}
+
+// scikit-learn's own numbers for LinearRegression fitted by scikit-learn.
+TEST(ImportanceCommand, HasTheNumbersOfScikitLearnOnTheShippedExample) {
+  const TemporaryFolder folder;
+  const json found = result_of(run_iris(folder, "iris"))["metrics"][0];
+  const json golden =
+      json::parse(read_file(OUTERLOOP_SOURCE_DIR "/tests/reference/importance.json"));
+  const json& expected = golden["cases"][0];
+  ASSERT_EQ(expected["name"], "a_iris_linear_r2_seed42");
+  EXPECT_NEAR(found["baseline"], expected["baseline"], 1e-12);
+  ASSERT_EQ(found["groups"].size(), 4u);
+  for (size_t j = 0; j < 4; ++j) {
+    const json& group = found["groups"][j];
+    const Numbers values = group["values"];
+    const Numbers scikit_learn = expected["importances_blas"][j];
+    ASSERT_EQ(values.size(), 10u);
+    for (size_t k = 0; k < 10; ++k) EXPECT_NEAR(values[k], scikit_learn[k], 1e-12) << j << " " << k;
+    EXPECT_NEAR(group["mean"], expected["importances_mean"][j], 1e-12);
+    EXPECT_NEAR(group["deviation"], expected["importances_std"][j], 1e-12);
+  }
+  const json model = result_of(folder.path() / "iris")["model"];
+  const Numbers coefficients = model["coefficients"];
+  const Numbers reference = golden["models"]["iris_linear"]["coef"];
+  for (size_t j = 0; j < 4; ++j) EXPECT_NEAR(coefficients[j], reference[j], 1e-12);
+}
+
+// scikit-learn 1.9.1: LogisticRegression(max_iter=1000), seed 0.
+TEST(ImportanceCommand, HasTheNumbersOfScikitLearnForALogisticModel) {
+  const TemporaryFolder folder;
+  const json found = result_of(run_iris(
+      folder, "iris", {"model=logistic", "metrics=[accuracy, log_loss, brier]", "seed=0"}));
+  EXPECT_EQ(found["classes"], (Words{"setosa", "versicolor", "virginica"}));
+  const Numbers means = {0.008, 0.010666666666666667, 0.5886666666666667, 0.174};
+  for (size_t j = 0; j < 4; ++j) {
+    EXPECT_NEAR(found["metrics"][0]["groups"][j]["mean"], means[j], 1e-12) << j;
+  }
+  EXPECT_EQ(found["metrics"].size(), 3u);
+}
+
+TEST(ImportanceCommand, WritesTheSameBytesOnAnyNumberOfThreads) {
+  const TemporaryFolder folder;
+  for (const Words& way : {Words{}, Words{"rng=keyed", "donors=ridge_residual", "max_samples=0.5"},
+                           Words{"rng=keyed", "mode=exact", "repeats=1",
+                                 "groups={petal: [petal_length, petal_width]}"}}) {
+    const auto words = [&](const char* threads) {
+      Words all = way;
+      all.emplace_back(threads);
+      return all;
+    };
+    const fs::path one = run_iris(folder, "one", words("threads=1"));
+    const fs::path five = run_iris(folder, "five", words("threads=5"));
+    for (const char* file : {"importance.json", "importance.csv", "report.html"}) {
+      EXPECT_EQ(read_file(one / file), read_file(five / file)) << file;
+    }
+  }
+}
+
+TEST(ImportanceCommand, ReportsGroupsAndWaysToPermute) {
+  const TemporaryFolder folder;
+  const fs::path run =
+      run_iris(folder, "iris",
+               {"rng=keyed", "mode=exact", "repeats=1", "model=centroid", "metrics=[accuracy]",
+                "donors=within_class", "groups={petal: [petal_length, petal_width]}"});
+  const json found = result_of(run);
+  EXPECT_EQ(found["metrics"][0]["groups"][0]["columns"], (std::vector<int>{2, 3}));
+  EXPECT_EQ(found["metrics"][0]["groups"].size(), 3u);
+  EXPECT_EQ(found["mode"], "exact");
+  EXPECT_TRUE(contains(read_file(run / "importance.csv"),
+                       "accuracy,0.9266666666666666,petal,\"petal_length, petal_width\","));
+  const std::string page = read_file(run / "report.html");
+  for (const char* part : {"petal_length, petal_width", "own class", "<rect class=\"bar",
+                           "Every row meets every donor once"}) {
+    EXPECT_TRUE(contains(page, part)) << part;
+  }
+}
+
+}  // namespace
+}  // namespace outerloop::cli
