@@ -62,7 +62,7 @@ class Hosts:
             ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child",
              "--mount-proc", "bash", "-c", HOST.format(home=HOME), "host", name],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        await_that(ready.exists, 20, f"{name} is up")
+        await_that(ready.exists, 90, f"{name} is up")
         outside = self.processes[name].pid
         first = call("cat", f"/proc/{outside}/task/{outside}/children").split()[0]
         (HOME / f"{name}.pid").write_text(first)

@@ -70,10 +70,10 @@ class Slurm:
         files = {"key-file": key, "socket": HOME / "munge.sock", "pid-file": HOME / "munged.pid",
                  "log-file": HOME / "munged.log", "seed-file": HOME / "munge.seed"}
         self.daemons = [self.start("munged", "--foreground", "--force", *(f"--{k}={v}" for k, v in files.items()))]
-        await_that((HOME / "munge.sock").exists, 20, "munged listens", self.logs)
+        await_that((HOME / "munge.sock").exists, 90, "munged listens", self.logs)
         self.daemons.append(self.start("slurmctld", "-D", "-f", CONF))
         self.nodes = {name: self.start_node(name) for name in NODES}
-        await_that(lambda: self.states().count("idle") == len(NODES), 60, "four idle nodes",
+        await_that(lambda: self.states().count("idle") == len(NODES), 180, "four idle nodes",
                    lambda: f"{self.states()}\n{self.logs()}")
 
     @staticmethod
