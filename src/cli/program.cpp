@@ -85,6 +85,7 @@ int run(Program& program, int argc, const char* const* argv) {
   add_report(program);
   add_stop(program);
   add_sweep(program);
+  add_supervise(program);
   add_train(program);
   try {
     app.parse(argc, argv);

@@ -36,6 +36,7 @@ void add_predict(Program& program);
 void add_report(Program& program);
 void add_stop(Program& program);
 void add_sweep(Program& program);
+void add_supervise(Program& program);
 void add_train(Program& program);
 
 // Writes to standard error. That it is closed, or a file on a full disk, ends nothing.
