@@ -174,6 +174,10 @@ const std::vector<Check>& doctor_checks() {
       {"disk", disk},
       {"hdf5", hdf5},
       {"locking", locking},
+      {"mpi", check_mpi},
+      {"launcher", check_launcher},
+      {"binding", check_binding},
+      {"slurm", check_slurm},
       {"terminal", terminal},
       {"omniglot", omniglot},
   };

@@ -24,4 +24,10 @@ struct Check {
 
 const std::vector<Check>& doctor_checks();
 
+// How the program was started, and whether it could be on several hosts: doctor_launch.cpp.
+Finding check_mpi(const std::filesystem::path& folder);
+Finding check_launcher(const std::filesystem::path& folder);
+Finding check_binding(const std::filesystem::path& folder);
+Finding check_slurm(const std::filesystem::path& folder);
+
 }  // namespace outerloop::cli

@@ -117,11 +117,41 @@ TEST(DoctorCommand, ChecksTheMachine) {
   const fs::path folder = fresh_folder("doctor");
   const Result result = call({"doctor", folder.string()});
   EXPECT_EQ(result.code, kDone) << result.out;
-  for (const char* name : {"instructions", "cores", "memory", "disk", "hdf5", "locking"}) {
+  for (const char* name : {"instructions", "cores", "memory", "disk", "hdf5", "locking", "mpi",
+                           "launcher", "binding", "slurm"}) {
     EXPECT_TRUE(contains(result.out, name)) << name;
   }
   EXPECT_TRUE(fs::is_empty(folder));
   EXPECT_EQ(call({"doctor", "/no/such/folder"}).code, kBadInput);
+}
+
+// A variable of this process for the time of a test.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Variable() { unsetenv(name_); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+};
+
+TEST(DoctorCommand, KnowsALauncherThatStartsRanksApart) {
+  const fs::path folder = fresh_folder("doctor");
+  const Variable tasks("SLURM_STEP_NUM_TASKS", "4");
+  const Result result = call({"doctor", folder.string()});
+  EXPECT_EQ(result.code, kFailed);
+  EXPECT_TRUE(contains(result.out, "srun started 4 tasks that do not know of each other"));
+  EXPECT_TRUE(contains(result.out, "-> use srun --mpi=pmix")) << result.out;
+}
+
+TEST(DoctorCommand, KnowsRanksThatShareCores) {
+  const fs::path folder = fresh_folder("doctor");
+  const Variable ranks("MPI_LOCALNRANKS", "1000");
+  const Result result = call({"doctor", folder.string()});
+  EXPECT_TRUE(contains(result.out, "note binding       1000 ranks on this host")) << result.out;
+  EXPECT_TRUE(contains(result.out, "-> they share cores")) << result.out;
 }
 
 TEST(DoctorCommand, SaysWhatIsWrongAndWhatToDo) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "outerloop/comm/communicator.h"
 
@@ -16,6 +17,9 @@ class MpiError : public SystemFailure {
 
 // Whether mpirun, mpiexec or srun --mpi=… started this process, by the variables that they set.
 bool started_by_mpi();
+
+// Of the library that is linked, such as "Open MPI v4.1.4". MPI need not be initialised.
+std::string mpi_version();
 
 struct WorldOptions {
   // Longer messages go in pieces of this size, since MPI counts in 31 bits.
