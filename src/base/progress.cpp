@@ -47,7 +47,7 @@ std::string Progress::line(Clock::time_point now) const {
     const auto whole = static_cast<std::int64_t>(std::min(left, kLongest));
     text += fmt::format(", {} left", format_duration(std::chrono::seconds(whole)));
   }
-  text += fmt::format(", loss {:.4g}", last_.loss);
+  if (last_.loss) text += fmt::format(", loss {:.4g}", *last_.loss);
   if (last_.accuracy) text += fmt::format(", accuracy {:.1f}%", 100 * *last_.accuracy);
   return text;
 }

@@ -76,13 +76,12 @@ std::string page(const ImportanceResult& result) {
 
 }  // namespace
 
-std::vector<fs::path> write_importance(const fs::path& folder, const ImportanceResult& result) {
-  const std::vector<fs::path> files{folder / "report.html", folder / "importance.json",
-                                    folder / "importance.csv"};
-  write_file_atomically(files[0], page(result));
-  write_file_atomically(files[1], interp::to_json(result));
-  write_file_atomically(files[2], interp::to_csv(result));
-  return files;
+std::vector<fs::path> write_importance(const interp::ImportanceFolder& folder,
+                                       const ImportanceResult& result) {
+  write_file_atomically(folder.report(), page(result));
+  write_file_atomically(folder.json(), interp::to_json(result));
+  write_file_atomically(folder.csv(), interp::to_csv(result));
+  return {folder.report(), folder.json(), folder.csv()};
 }
 
 }  // namespace outerloop::report

@@ -41,6 +41,14 @@ TEST(Progress, EndsWithTheLastSampleOnce) {
   EXPECT_EQ(recorder.text, "2/2 100%, 2.0 it/s, loss 0.25, accuracy 96.1%\n");
 }
 
+TEST(Progress, CountsWhatHasNoLoss) {
+  Recorder recorder;
+  Progress progress = recorder.make({}, 2);
+  progress.update({.done = 2}, recorder.start + seconds(1));
+  progress.finish(recorder.start + seconds(1));
+  EXPECT_EQ(recorder.text, "2/2 100%, 2.0 it/s\n");
+}
+
 TEST(Progress, CountsTheRateFromWhereTheProcessStarted) {
   Recorder recorder;
   Progress progress = recorder.make({}, 1000, 900);

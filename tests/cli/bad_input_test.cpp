@@ -539,7 +539,7 @@ const std::vector<Fault> kImportances{
     {"ImportanceInATrainingsFolder",
      "importance {c} run_dir={d}/mine",
      2,
-     {"run_dir {d}/mine: holds 'config.yaml' but no importance.json; choose another"},
+     {"run_dir {d}/mine: holds 'config.yaml' but no journal of importance; choose another"},
      kFew},
     {"ImportanceBelowAFile",
      "importance {c} run_dir={d}/text.txt/new",

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/call.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/farm/journal.h"
+#include "outerloop/interp/importance_run.h"
 
 namespace outerloop::cli {
 namespace {
@@ -71,10 +74,10 @@ TEST(ImportanceCommand, HasTheNumbersOfScikitLearnForALogisticModel) {
 }
 
 TEST(ImportanceCommand, WritesTheSameBytesOnAnyNumberOfThreads) {
-  const TemporaryFolder folder;
   for (const Words& way : {Words{}, Words{"rng=keyed", "donors=ridge_residual", "max_samples=0.5"},
                            Words{"rng=keyed", "mode=exact", "repeats=1",
                                  "groups={petal: [petal_length, petal_width]}"}}) {
+    const TemporaryFolder folder;
     const auto words = [&](const char* threads) {
       Words all = way;
       all.emplace_back(threads);
@@ -82,8 +85,9 @@ TEST(ImportanceCommand, WritesTheSameBytesOnAnyNumberOfThreads) {
     };
     const fs::path one = run_iris(folder, "one", words("threads=1"));
     const fs::path five = run_iris(folder, "five", words("threads=5"));
-    for (const char* file : {"importance.json", "importance.csv", "report.html"}) {
-      EXPECT_EQ(read_file(one / file), read_file(five / file)) << file;
+    for (const char* file :
+         {"importance.json", "importance.csv", "report.html", "journal/importance.h5"}) {
+      EXPECT_TRUE(read_file(one / file) == read_file(five / file)) << file;
     }
   }
 }
@@ -105,6 +109,52 @@ TEST(ImportanceCommand, ReportsGroupsAndWaysToPermute) {
                            "Every row meets every donor once"}) {
     EXPECT_TRUE(contains(page, part)) << part;
   }
+}
+
+TEST(ImportanceCommand, TakesShardsTogether) {
+  const TemporaryFolder folder;
+  const fs::path whole = run_iris(folder, "whole");
+  const interp::ImportanceFolder parts{folder.path() / "parts"};
+  for (const char* shard : {"--shard=0/3", "--shard=1/3", "--shard=2/3"}) {
+    run_iris(folder, "parts", {shard});
+    EXPECT_FALSE(fs::exists(parts.json()));
+  }
+  farm::merge_journals(parts.journal(),
+                       {parts.journal({0, 3}), parts.journal({1, 3}), parts.journal({2, 3})});
+  run_iris(folder, "parts");
+  for (const char* file : {"importance.json", "report.html", "journal/importance.h5"}) {
+    EXPECT_TRUE(read_file(whole / file) == read_file(parts.root / file)) << file;
+  }
+}
+
+// A damaged journal loses its damaged rows alone, which are computed again.
+TEST(ImportanceCommand, MendsAJournal) {
+  const TemporaryFolder folder;
+  const fs::path run = run_iris(folder, "iris");
+  const fs::path journal = run / "journal/importance.h5";
+  const std::string whole = read_file(journal);
+  const json values = result_of(run);
+  const double some = values["metrics"][0]["groups"][2]["values"][4];
+  std::string bytes(sizeof(some), '\0');
+  std::memcpy(bytes.data(), &some, sizeof(some));
+  std::string damaged = whole;
+  const size_t place = damaged.find(bytes);
+  ASSERT_NE(place, std::string::npos);
+  damaged[place] = static_cast<char>(damaged[place] ^ 1);
+  write_file_atomically(journal, damaged);
+  run_iris(folder, "iris");
+  EXPECT_TRUE(read_file(journal) == whole);
+  EXPECT_EQ(result_of(run), values);
+}
+
+TEST(ImportanceCommand, RefusesTheFolderOfAnotherJob) {
+  const TemporaryFolder folder;
+  const fs::path run = run_iris(folder, "iris");
+  const std::string before = read_file(run / "importance.json");
+  const Result result = call({"importance", kIris, "run_dir=" + run.string(), "seed=1", "--quiet"});
+  EXPECT_EQ(result.code, kBadInput);
+  EXPECT_TRUE(contains(result.error, "is the journal of another job")) << result.error;
+  EXPECT_EQ(read_file(run / "importance.json"), before);
 }
 
 }  // namespace

@@ -86,6 +86,33 @@ TEST_P(MpiRun, GivesTheSameBytesOnAnyRanksAndThreads) {
 INSTANTIATE_TEST_SUITE_P(All, MpiRun, testing::ValuesIn(cases()),
                          [](const auto& one) { return one.param.name; });
 
+TEST(MpiImportance, GivesTheSameBytesOnAnyRanksAndThreads) {
+  const TemporaryFolder folder;
+  const auto run_on = [&](int ranks, int threads) {
+    const fs::path run = folder / fmt::format("{}x{}", ranks, threads);
+    const Words command{OUTERLOOP_MPIEXEC_RANKS,
+                        std::to_string(ranks),
+                        OUTERLOOP_BINARY_DIR "/outerloop",
+                        "importance",
+                        OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml",
+                        "run_dir=" + run.string(),
+                        "repeats=40",
+                        fmt::format("threads={}", threads),
+                        "--quiet"};
+    const Ended ended = Process(command, {}, OUTERLOOP_MPIEXEC).wait();
+    EXPECT_EQ(ended.code, 0) << ended.error;
+    return run;
+  };
+  const fs::path one = run_on(1, 1);
+  for (const auto& [ranks, threads] : {std::pair{2, 1}, {3, 2}, {8, 1}}) {
+    const fs::path run = run_on(ranks, threads);
+    for (const char* file :
+         {"journal/importance.h5", "importance.json", "importance.csv", "report.html"}) {
+      EXPECT_TRUE(read_file(one / file) == read_file(run / file)) << run << file;
+    }
+  }
+}
+
 TEST(MpiRunErrors, AreToldOnceWithTheirCode) {
   const TemporaryFolder folder;
   const Ended ended = train_on(3, "sinusoid_maml", folder / "run", {"inner.rat=1"});

@@ -29,8 +29,8 @@ class Progress {
   };
   struct Sample {
     std::int64_t done = 0;
-    double loss = 0;
-    std::optional<double> accuracy;  // a fraction
+    std::optional<double> loss = {};
+    std::optional<double> accuracy = {};  // a fraction
   };
 
   Progress(Options options, Write write, Clock::time_point now = Clock::now());

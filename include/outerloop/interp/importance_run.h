@@ -2,10 +2,13 @@
 // Permutation importance of a model fitted to a table, from a user's specification to results.
 
 #include <filesystem>
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "outerloop/farm/job.h"
+#include "outerloop/farm/results.h"
+#include "outerloop/farm/shard.h"
 #include "outerloop/interp/importance_spec.h"
 #include "outerloop/interp/permutation_importance.h"
 
@@ -27,12 +30,44 @@ struct ImportanceResult {
   std::string group_columns(const FeatureGroup& group) const;  // "a, b"
 };
 
-// Makes the folder of the results where there is none. Throws BadInput when it cannot be made or
-// holds something else.
-void prepare_importance_folder(const std::filesystem::path& folder);
+// A folder of results: journal/importance.h5 and those of shards, importance.json and .csv,
+// report.html.
+struct ImportanceFolder {
+  std::filesystem::path root;
 
-// Equal specifications and tables give equal results on any number of threads. Throws BadInput.
-ImportanceResult run_importance(const ImportanceSpec& spec);
+  std::filesystem::path journal(const farm::Shard& shard = {}) const;
+  std::filesystem::path json() const { return root / "importance.json"; }
+  std::filesystem::path csv() const { return root / "importance.csv"; }
+  std::filesystem::path report() const { return root / "report.html"; }
+
+  // Makes the folder where there is none. Throws BadInput when it cannot be made or holds something
+  // else.
+  void prepare() const;
+};
+
+// A cell is one repeat of one group ("group=petal/repeat=3"), its values are the decreases of each
+// metric.
+class ImportanceJob final : public farm::Job {
+ public:
+  // Reads the table and fits the model. Throws BadInput.
+  explicit ImportanceJob(const ImportanceSpec& spec);
+  ~ImportanceJob() override;
+
+  const farm::Manifest& manifest() const override { return manifest_; }
+  const std::vector<farm::Cell>& cells() const override { return cells_; }
+  const std::vector<std::string>& columns() const override { return spec_.metrics; }
+  void run(size_t cell, int thread, std::span<double> values) override;
+
+  // Of complete results.
+  ImportanceResult fold(const farm::Results& results) const;
+
+ private:
+  struct Problem;
+  ImportanceSpec spec_;
+  std::unique_ptr<const Problem> problem_;
+  farm::Manifest manifest_;
+  std::vector<farm::Cell> cells_;
+};
 
 // What was computed, in plain sentences.
 std::string describe_protocol(const ImportanceResult& result);

@@ -9,9 +9,9 @@
 
 namespace outerloop::report {
 
-// Writes report.html, importance.json and importance.csv into the folder and returns their paths.
+// Writes the folder's report.html, importance.json and importance.csv and returns their paths.
 // Equal results give equal bytes. Throws SystemFailure when a file cannot be written.
-std::vector<std::filesystem::path> write_importance(const std::filesystem::path& folder,
+std::vector<std::filesystem::path> write_importance(const interp::ImportanceFolder& folder,
                                                     const interp::ImportanceResult& result);
 
 }  // namespace outerloop::report
