@@ -97,49 +97,75 @@ struct Column {
   double mean = 0;
   double error = 0;
 
-  Column(const TableView& x, size_t j) {
-    for (size_t i = 0; i < x.rows(); ++i) values.push_back(x.row(i)[j]);
-    mean = mean_of(values);
+  explicit Column(std::vector<double> all) : values(std::move(all)), mean(mean_of(values)) {
     for (const double value : values) centred.push_back(value - mean);
     std::vector<double> scratch(values.size());
     error = standard_error(values, mean, scratch);
   }
 };
 
-class NullDistributions {
- public:
-  NullDistributions(std::span<const Column> columns, const SignFlips& flips)
-      : columns_(columns), signs_(flips.tasks()), flipped_(flips.tasks()), scratch_(flips.tasks()) {
-    for (uint64_t vector = 0; vector < flips.count(); ++vector) {
-      flips.fill(vector, signs_);
-      double of_band = 0;
-      double of_test = 0;
-      for (const Column& column : columns_) {
-        of_band = std::max(of_band, ratio(flipped_mean(column.centred), column.error));
-        const double mean = flipped_mean(column.values);
-        of_test = std::max(of_test, ratio(mean, standard_error(flipped_, mean, scratch_)));
-      }
-      band.push_back(of_band);
-      test.push_back(of_test);
-    }
-    std::ranges::sort(band);
-    std::ranges::sort(test);
-  }
+std::vector<double> column_of(const TableView& x, size_t j) {
+  std::vector<double> values;
+  for (size_t i = 0; i < x.rows(); ++i) values.push_back(x.row(i)[j]);
+  return values;
+}
 
-  std::vector<double> band;
-  std::vector<double> test;
+// Means of columns with the signs of a vector, of the first tasks where a column is shorter.
+class Flipped {
+ public:
+  explicit Flipped(const SignFlips& flips) : flips_(flips), signs_(flips.tasks()) {}
+
+  void take(uint64_t vector) { flips_.fill(vector, signs_); }
+  double mean(std::span<const double> values) {
+    values_.resize(values.size());
+    for (size_t i = 0; i < values.size(); ++i) values_[i] = signs_[i] * values[i];
+    return mean_of(values_);
+  }
+  std::span<const double> values() const { return values_; }  // of the last mean
 
  private:
-  double flipped_mean(std::span<const double> values) {
-    for (size_t i = 0; i < values.size(); ++i) flipped_[i] = signs_[i] * values[i];
-    return mean_of(flipped_);
-  }
-
-  std::span<const Column> columns_;
+  const SignFlips& flips_;
   std::vector<double> signs_;
-  std::vector<double> flipped_;
-  std::vector<double> scratch_;
+  std::vector<double> values_;
 };
+
+double greatest_of_band(std::span<const Column> columns, Flipped& flipped) {
+  double greatest = 0;
+  for (const Column& column : columns) {
+    greatest = std::max(greatest, ratio(flipped.mean(column.centred), column.error));
+  }
+  return greatest;
+}
+
+double greatest_of_test(std::span<const Column> columns, Flipped& flipped) {
+  double greatest = 0;
+  std::vector<double> scratch;
+  for (const Column& column : columns) {
+    scratch.resize(column.values.size());
+    const double mean = flipped.mean(column.values);
+    greatest = std::max(greatest, ratio(mean, standard_error(flipped.values(), mean, scratch)));
+  }
+  return greatest;
+}
+
+// Of all vectors, rising.
+template <class Statistic>
+std::vector<double> null_distribution(std::span<const Column> columns, const SignFlips& flips,
+                                      Statistic statistic) {
+  std::vector<double> null;
+  Flipped flipped(flips);
+  for (uint64_t vector = 0; vector < flips.count(); ++vector) {
+    flipped.take(vector);
+    null.push_back(statistic(columns, flipped));
+  }
+  std::ranges::sort(null);
+  return null;
+}
+
+double critical_value(const std::vector<double>& null, double level) {
+  const double place = std::ceil(level * static_cast<double>(null.size()));
+  return null[static_cast<size_t>(place) - 1];
+}
 
 }  // namespace
 
@@ -151,25 +177,48 @@ MaxT max_t(const TableView& x, const SignFlips& flips, double level) {
                     x.rows(), flips.tasks(), level));
   }
   std::vector<Column> columns;
-  for (size_t j = 0; j < x.columns(); ++j) columns.emplace_back(x, j);
-  NullDistributions null(columns, flips);
-  const double place = std::ceil(level * static_cast<double>(flips.count()));
+  for (size_t j = 0; j < x.columns(); ++j) columns.emplace_back(column_of(x, j));
 
   MaxT result;
-  result.critical = null.band[static_cast<size_t>(place) - 1];
+  result.band_null = null_distribution(columns, flips, greatest_of_band);
+  result.test_null = null_distribution(columns, flips, greatest_of_test);
+  result.critical = critical_value(result.band_null, level);
   for (const Column& column : columns) {
     const double statistic = ratio(column.mean, column.error);
-    const auto first = std::ranges::lower_bound(null.test, statistic * (1 - kEqual));
+    const auto first = std::ranges::lower_bound(result.test_null, statistic * (1 - kEqual));
     result.mean.push_back(column.mean);
     result.error.push_back(column.error);
     result.statistic.push_back(statistic);
     result.lower.push_back(column.mean - result.critical * column.error);
     result.upper.push_back(column.mean + result.critical * column.error);
-    result.exceeding.push_back(static_cast<uint64_t>(null.test.end() - first));
+    result.exceeding.push_back(static_cast<uint64_t>(result.test_null.end() - first));
   }
-  result.band_null = std::move(null.band);
-  result.test_null = std::move(null.test);
   return result;
+}
+
+JointBand joint_band(std::span<const std::vector<double>> columns, const SignFlips& flips,
+                     double level) {
+  size_t longest = 0;
+  size_t shortest = SIZE_MAX;
+  for (const auto& column : columns) {
+    longest = std::max(longest, column.size());
+    shortest = std::min(shortest, column.size());
+  }
+  if (columns.empty() || shortest < 2 || longest != flips.tasks() || !(level > 0 && level < 1)) {
+    throw BadInput(
+        fmt::format("a joint band needs two tasks or more of each of its columns and a level in "
+                    "(0, 1), got {} columns, signs of {} tasks, level {}",
+                    columns.size(), flips.tasks(), level));
+  }
+  std::vector<Column> all;
+  for (const auto& column : columns) all.emplace_back(column);
+  JointBand band{.critical =
+                     critical_value(null_distribution(all, flips, greatest_of_band), level)};
+  for (const Column& column : all) {
+    band.mean.push_back(column.mean);
+    band.error.push_back(column.error);
+  }
+  return band;
 }
 
 }  // namespace outerloop::interp

@@ -165,6 +165,29 @@ TEST(MaxT, GivesColumnsWithoutVariationNoWidth) {
   EXPECT_TRUE(std::isfinite(result.critical));
 }
 
+TEST(JointBand, IsThatOfMaxTForEqualColumns) {
+  const Numbers x = {0.5, 1, -0.25, 2, 1.125, 0.5, 0.75, -1, 0.25, 0.125};
+  const auto flips = SignFlips::sampled(5, 100, 3);
+  const MaxT result = max_t(TableView(x, 2), flips);
+  const std::vector<Numbers> columns = {{0.5, -0.25, 1.125, 0.75, 0.25}, {1, 2, 0.5, -1, 0.125}};
+  const JointBand band = joint_band(columns, flips);
+  EXPECT_EQ(band.mean, result.mean);
+  EXPECT_EQ(band.error, result.error);
+  EXPECT_EQ(band.critical, result.critical);
+  EXPECT_EQ(band.mean[1] + band.half(1), result.upper[1]);
+}
+
+// A column of other values at other tasks has no say in which signs the common tasks get.
+TEST(JointBand, TakesColumnsOfFewerTasks) {
+  const std::vector<Numbers> columns = {{0.5, -0.25, 1.125, 0.75, 0.25}, {1, 1, 1}};
+  const auto flips = SignFlips::exhaustive(5);
+  EXPECT_EQ(joint_band(columns, flips).critical,
+            joint_band(std::vector<Numbers>{columns[0]}, flips).critical);
+  EXPECT_EQ(joint_band(columns, flips).half(1), 0);
+  EXPECT_THROW(joint_band(columns, SignFlips::exhaustive(4)), BadInput);
+  EXPECT_THROW(joint_band(std::vector<Numbers>{{1, 2}, {1}}, SignFlips::exhaustive(2)), BadInput);
+}
+
 // The joint band holds all true means in 95 % ± 1.5 of draws, given tasks enough.
 TEST(MaxT, BandCoversAllMeansTogether) {
   std::mt19937 generator(2);
