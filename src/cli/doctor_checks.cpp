@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -20,6 +21,7 @@
 #include "outerloop/config/read.h"
 #include "outerloop/exec/isa.h"
 #include "outerloop/io/hdf5.h"
+#include "outerloop/io/hdf5_version.h"
 
 namespace outerloop::cli {
 namespace {
@@ -29,6 +31,7 @@ namespace fs = std::filesystem;
 constexpr double kMiB = 1024.0 * 1024.0;
 constexpr double kLowMemory = 512;  // MiB; the largest shipped config trains in less
 constexpr double kLowDisk = 1024;   // MiB
+constexpr double kLargeSkew = 5;    // seconds
 
 // Removes the file at the end of its scope.
 struct ScratchFile {
@@ -109,7 +112,7 @@ Finding memory(const fs::path&) {
 // Writes and reads back a file by the library that checkpoints use.
 Finding hdf5(const fs::path& folder) {
   const ScratchFile scratch(folder, "hdf5.h5");
-  const std::string text = "written, read back";
+  const std::string text = io::hdf5_version() + "; written, read back";
   try {
     auto file = io::Hdf5File::create(scratch.path);
     file.write_text("check", text);
@@ -148,6 +151,28 @@ Finding disk(const fs::path& folder) {
   return {Verdict::notice, text, "free some space: a full disk ends a run"};
 }
 
+// Hosts with one file system compare their times with those that it stamps on files.
+Finding clock(const fs::path& folder) {
+  const ScratchFile scratch(folder, "clock");
+  write_file_atomically(scratch.path, "check");
+  const auto stamped = std::chrono::file_clock::to_sys(fs::last_write_time(scratch.path));
+  const std::chrono::duration<double> ahead = stamped - std::chrono::system_clock::now();
+  if (std::abs(ahead.count()) < kLargeSkew) return {.text = "agrees with the file system"};
+  return {
+      Verdict::notice,
+      fmt::format("the file system is {:.0f} s {}", std::abs(ahead.count()),
+                  ahead.count() > 0 ? "ahead" : "behind"),
+      "times in logs of several hosts do not compare: let chronyd or ntpd set the clocks of the "
+      "hosts and of the file server"};
+}
+
+Finding gpus(const fs::path&) {
+  int seen = 0;
+  while (fs::exists(fmt::format("/dev/nvidia{}", seen))) ++seen;
+  if (seen == 0) return {.text = "none seen; none is needed"};
+  return {.text = fmt::format("{} seen, not used: this build computes on the CPU", seen)};
+}
+
 Finding terminal(const fs::path&) {
   const Terminal out = detect_terminal(STDOUT_FILENO);
   if (!out.interactive) return {.text = "none: progress comes as lines"};
@@ -174,6 +199,8 @@ const std::vector<Check>& doctor_checks() {
       {"disk", disk},
       {"hdf5", hdf5},
       {"locking", locking},
+      {"clock", clock},
+      {"gpus", gpus},
       {"mpi", check_mpi},
       {"launcher", check_launcher},
       {"binding", check_binding},
