@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/doctor_checks.h"
+#include "cli/ranks.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/mpi.h"
 
@@ -67,10 +68,10 @@ Finding check_mpi(const fs::path&) {
                 fmt::format("{}; rank {} of {}", library, number("OMPI_COMM_WORLD_RANK", 0), size)};
   }
   if (comm::started_by_mpi()) return {.text = fmt::format("{}; started as a rank", library)};
-  if (number("SLURM_STEP_NUM_TASKS", 1) > 1) {
+  if (tasks_of_srun() > 1) {
     return {Verdict::bad,
             fmt::format("{}; srun started {} tasks that do not know of each other", library,
-                        number("SLURM_STEP_NUM_TASKS", 1)),
+                        tasks_of_srun()),
             "use srun --mpi=pmix (srun --mpi=list shows what there is), or mpirun in the job"};
   }
   return {.text = fmt::format("{}; started alone", library)};

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
 
 #include "cli/program.h"
@@ -12,10 +14,36 @@
 #include "outerloop/comm/mpi.h"
 
 namespace outerloop::cli {
+namespace {
+
+// Each would train alone, all in one folder.
+int refuse_ranks_apart(int tasks) {
+  const char* task = std::getenv("SLURM_PROCID");
+  if (task != nullptr && std::string_view(task) != "0") return kBadInput;  // the first one speaks
+  throw BadInput(fmt::format(
+      "srun started {} tasks that do not know of each other: use srun --mpi=pmix (srun --mpi=list "
+      "shows what there is) or mpirun in the job; if they are to train apart, unset "
+      "SLURM_STEP_NUM_TASKS",
+      tasks));
+}
+
+}  // namespace
+
+int tasks_of_srun() {
+  // A rank of mpirun may have the variable from the step that started its daemon.
+  const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
+  if (tasks == nullptr || std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return 1;
+  return std::max(1, std::atoi(tasks));
+}
 
 int run_on_ranks(const std::function<int(comm::Communicator&)>& body) {
+  const int tasks = tasks_of_srun();  // asked before MPI sets variables of its own
   comm::World world;
   comm::Communicator& ranks = world.ranks();
+  if (ranks.size() == 1 && tasks > 1) {
+    world.finish();
+    return refuse_ranks_apart(tasks);
+  }
   if (ranks.size() == 1) {
     const int code = body(ranks);
     world.finish();

@@ -33,8 +33,11 @@ bool redirect(const char* file, int flags, int descriptor) {
   if (::getppid() != worker) ::_exit(kNotStarted);
   // Ctrl-C in the terminal is for the worker, which then asks its trainings.
   ::setpgid(0, 0);
-  // Under mpirun the worker is a rank; its trainings are programs of their own.
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"}) ::unsetenv(name);
+  // Under mpirun or srun the worker is a rank; its trainings are programs of their own.
+  for (const char* name :
+       {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_STEP_NUM_TASKS"}) {
+    ::unsetenv(name);
+  }
   ::fcntl(lease, F_SETFD, 0);
   if (redirect("/dev/null", O_RDONLY, 0) && redirect("/dev/null", O_WRONLY, 1) &&
       redirect(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 2)) {

@@ -117,8 +117,8 @@ TEST(DoctorCommand, ChecksTheMachine) {
   const fs::path folder = fresh_folder("doctor");
   const Result result = call({"doctor", folder.string()});
   EXPECT_EQ(result.code, kDone) << result.out;
-  for (const char* name : {"instructions", "cores", "memory", "disk", "hdf5", "locking", "mpi",
-                           "launcher", "binding", "slurm"}) {
+  for (const char* name : {"instructions", "cores", "memory", "disk", "hdf5", "locking", "clock",
+                           "gpus", "mpi", "launcher", "binding", "slurm", "terminal", "omniglot"}) {
     EXPECT_TRUE(contains(result.out, name)) << name;
   }
   EXPECT_TRUE(fs::is_empty(folder));
@@ -144,6 +144,20 @@ TEST(DoctorCommand, KnowsALauncherThatStartsRanksApart) {
   EXPECT_EQ(result.code, kFailed);
   EXPECT_TRUE(contains(result.out, "srun started 4 tasks that do not know of each other"));
   EXPECT_TRUE(contains(result.out, "-> use srun --mpi=pmix")) << result.out;
+}
+
+TEST(TrainCommand, RefusesTasksOfSrunThatDoNotKnowOfEachOther) {
+  const fs::path run = fresh_folder("apart");
+  const std::vector<std::string> train{"train", kSinusoid, "run_dir=" + run.string(),
+                                       "outer.iterations=1"};
+  const Variable tasks("SLURM_STEP_NUM_TASKS", "2");
+  for (const auto& [task, said] : {std::pair{"0", true}, {"1", false}}) {
+    const Variable number("SLURM_PROCID", task);
+    const Result result = call(train);
+    EXPECT_EQ(result.code, kBadInput);
+    EXPECT_EQ(contains(result.error, "error: srun started 2 tasks that do not know"), said);
+  }
+  EXPECT_TRUE(fs::is_empty(run));
 }
 
 TEST(DoctorCommand, KnowsRanksThatShareCores) {
