@@ -2,12 +2,13 @@
 """launch/mpirun.sh as it is, over three hosts: hosts_test.py BUILD_FOLDER"""
 
 import os
+import signal
 import subprocess
 import time
 import unittest
 
 import places
-from places import PROJECT, Training, await_that, main
+from places import PROGRAM, PROJECT, Training, await_that, main
 
 DEADLINE = 40  # seconds from a fault to the end of the run
 LONG = 240  # three ranks on one busy core made 4 iterations a second
@@ -18,8 +19,8 @@ class HostsTraining(unittest.TestCase):
     def setUpClass(cls):
         cls.hosts = Hosts()
 
-    def start(self, run, names, *more):
-        words = [*self.hosts.on("h1"), PROJECT / "launch/mpirun.sh", "--hostfile",
+    def start(self, run, names, *more, before=()):
+        words = [*self.hosts.on("h1"), *before, PROJECT / "launch/mpirun.sh", "--hostfile",
                  self.hosts.file(names), "--", *run.words(), *more]
         return subprocess.Popen([str(w) for w in words], env={**os.environ, **self.hosts.settings},
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -72,6 +73,21 @@ class HostsTraining(unittest.TestCase):
         self.assertRegex(named[0], r"rank 2 on h3 gave no sign of life for 6 s; it did not enter ")
         self.assertIn(named[0].removeprefix("error: "), run.log())
         self.finish(run, HOSTS)
+
+    def test_supervise_starts_a_run_again_whose_rank_was_killed(self):
+        run = Training("killed")
+        started = self.start(run, HOSTS, before=[PROGRAM, "supervise", "--pause=20s", "--"])
+        await_that(lambda: run.newest() >= 50, LONG, "checkpoints", run.log)
+        for line in self.hosts.running(["h3"]):
+            if "outerloop train" in line:
+                os.kill(int(line.split()[1]), signal.SIGKILL)
+        self.hosts.await_without("outerloop", ["h2", "h3"])
+        run.set_iterations(run.newest() + 30)
+        text = self.end_of(started, run, LONG)
+        self.assertEqual(started.returncode, 0, text)
+        self.assertIn("starting it again in 20s (1 of 10)", text)
+        self.assertEqual(text.count("error: rank 2 on h3 is gone: "), 1, text)
+        run.expect_bytes_of_an_undisturbed_run(self)
 
 
 if __name__ == "__main__":

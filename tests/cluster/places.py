@@ -18,7 +18,7 @@ SKIPPED = 77  # exit code for CTest
 SOURCE = Path(__file__).resolve().parents[2]
 BASE = Path("/mnt")  # a file system of our own inside
 PROJECT = BASE / "project"  # the sources, at a place that private /tmp folders do not hide
-BUILD = BASE / "build"
+BUILD = BASE / "build/release"  # launch/ lies beside as in the source tree
 WORK = BASE / "work"
 PROGRAM = BUILD / "outerloop"
 NAMESPACES = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child",
@@ -53,8 +53,9 @@ def enter(commands):
 def prepare():
     build = Path(sys.argv.pop(1)).resolve()
     call("mount", "-t", "tmpfs", "none", BASE)
-    for folder, seen in ((SOURCE, PROJECT), (build, BUILD)):
-        seen.mkdir()
+    launch = SOURCE / "launch"
+    for folder, seen in ((SOURCE, PROJECT), (build, BUILD), (launch, BASE / "launch")):
+        seen.mkdir(parents=True)
         call("mount", "--bind", folder, seen)
     WORK.mkdir()
     os.chdir(PROJECT)

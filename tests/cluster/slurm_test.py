@@ -3,10 +3,17 @@
 
 import re
 import unittest
+from pathlib import Path
 
 import places
-from places import PROJECT, Training, await_that, main
+from places import PROGRAM, PROJECT, WORK, Training, await_that, call, main
 
+SWEEP = """
+config: base.yaml
+set: {outer.meta_batch: 2, outer.iterations: 20, model.hidden: [4], test.tasks: 4,
+      validation.tasks: 4, validation.every: 10, report.write: false}
+grid: {inner.rate: [0.01, 0.1], model.activation: [relu, tanh]}
+"""
 SCRIPT = PROJECT / "launch/slurm.sbatch"
 LONG = 240  # four ranks on one busy core made 3 iterations a second
 
@@ -41,6 +48,40 @@ class SlurmTraining(unittest.TestCase):
         self.assertEqual(run.hosts(), ["n1", "n2", "n4"])
         run.expect_bytes_of_an_undisturbed_run(self)
         self.slurm.nodes["n3"] = self.slurm.start_node("n3")
+
+    def test_tasks_that_srun_starts_apart_are_refused_with_one_line(self):
+        run = Training("apart")
+        script = WORK / "apart.sbatch"
+        script.write_text('#!/bin/bash\nsrun --mpi=none "$OUTERLOOP" "$@"\n')
+        job = Job(script, run.words(), "--nodes=2", "--ntasks-per-node=1")
+        self.assertEqual(job.await_end(LONG), "FAILED", job.told())
+        self.assertEqual(job.field("ExitCode"), "2:0", job.told())
+        self.assertEqual(job.text().count("error: srun started 2 tasks"), 1, job.text())
+        self.assertFalse(run.folder.exists())
+
+    def test_a_sweep_as_a_job_array_gives_the_report_of_one_worker(self):
+        alone = planned("alone")
+        call(PROGRAM, "sweep", "run", alone)
+        by_hand = planned("by-hand")
+        Job(PROJECT / "launch/sweep.sbatch", [by_hand, PROGRAM], "--array=0-3", "--time=5")
+        submitted = planned("submitted")
+        call(PROGRAM, "sweep", "submit", submitted, "--tasks", "3", "--sbatch=--time=5", cwd=WORK)
+        for sweep in (by_hand, submitted):
+            await_that(lambda at=sweep: "4 points: 4 done" in call(PROGRAM, "sweep", "status", at),
+                       LONG, f"{sweep} is done", self.slurm.logs)
+            self.assertEqual(reports(sweep), reports(alone))
+
+
+def planned(name):
+    (WORK / "base.yaml").write_text("tasks: {shots: 4, queries: 4}\n")
+    (WORK / "sweep.yaml").write_text(SWEEP)
+    call(PROGRAM, "sweep", "plan", WORK / "sweep.yaml", "--out", WORK / name)
+    return WORK / name
+
+
+def reports(sweep):
+    files = call(PROGRAM, "sweep", "report", sweep).splitlines()[:3]
+    return {Path(file).name: Path(file).read_bytes() for file in files}
 
 
 if __name__ == "__main__":
