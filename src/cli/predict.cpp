@@ -9,20 +9,13 @@
 #include <set>
 
 #include "cli/output_file.h"
+#include "cli/predict_options.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/examples.h"
-#include "outerloop/train/predictor.h"
 
 namespace outerloop::cli {
-namespace {
-
-struct Options {
-  std::string run, support, query, out;
-  bool invert = false;
-  train::PredictorOptions predictor;
-};
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
@@ -31,7 +24,7 @@ std::string csv_field(const std::string& text) {
   return quoted + '"';
 }
 
-Tensor tensor_of(const Shape& example, std::span<const float> values) {
+Tensor examples_tensor(const Shape& example, std::span<const float> values) {
   Shape shape{static_cast<int64_t>(values.size()) / example.elements()};
   for (const int64_t extent : example) shape.append(extent);
   return Tensor::from<float>(shape, values);
@@ -49,12 +42,9 @@ void warn_of_divergence(const Tensor& answers) {
 
 // ---- Classes ----------------------------------------------------------------------------------
 
-struct Classes {
-  std::vector<std::string> names;  // sorted
-  std::vector<int32_t> labels;     // of the support images
-};
+namespace {
 
-Classes classes_of(const data::ExampleImages& support, const std::string& source) {
+SupportClasses classes_of(const data::ExampleImages& support, const std::string& source) {
   const auto unlabelled = std::ranges::find(support.labels, "");
   if (unlabelled != support.labels.end()) {
     throw BadInput(fmt::format(
@@ -64,7 +54,7 @@ Classes classes_of(const data::ExampleImages& support, const std::string& source
         source, support.names[static_cast<size_t>(unlabelled - support.labels.begin())]));
   }
   const std::set<std::string> names(support.labels.begin(), support.labels.end());
-  Classes classes{.names = {names.begin(), names.end()}};
+  SupportClasses classes{.names = {names.begin(), names.end()}};
   for (const std::string& label : support.labels) {
     classes.labels.push_back(static_cast<int32_t>(std::ranges::lower_bound(classes.names, label) -
                                                   classes.names.begin()));
@@ -78,31 +68,31 @@ std::optional<size_t> answered_class(std::span<const float> row) {
   return static_cast<size_t>(std::ranges::max_element(row) - row.begin());
 }
 
-std::string class_table(const std::vector<std::string>& files, const Classes& classes,
-                        const Tensor& answers) {
-  std::string text = "file,class";
+}  // namespace
+
+std::string class_table(const std::string& first, const std::vector<std::string>& queries,
+                        const SupportClasses& classes, const Tensor& answers) {
+  std::string text = first + ",class";
   for (const std::string& name : classes.names) text += "," + csv_field("p(" + name + ")");
   text += '\n';
   const size_t ways = classes.names.size();
-  for (size_t i = 0; i < files.size(); ++i) {
+  for (size_t i = 0; i < queries.size(); ++i) {
     const auto row = answers.as<float>().subspan(i * ways, ways);
     const std::optional<size_t> answer = answered_class(row);
-    text += csv_field(files[i]) + "," + (answer ? csv_field(classes.names[*answer]) : "");
+    text += csv_field(queries[i]) + "," + (answer ? csv_field(classes.names[*answer]) : "");
     for (const float p : row) text += fmt::format(",{:.6f}", p);
     text += '\n';
   }
   return text;
 }
 
-// Queries whose folder, or label in a CSV file, is a class of the support set tell how good the
-// answers are.
-void report_accuracy(const data::ExampleImages& queries, const Classes& classes,
+void report_accuracy(const std::vector<std::string>& labels, const SupportClasses& classes,
                      const Tensor& answers) {
   const size_t ways = classes.names.size();
   size_t known = 0;
   size_t right = 0;
-  for (size_t i = 0; i < queries.labels.size(); ++i) {
-    const auto truth = std::ranges::find(classes.names, queries.labels[i]);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const auto truth = std::ranges::find(classes.names, labels[i]);
     if (truth == classes.names.end()) continue;
     ++known;
     const auto answer = answered_class(answers.as<float>().subspan(i * ways, ways));
@@ -128,24 +118,25 @@ void say_how(const train::Predictor& predictor, size_t queries) {
   }
 }
 
-int predict_classes(const Options& options, const train::Predictor& predictor) {
-  data::ImagePreparation preparation = *predictor.preparation();
+namespace {
+
+void predict_classes(const PredictOptions& options, const train::Predictor& predictor) {
+  data::ImagePreparation preparation = *predictor.image_preparation();
   if (options.invert) preparation.invert = !preparation.invert;
   const data::ExampleImages support = data::read_example_images(options.support, preparation);
-  const Classes classes = classes_of(support, options.support);
+  const SupportClasses classes = classes_of(support, options.support);
   const train::AdaptedPredictor adapted = predictor.adapt(
-      {.x = tensor_of(predictor.example(), support.pixels),
+      {.x = examples_tensor(predictor.example(), support.pixels),
        .y = Tensor::from<int32_t>({static_cast<int64_t>(classes.labels.size())}, classes.labels),
        .ways = static_cast<int64_t>(classes.names.size())});
   const data::ExampleImages queries = data::read_example_images(options.query, preparation);
-  const Tensor answers = adapted.answer(tensor_of(predictor.example(), queries.pixels));
-  write_file_atomically(options.out, class_table(queries.names, classes, answers));
+  const Tensor answers = adapted.answer(examples_tensor(predictor.example(), queries.pixels));
+  write_file_atomically(options.out, class_table("file", queries.names, classes, answers));
   say_how(predictor, queries.names.size());
   fmt::print("{} classes, {} support images, {} queries -> {}\n", classes.names.size(),
              support.names.size(), queries.names.size(), options.out);
-  report_accuracy(queries, classes, answers);
+  report_accuracy(queries.labels, classes, answers);
   warn_of_divergence(answers);
-  return kDone;
 }
 
 // ---- Values -----------------------------------------------------------------------------------
@@ -169,46 +160,55 @@ std::string value_table(const data::ExamplePoints& queries, const Tensor& answer
   return text;
 }
 
-int predict_values(const Options& options, const train::Predictor& predictor) {
-  if (options.invert) throw BadInput("--invert is for images; this run answers with values");
+void predict_values(const PredictOptions& options, const train::Predictor& predictor) {
   const int64_t inputs = predictor.example().elements();
   const int64_t outputs = predictor.outputs();
   const auto support = data::read_example_points(options.support, inputs, outputs, true);
   const train::AdaptedPredictor adapted =
-      predictor.adapt({.x = tensor_of(predictor.example(), support.x),
+      predictor.adapt({.x = examples_tensor(predictor.example(), support.x),
                        .y = Tensor::from<float>({support.rows, outputs}, support.y)});
   const auto queries = data::read_example_points(options.query, inputs, outputs, false);
-  const Tensor answers = adapted.answer(tensor_of(predictor.example(), queries.x));
+  const Tensor answers = adapted.answer(examples_tensor(predictor.example(), queries.x));
   write_file_atomically(options.out, value_table(queries, answers));
   say_how(predictor, static_cast<size_t>(queries.rows));
   fmt::print("{} support points, {} queries -> {}\n", support.rows, queries.rows, options.out);
   warn_of_divergence(answers);
-  return kDone;
 }
 
-int run(const Options& options) {
+int run(const PredictOptions& options) {
   require_place_for(options.out, {options.support, options.query});
   const auto predictor = train::Predictor::open(options.run, options.predictor);
-  return predictor.classification() ? predict_classes(options, predictor)
-                                    : predict_values(options, predictor);
+  const bool images = predictor.image_preparation().has_value();
+  if (options.invert && !images) throw BadInput("--invert is for images; this run knows none");
+  if (images) {
+    predict_classes(options, predictor);
+  } else if (predictor.table_preparation()) {
+    predict_rows(options, predictor);
+  } else {
+    predict_values(options, predictor);
+  }
+  return kDone;
 }
 
 }  // namespace
 
 void add_predict(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PredictOptions>();
   CLI::App* command =
       program.app.add_subcommand("predict", "Adapt to your own few examples and answer queries");
   command->add_option("RUN", options->run, "Run folder or checkpoint file")->required();
   command->add_option("OVERRIDES", options->predictor.overrides,
                       "key=value words: test.steps=5, …");
   command
-      ->add_option("--support", options->support,
-                   "Folder or zip of class folders of images, CSV with path,label, or CSV with x,y")
+      ->add_option(
+          "--support", options->support,
+          "Folder or zip of class folders of images, CSV with path,label, CSV with x,y, or rows "
+          "of a table")
       ->required();
   command
-      ->add_option("--query", options->query,
-                   "Folder or zip of images, one image, CSV with path, or CSV with x")
+      ->add_option(
+          "--query", options->query,
+          "Folder or zip of images, one image, CSV with path, CSV with x, or rows of a table")
       ->required();
   command->add_option("--out", options->out, "CSV file to write")->required();
   command->add_option("--checkpoint", options->predictor.checkpoint, "best, last or a file")

@@ -56,7 +56,7 @@ class Checker {
       : c(config), algorithm(algorithm_of(config.learner.algorithm)), test(test_protocol(config)) {}
 
   std::vector<Complaint> check() {
-    is_classification(c) ? check_images() : check_regression();
+    check_tasks();
     check_inner_loop();
     check_readers();
     check_learner();
@@ -73,20 +73,44 @@ class Checker {
     complaints_.push_back({std::string(key), fmt::format(text, std::forward<Args>(args)...)});
   }
 
-  void check_images() {
-    refuse_if(c.tasks.dataset.empty(), "tasks.dataset",
-              "tasks.family is images: name a data set file (`outerloop data import` makes one)");
-    refuse_if(c.tasks.ways < 2, "tasks.ways", "tasks.family is images: expected 2 or more, got {}",
+  void check_tasks() {
+    refuse_if(has_dataset(c) && c.tasks.dataset.empty(), "tasks.dataset",
+              "tasks.family is {}: name {}", word(c.tasks.family),
+              c.tasks.family == TaskFamily::table
+                  ? "a CSV or HDF5 file"
+                  : "a data set file (`outerloop data import` makes one)");
+    is_classification(c) ? check_classes() : check_no_classes();
+    if (c.tasks.family != TaskFamily::images) check_no_images();
+    if (c.tasks.family == TaskFamily::sinusoid) check_sinusoid();
+    if (c.tasks.family == TaskFamily::harmonic) check_harmonic();
+    if (c.tasks.family == TaskFamily::table) check_table();
+  }
+
+  void check_classes() {
+    refuse_if(c.tasks.ways < 2, "tasks.ways", "tasks have classes: expected 2 or more, got {}",
               c.tasks.ways);
     refuse_if(c.test.ways == 1, "test.ways", "expected 2 or more, or 0 for tasks.ways, got 1");
   }
 
-  void check_regression() {
+  void check_no_classes() {
     const std::string_view family = word(c.tasks.family);
-    refuse_if(c.tasks.ways != 1, "tasks.ways", "tasks.family is {}, which has no classes: set 1",
-              family);
-    refuse_if(c.test.ways > 1, "test.ways", "tasks.family is {}, which has no classes: set 0",
-              family);
+    refuse_if(c.tasks.ways != 1, "tasks.ways", "tasks of {} have no classes: set 1", family);
+    refuse_if(c.test.ways > 1, "test.ways", "tasks of {} have no classes: set 0", family);
+    refuse_if(!algorithm.has_steps, "learner.algorithm",
+              "{} classifies; tasks of {} have no classes", c.learner.algorithm, family);
+  }
+
+  void check_table() {
+    refuse_if(c.tasks.table.target.empty(), "tasks.table.target",
+              "tasks.family is table: name the column to predict");
+    refuse_if(!c.tasks.split.empty(), "tasks.split",
+              "is for images; the column of a table is named by tasks.table.split");
+    refuse_if(c.tasks.table.flag_missing && c.tasks.table.missing == MissingCells::refuse,
+              "tasks.table.flag_missing", "needs tasks.table.missing = mean or median");
+  }
+
+  void check_no_images() {
+    const std::string_view family = word(c.tasks.family);
     refuse_if(c.model.kind != ModelKind::mlp, "model.kind",
               "{} needs images; tasks.family is {}: set mlp", word(c.model.kind), family);
     refuse_if(c.tasks.rotation != Rotation::none, "tasks.rotation", "only images can be rotated");
@@ -95,9 +119,6 @@ class Checker {
     refuse_if(c.tasks.within != Within::none, "tasks.within", "only images have groups");
     refuse_if(c.tasks.within == Within::none && test.within != Within::none, "test.within",
               "only images have groups");
-    refuse_if(!algorithm.has_steps, "learner.algorithm", "{} classifies; tasks.family is {}",
-              c.learner.algorithm, family);
-    c.tasks.family == TaskFamily::sinusoid ? check_sinusoid() : check_harmonic();
   }
 
   void check_sinusoid() {
@@ -193,7 +214,13 @@ To as_training_or(From value, To training) {
 }  // namespace
 
 bool is_classification(const Config& config) {
-  return config.tasks.family == TaskFamily::images;
+  return config.tasks.family == TaskFamily::images ||
+         (config.tasks.family == TaskFamily::table &&
+          config.tasks.table.kind == TargetKind::classification);
+}
+
+bool has_dataset(const Config& config) {
+  return config.tasks.family == TaskFamily::images || config.tasks.family == TaskFamily::table;
 }
 
 Protocol training_protocol(const Config& config) {

@@ -55,9 +55,9 @@ constexpr auto kSchema = std::to_array<Key>({
      .changes_results = false},
 
     {OL_KEY(tasks.family), .help = "where tasks come from"},
-    {OL_KEY(tasks.dataset),
-     .help = "images: data set file, looked up from the config's folder, the working directory and "
-             "$OUTERLOOP_DATA"},
+    {OL_KEY(tasks.dataset), .help = "images, table: data set file, looked up from the config's "
+                                    "folder, the working directory and "
+                                    "$OUTERLOOP_DATA"},
     {OL_KEY(tasks.split),
      .help = "images: split scheme stored in the data set; empty = its default"},
     {OL_KEY(tasks.ways), .bounds = between(1, 10000), .unit = "classes",
@@ -83,6 +83,22 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "range of both phases of a task"},
     {OL_KEY(tasks.harmonic.noise), .bounds = between(0, 1e30),
      .help = "standard deviation added to the targets"},
+    {OL_KEY(tasks.table.task), .help = "column that names a row's task"},
+    {OL_KEY(tasks.table.split),
+     .help = "column that says train, validation (or val) or test; the same in all rows of a task"},
+    {OL_KEY(tasks.table.target), .help = "column to predict; rows without it are left out"},
+    {OL_KEY(tasks.table.kind), .help = "whether the target is a number or a class"},
+    {OL_KEY(tasks.table.features),
+     .help = "columns to predict from; [] = all but the above and left_out"},
+    {OL_KEY(tasks.table.left_out), .help = "columns to pass over"},
+    {OL_KEY(tasks.table.categories),
+     .help = "features whose cells are names; each name of the training rows becomes an input"},
+    {OL_KEY(tasks.table.missing),
+     .help = "what a missing number counts as: the mean or median of the column's training rows"},
+    {OL_KEY(tasks.table.flag_missing),
+     .help = "a second input for columns with missing numbers: 1 where missing"},
+    {OL_KEY(tasks.table.standardise),
+     .help = "numbers, and real targets, get mean 0 and deviation 1 on the training rows"},
 
     {OL_KEY(model.kind), .help = "mlp: dense layers; conv4: blocks of 3x3 convolution"},
     {OL_KEY(model.hidden), .bounds = between(1, 65536), .unit = "units",

@@ -169,9 +169,10 @@ bool take(const Key& key, const RawValue& raw, Interval& value) {
   return true;
 }
 
-bool take(const Key& key, const RawValue& raw, std::vector<std::int64_t>& value) {
+template <class T>
+bool take(const Key& key, const RawValue& raw, std::vector<T>& value) {
   constexpr std::size_t kMost = 1000;
-  std::vector<std::int64_t> read(std::min(raw.elements.size(), kMost));
+  std::vector<T> read(std::min(raw.elements.size(), kMost));
   for (std::size_t i = 0; i < read.size(); ++i) {
     if (!take(key, raw.elements[i], read[i])) return false;
   }
@@ -182,7 +183,8 @@ bool take(const Key& key, const RawValue& raw, std::vector<std::int64_t>& value)
 
 bool wants_list(const Key& key) {
   return std::holds_alternative<Member<Interval>>(key.field) ||
-         std::holds_alternative<Member<std::vector<std::int64_t>>>(key.field);
+         std::holds_alternative<Member<std::vector<std::int64_t>>>(key.field) ||
+         std::holds_alternative<Member<std::vector<std::string>>>(key.field);
 }
 
 bool assign_choice(const ChoiceMember& member, const RawValue& raw, Config& config) {
@@ -245,6 +247,11 @@ std::string format(const Interval& value) {
 }
 std::string format(const std::vector<std::int64_t>& value) {
   return fmt::format("[{}]", fmt::join(value, ", "));
+}
+std::string format(const std::vector<std::string>& value) {
+  std::string text;
+  for (const std::string& word : value) text += (text.empty() ? "" : ", ") + quote(word);
+  return "[" + text + "]";
 }
 
 }  // namespace
@@ -340,6 +347,9 @@ std::string expectation(const Key& key) {
     }
     std::string operator()(const Member<std::vector<std::int64_t>>&) const {
       return fmt::format("a list of whole numbers{} as [a, b]", range(key.bounds));
+    }
+    std::string operator()(const Member<std::vector<std::string>>&) const {
+      return "a list of texts as [a, b]";
     }
     std::string operator()(const ChoiceMember& choice) const {
       return fmt::format("one of {}", fmt::join(split_words(choice.words), ", "));

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "outerloop/base/error.h"
@@ -56,7 +58,31 @@ class Parser {
   bool after_quote_ = false;  // a quote inside quotes: the end, or the first of two
 };
 
+// std::from_chars takes no '+'.
+std::string_view without_plus(std::string_view number) {
+  const bool drops = number.starts_with('+') && !number.starts_with("+-");
+  return number.substr(drops ? 1 : 0);
+}
+
 }  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  text.remove_prefix(begin);
+  return text.substr(0, text.find_last_not_of(" \t") + 1);
+}
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value = 0;
+  const std::string_view number = without_plus(trimmed(text));
+  const char* const end = number.data() + number.size();
+  const auto [stop, error] = std::from_chars(number.data(), end, value);
+  if (error != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+template std::optional<float> parse_number(std::string_view text);
+template std::optional<double> parse_number(std::string_view text);
 
 std::optional<size_t> CsvTable::column(std::string_view name) const {
   const auto found = std::ranges::find(columns, name);

@@ -4,8 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include "data/file_tree.h"
 #include "data/pixels.h"
@@ -103,29 +101,11 @@ std::vector<size_t> numbered_columns(const CsvTable& table, const std::string& s
   return columns;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  text.remove_prefix(begin);
-  return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
-
-// std::from_chars takes no '+'.
-std::string_view without_plus(std::string_view number) {
-  const bool drops = number.starts_with('+') && !number.starts_with("+-");
-  return number.substr(drops ? 1 : 0);
-}
-
-float parse_number(const std::string& text, const fs::path& file, size_t row,
-                   const std::string& column) {
-  float value = 0;
-  const std::string_view number = without_plus(trimmed(text));
-  const char* const end = number.data() + number.size();
-  const auto [stop, error] = std::from_chars(number.data(), end, value);
-  if (error != std::errc{} || stop != end || !std::isfinite(value)) {
-    throw BadInput(fmt::format("{}: row {}, column {}: expected a finite number, got '{}'",
-                               file.string(), row + 2, column, text));
-  }
-  return value;
+float number_in(const std::string& text, const fs::path& file, size_t row,
+                const std::string& column) {
+  if (const auto value = parse_number<float>(text)) return *value;
+  throw BadInput(fmt::format("{}: row {}, column {}: expected a finite number, got '{}'",
+                             file.string(), row + 2, column, text));
 }
 
 std::vector<float> numbers(const CsvTable& table, const std::vector<size_t>& columns,
@@ -133,7 +113,7 @@ std::vector<float> numbers(const CsvTable& table, const std::vector<size_t>& col
   std::vector<float> values;
   for (size_t row = 0; row < table.rows.size(); ++row) {
     for (const size_t column : columns) {
-      values.push_back(parse_number(table.rows[row][column], file, row, table.columns[column]));
+      values.push_back(number_in(table.rows[row][column], file, row, table.columns[column]));
     }
   }
   return values;

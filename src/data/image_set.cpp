@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "data/content.h"
 #include "outerloop/base/error.h"
-#include "outerloop/base/hash.h"
 
 namespace outerloop::data {
 namespace {
@@ -71,30 +71,6 @@ void check_scheme(const ImageSet& set, const std::string& name, const SplitSchem
   }
 }
 
-// Unambiguous bytes of all content: every number and text is preceded by its length or has a fixed
-// width.
-class Content {
- public:
-  void number(int64_t value) { text_.append(reinterpret_cast<const char*>(&value), sizeof value); }
-  void text(const std::string& value) {
-    number(static_cast<int64_t>(value.size()));
-    text_ += value;
-  }
-  void texts(const std::vector<std::string>& values) {
-    number(static_cast<int64_t>(values.size()));
-    for (const std::string& value : values) text(value);
-  }
-  template <class T>
-  void numbers(const std::vector<T>& values) {
-    number(static_cast<int64_t>(values.size()));
-    for (const T value : values) number(value);
-  }
-  std::string hash() const { return to_hex(xxh3_128(std::as_bytes(std::span<const char>(text_)))); }
-
- private:
-  std::string text_;
-};
-
 }  // namespace
 
 size_t ImageSet::image_bytes() const {
@@ -123,7 +99,7 @@ std::string fingerprint(const ImageSet& set) {
   content.text(set.source);
   const ImagePreparation& p = set.preparation;
   for (const int value : {p.height, p.width, p.channels, int{p.invert}}) content.number(value);
-  content.text(to_hex(xxh3_128(std::as_bytes(std::span(set.pixels)))));
+  content.array(set.pixels);
   content.numbers(set.class_begin);
   content.texts(set.class_names);
   content.texts(set.group_names);

@@ -150,12 +150,32 @@ std::vector<std::string> test_charts(const ReportData& data) {
   return charts;
 }
 
+namespace {
+
+std::vector<Point> points(const std::vector<Place>& places) {
+  std::vector<Point> result;
+  for (const Place& place : places) result.push_back({.x = place.x, .y = place.y});
+  return result;
+}
+
+}  // namespace
+
+std::string row_chart(const RowTask& task) {
+  Plot plot{.about = "True and predicted values of the query rows of a test task",
+            .x = {.label = "true " + task.target},
+            .y = {.label = "predicted " + task.target}};
+  const auto [least, most] = std::ranges::minmax_element(task.before, {}, &Place::x);
+  plot.series.push_back({.name = "truth",
+                         .points = {{.x = least->x, .y = least->x}, {.x = most->x, .y = most->x}},
+                         .color = kTruth});
+  plot.series.push_back(
+      {.points = points(task.before), .color = kBefore, .line = false, .dots = true});
+  plot.series.push_back(
+      {.points = points(task.after), .color = kMain, .line = false, .dots = true});
+  return card(task.name, to_svg(plot));
+}
+
 std::string curve_chart(const CurveTask& task) {
-  const auto points = [](const std::vector<Place>& places) {
-    std::vector<Point> result;
-    for (const Place& place : places) result.push_back({.x = place.x, .y = place.y});
-    return result;
-  };
   Plot plot{.about = "True function, support points and predictions of a test task",
             .x = {.label = "x"},
             .y = {.label = "y"}};

@@ -179,12 +179,17 @@ void read_manifest(const fs::path& file, ReportData& data) {
 
 std::string tasks_in_words(const config::Config& config) {
   const config::Protocol protocol = config::test_protocol(config);
-  if (!config::is_classification(config)) {
+  if (!config::has_dataset(config)) {
     return fmt::format("{} regression from {} points", config::word(config.tasks.family),
                        protocol.shots);
   }
-  return fmt::format("{}, {}-way {}-shot", fs::path(config.tasks.dataset).stem().string(),
-                     protocol.ways, protocol.shots);
+  const std::string name = fs::path(config.tasks.dataset).filename().string();
+  const std::string stem = name.substr(0, name.find('.'));
+  if (!config::is_classification(config)) {
+    return fmt::format("{} from {}, {} rows a task", config.tasks.table.target, stem,
+                       protocol.shots);
+  }
+  return fmt::format("{}, {}-way {}-shot", stem, protocol.ways, protocol.shots);
 }
 
 // The last part of the folder's path, with or without a slash at its end.

@@ -144,6 +144,29 @@ class CurveExamples {
   train::Evaluator evaluator_;
 };
 
+// A table's answers are standardised.
+RowTask row_task(const train::Evaluator& evaluator, const data::TaskFamily& family,
+                 const data::TablePreparation& preparation, const data::TaskKey& key) {
+  data::Episode episode(family.spec());
+  family.draw(key, episode.buffers());
+  const std::vector<Tensor> answers = evaluator.answer(episode, key.seed);
+  const auto pairs = [&](const Tensor& predicted) {
+    const auto number = [&](float y) {
+      return preparation.target_mean + preparation.target_scale * static_cast<double>(y);
+    };
+    std::vector<Place> places;
+    for (size_t row = 0; row < predicted.as<float>().size(); ++row) {
+      places.push_back(
+          {number(episode.query_y.as<float>()[row]), number(predicted.as<float>()[row])});
+    }
+    return places;
+  };
+  RowTask task{.name = family.describe(key).group, .target = preparation.target};
+  task.before = pairs(answers.front());
+  task.after = pairs(answers.back());
+  return task;
+}
+
 void add_tasks(const std::filesystem::path& run, int64_t count, ReportData& data) {
   const train::StoredRun stored = train::open_run(run);
   const config::Config& config = stored.config.config;
@@ -152,7 +175,7 @@ void add_tasks(const std::filesystem::path& run, int64_t count, ReportData& data
   const Tensor theta =
       train::answering_theta(stored.checkpoint, train::layout_of(setup.learner.parameters));
   ThreadPool pool(1);
-  if (!data.classification) {
+  if (!data.classification && !setup.data.table) {
     const CurveExamples examples(setup, theta, pool);
     for (int64_t slot = 0; slot < count; ++slot) {
       data.curve_tasks.push_back(examples.task(test_task(config, slot)));
@@ -162,7 +185,15 @@ void add_tasks(const std::filesystem::path& run, int64_t count, ReportData& data
   train::Evaluator evaluator(setup.learner, setup.test_shape, setup.evaluation, setup.test_tasks,
                              pool, train::compile_options(config));
   evaluator.set_theta(theta);
+  if (setup.data.table && data.classification) {
+    throw BadInput("rows of a table with classes are not drawn");
+  }
   for (int64_t slot = 0; slot < count; ++slot) {
+    if (setup.data.table) {
+      data.row_tasks.push_back(row_task(evaluator, *setup.test_tasks, setup.data.table->preparation,
+                                        test_task(config, slot)));
+      continue;
+    }
     data.image_tasks.push_back(image_task(evaluator, *setup.test_tasks, test_task(config, slot)));
     data.image_tasks.back().ink_is_high = setup.data.images->preparation.invert;
   }

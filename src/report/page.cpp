@@ -78,6 +78,16 @@ std::string examples(const ReportData& data) {
             "frame; ✓ and ✗ mark the answer, right or wrong.",
             data.image_tasks.size()));
   }
+  if (!data.row_tasks.empty()) {
+    std::string cards;
+    for (const RowTask& task : data.row_tasks) cards += row_chart(task);
+    return section(
+        "Example tasks", cards,
+        fmt::format(
+            "The first {} test tasks: each dot is a query row, its true value and what "
+            "the network says before (orange) and after (blue) adapting to the support rows.",
+            data.row_tasks.size()));
+  }
   std::string cards;
   for (const CurveTask& task : data.curve_tasks) cards += curve_chart(task);
   if (cards.empty()) return {};

@@ -76,6 +76,15 @@ struct CurveTask {
   std::vector<Prediction> predictions;
 };
 
+// An example task of a table with a real target, in the target's units: x is the truth, y the
+// prediction.
+struct RowTask {
+  std::string name;
+  std::string target;
+  std::vector<Place> before;
+  std::vector<Place> after;
+};
+
 struct ReportData {
   std::string title;
   std::string subtitle;
@@ -97,6 +106,7 @@ struct ReportData {
 
   std::vector<ImageTask> image_tasks;
   std::vector<CurveTask> curve_tasks;
+  std::vector<RowTask> row_tasks;
   std::string no_examples;  // why there are none; empty otherwise
 
   std::vector<Fact> run, protocol, environment;

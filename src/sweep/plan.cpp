@@ -26,7 +26,7 @@ std::vector<std::string> words(const std::vector<Override>& overrides) {
 
 // A data set that only lies beside the base config is named by its whole path.
 void keep_dataset_in_reach(config::Config& config, const fs::path& from, const fs::path& sweep) {
-  if (!config::is_classification(config)) return;
+  if (!config::has_dataset(config)) return;
   const fs::path found = config::find_file(config.tasks.dataset, from);
   try {
     config::find_file(config.tasks.dataset, sweep);

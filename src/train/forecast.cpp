@@ -35,6 +35,9 @@ MemoryForecast forecast_memory(const config::Resolved& resolved) {
   if (setup.data.images) {
     forecast.data_bytes = static_cast<int64_t>(setup.data.images->pixels.size());
   }
+  if (setup.data.table) {
+    forecast.data_bytes = static_cast<int64_t>(setup.data.table->x.size() * sizeof(float));
+  }
   return forecast;
 }
 

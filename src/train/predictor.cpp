@@ -12,7 +12,7 @@
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
-#include "train/image_preparation.h"
+#include "train/preparation.h"
 
 namespace outerloop::train {
 namespace {
@@ -72,7 +72,8 @@ struct Predictor::Impl {
   StoredRun run;
   config::Config config;
   config::Protocol protocol;
-  std::optional<data::ImagePreparation> preparation;
+  std::optional<data::ImagePreparation> images;
+  std::optional<data::TablePreparation> table;
   meta::TaskShape train_shape;
   meta::Learner learner;
   Tensor theta;
@@ -206,18 +207,25 @@ Predictor Predictor::open(const std::filesystem::path& run, const PredictorOptio
   impl->one_by_one = coupled && !config.learner.transductive;
   impl->protocol = config::test_protocol(config);
 
-  const config::Protocol training = config::training_protocol(config);
-  if (config::is_classification(config)) {
-    const data::ImagePreparation p = stored_preparation(impl->run);
-    impl->preparation = p;
-    impl->train_shape = {.example = {p.height, p.width, p.channels},
-                         .classification = true,
-                         .outputs = training.ways,
-                         .support_rows = training.ways * training.shots,
-                         .query_rows = training.ways * training.queries};
-  } else {
-    impl->train_shape = task_shape(*make_family(config, training, {}));
+  impl->train_shape = {.classification = config::is_classification(config)};
+  switch (config.tasks.family) {
+    case config::TaskFamily::images: {
+      const data::ImagePreparation& p = impl->images.emplace(stored_image_preparation(impl->run));
+      impl->train_shape.example = {p.height, p.width, p.channels};
+      break;
+    }
+    case config::TaskFamily::table:
+      impl->table = stored_table_preparation(impl->run);
+      impl->train_shape.example = {impl->table->inputs()};
+      break;
+    case config::TaskFamily::sinusoid:
+    case config::TaskFamily::harmonic:
+      impl->train_shape.example = {1};
   }
+  const config::Protocol training = config::training_protocol(config);
+  impl->train_shape.outputs = training.ways;
+  impl->train_shape.support_rows = training.ways * training.shots;
+  impl->train_shape.query_rows = training.ways * training.queries;
   impl->learner = meta::make_learner(config, impl->train_shape);
   impl->theta = answering_theta(impl->run.checkpoint, layout_of(impl->learner.parameters));
   return Predictor(std::move(impl));
@@ -241,8 +249,11 @@ int64_t Predictor::steps() const {
 bool Predictor::transductive() const {
   return impl_->config.model.norm == config::Norm::batch && impl_->config.learner.transductive;
 }
-const std::optional<data::ImagePreparation>& Predictor::preparation() const {
-  return impl_->preparation;
+const std::optional<data::ImagePreparation>& Predictor::image_preparation() const {
+  return impl_->images;
+}
+const std::optional<data::TablePreparation>& Predictor::table_preparation() const {
+  return impl_->table;
 }
 const std::filesystem::path& Predictor::checkpoint_file() const {
   return impl_->run.checkpoint_file;

@@ -14,10 +14,10 @@
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
-#include "train/image_preparation.h"
 #include "train/json.h"
 #include "train/metrics_lines.h"
 #include "train/outer_state.h"
+#include "train/preparation.h"
 #include "train/run_files.h"
 #include "train/same_run.h"
 #include "train/summary.h"
@@ -221,7 +221,7 @@ class Session {
     store_outer_state(step_->state(), step_->layout(), c);
     store_state(state_, c);
     c.integers["seed"] = config_.seed;
-    if (setup_->data.images) store_preparation(setup_->data.images->preparation, c);
+    store_preparation(setup_->data, c);
     files_->save(c, is_best, effort());
   }
 

@@ -3,6 +3,7 @@
 #include "outerloop/config/read.h"
 #include "outerloop/data/function_families.h"
 #include "outerloop/data/image_family.h"
+#include "outerloop/data/table_family.h"
 
 namespace outerloop::train {
 namespace {
@@ -34,17 +35,33 @@ data::EpisodeShape episode_shape(const config::Protocol& protocol) {
   return shape;
 }
 
+data::TableColumns table_columns(const config::Table& table) {
+  return {.task = table.task,
+          .split = table.split,
+          .target = table.target,
+          .classification = table.kind == config::TargetKind::classification,
+          .features = table.features,
+          .left_out = table.left_out,
+          .categories = table.categories,
+          .missing = static_cast<data::MissingCells>(table.missing),
+          .flag_missing = table.flag_missing,
+          .standardise = table.standardise};
+}
+
 }  // namespace
 
 Data load_data(const config::Config& config, const std::filesystem::path& folder) {
-  if (config.tasks.family != config::TaskFamily::images) {
-    return {};
+  if (!config::has_dataset(config)) return {};
+  Data data{.file = std::filesystem::absolute(config::find_file(config.tasks.dataset, folder))};
+  if (config.tasks.family == config::TaskFamily::table) {
+    data.table = std::make_shared<const data::TableSet>(
+        data::load_table_set(data.file, table_columns(config.tasks.table)));
+    data.fingerprint = data::fingerprint(*data.table);
+  } else {
+    data.images = std::make_shared<const data::ImageSet>(data::load_image_set(data.file));
+    data.fingerprint = data::fingerprint(*data.images);
   }
-  const std::filesystem::path file =
-      std::filesystem::absolute(config::find_file(config.tasks.dataset, folder));
-  auto images = std::make_shared<const data::ImageSet>(data::load_image_set(file));
-  std::string print = data::fingerprint(*images);
-  return {std::move(images), std::move(print), file};
+  return data;
 }
 
 std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config,
@@ -62,6 +79,8 @@ std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config
                                          .frequency = range(tasks.harmonic.frequency),
                                          .phase = range(tasks.harmonic.phase),
                                          .noise = static_cast<float>(tasks.harmonic.noise)});
+    case config::TaskFamily::table:
+      return data::make_table_family(data.table, shape);
     case config::TaskFamily::images:
       break;
   }

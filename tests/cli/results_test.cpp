@@ -29,6 +29,11 @@ const fs::path& image_run() {
   return run;
 }
 
+const fs::path& table_run() {
+  static const fs::path run = train::train_tiny("results_table", train::kTinyTable);
+  return run;
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);
@@ -56,7 +61,7 @@ std::vector<std::vector<std::string>> table(const fs::path& file) {
 }
 
 TEST(EvalCommand, GivesTheTestOfTheTrainingAgain) {
-  for (const fs::path& run : {sine_run(), image_run()}) {
+  for (const fs::path& run : {sine_run(), image_run(), table_run()}) {
     const json summary = json::parse(read_file(run / "summary.json"));
     const json again = eval(run);
     for (const auto& [key, value] : summary["test"].items()) EXPECT_EQ(again[key], value) << key;
@@ -176,6 +181,27 @@ TEST(PredictCommand, AnswersPointsWithValues) {
   EXPECT_EQ(rows[2][0], "1.5");
 }
 
+TEST(PredictCommand, AnswersRowsInTheUnitsOfTheTable) {
+  const fs::path folder = fresh_folder("results_rows");
+  // height = 500 + 2 (place - 17), columns in another order than the training's.
+  write_file_atomically(folder / "s.csv",
+                        "height,place,other\n486,10,3\n490,12,9\n494,14,1\n502,18,0\n506,20,7\n"
+                        "512,23,5\n");
+  write_file_atomically(folder / "q.csv", "other,place,height\n2,11,488\n8,22,510\n4,16,\n");
+  const fs::path out = folder / "out.csv";
+  const Result result =
+      call({"predict", table_run().string(), "--support", (folder / "s.csv").string(), "--query",
+            (folder / "q.csv").string(), "--out", out.string()});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_TRUE(contains(result.out, "6 support rows, 3 query rows")) << result.out;
+  EXPECT_TRUE(contains(result.out, "height is known for 2 queries: root mean squared error"));
+  const auto rows = table(out);
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0], (Words{"row", "height"}));
+  EXPECT_NEAR(std::stod(rows[1][1]), 488, 5);
+  EXPECT_NEAR(std::stod(rows[2][1]), 510, 5);
+}
+
 TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
   const fs::path folder = fresh_folder("results_wrong");
   const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
@@ -197,6 +223,11 @@ TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
   EXPECT_TRUE(contains(error(image_run(), support, folder / "empty"), "no such file"));
   EXPECT_TRUE(contains(error(sine_run(), folder / "one.csv", folder / "one.csv"), "column 'x'"));
   EXPECT_TRUE(contains(error(sine_run(), support, support), "expected a CSV file"));
+  write_file_atomically(folder / "rows.csv", "place,other,height\n1,,3\n");
+  EXPECT_TRUE(contains(error(table_run(), folder / "one.csv", folder / "one.csv"),
+                       "expected a column 'place' (a feature), it has a, b"));
+  EXPECT_TRUE(contains(error(table_run(), folder / "rows.csv", folder / "rows.csv"),
+                       "row 2, column other: the cell is missing"));
   EXPECT_FALSE(fs::exists(folder / "out.csv"));
 }
 

@@ -16,6 +16,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+TEST(Report, ShowsRowsOfATable) {
+  const fs::path run = train::train_tiny("report_table", train::kTinyTable);
+  const std::string page = read_file(write(run));
+  for (const std::string words : {"height from tiny, 6 rows a task", "true height", "line1"}) {
+    EXPECT_NE(page.find(words), page.npos) << words;
+  }
+}
+
 TEST(Report, ShowsFunctionsBeforeAndAfterAdaptation) {
   const fs::path run = train::train_tiny("report_sine", train::kTinySine);
   const ReportData data = gather(run);

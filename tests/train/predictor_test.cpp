@@ -179,8 +179,8 @@ TEST(Predictor, NeedsNoDataSet) {
   const fs::path run = train_tiny("predictor_no_data", kTinyImages, {"outer.iterations=2"});
   fs::remove(run.parent_path() / "tiny.h5");
   const Predictor predictor = Predictor::open(run);
-  ASSERT_TRUE(predictor.preparation());
-  EXPECT_EQ(*predictor.preparation(), tiny_set().preparation);
+  ASSERT_TRUE(predictor.image_preparation());
+  EXPECT_EQ(*predictor.image_preparation(), tiny_set().preparation);
   EXPECT_EQ(predictor.adapt(image_support()).answer(images({{0, 5}})).shape(), Shape({1, 3}));
 }
 

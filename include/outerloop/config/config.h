@@ -20,7 +20,7 @@ struct Interval {
   bool operator==(const Interval&) const = default;
 };
 
-OL_CONFIG_CHOICE(TaskFamily, sinusoid, harmonic, images)
+OL_CONFIG_CHOICE(TaskFamily, sinusoid, harmonic, images, table)
 OL_CONFIG_CHOICE(Rotation, none, per_class, as_classes)
 OL_CONFIG_CHOICE(Within, none, group)
 
@@ -39,9 +39,26 @@ struct Harmonic {
   double noise = 0.0;
 };
 
+OL_CONFIG_CHOICE(TargetKind, regression, classification)
+OL_CONFIG_CHOICE(MissingCells, refuse, mean, median)
+
+// What the columns of tasks.dataset are (outerloop/data/table_set.h).
+struct Table {
+  std::string task = "task";
+  std::string split = "split";
+  std::string target;
+  TargetKind kind = TargetKind::regression;
+  std::vector<std::string> features;  // empty = all the others
+  std::vector<std::string> left_out;
+  std::vector<std::string> categories;
+  MissingCells missing = MissingCells::refuse;
+  bool flag_missing = false;
+  bool standardise = true;
+};
+
 struct Tasks {
   TaskFamily family = TaskFamily::sinusoid;
-  std::string dataset;  // images: a data set file, found by find_file()
+  std::string dataset;  // images, table: a file, found by find_file()
   std::string split;    // images: name of a split scheme in the data set; empty = its default
   std::int64_t ways = 1;
   std::int64_t shots = 10;    // per class; points of a regression task
@@ -50,6 +67,7 @@ struct Tasks {
   Within within = Within::none;
   Sinusoid sinusoid;
   Harmonic harmonic;
+  Table table;
 };
 
 OL_CONFIG_CHOICE(ModelKind, mlp, conv4)
@@ -246,5 +264,7 @@ Protocol test_protocol(const Config& config);
 
 // Whether the tasks have classes (else real-valued targets).
 bool is_classification(const Config& config);
+// Whether the tasks come from tasks.dataset.
+bool has_dataset(const Config& config);
 
 }  // namespace outerloop::config

@@ -28,9 +28,10 @@ struct ChoiceMember {
   int (*read)(const Config&);
 };
 
-using Field = std::variant<Member<bool>, Member<std::int64_t>, Member<double>, Member<std::string>,
-                           Member<std::optional<double>>, Member<Interval>,
-                           Member<std::vector<std::int64_t>>, ChoiceMember>;
+using Field =
+    std::variant<Member<bool>, Member<std::int64_t>, Member<double>, Member<std::string>,
+                 Member<std::optional<double>>, Member<Interval>, Member<std::vector<std::int64_t>>,
+                 Member<std::vector<std::string>>, ChoiceMember>;
 
 // Values that a number, or each number of a list, may take.
 struct Bounds {

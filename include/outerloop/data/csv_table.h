@@ -20,4 +20,11 @@ struct CsvTable {
 // Throws BadInput on an empty table, an open quote or a row of another length than the header.
 CsvTable parse_csv(std::string_view text, const std::string& name);
 
+// Without blanks around it.
+std::string_view trimmed(std::string_view text);
+
+// A finite number, maybe with a sign and blanks around it; T is float or double.
+template <class T>
+std::optional<T> parse_number(std::string_view text);
+
 }  // namespace outerloop::data

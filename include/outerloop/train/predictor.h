@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "outerloop/data/image_set.h"
+#include "outerloop/data/table_set.h"
 #include "outerloop/tensor/tensor.h"
 
 namespace outerloop::train {
@@ -64,8 +65,10 @@ class Predictor {
   int64_t steps() const;         // of the adaptation
   // Batch norm over all queries of a call: an answer depends on the other queries.
   bool transductive() const;
-  // How a person's images become inputs; nothing where inputs are no images.
-  const std::optional<data::ImagePreparation>& preparation() const;
+  // How a person's images, or rows of a table, become inputs; nothing where inputs are no such.
+  // Answers of a table with a real target are standardised as in the preparation.
+  const std::optional<data::ImagePreparation>& image_preparation() const;
+  const std::optional<data::TablePreparation>& table_preparation() const;
   const std::filesystem::path& checkpoint_file() const;
 
   // Throws BadInput when the support set does not fit: shapes, labels, too many ways, no rows.

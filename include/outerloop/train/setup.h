@@ -8,6 +8,7 @@
 #include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
 #include "outerloop/data/image_set.h"
+#include "outerloop/data/table_set.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/learner.h"
 #include "outerloop/meta/plan.h"
@@ -17,7 +18,8 @@ namespace outerloop::train {
 // The data of a config, loaded once. `folder`: where the config file lies. Throws BadInput or
 // CorruptFile when a data set is missing or damaged.
 struct Data {
-  std::shared_ptr<const data::ImageSet> images;  // null for synthetic families
+  std::shared_ptr<const data::ImageSet> images;  // null for other families
+  std::shared_ptr<const data::TableSet> table;   // null for other families
   std::string fingerprint;                       // of the data set; empty for synthetic families
   std::filesystem::path file;                    // absolute; empty for synthetic families
 };

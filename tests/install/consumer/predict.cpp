@@ -24,9 +24,9 @@ Tensor tensor_of(const data::ExampleImages& images, const Shape& example) {
 
 int predict(const char* run, const char* support_folder, const char* query_folder) {
   const auto predictor = train::Predictor::open(run);
-  if (!predictor.preparation()) throw BadInput("expected a run on images");
-  const auto support = data::read_example_images(support_folder, *predictor.preparation());
-  const auto queries = data::read_example_images(query_folder, *predictor.preparation());
+  if (!predictor.image_preparation()) throw BadInput("expected a run on images");
+  const auto support = data::read_example_images(support_folder, *predictor.image_preparation());
+  const auto queries = data::read_example_images(query_folder, *predictor.image_preparation());
 
   const std::set<std::string> names(support.labels.begin(), support.labels.end());
   std::vector<int32_t> labels;

@@ -1,0 +1,155 @@
+#include "data/raw_table.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "data/gzip_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/data/csv_table.h"
+#include "outerloop/io/hdf5.h"
+
+namespace outerloop::data {
+namespace {
+
+constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
+constexpr size_t kMostColumnsShown = 20;
+
+bool is_missing(std::string_view cell) {
+  return cell.empty() || cell == "NA" || cell == "NaN" || cell == "nan";
+}
+
+std::vector<double> numbers(const Tensor& tensor) {
+  std::vector<double> values;
+  const auto append = [&values](const auto& stored) {
+    values.assign(stored.begin(), stored.end());
+  };
+  if (tensor.dtype() == DType::f32) append(tensor.as<float>());
+  if (tensor.dtype() == DType::f64) append(tensor.as<double>());
+  if (tensor.dtype() == DType::i32) append(tensor.as<int32_t>());
+  return values;
+}
+
+}  // namespace
+
+RawTable RawTable::read(const std::filesystem::path& file) {
+  std::string head(kHdf5Signature.size(), '\0');
+  if (std::FILE* opened = std::fopen(file.c_str(), "rb")) {
+    head.resize(std::fread(head.data(), 1, head.size(), opened));
+    std::fclose(opened);
+  }
+  RawTable table = head == kHdf5Signature ? read_hdf5(file) : read_csv(file);
+  table.check();
+  return table;
+}
+
+RawTable RawTable::read_csv(const std::filesystem::path& file) {
+  CsvTable csv = parse_csv(read_maybe_gzip(file), file.string());
+  RawTable table;
+  table.file_ = file.string();
+  table.rows_ = csv.rows.size();
+  table.first_row_ = 2;
+  for (size_t c = 0; c < csv.columns.size(); ++c) {
+    std::vector<std::string> cells;
+    cells.reserve(csv.rows.size());
+    for (auto& row : csv.rows) cells.push_back(std::string(trimmed(row[c])));
+    table.columns_.push_back({csv.columns[c], std::move(cells)});
+  }
+  return table;
+}
+
+RawTable RawTable::read_hdf5(const std::filesystem::path& file) {
+  const io::Hdf5File stored = io::Hdf5File::open_read(file);
+  RawTable table;
+  table.file_ = file.string();
+  table.first_row_ = 1;
+  for (const std::string& name : stored.list()) {
+    if (stored.is_group(name)) continue;
+    const io::DatasetInfo info = stored.info(name);
+    if (info.shape.rank() != 1) continue;
+    if (info.type == io::ElementType::text) {
+      table.columns_.push_back({name, stored.read_texts(name)});
+    } else if (info.type != io::ElementType::other) {
+      table.columns_.push_back({name, numbers(stored.read(name))});
+    }
+  }
+  if (table.columns_.empty()) {
+    throw BadInput(fmt::format(
+        "{}: no columns: expected one-dimensional data sets of numbers or fixed-length texts",
+        table.file_));
+  }
+  const auto length = [](const Column& column) {
+    return std::visit([](const auto& cells) { return cells.size(); }, column.cells);
+  };
+  table.rows_ = length(table.columns_.front());
+  for (const Column& column : table.columns_) {
+    if (length(column) == table.rows_) continue;
+    throw BadInput(fmt::format("{}: column {} has {} rows, {} has {}", table.file_,
+                               table.columns_.front().name, table.rows_, column.name,
+                               length(column)));
+  }
+  return table;
+}
+
+void RawTable::check() const {
+  if (rows_ == 0) throw BadInput(fmt::format("{}: no rows below the header", file_));
+  std::set<std::string_view> seen;
+  for (const Column& column : columns_) {
+    if (!seen.insert(column.name).second) {
+      throw BadInput(fmt::format("{}: two columns are named '{}'", file_, column.name));
+    }
+  }
+}
+
+std::vector<std::string> RawTable::columns() const {
+  std::vector<std::string> names;
+  for (const Column& column : columns_) names.push_back(column.name);
+  return names;
+}
+
+std::optional<size_t> RawTable::find(std::string_view name) const {
+  const auto found = std::ranges::find(columns_, name, &Column::name);
+  if (found == columns_.end()) return std::nullopt;
+  return static_cast<size_t>(found - columns_.begin());
+}
+
+size_t RawTable::column(std::string_view name, std::string_view key) const {
+  if (const auto found = find(name)) return *found;
+  std::vector<std::string> names = columns();
+  const size_t more = names.size() - std::min(names.size(), kMostColumnsShown);
+  names.resize(names.size() - more);
+  throw BadInput(fmt::format("{}: expected a column '{}' ({}), it has {}{}", file_, name, key,
+                             fmt::join(names, ", "),
+                             more == 0 ? "" : fmt::format(" and {} more", more)));
+}
+
+std::string RawTable::text(size_t column, size_t row) const {
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&columns_[column].cells)) {
+    const std::string& cell = (*texts)[row];
+    return is_missing(cell) ? "" : cell;
+  }
+  const double value = std::get<std::vector<double>>(columns_[column].cells)[row];
+  return std::isnan(value) ? "" : fmt::format("{}", value);
+}
+
+std::optional<double> RawTable::number(size_t column, size_t row) const {
+  if (const auto* values = std::get_if<std::vector<double>>(&columns_[column].cells)) {
+    const double value = (*values)[row];
+    if (std::isnan(value)) return std::nullopt;
+    if (std::isfinite(value)) return value;
+    throw BadInput(fmt::format("{}: expected a finite number, got {}", place(column, row), value));
+  }
+  const std::string& cell = std::get<std::vector<std::string>>(columns_[column].cells)[row];
+  if (is_missing(cell)) return std::nullopt;
+  if (const auto value = parse_number<double>(cell)) return value;
+  throw BadInput(fmt::format("{}: expected a finite number, got '{}'", place(column, row), cell));
+}
+
+std::string RawTable::place(size_t column, size_t row) const {
+  return fmt::format("{}: row {}, column {}", file_, row + first_row_, columns_[column].name);
+}
+
+}  // namespace outerloop::data

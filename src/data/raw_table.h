@@ -1,0 +1,47 @@
+#pragma once
+// A table as it lies in its file.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace outerloop::data {
+
+class RawTable {
+ public:
+  // CSV, CSV compressed by gzip, or HDF5, told by its first bytes. Throws BadInput naming the file.
+  static RawTable read(const std::filesystem::path& file);
+
+  size_t rows() const { return rows_; }
+  std::vector<std::string> columns() const;
+  std::optional<size_t> find(std::string_view name) const;
+  // Throws BadInput when there is none; `key` tells what names the column.
+  size_t column(std::string_view name, std::string_view key) const;
+
+  // Surrounding blanks are no part of a cell; missing cells are "".
+  std::string text(size_t column, size_t row) const;
+  // Nothing where missing. Throws BadInput, naming row and column, on a text that is no finite
+  // number.
+  std::optional<double> number(size_t column, size_t row) const;
+  // "FILE: row 7, column x", rows as a person counts them in the file.
+  std::string place(size_t column, size_t row) const;
+
+ private:
+  struct Column {
+    std::string name;
+    std::variant<std::vector<std::string>, std::vector<double>> cells;
+  };
+  static RawTable read_csv(const std::filesystem::path& file);
+  static RawTable read_hdf5(const std::filesystem::path& file);
+  void check() const;
+
+  std::string file_;
+  size_t rows_ = 0;
+  size_t first_row_ = 0;  // its number in messages
+  std::vector<Column> columns_;
+};
+
+}  // namespace outerloop::data
