@@ -109,8 +109,11 @@ Finding check_slurm(const fs::path&) {
   const std::string text =
       job ? fmt::format("job {} on {} nodes", *job, number("SLURM_JOB_NUM_NODES", 1))
           : "there, not in a job";
-  if (output_of("timeout 5 srun --mpi=list 2>&1").find("pmix") != std::string::npos) {
-    return {.text = text + ", with PMIx"};
+  const std::string kinds = output_of("timeout 5 srun --mpi=list 2>&1");
+  if (kinds.find("pmix") != std::string::npos) return {.text = text + ", with PMIx"};
+  if (kinds.find("types are") == std::string::npos) {
+    return {Verdict::notice, "srun is there, but finds no cluster",
+            "set SLURM_CONF if this host belongs to one"};
   }
   return {Verdict::notice, text + ", without PMIx",
           "set OUTERLOOP_LAUNCH=mpirun for launch/slurm.sbatch, or ask the site for Slurm's PMIx "
