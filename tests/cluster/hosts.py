@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from places import WORK, await_that, call
+from places import PROGRAM, WORK, await_that, call
 
 HOSTS = ["h1", "h2", "h3"]
 HOME = WORK / "hosts"
@@ -42,7 +42,7 @@ class Hosts:
         # For --rank-silence=6s what launch/env.sh has for 30 s.
         self.settings = {"OMPI_MCA_plm_rsh_agent": str(shell), "OMPI_MCA_plm_rsh_no_tree_spawn": "1",
                          "OMPI_MCA_oob_tcp_keepalive_time": "1",
-                         "OMPI_MCA_oob_tcp_keepalive_intvl": "7",
+                         "OMPI_MCA_oob_tcp_keepalive_intvl": "5",
                          "OMPI_MCA_oob_tcp_keepalive_probes": "1"}
         call("ip", "link", "set", "lo", "up")
         call("ip", "link", "add", "name", "switch", "type", "bridge")
@@ -101,6 +101,11 @@ class Hosts:
         def left():
             return [line for line in self.running(names) if word in line]
         await_that(lambda: not left(), 180, f"no '{word}' on {names}", lambda: "\n".join(left()))
+
+    def signal_rank(self, name, signal):
+        for line in self.running([name]):
+            if f"{PROGRAM} train" in line and "mpirun" not in line:
+                os.kill(int(line.split()[1]), signal)
 
     def kill(self, name):
         self.processes[name].kill()

@@ -56,9 +56,17 @@ class HostsTraining(unittest.TestCase):
         self.assertNotIn(started.returncode, (0, 2, 75), text)
         return text
 
+    def expect_one_line(self, text, run, cause):
+        """The run ended with the cause, which is in its log too."""
+        named = [line for line in text.splitlines() if line.startswith("error: ")]
+        self.assertEqual(len(named), 1, text)
+        self.assertIn(f"error: {cause}", named[0])
+        self.assertIn(named[0].removeprefix("error: "), run.log())
+
     def test_a_dead_host_ends_the_run_and_the_others_finish_it(self):
         run = Training("death")
-        self.end_after(run, lambda: self.hosts.kill("h3"))
+        text = self.end_after(run, lambda: self.hosts.kill("h3"))
+        self.expect_one_line(text, run, "rank 2 on h3 is gone: ")
         self.finish(run, ["h1", "h2"])
         self.hosts.start("h3")
 
@@ -68,25 +76,30 @@ class HostsTraining(unittest.TestCase):
                               "--rank-silence=6s")
         self.hosts.await_without("outerloop", ["h3"])  # cut off, its rank ends by itself
         self.hosts.set_link("h3", "up")
-        named = [line for line in text.splitlines() if line.startswith("error: ")]
-        self.assertEqual(len(named), 1, text)
-        self.assertRegex(named[0], r"rank 2 on h3 gave no sign of life for 6 s; it did not enter ")
-        self.assertIn(named[0].removeprefix("error: "), run.log())
+        self.expect_one_line(text, run,
+                             "rank 2 on h3 gave no sign of life for 6 s; it did not enter ")
         self.finish(run, HOSTS)
+
+    def test_a_stopped_rank_ends_the_run_with_its_name(self):
+        for rank, host in ((0, "h1"), (1, "h2")):  # who leads, and who speaks for it
+            run = Training(f"stopped-{rank}")
+            text = self.end_after(run, lambda at=host: self.hosts.signal_rank(at, signal.SIGSTOP),
+                                  "--rank-silence=6s")
+            self.expect_one_line(text, run, f"rank {rank} on {host} gave no sign of life for 6 s; "
+                                 "it did not enter ")
+            self.hosts.await_without("outerloop", HOSTS)
 
     def test_supervise_starts_a_run_again_whose_rank_was_killed(self):
         run = Training("killed")
         started = self.start(run, HOSTS, before=[PROGRAM, "supervise", "--pause=20s", "--"])
         await_that(lambda: run.newest() >= 50, LONG, "checkpoints", run.log)
-        for line in self.hosts.running(["h3"]):
-            if "outerloop train" in line:
-                os.kill(int(line.split()[1]), signal.SIGKILL)
+        self.hosts.signal_rank("h3", signal.SIGKILL)
         self.hosts.await_without("outerloop", ["h2", "h3"])
         run.set_iterations(run.newest() + 30)
         text = self.end_of(started, run, LONG)
         self.assertEqual(started.returncode, 0, text)
         self.assertIn("starting it again in 20s (1 of 10)", text)
-        self.assertEqual(text.count("error: rank 2 on h3 is gone: "), 1, text)
+        self.expect_one_line(text, run, "rank 2 on h3 is gone: ")
         run.expect_bytes_of_an_undisturbed_run(self)
 
 

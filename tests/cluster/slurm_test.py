@@ -40,6 +40,7 @@ class SlurmTraining(unittest.TestCase):
         job = Job(SCRIPT, run.words(), "--time=10", "--nodes=3-4")
         await_that(lambda: run.newest() >= 50, LONG, "checkpoints", job.told)
         self.slurm.kill_node("n3")
+        job.await_text("error: rank 2 on n3 is gone: ", LONG)
         await_that(lambda: int(job.field("Restarts")) > 0, LONG, "a new place in the queue",
                    job.told)
         run.set_iterations(run.newest() + 30)
