@@ -7,6 +7,7 @@
 #include <string_view>
 #include <thread>
 
+#include "cli/launcher.h"
 #include "cli/program.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/log.h"
@@ -68,8 +69,8 @@ int run_on_ranks(const std::function<int(comm::Communicator&)>& body) {
 
 comm::Watchdog watch(comm::Communicator& ranks, const comm::WatchdogOptions& options,
                      const std::filesystem::path& log) {
-  // mpirun must see for itself that a host was cut off: once a rank has ended, it would wait for
-  // ever for that host to hear of it. With launch/env.sh it needs 7 s longer than we do.
+  // mpirun should see for itself that a host was cut off: once a rank has ended, it waits for ever
+  // for that host to hear of it. With launch/env.sh it needs 7 s longer than we do.
   const auto wait = options.silence / 2 + std::chrono::seconds(5);
   return comm::Watchdog(ranks, options, [=](const comm::Verdict& verdict) {
     if (verdict.found_here) tell(fmt::format("error: {}\n", verdict.text));
@@ -78,6 +79,7 @@ comm::Watchdog watch(comm::Communicator& ranks, const comm::WatchdogOptions& opt
     } catch (const Error&) {  // it was told
     }
     std::this_thread::sleep_for(wait);
+    end_launcher_later();
     std::_Exit(kFailed);
   });
 }

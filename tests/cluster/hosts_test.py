@@ -45,9 +45,9 @@ class HostsTraining(unittest.TestCase):
         self.assertIn(f"resuming {run.folder} at iteration", text)
         run.expect_bytes_of_an_undisturbed_run(self)
 
-    def end_after(self, run, fault, *more):
+    def end_after(self, run, fault, *more, before=()):
         """The words of a run on all hosts that `fault` befell."""
-        started = self.start(run, HOSTS, *more)
+        started = self.start(run, HOSTS, *more, before=before)
         await_that(lambda: run.newest() >= 50, LONG, "checkpoints", run.log)
         fault()
         at = time.monotonic()
@@ -79,6 +79,15 @@ class HostsTraining(unittest.TestCase):
         self.expect_one_line(text, run,
                              "rank 2 on h3 gave no sign of life for 6 s; it did not enter ")
         self.finish(run, HOSTS)
+
+    def test_a_cut_link_that_mpirun_does_not_notice_ends_the_run(self):
+        run = Training("unnoticed")
+        text = self.end_after(run, lambda: self.hosts.set_link("h3", "down"), "--rank-silence=6s",
+                              before=["env", "OMPI_MCA_oob_tcp_keepalive_time=300"])
+        self.hosts.await_without("outerloop", HOSTS)
+        self.hosts.set_link("h3", "up")
+        self.expect_one_line(text, run, "rank 2 on h3 gave no sign of life for 6 s; ")
+        self.hosts.await_without("", HOSTS)
 
     def test_a_stopped_rank_ends_the_run_with_its_name(self):
         for rank, host in ((0, "h1"), (1, "h2")):  # who leads, and who speaks for it
