@@ -160,7 +160,7 @@ void Store::remove_old() const {
   const auto keep_last = static_cast<size_t>(retention_.keep_last);
   for (size_t i = 0; i + keep_last < files.size(); ++i) {
     const auto& [iteration, file] = files[i];
-    if (retention_.keep_every > 0 && iteration % retention_.keep_every == 0) continue;
+    if (retention_.keeps_for_good(iteration)) continue;
     if (iteration == resumed_from_ || file == best_file) continue;
     // An old file that stays does no harm; the new one is safe already.
     std::error_code ignored;

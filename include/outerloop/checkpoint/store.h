@@ -4,10 +4,13 @@
 // Saving: temporary file, sync, verify, rename, sync the folder, link; then old files are removed.
 // So whatever is killed when, the newest file that has its final name is whole.
 
+#include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,6 +24,11 @@ struct Retention {
   int keep_last = 3;       // newest checkpoints; at least 1
   int64_t keep_every = 0;  // also every checkpoint whose iteration is a multiple; 0: none
   bool keep_best = true;   // also the one that was last saved as best
+
+  // Whatever comes later.
+  bool keeps_for_good(int64_t iteration) const {
+    return keep_every > 0 && iteration % keep_every == 0;
+  }
 };
 
 struct StoredFile {
@@ -59,6 +67,7 @@ class Store {
   // The file that `best` points to, if any.
   std::optional<std::filesystem::path> best() const;
   std::filesystem::path file_of(int64_t iteration) const;
+  const Retention& retention() const { return retention_; }
 
  private:
   Store() = default;
@@ -72,24 +81,43 @@ class Store {
   int64_t resumed_from_ = -1;
 };
 
-// Saves in a thread of its own. One save at a time: a second one waits for the first. An error of
-// the writer is thrown by the next call of save() or finish().
+// Saves in a thread of its own, in order. While it is busy with one checkpoint, others wait their
+// turn; those that the store would remove for the later ones are not written at all. So a slow disk
+// takes no time from the training, and the files are the same in the end. An error of the writer is
+// thrown by a later call of save() or finish(); what waited then is dropped.
 class BackgroundSaver {
  public:
-  explicit BackgroundSaver(Store& store) : store_(store) {}  // the store must outlive this
+  explicit BackgroundSaver(Store& store);  // the store must outlive this
   ~BackgroundSaver();  // waits; an error that nobody asked for is lost, so call finish()
   BackgroundSaver(const BackgroundSaver&) = delete;
   BackgroundSaver& operator=(const BackgroundSaver&) = delete;
 
-  // Copies the checkpoint, then returns while the copy is being written.
-  void save(const Checkpoint& checkpoint, bool is_best = false);
+  // Copies the checkpoint and returns; only where kMostWaiting wait already, it waits for one of
+  // them. `before` is called by the writer just before it writes this one.
+  void save(const Checkpoint& checkpoint, bool is_best = false, std::function<void()> before = {});
   // Waits until everything is on disk.
   void finish();
 
  private:
+  struct Job {
+    Checkpoint checkpoint;
+    bool is_best = false;
+    std::function<void()> before;
+  };
+  static constexpr size_t kMostWaiting = 8;
+
+  void work();
+  void drop_superseded();
+  void rethrow();
+
   Store& store_;
-  std::thread writer_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> waiting_;
+  bool busy_ = false;
+  bool ending_ = false;
   std::exception_ptr error_;
+  std::thread writer_;
 };
 
 }  // namespace outerloop::checkpoint
