@@ -10,6 +10,10 @@
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/checkpoint/tools.h"
+#include "outerloop/config/print.h"
+#include "outerloop/config/read.h"
+#include "outerloop/train/divergence.h"
+#include "outerloop/train/run_folder.h"
 
 namespace outerloop::cli {
 namespace {
@@ -59,8 +63,37 @@ int show(const fs::path& path) {
   return kDone;
 }
 
+// How the configs of two runs differ, and where their courses part.
+std::string parting(const fs::path& a, const fs::path& b) {
+  const auto config = [](const fs::path& run) {
+    return config::read_config(train::RunFolder{run}.config()).config;
+  };
+  std::string keys;
+  for (const auto& [key, first, second] : config::differences(config(a), config(b))) {
+    keys += fmt::format("{}{} is {} and {}", keys.empty() ? "" : ", ", key, first, second);
+  }
+  if (!keys.empty()) keys = fmt::format("runs of different configs: {}\n", keys);
+  for (const fs::path& run : {a, b}) {
+    if (fs::exists(train::RunFolder{run}.hashes())) continue;
+    return keys + fmt::format(
+                      "{} has no hashes.bin (log.hashes): only the newest checkpoints are "
+                      "compared\n",
+                      run.string());
+  }
+  try {
+    return keys + train::describe(train::compare_runs(a, b));
+  } catch (const BadInput& error) {
+    return keys + fmt::format("{}: only the newest checkpoints are compared\n", error.what());
+  }
+}
+
+bool is_run(const fs::path& path) {
+  return fs::is_regular_file(train::RunFolder{path}.config());
+}
+
 int diff(const fs::path& a, const fs::path& b) {
   const checkpoint::Difference difference = checkpoint::diff(read(a), read(b));
+  if (is_run(a) && is_run(b)) fmt::print("{}", parting(a, b));
   std::string text = checkpoint::to_text(difference);
   if (!text.ends_with('\n')) text += '\n';
   fmt::print("{}", text);

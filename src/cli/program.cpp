@@ -82,6 +82,7 @@ int run(Program& program, int argc, const char* const* argv) {
   add_eval(program);
   add_importance(program);
   add_predict(program);
+  add_replay(program);
   add_report(program);
   add_stop(program);
   add_sweep(program);

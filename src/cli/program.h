@@ -33,6 +33,7 @@ void add_doctor(Program& program);
 void add_eval(Program& program);
 void add_importance(Program& program);
 void add_predict(Program& program);
+void add_replay(Program& program);
 void add_report(Program& program);
 void add_stop(Program& program);
 void add_sweep(Program& program);

@@ -254,6 +254,10 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "between two progress lines where there is no terminal", .changes_results = false},
     {OL_KEY(log.every_iterations), .bounds = count_from(1), .unit = "iterations",
      .help = "between two records in metrics.jsonl", .changes_results = false},
+    {OL_KEY(log.hashes),
+     .help = "write hashes.bin, which `outerloop replay` and `ckpt diff` go by: each iteration 4 "
+             "bytes a task and 8 a tensor",
+     .changes_results = false},
 
     {OL_KEY(report.write), .help = "write report.html at the end", .changes_results = false},
     {OL_KEY(report.example_tasks), .bounds = between(0, 100), .unit = "tasks",
@@ -266,6 +270,11 @@ constexpr auto kSchema = std::to_array<Key>({
              "this up"},
     {OL_KEY(runtime.device), .help = "what computes; auto = cuda if there is one"},
     {OL_KEY(runtime.isa), .help = "vector instructions; auto = the widest there are",
+     .changes_results = false},
+
+    {OL_KEY(runtime.self_check), .bounds = count_from(0), .unit = "iterations",
+     .help = "between two checks that recompute a task on another rank and compare the bits; 0 = "
+             "never",
      .changes_results = false},
 
     {OL_KEY(stop.max_nonfinite), .bounds = count_from(0), .unit = "tasks",

@@ -1,4 +1,4 @@
-#include "io/append_file.h"
+#include "outerloop/io/append_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "io/append_file.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/io/append_file.h"
 
 namespace outerloop::io {
 

@@ -14,8 +14,8 @@
 #include <span>
 #include <string>
 
-#include "io/append_file.h"
 #include "outerloop/base/crc32.h"
+#include "outerloop/io/append_file.h"
 
 namespace outerloop::io {
 namespace {

@@ -48,7 +48,7 @@ class LaneRunner {
   // Where compute() leaves the learner's measure of this name.
   const float* measure(const std::string& name) const;
   // (layout.elements,): of the last task; padding is zero.
-  std::span<const float> gradient() const { return gradient_; }
+  std::span<float> gradient() const { return gradient_; }
   // Bytes that this runner holds besides the workspace.
   size_t buffer_bytes() const;
   void profile(std::vector<exec::StepTime>& times);
@@ -62,7 +62,7 @@ class LaneRunner {
   std::vector<Tensor> buffers_;  // as LanePlan::buffers
   std::vector<exec::Instance> calls_;
   std::vector<size_t> steps_;  // of each call
-  std::span<const float> gradient_;
+  std::span<float> gradient_;
   const float* loss_ = nullptr;
   const float* accuracy_ = nullptr;
   std::map<std::string, const float*> measures_;

@@ -1,10 +1,13 @@
 #include "outerloop/train/meta_step.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <optional>
 
 #include "outerloop/base/stopwatch.h"
+#include "outerloop/comm/agreement.h"
 #include "outerloop/comm/slot_tree.h"
 #include "train/gradient_groups.h"
 #include "train/outer_update.h"
@@ -43,11 +46,17 @@ struct MetaStep::Impl {
         pool(p),
         compiler(options),
         layout(layout_of(learner.parameters)),
+        parameter_ends(ends_of(layout)),
         plan(meta::make_gradient_plan(learner, shape), compiler),
         update(config, learner.parameters, layout, pool, compiler),
+        communicator(all_ranks),
         results(config.outer.meta_batch, learner.measures.size()),
         worker_times(static_cast<size_t>(pool.size())) {
     bind_settings();
+    hashes.slots.resize(static_cast<size_t>(results.slots()));
+    hashes.gradients.resize(layout.entries.size());
+    hashes.state.resize(layout.entries.size());
+    bit_sums.resize(layout.entries.size());
     for (int t = 0; t < pool.size(); ++t) {
       workers.push_back(std::make_unique<SlotWorker>(plan, family, layout, learner.measures));
     }
@@ -88,12 +97,17 @@ struct MetaStep::Impl {
                            [](double w) { return static_cast<float>(w); });
   }
 
+  data::TaskKey task(int64_t iteration, int64_t slot) const {
+    return {.seed = static_cast<uint64_t>(config.seed),
+            .split = data::Split::train,
+            .iteration = static_cast<uint64_t>(iteration),
+            .slot = static_cast<uint32_t>(slot)};
+  }
+
   // All slots of this rank on all its threads; its sums are in `nodes` then.
   void compute_slots(int64_t iteration, bool early, bool timed) {
     for (std::atomic<int>& threads : unfinished) threads = pool.size();
-    const data::TaskKey key{.seed = static_cast<uint64_t>(config.seed),
-                            .split = data::Split::train,
-                            .iteration = static_cast<uint64_t>(iteration)};
+    const data::TaskKey key = task(iteration, 0);
     pool.run([&](int thread) {
       const auto t = static_cast<size_t>(thread);
       workers[t]->run(key, results, release, early, timed ? &worker_times[t] : nullptr);
@@ -128,17 +142,101 @@ struct MetaStep::Impl {
     return ranks->finish();
   }
 
+  // ---- Hashes -----------------------------------------------------------------------------
+
+  void hash_gradients() {
+    for (int64_t slot = 0; slot < results.slots(); ++slot) {
+      hashes.slots[static_cast<size_t>(slot)] = results.of(slot).hash();
+    }
+    std::ranges::fill(bit_sums, LaneSums{});
+    for (const auto& worker : workers) {
+      for (size_t p = 0; p < bit_sums.size(); ++p) bit_sums[p] += worker->bit_sums()[p];
+    }
+    hash_each(bit_sums, hashes.gradients);
+  }
+
+  void hash_state() {
+    std::ranges::fill(bit_sums, LaneSums{});
+    const OuterState& state = update.state();
+    add_bit_sums(state.theta.as<float>(), 0, parameter_ends, bit_sums);
+    for (const io::NamedTensor& item : state.optimizer) {
+      add_bit_sums(item.value.as<float>(), 0, parameter_ends, bit_sums);
+    }
+    hash_each(bit_sums, hashes.state);
+  }
+
+  SlotReplay recompute(int64_t iteration, int64_t slot) {
+    set_settings(iteration);
+    plan.refresh();
+    return workers.front()->replay(task(iteration, slot));
+  }
+
+  // Every runtime.self_check iterations, another slot each time; else none, -1.
+  int64_t slot_to_check(int64_t iteration) const {
+    const int64_t every = config.runtime.self_check;
+    if (every == 0 || (iteration + 1) % every != 0) return -1;
+    return (iteration + 1) / every % results.slots();
+  }
+
+  // Collective. The rank behind the one that computed the slot does so too.
+  void check(int64_t iteration, int64_t slot) {
+    const size_t parameters = layout.entries.size();
+    const int owner = ranks ? ranks->owner(slot) : 0;
+    const int checker = ranks ? (owner + 1) % communicator->size() : 0;
+    const int rank = ranks ? communicator->rank() : 0;
+    std::vector<int64_t> both(2 * parameters);  // what they got; zeros elsewhere
+    if (rank == owner) {
+      std::ranges::fill(bit_sums, LaneSums{});
+      for (const auto& worker : workers) {
+        for (size_t p = 0; p < parameters; ++p) bit_sums[p] += worker->apart()[p];
+      }
+      std::vector<uint32_t> own(parameters);
+      hash_each(bit_sums, own);
+      std::ranges::copy(own, both.begin());
+    }
+    if (rank == checker) {
+      std::ranges::copy(recompute(iteration, slot).gradients,
+                        both.begin() + static_cast<std::ptrdiff_t>(parameters));
+    }
+    if (ranks) communicator->all_reduce("self-check", std::span(both), comm::Reduction::sum);
+    for (size_t p = 0; p < parameters; ++p) {
+      if (both[p] == both[parameters + p]) continue;
+      refuse_gradient(iteration, slot, owner, checker, layout.entries[p].name);
+    }
+  }
+
+  [[noreturn]] void refuse_gradient(int64_t iteration, int64_t slot, int owner, int checker,
+                                    const std::string& parameter) const {
+    const auto place = [&](int rank) {
+      if (communicator == nullptr) return std::string("this process");
+      return fmt::format("rank {} on {}", rank, communicator->hosts()[static_cast<size_t>(rank)]);
+    };
+    throw comm::AgreedFailure(fmt::format(
+        "self-check: {} computed another gradient than {} at iteration {}, slot {}, first in "
+        "tensor {}; one of them computes wrongly: test memory and processor there, and run the "
+        "same command again elsewhere",
+        place(owner), owner == checker ? "when it did so again" : place(checker), iteration + 1,
+        slot, parameter));
+  }
+
+  // ---- A step -----------------------------------------------------------------------------
+
   MetaStepResult run(int64_t iteration, MetaStepTimes* times) {
     Stopwatch watch;
+    const int64_t checked = slot_to_check(iteration);
+    for (const auto& worker : workers) worker->keep_apart(checked);
     set_settings(iteration);
     plan.refresh();
     compute_slots(iteration, /*early=*/ranks.has_value(), times != nullptr);
     MetaStepTimes own{.total = watch.lap()};
     const std::span<const comm::SlotNode> tree = finish_sum(iteration);
+    hash_gradients();
+    if (checked >= 0) check(iteration, checked);
     own.reduce = watch.lap();
     MetaStepResult result = results.summarise();
     const int64_t present = results.slots() - result.nonfinite;
     if (present > 0 && !update.apply(iteration, tree, present)) result.nonfinite = results.slots();
+    hash_state();
     own.update = watch.lap();
     if (times != nullptr) add_times(*times, own);
     return result;
@@ -164,10 +262,12 @@ struct MetaStep::Impl {
   ThreadPool& pool;
   CallCompiler compiler;
   optim::ThetaLayout layout;
+  std::vector<int64_t> parameter_ends;
   CompiledGradientPlan plan;
   OuterUpdate update;
   Tensor multi_step_weights;
-  int64_t weights_epoch = -1;  // that they are of
+  int64_t weights_epoch = -1;        // that they are of
+  comm::Communicator* communicator;  // null: this process alone
   std::vector<std::unique_ptr<SlotWorker>> workers;
   TaskResults results;
   std::vector<MetaStepTimes> worker_times;
@@ -177,6 +277,8 @@ struct MetaStep::Impl {
   std::vector<FinalGroup> order;
   SlotWorker::Release release;
   std::vector<std::atomic<int>> unfinished;  // threads, by place in the order
+  StepHashes hashes;
+  std::vector<LaneSums> bit_sums;  // by parameter, for a moment
 };
 
 MetaStep::MetaStep(const config::Config& config, const meta::Learner& learner,
@@ -202,6 +304,18 @@ bool MetaStep::has_accuracy() const {
 
 MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
   return impl_->run(iteration, times);
+}
+
+const StepHashes& MetaStep::hashes() const {
+  return impl_->hashes;
+}
+
+SlotReplay MetaStep::recompute(int64_t iteration, int64_t slot) {
+  return impl_->recompute(iteration, slot);
+}
+
+void MetaStep::set_gradient_hook(const GradientHook& hook) {
+  for (const auto& worker : impl_->workers) worker->set_gradient_hook(hook);
 }
 
 Flops MetaStep::flops_per_task() const {

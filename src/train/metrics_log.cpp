@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::train {
@@ -25,9 +24,7 @@ io::EventWriter open_events(const std::filesystem::path& folder, int64_t iterati
 }  // namespace
 
 MetricsLog::MetricsLog(const RunFolder& folder, int64_t iteration)
-    : file_(cut(folder.metrics(), iteration)),
-      lines_(file_),
-      events_(open_events(folder.events(), iteration)) {}
+    : lines_(cut(folder.metrics(), iteration)), events_(open_events(folder.events(), iteration)) {}
 
 void MetricsLog::record(const nlohmann::ordered_json& line) {
   lines_.append(line.dump());
@@ -38,10 +35,6 @@ void MetricsLog::record(const nlohmann::ordered_json& line) {
       events_.scalar(fmt::format("{}/{}", kind, name), iteration, value.get<double>());
     }
   }
-}
-
-void MetricsLog::sync() const {
-  sync_file(file_);
 }
 
 }  // namespace outerloop::train

@@ -17,11 +17,7 @@ class MetricsLog {
   // The line has an integer "iteration" and a "kind"; its real numbers become <kind>/<name>.
   void record(const nlohmann::ordered_json& line);
 
-  // Waits until the lines are on disk: a checkpoint must not know more than the metrics.
-  void sync() const;
-
  private:
-  std::filesystem::path file_;
   io::JsonlWriter lines_;
   io::EventWriter events_;
 };

@@ -1,5 +1,6 @@
 #include "train/rank_sum.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace outerloop::train {
@@ -28,6 +29,11 @@ RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, std::span<const co
 
 const comm::Range& RankSum::own_slots() const {
   return slots_[static_cast<size_t>(ranks_.rank())];
+}
+
+int RankSum::owner(int64_t slot) const {
+  const auto has = [slot](const comm::Range& r) { return r.first <= slot && slot < r.end; };
+  return static_cast<int>(std::ranges::find_if(slots_, has) - slots_.begin());
 }
 
 void RankSum::begin(size_t group, std::span<const comm::SlotNode> nodes) {

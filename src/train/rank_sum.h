@@ -13,14 +13,16 @@ namespace outerloop::train {
 // Slots, or tasks, of each rank or thread: as even as can be.
 std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts);
 
-// All verbs are collective but own_slots(). In a meta-step: begin() each group, gather_results(),
-// and finish(), or drop() and the same again.
+// All verbs are collective but own_slots() and owner(). In a meta-step: begin() each group,
+// gather_results(), and finish(), or drop() and the same again.
 class RankSum {
  public:
   RankSum(comm::Communicator& ranks, ThreadPool& pool, std::span<const comm::Range> groups,
           TaskResults& results);
 
   const comm::Range& own_slots() const;
+  // The rank that has the slot.
+  int owner(int64_t slot) const;
 
   // Sends a group's sums on their way, as SlotReduction::begin().
   void begin(size_t group, std::span<const comm::SlotNode> nodes);

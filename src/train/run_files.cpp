@@ -56,12 +56,17 @@ fs::path RunFiles::source() const {
   return resume_from_.value_or(folder_.root);
 }
 
-void RunFiles::open(const config::Config& config, const std::string& manifest, int64_t iteration,
-                    int64_t best_iteration) {
+void RunFiles::open(const config::Config& config, const std::string& manifest,
+                    const HashNames& hashed, int64_t iteration, int64_t best_iteration) {
   write_file_atomically(folder_.config(), config::to_yaml(config));
   write_file_atomically(folder_.manifest(), manifest);
   metrics_.emplace(folder_, iteration);
   time_.emplace(folder_, iteration);
+  if (config.log.hashes) {
+    hashes_.emplace(folder_.hashes(), hashed, iteration);
+  } else {
+    remove_file(folder_.hashes());
+  }
   restore_best(best_iteration);
   // The run goes on: the result that it had is no longer its result.
   remove_file(folder_.summary());
@@ -83,9 +88,13 @@ void RunFiles::restore_best(int64_t best_iteration) {
 }
 
 void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, const Effort& effort) {
-  metrics_->sync();
   time_->record(checkpoint.iteration, effort);
-  saver_.save(checkpoint, is_best);
+  // A checkpoint must not know more than the logs.
+  std::vector<fs::path> logs{folder_.metrics(), folder_.time()};
+  if (hashes_) logs.push_back(folder_.hashes());
+  saver_.save(checkpoint, is_best, [logs = std::move(logs)] {
+    for (const fs::path& log : logs) sync_file(log);
+  });
 }
 
 std::optional<fs::path> RunFiles::best() const {

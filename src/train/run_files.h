@@ -12,6 +12,7 @@
 #include "outerloop/train/run_folder.h"
 #include "outerloop/train/session.h"
 #include "train/folder_claim.h"
+#include "train/hash_file.h"
 #include "train/metrics_log.h"
 #include "train/time_log.h"
 
@@ -35,10 +36,12 @@ class RunFiles {
 
   // For the iterations from `iteration` on: config, manifest, logs; `best_iteration` is -1 where
   // there is none. A result that the run had is removed.
-  void open(const config::Config& config, const std::string& manifest, int64_t iteration,
-            int64_t best_iteration);
+  void open(const config::Config& config, const std::string& manifest, const HashNames& hashed,
+            int64_t iteration, int64_t best_iteration);
 
   void record(const nlohmann::ordered_json& line) { metrics_->record(line); }
+  // Null where the run keeps none.
+  HashWriter* hashes() { return hashes_ ? &*hashes_ : nullptr; }
   // Spent by earlier processes.
   const Effort& earlier() const { return time_->earlier(); }
   // Returns while the checkpoint is being written.
@@ -66,6 +69,7 @@ class RunFiles {
   checkpoint::BackgroundSaver saver_;
   std::optional<MetricsLog> metrics_;
   std::optional<TimeLog> time_;
+  std::optional<HashWriter> hashes_;
 };
 
 }  // namespace outerloop::train

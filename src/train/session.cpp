@@ -14,6 +14,7 @@
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
+#include "train/hash_log.h"
 #include "train/json.h"
 #include "train/metrics_lines.h"
 #include "train/outer_state.h"
@@ -73,6 +74,8 @@ class Session {
       log_file_ = file_sink(RunFolder{config_.run_dir}.log(ranks_.rank()));
       step_.emplace(config_, setup_->learner, setup_->train_shape, setup_->train_tasks, pool_,
                     compile_options(config_), &ranks_);
+      step_->set_gradient_hook(options_.gradient_hook);
+      if (config_.log.hashes) hashes_.emplace(ranks_, hash_names(config_, step_->layout()));
     });
     state_ = starting_state(setup_->learner);
   }
@@ -200,7 +203,7 @@ class Session {
       }
       const std::string isa(exec::name_of(compile_options(config_).isa));
       files_->open(config_, describe_run(config_, setup_->data, isa, pool_.size(), ranks_.hosts()),
-                   state_.iteration, state_.best_iteration);
+                   hash_names(config_, step_->layout()), state_.iteration, state_.best_iteration);
     });
     started_ = window_started_ = Clock::now();
   }
@@ -211,11 +214,14 @@ class Session {
 
   bool is_saved() const { return saved_iteration_ == state_.iteration; }
 
+  void flush_hashes() { hashes_->flush(files_ ? files_->hashes() : nullptr); }
+
   void save(bool is_best) {
     saved_iteration_ = state_.iteration;
+    if (hashes_) flush_hashes();
     if (!files_) return;
     checkpoint::Checkpoint c{.iteration = state_.iteration,
-                             .config = config::to_yaml(config::without_incidentals(config_)),
+                             .config = stored_config_,
                              .config_hash = hash_,
                              .dataset_fingerprint = setup_->data.fingerprint};
     store_outer_state(step_->state(), step_->layout(), c);
@@ -276,6 +282,10 @@ class Session {
   void iterate() {
     const MetaStepResult result = step_->run(state_.iteration);
     ++state_.iteration;
+    if (hashes_) {
+      hashes_->add(state_.iteration, step_->hashes());
+      if (hashes_->full()) flush_hashes();
+    }
     state_.nonfinite += result.nonfinite;
     const bool any_finite = result.nonfinite < config_.outer.meta_batch;
     if (any_finite) {
@@ -452,6 +462,7 @@ class Session {
   Clock::time_point born_ = Clock::now();
   config::Config config_;
   std::string hash_;
+  std::string stored_config_ = config::to_yaml(config::without_incidentals(config_));
   TrainOptions options_;
   comm::LocalGroup alone_{1};
   comm::Communicator& ranks_;
@@ -460,6 +471,7 @@ class Session {
   std::optional<RunFiles> files_;  // the leader's
   ThreadPool pool_;
   std::optional<MetaStep> step_;
+  std::optional<HashLog> hashes_;
   std::optional<Evaluator> evaluator_;
   TrainingState state_;
   std::vector<bool> warned_;  // by measure

@@ -8,6 +8,7 @@
 
 #include "outerloop/comm/slot_tree.h"
 #include "outerloop/train/meta_step.h"
+#include "train/bit_sums.h"
 #include "train/gradient_groups.h"
 #include "train/lane_runner.h"
 #include "train/task_results.h"
@@ -36,6 +37,17 @@ class SlotWorker {
            MetaStepTimes* times);
 
   std::span<const comm::SlotNode> nodes() const { return sums_.nodes(); }
+  // Of each parameter's gradients, over the slots of the last run().
+  std::span<const LaneSums> bit_sums() const { return bit_sums_; }
+
+  // The slot whose bit sums the next run() keeps by themselves, if it is one of this worker's.
+  void keep_apart(int64_t slot) { apart_ = slot; }
+  std::span<const LaneSums> apart() const { return apart_sums_; }
+
+  // Computes one task by itself; nothing of run() changes.
+  SlotReplay replay(const data::TaskKey& key);
+
+  void set_gradient_hook(GradientHook hook) { hook_ = std::move(hook); }
   LaneRunner& runner() { return runner_; }
   size_t bytes() const { return runner_.buffer_bytes() + sums_.bytes(); }
 
@@ -43,14 +55,21 @@ class SlotWorker {
   template <bool kTimed>
   void run_slots(data::TaskKey key, TaskResults& results, const Release& release, bool early,
                  MetaStepTimes* times);
-  TaskResults::State compute_and_add(int64_t slot);
-  TaskResults::State compute_and_release(int64_t slot, const Release& release);
+  TaskResults::State compute_and_add(const data::TaskKey& key);
+  TaskResults::State compute_and_release(const data::TaskKey& key, const Release& release);
+  bool hash(const data::TaskKey& key, const comm::Range& elements);
 
   int64_t elements_;
+  std::vector<int64_t> parameter_ends_;
   comm::Range slots_;
   LaneRunner runner_;
   comm::SlotAccumulator sums_;
   std::vector<const float*> measures_;
+  uint32_t hash_ = 0;                 // of the slot under way
+  std::vector<LaneSums> bit_sums_;    // by parameter
+  std::vector<LaneSums> apart_sums_;  // the same of one slot
+  int64_t apart_ = -1;
+  GradientHook hook_;
 };
 
 }  // namespace outerloop::train

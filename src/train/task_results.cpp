@@ -5,7 +5,7 @@
 namespace outerloop::train {
 namespace {
 
-constexpr size_t kFirstMeasure = 3;  // after loss, accuracy and state
+constexpr size_t kFirstMeasure = 4;  // after loss, accuracy, state and hash
 
 }  // namespace
 
@@ -17,7 +17,7 @@ TaskResults::TaskResults(int64_t slots, size_t measures)
 
 TaskResults::Task TaskResults::of(int64_t slot) {
   const auto task = std::span(numbers_).subspan(static_cast<size_t>(slot) * width_, width_);
-  return {task[0], task[1], task.subspan(kFirstMeasure), task[2]};
+  return {task[0], task[1], task.subspan(kFirstMeasure), task[2], task[3]};
 }
 
 bool TaskResults::any_late() {

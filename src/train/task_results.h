@@ -1,7 +1,8 @@
 #pragma once
-// What is kept of each task of a meta-batch: loss, accuracy, whether it counts, the learner's
-// measures.
+// What is kept of each task of a meta-batch: loss, accuracy, whether it counts, the hash of its
+// gradient, the learner's measures.
 
+#include <bit>
 #include <span>
 #include <vector>
 
@@ -18,7 +19,10 @@ class TaskResults {
     float& accuracy;
     std::span<float> measures;
     float& state;
+    float& hash_bits;
     void set(State value) { state = static_cast<float>(value); }
+    void set_hash(uint32_t hash) { hash_bits = std::bit_cast<float>(hash); }
+    uint32_t hash() const { return std::bit_cast<uint32_t>(hash_bits); }
   };
 
   TaskResults(int64_t slots, size_t measures);

@@ -22,6 +22,14 @@ optim::ThetaLayout layout_of(const nn::ParameterSpecs& parameters) {
   return optim::make_theta_layout(named);
 }
 
+std::vector<int64_t> ends_of(const optim::ThetaLayout& layout) {
+  std::vector<int64_t> ends;
+  for (const optim::ThetaEntry& entry : layout.entries) ends.push_back(entry.offset);
+  ends.erase(ends.begin());
+  ends.push_back(layout.elements);
+  return ends;
+}
+
 Tensor initial_theta(const nn::ParameterSpecs& parameters, const optim::ThetaLayout& layout,
                      uint64_t seed) {
   Tensor flat(DType::f32, Shape{layout.elements});

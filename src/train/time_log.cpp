@@ -3,8 +3,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "outerloop/base/atomic_file.h"
-
 namespace outerloop::train {
 namespace {
 
@@ -32,7 +30,6 @@ void TimeLog::record(int64_t iteration, const Effort& effort) {
   const nlohmann::ordered_json line{
       {"iteration", iteration}, {"iterations_here", effort.iterations}, {"wall_s", effort.wall_s}};
   lines_.append(line.dump());
-  sync_file(file_);
 }
 
 }  // namespace outerloop::train

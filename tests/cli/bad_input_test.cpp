@@ -48,6 +48,10 @@ const fs::path& folder() {
     };
     const fs::path sine = train::train_tiny("bad_input_sine", train::kTinySine, few);
     copy(sine, "sine");
+    copy(sine, "no_hashes");
+    fs::remove(d / "no_hashes/hashes.bin");
+    copy(sine, "other_hashes");
+    write_file_atomically(d / "other_hashes/hashes.bin", "something else\n");
     copy(sine, "damaged");
     truncate_checkpoints(d / "damaged");
     copy(train::train_tiny("bad_input_images", train::kTinyImages, few), "images");
@@ -364,6 +368,37 @@ const std::vector<Fault> kStoredRuns{
     {"ListAPlainFolder", "ckpt ls {d}/plain", 2, {"{d}/plain: no checkpoints in it"}},
     {"ShowText", "ckpt show {d}/text.txt", 2, {"{d}/text.txt: is no checkpoint"}},
     {"ShowDamage", "ckpt show {d}/damaged", 1, {"ckpt-000000020.h5: damaged: truncated: "}},
+    {"ReplayNothing", "replay {d}/none --iter 1 --slot 0", 2, {"{d}/none: no such run folder"}},
+    {"ReplayAFile",
+     "replay {d}/sine/ckpt/latest --iter 1 --slot 0",
+     2,
+     {"{d}/sine/ckpt/latest: expected a run folder, got a file"}},
+    {"ReplayBeforeTheFirst",
+     "replay {d}/sine --iter 0 --slot 0",
+     2,
+     {"--iter: expected 1 to 20, which {d}/sine logged hashes of, got 0"}},
+    {"ReplayPastTheEnd",
+     "replay {d}/sine --iter 21 --slot 0",
+     2,
+     {"--iter: expected 1 to 20, which {d}/sine logged hashes of, got 21"}},
+    {"ReplayNoSuchSlot",
+     "replay {d}/sine --iter 1 --slot 8",
+     2,
+     {"--slot: expected 0 to 7, got 8: {d}/sine has 8 tasks per iteration"}},
+    {"ReplayNoSlotBelowZero",
+     "replay {d}/sine --iter 1 --slot -1",
+     2,
+     {"--slot: expected 0 to 7, got -1"}},
+    {"ReplayNoNumber", "replay {d}/sine --iter one --slot 0", 2, {"--iter"}},
+    {"ReplayNoSlot", "replay {d}/sine --iter 1", 2, {"--slot is required"}},
+    {"ReplayWithoutHashes",
+     "replay {d}/no_hashes --iter 1 --slot 0",
+     2,
+     {"{d}/no_hashes has no hashes.bin to compare with: it was trained with log.hashes=false"}},
+    {"ReplayDamagedHashes",
+     "replay {d}/other_hashes --iter 1 --slot 0",
+     1,
+     {"{d}/other_hashes/hashes.bin: damaged: its first line is not 'outerloop-hashes 1'"}},
     {"DiffNothing", "ckpt diff {d}/sine {d}/none", 2, {"{d}/none: no such checkpoint file"}},
     {"VerifyText", "ckpt verify {d}/text.txt", 2, {"{d}/text.txt: is no checkpoint"}},
     {"ExportByAnotherName",

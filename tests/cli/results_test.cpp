@@ -108,6 +108,54 @@ TEST(EvalCommand, ShowsTheCurveWithIntervals) {
   EXPECT_TRUE(contains(result.out, "±") && contains(result.out, "median")) << result.out;
 }
 
+// The lines of `ckpt diff` on two runs that come before those on their newest checkpoints.
+TEST(DiffOfRuns, SaysWhereTheyPart) {
+  const fs::path folder = fresh_folder("diff_of_runs");
+  write_file_atomically(folder / "sine.yaml", train::kTinySine);
+  const auto trained = [&folder](const std::string& name, const std::string& word) {
+    const Words few{"outer.iterations=12", "validation.every=0", "test.tasks=0",
+                    "run_dir=" + (folder / name).string(), word};
+    train::train(config::read_config(folder / "sine.yaml", settled(few)), {});
+    return folder / name;
+  };
+  const fs::path run = trained("run", "seed=0"), seed = trained("seed", "seed=5"),
+                 longer = trained("longer", "outer.iterations=15"),
+                 wide = trained("wide", "outer.meta_batch=9"),
+                 without = trained("without", "log.hashes=false");
+  struct Case {
+    fs::path other;
+    int code;
+    std::vector<std::string> lines;
+  };
+  for (const Case& c : std::vector<Case>{
+           {run, kDone, {"the hashes of all 12 iterations that both runs logged agree"}},
+           {seed,
+            kFailed,
+            {"runs of different configs: seed is 0 and 5",
+             "first divergence: iteration 1, slots 0, 1, 2, 3 and 4 more, tensors "}},
+           {longer,
+            kFailed,
+            {"runs of different configs: outer.iterations is 12 and 15",
+             "the hashes of all 12 iterations that both runs logged agree"}},
+           {wide,
+            kFailed,
+            {"runs of different configs: outer.meta_batch is 8 and 9",
+             "have other numbers of slots or other parameters: only the newest"}},
+           {without, kDone, {"has no hashes.bin (log.hashes): only the newest checkpoints are"}}}) {
+    const Result result = call({"ckpt", "diff", run.string(), c.other.string()});
+    EXPECT_EQ(result.code, c.code) << result.out << result.error;
+    const auto lines = lines_of(result.out);
+    for (size_t i = 0; i < c.lines.size(); ++i) EXPECT_CONTAINS(lines.at(i), c.lines[i]);
+  }
+}
+
+TEST(ReplayCommand, ComputesATaskAgain) {
+  const Result result = call({"replay", sine_run().string(), "--iter", "350", "--slot", "3"});
+  EXPECT_EQ(result.code, kDone) << result.error;
+  EXPECT_CONTAINS(result.out, "iteration 350, slot 3: loss ");
+  EXPECT_CONTAINS(result.out, " as in training\nfrom ");
+}
+
 TEST(EvalCommand, RefusesInOneLine) {
   for (const Words& words : std::vector<Words>{{"eval", "/no/run"},
                                                {"eval", image_run().string(), "inner.rate=2"},

@@ -208,6 +208,7 @@ struct Checkpoint {
 struct Log {
   double every_seconds = 5.0;
   std::int64_t every_iterations = 100;
+  bool hashes = true;
 };
 
 struct Report {
@@ -224,6 +225,7 @@ struct Runtime {
   Numerics numerics = Numerics::ordered;
   Device device = Device::cpu;
   Isa isa = Isa::auto_;
+  std::int64_t self_check = 0;  // iterations between two; 0 = never
 };
 
 struct Stop {

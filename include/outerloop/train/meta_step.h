@@ -2,6 +2,7 @@
 // One outer iteration on all threads: draw, adapt, meta-gradients, the fixed-order sum, the update.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -27,6 +28,27 @@ struct MetaStepResult {
   // Means as of loss, by the learner's measures. Valid until the next run.
   std::span<const double> measures;
 };
+
+// 32-bit hashes of a step, for telling where two courses of one training part.
+struct StepHashes {
+  std::vector<uint32_t> slots;  // of each slot's gradient; of all ranks
+  // Of each parameter's gradients, all slots together: the sum over the ranks is the step's.
+  std::vector<uint32_t> gradients;
+  std::vector<uint32_t> state;  // of each parameter and its optimiser state after the update
+};
+
+// One task computed by itself.
+struct SlotReplay {
+  float loss = 0;
+  bool finite = false;
+  uint32_t hash = 0;                // as StepHashes::slots
+  std::vector<uint32_t> gradients;  // of each parameter's gradient
+};
+
+// For tests that play a failing machine: may change a part of a task's gradient, from element
+// `first` on, when it has been computed.
+using GradientHook =
+    std::function<void(int64_t iteration, int64_t slot, int64_t first, std::span<float> part)>;
 
 // Where the time of meta-steps went, summed over calls of run() that asked for it. Seconds of the
 // busiest thread.
@@ -69,7 +91,14 @@ class MetaStep {
   // Whether results have an accuracy: classification, unless the learner does not answer queries in
   // training (reptile).
   bool has_accuracy() const;
+  // With runtime.self_check a slot is computed on a second rank too: throws comm::AgreedFailure on
+  // all ranks, before the update, when the bits differ.
   MetaStepResult run(int64_t iteration, MetaStepTimes* times = nullptr);
+  const StepHashes& hashes() const;  // of the last run
+
+  // A task that run(iteration) would have with the state as it is. Not collective.
+  SlotReplay recompute(int64_t iteration, int64_t slot);
+  void set_gradient_hook(const GradientHook& hook);
 
   Flops flops_per_task() const;   // counted from the op records
   size_t steps_per_task() const;  // kernel calls

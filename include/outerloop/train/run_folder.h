@@ -1,7 +1,7 @@
 #pragma once
 // The folder of a run: config.yaml, manifest.json, metrics.jsonl, TensorBoard events, ckpt/,
-// time.jsonl (time that each checkpoint took), log/, summary.json, test_tasks.csv (results of each
-// test task), report.html, STOP.
+// time.jsonl (time that each checkpoint took), hashes.bin (of each iteration), log/, summary.json,
+// test_tasks.csv (results of each test task), report.html, STOP.
 
 #include <filesystem>
 #include <string>
@@ -21,6 +21,7 @@ struct RunFolder {
   std::filesystem::path events() const { return root / "tensorboard"; }
   std::filesystem::path checkpoints() const { return root / "ckpt"; }
   std::filesystem::path time() const { return root / "time.jsonl"; }
+  std::filesystem::path hashes() const { return root / "hashes.bin"; }
   std::filesystem::path log(int rank = 0) const;
   std::filesystem::path summary() const { return root / "summary.json"; }
   std::filesystem::path test_tasks() const { return root / "test_tasks.csv"; }

@@ -12,6 +12,7 @@
 #include "outerloop/comm/communicator.h"
 #include "outerloop/config/read.h"
 #include "outerloop/train/evaluation.h"
+#include "outerloop/train/meta_step.h"
 
 namespace outerloop::train {
 
@@ -28,6 +29,8 @@ struct TrainOptions {
   comm::Communicator* ranks = nullptr;
   // Called after each iteration; may be empty.
   std::function<void(const Progress::Sample&)> on_iteration;
+  // For tests; see meta_step.h.
+  GradientHook gradient_hook;
   // Asked before each iteration: the name of who wants the run to stop ("SIGTERM"), or nothing. May
   // be empty.
   std::function<std::string()> stop_requested;

@@ -17,6 +17,9 @@ struct OuterState {
 
 optim::ThetaLayout layout_of(const nn::ParameterSpecs& parameters);
 
+// Where each parameter ends in the flat vector, its padding included.
+std::vector<int64_t> ends_of(const optim::ThetaLayout& layout);
+
 // (layout.elements,) float32: the initial values, padding zero. A function of the seed alone.
 Tensor initial_theta(const nn::ParameterSpecs& parameters, const optim::ThetaLayout& layout,
                      uint64_t seed);
