@@ -79,6 +79,7 @@ TEST_P(MpiRun, GivesTheSameBytesOnAnyRanksAndThreads) {
       EXPECT_TRUE(same_checkpoints(newest_checkpoint(one), newest_checkpoint(run))) << run;
       EXPECT_EQ(lasting_metrics(one), lasting_metrics(run)) << run;
       EXPECT_EQ(lasting_summary(one), lasting_summary(run)) << run;
+      EXPECT_EQ(read_file(one / "hashes.bin"), read_file(run / "hashes.bin")) << run;
     }
   }
 }
@@ -111,6 +112,22 @@ TEST(MpiImportance, GivesTheSameBytesOnAnyRanksAndThreads) {
       EXPECT_TRUE(read_file(one / file) == read_file(run / file)) << run << file;
     }
   }
+}
+
+// As many as a small cluster has: some with two tasks, some with one, most of them waiting.
+TEST(MpiRunOversubscribed, SixtyFourRanksGiveTheBytesOfOne) {
+  const TemporaryFolder folder;
+  const Words tiny{"model.hidden=[8, 8]", "outer.iterations=3", "outer.meta_batch=70",
+                   "validation.every=2",  "validation.tasks=9", "log.every_iterations=1",
+                   "test.tasks=75",       "report.write=false", "runtime.threads=1"};
+  train::train(train::shipped("sinusoid_maml", folder / "one", tiny), {});
+  const Ended ended = train_on(64, "sinusoid_maml", folder / "many", tiny);
+  ASSERT_EQ(ended.code, 0) << ended.error;
+  EXPECT_TRUE(
+      same_checkpoints(newest_checkpoint(folder / "one"), newest_checkpoint(folder / "many")));
+  EXPECT_EQ(lasting_metrics(folder / "one"), lasting_metrics(folder / "many"));
+  EXPECT_EQ(lasting_summary(folder / "one"), lasting_summary(folder / "many"));
+  EXPECT_EQ(read_file(folder / "one/hashes.bin"), read_file(folder / "many/hashes.bin"));
 }
 
 TEST(MpiRunErrors, AreToldOnceWithTheirCode) {
