@@ -80,6 +80,7 @@ int run(Program& program, int argc, const char* const* argv) {
   add_data(program);
   add_doctor(program);
   add_eval(program);
+  add_farm(program);
   add_importance(program);
   add_predict(program);
   add_replay(program);

@@ -31,6 +31,7 @@ void add_config(Program& program);
 void add_data(Program& program);
 void add_doctor(Program& program);
 void add_eval(Program& program);
+void add_farm(Program& program);
 void add_importance(Program& program);
 void add_predict(Program& program);
 void add_replay(Program& program);

@@ -1,16 +1,15 @@
 // outerloop train: meta-trains by a config, resumes what was interrupted.
 
 #include <fmt/format.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "cli/long_run.h"
 #include "cli/program.h"
 #include "cli/ranks.h"
-#include "outerloop/base/duration.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/stop_signal.h"
 #include "outerloop/checkpoint/checkpoint.h"
@@ -38,17 +37,9 @@ struct Options {
   bool quiet = false;
 };
 
-std::chrono::seconds duration(std::string_view option, const std::string& text) {
-  try {
-    return parse_duration(text);
-  } catch (const BadInput& error) {
-    throw BadInput(fmt::format("{}: {}", option, error.what()));
-  }
-}
-
 comm::WatchdogOptions watchdog_options(const Options& options) {
-  comm::WatchdogOptions result{.silence = duration("--rank-silence", options.rank_silence),
-                               .stall = duration("--rank-stall", options.rank_stall)};
+  comm::WatchdogOptions result{.silence = duration_of("--rank-silence", options.rank_silence),
+                               .stall = duration_of("--rank-stall", options.rank_stall)};
   if (result.silence < kShortestSilence || result.stall < kShortestSilence) {
     throw BadInput("--rank-silence and --rank-stall: expected 3s or more");
   }
@@ -68,17 +59,8 @@ train::TrainOptions train_options(const Options& options) {
     checkpoint::verify_checkpoint(options.resume);
     result.resume_from = options.resume;
   }
-  if (options.max_wall) {
-    result.max_wall = duration("--max-wall", *options.max_wall);
-    if (*result.max_wall == std::chrono::seconds(0)) {
-      throw BadInput("--max-wall: expected more than 0s");
-    }
-  }
+  result.max_wall = max_wall_of(options.max_wall);
   return result;
-}
-
-std::string name_of(int signal) {
-  return signal == 0 ? std::string() : fmt::format("SIG{}", sigabbrev_np(signal));
 }
 
 // What the user sees of a training: on rank 0 alone.
@@ -144,7 +126,7 @@ int train_on(comm::Communicator& ranks, const Options& options, ColorMode color)
     return kDone;
   }
   const StopSignal signal;
-  settings.stop_requested = [&signal] { return name_of(signal.received()); };
+  settings.stop_requested = [&signal] { return name_of_signal(signal.received()); };
   settings.ranks = &ranks;
   const comm::Watchdog watchdog =
       watch(ranks, watching, train::RunFolder{resolved.config.run_dir}.log(ranks.rank()));

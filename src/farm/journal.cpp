@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "farm/identity.h"
 #include "farm/journal_file.h"
 #include "outerloop/base/atomic_file.h"
@@ -121,6 +123,26 @@ io::RowWriter open_rows(const fs::path& file, const Manifest& manifest, Results&
   return {file, io::RowSnapshot(file).layout()};
 }
 
+// What `file` holds comes to `all`, of which `first` is a part.
+void add(JournalContent& all, const fs::path& first, const fs::path& file) {
+  const JournalContent content = read_journal(file);
+  const std::string other =
+      difference(content.manifest, content.results, all.manifest, all.results);
+  if (!other.empty()) {
+    throw BadInput(
+        fmt::format("{}: is of another job than {}: {}", file.string(), first.string(), other));
+  }
+  for (size_t cell = 0; cell < content.results.cells(); ++cell) {
+    if (!content.results.has(cell)) continue;
+    try {
+      all.results.put(cell, content.results.values(cell));
+    } catch (const SystemFailure& error) {
+      throw SystemFailure(fmt::format("{}: {}", file.string(), error.what()));
+    }
+  }
+  all.damaged.insert(all.damaged.end(), content.damaged.begin(), content.damaged.end());
+}
+
 }  // namespace
 
 fs::path lock_of(const fs::path& journal) {
@@ -161,32 +183,12 @@ JournalContent read_journal(const fs::path& file) {
 
 JournalContent merge_journals(const fs::path& target, const std::vector<fs::path>& journals) {
   OL_ASSERT(!journals.empty(), "nothing to merge");
+  JournalContent all = read_journal(journals.front());
+  for (const fs::path& file : std::span(journals).subspan(1)) add(all, journals.front(), file);
   const FileLock lock = locked(target);
-  std::vector<fs::path> sources = journals;
-  if (fs::exists(target)) sources.push_back(target);
-  JournalContent all;
-  for (const fs::path& file : sources) {
-    JournalContent content = read_journal(file);
-    if (&file == &sources.front()) {
-      all = std::move(content);
-      continue;
-    }
-    const std::string other =
-        difference(content.manifest, content.results, all.manifest, all.results);
-    if (!other.empty()) {
-      throw BadInput(fmt::format("{}: is of another job than {}: {}", file.string(),
-                                 sources.front().string(), other));
-    }
-    for (size_t cell = 0; cell < content.results.cells(); ++cell) {
-      if (!content.results.has(cell)) continue;
-      try {
-        all.results.put(cell, content.results.values(cell));
-      } catch (const SystemFailure& error) {
-        throw SystemFailure(fmt::format("{}: {}", file.string(), error.what()));
-      }
-    }
-    all.damaged.insert(all.damaged.end(), content.damaged.begin(), content.damaged.end());
-  }
+  if (fs::exists(target)) add(all, journals.front(), target);
+  std::ranges::sort(all.damaged);
+  all.damaged.erase(std::ranges::unique(all.damaged).begin(), all.damaged.end());
   std::erase_if(all.damaged, [&](size_t cell) { return all.results.has(cell); });
   write_journal(target, all.manifest, all.results);
   return all;

@@ -583,12 +583,28 @@ const std::vector<Fault> kImportances{
      kFew},
 };
 
+const std::vector<Fault> kJournals{
+    {"StatusOfNoJournal", "farm status {d}/none.h5", 2, {"{d}/none.h5: no such file"}},
+    {"StatusOfAText", "farm status {d}/text.txt", 2, {"{d}/text.txt: is no journal of results"}},
+    {"MergeOfADataSet",
+     "farm merge {d}/out.h5 {d}/tiny.h5",
+     2,
+     {"{d}/tiny.h5: is no journal of results"}},
+    {"MergeIntoADataSet", "farm merge {d}/tiny.h5 {d}/none.h5", 2, {"{d}/none.h5: no such file"}},
+    {"MergeOfNothing", "farm merge {d}/out.h5", 2, {"see `outerloop farm merge --help`"}},
+    {"ShardBeyondTheLast",
+     "sweep run {d}/none --shard 4/4",
+     2,
+     {"--shard: expected I/N with I from 0 to below N, such as 0/4, got '4/4'"}},
+};
+
 const auto name_of_fault = [](const auto& one) { return one.param.name; };
 INSTANTIATE_TEST_SUITE_P(Config, BadInput, testing::ValuesIn(kConfigs), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(Data, BadInput, testing::ValuesIn(kData), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(RunFolder, BadInput, testing::ValuesIn(kRunFolders), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(StoredRun, BadInput, testing::ValuesIn(kStoredRuns), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(Importance, BadInput, testing::ValuesIn(kImportances), name_of_fault);
+INSTANTIATE_TEST_SUITE_P(Journals, BadInput, testing::ValuesIn(kJournals), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(Predict, BadInput, testing::ValuesIn(kPredictions), name_of_fault);
 
 }  // namespace

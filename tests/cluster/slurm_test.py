@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""launch/slurm.sbatch as it is, on a real Slurm of four nodes: slurm_test.py BUILD_FOLDER"""
+"""The scripts of launch/ as they are, on a real Slurm of four nodes: slurm_test.py BUILD_FOLDER"""
 
 import re
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -71,6 +72,25 @@ class SlurmTraining(unittest.TestCase):
             await_that(lambda at=sweep: "4 points: 4 done" in call(PROGRAM, "sweep", "status", at),
                        LONG, f"{sweep} is done", self.slurm.logs)
             self.assertEqual(reports(sweep), reports(alone))
+
+    def test_shards_as_a_job_array_make_the_journal_of_one_process(self):
+        config = PROJECT / "configs/iris_importance.yaml"
+        whole, run = WORK / "iris-whole", WORK / "iris"
+        call(PROGRAM, "importance", config, f"run_dir={whole}")
+        Job(PROJECT / "launch/farm.sbatch", [PROGRAM, "importance", config, f"run_dir={run}"],
+            "--array=0-2", "--time=5")
+        journals = [run / f"journal/importance-{i}of3.h5" for i in range(3)]
+        await_that(lambda: all(file.exists() for file in journals) and merged(run, journals),
+                   LONG, "all cells are done", self.slurm.logs)
+        call(PROGRAM, "importance", config, f"run_dir={run}")
+        for name in ("journal/importance.h5", "importance.json"):
+            self.assertEqual((run / name).read_bytes(), (whole / name).read_bytes(), name)
+
+
+def merged(run, journals):
+    """Whether the journals hold all cells between them."""
+    words = [PROGRAM, "farm", "merge", run / "journal/importance.h5", *journals]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def planned(name):

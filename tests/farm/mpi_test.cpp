@@ -108,9 +108,13 @@ TEST_F(MpiFarm, StopsOnASignalWithAllThatIsFinished) {
 // Rank 1 is stopped in the middle of a cell and never comes back.
 TEST_F(MpiFarm, EndsWithoutARankThatHangs) {
   const fs::path journal = folder_ / "hung.h5";
-  const Ended ended = run_on(journal, 3, 1, 5, {"500", "1"});
-  EXPECT_NE(ended.error.find("rank 1 hangs"), std::string::npos) << ended.error;
+  Process process(words(journal, 3, 1, 5, {"500", "1"}), {}, OUTERLOOP_MPIEXEC);
+  const fs::path hung = journal.string() + ".hung";
+  ASSERT_TRUE(process.await([&] { return fs::exists(hung); }));
+  EXPECT_EQ(read_file(hung), "1");
   EXPECT_EQ(read_file(journal), whole_);
+  // Open MPI 4.1 does not always get over the end of a stopped process.
+  kill_all(process, journal, 3);
 }
 
 }  // namespace

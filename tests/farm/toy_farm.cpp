@@ -1,7 +1,7 @@
 // A farm run as a program for mpi_test.cpp to start, kill and stop:
 // toy_farm JOURNAL CELLS THREADS MILLISECONDS_PER_CELL LEASE_MILLISECONDS [HANGING_RANK]
 // Exit codes as of the real program: 0 done, 75 stopped. Leaves the process of each rank in
-// JOURNAL.pid-RANK.
+// JOURNAL.pid-RANK, and the rank that hung at the end in JOURNAL.hung.
 
 #include <signal.h>
 #include <unistd.h>
@@ -41,8 +41,8 @@ int run_toy(const std::vector<std::string>& words) {
     ThreadPool pool(std::stoi(words.at(2)));
     const Outcome outcome = run(job, ranks, pool, options);
     if (!outcome.hung.empty()) {
-      std::fprintf(stderr, "rank %d hangs\n", outcome.hung.front());
-      ranks.abort(outcome.stopped.empty() ? 0 : 75);
+      write_file_atomically(words[0] + ".hung", std::to_string(outcome.hung.front()));
+      ranks.abort(0);
     }
     world.finish();
     return outcome.stopped.empty() ? 0 : 75;

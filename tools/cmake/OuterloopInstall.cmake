@@ -20,7 +20,7 @@ install(
 
 install(DIRECTORY include/outerloop DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/outerloop)
-install(FILES launch/sweep.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/outerloop/launch)
+install(FILES launch/farm.sbatch launch/sweep.sbatch DESTINATION ${CMAKE_INSTALL_DATADIR}/outerloop/launch)
 if(TARGET outerloop)
   install(TARGETS outerloop)
 endif()

@@ -10,6 +10,9 @@
 // whenever a process is killed or the power goes the file stays readable, and at most the results
 // since the last sync (a second) are missing. A row whose seal does not fit is damaged and counts
 // as not done. A complete journal is the same bytes whoever ran what when.
+//
+// Beside it lie JOURNAL.lock, held by whoever writes, and JOURNAL.live, what a run that is under
+// way says of its rate.
 
 #include <filesystem>
 #include <vector>

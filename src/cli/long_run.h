@@ -1,0 +1,20 @@
+#pragma once
+// What commands that run for long have in common.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace outerloop::cli {
+
+// "SIGTERM"; empty for 0.
+std::string name_of_signal(int signal);
+
+// What was given to the option. Throws BadInput, which names it.
+std::chrono::seconds duration_of(std::string_view option, const std::string& text);
+
+// Of --max-wall: more than nothing.
+std::optional<std::chrono::seconds> max_wall_of(const std::optional<std::string>& text);
+
+}  // namespace outerloop::cli
