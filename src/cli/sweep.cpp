@@ -5,14 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <memory>
 
+#include "cli/farm_job.h"
 #include "cli/program.h"
 #include "outerloop/base/error.h"
-#include "outerloop/base/stop_signal.h"
 #include "outerloop/report/sweep_report.h"
 #include "outerloop/sweep/result.h"
 #include "outerloop/sweep/run.h"
@@ -29,7 +28,8 @@ constexpr size_t kShownSettings = 10;
 struct Options {
   std::string path;  // of the spec or the sweep
   std::string out;
-  std::string shard;
+  FarmFlags farm;
+  ColorMode color = ColorMode::automatic;
   int workers = 1;
   int64_t tasks = 0;
   std::vector<std::string> slurm;
@@ -52,47 +52,26 @@ int plan(const Options& options) {
   return kDone;
 }
 
-// "2/8": the third of eight.
-sweep::Shard parse_shard(const std::string& text) {
-  sweep::Shard shard;
-  if (text.empty()) return shard;
-  const char* end = text.data() + text.size();
-  const auto slash = std::from_chars(text.data(), end, shard.index);
-  if (slash.ec == std::errc{} && slash.ptr != end && *slash.ptr == '/') {
-    const auto rest = std::from_chars(slash.ptr + 1, end, shard.count);
-    const bool inside = shard.index >= 0 && shard.index < shard.count;
-    if (rest.ec == std::errc{} && rest.ptr == end && inside) return shard;
-  }
-  throw BadInput(
-      fmt::format("--shard: expected I/N with I from 0 to below N, such as 0/4, got '{}'", text));
-}
-
 int run(const Options& options) {
+  sweep::RunOptions settings{
+      .program = program_file(), .workers = options.workers, .farm = farm_options(options.farm)};
   const SweepFolder folder{options.path};
   const sweep::Plan plan = sweep::read_plan(folder);
-  Log log;
-  log.add(LogLevel::info, [](LogLevel level, std::string_view message) {
-    tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
-  });
-  const StopSignal signal;
-  const sweep::RunOutcome outcome =
-      sweep::run(folder, plan,
-                 {.program = program_file(),
-                  .workers = options.workers,
-                  .shard = parse_shard(options.shard),
-                  .stop_requested = [&signal] { return signal.received() != 0; },
-                  .log = &log});
+  FarmSession session(!options.farm.quiet, options.color);
+  session.attend(settings.farm);
+  const sweep::RunOutcome outcome = sweep::run(folder, plan, settings);
+  session.finish();
   fmt::print("{} done, {} failed, {} with other workers\n", outcome.done, outcome.failed,
              outcome.elsewhere);
-  if (outcome.stopped) {
-    log.info("stopped; the same command goes on");
+  if (!outcome.stopped.empty()) {
+    tell("stopped; the same command goes on\n");
     return kStopped;
   }
   if (outcome.failed > 0) {
-    log.info(
-        "`outerloop sweep status {0}` lists failures, `outerloop sweep retry {0}` lets them "
-        "run again",
-        folder.root.string());
+    tell(
+        fmt::format("`outerloop sweep status {0}` lists failures, `outerloop sweep retry {0}` lets "
+                    "them run again\n",
+                    folder.root.string()));
   }
   return outcome.failed > 0 ? kFailed : kDone;
 }
@@ -164,6 +143,7 @@ void add_sweep(Program& program) {
   const auto add = [&](const char* name, const char* help, int (*action)(const Options&)) {
     CLI::App* command = sweep->add_subcommand(name, help);
     command->callback([&program, action, options] {
+      options->color = program.color;
       program.action = [action, options] { return action(*options); };
     });
     const bool plans = std::string_view(name) == "plan";
@@ -180,8 +160,7 @@ void add_sweep(Program& program) {
   CLI::App* running = add("run", "Train the points; exit 75: stopped, run it again", run);
   running->add_option("-j,--jobs", options->workers, "trainings at a time")
       ->check(CLI::Range(1, 1024));
-  running->add_option("--shard", options->shard,
-                      "I/N: of N workers the one with number I, from 0; else all share the points");
+  add_farm_flags(*running, options->farm, "without it all processes share the points");
 
   CLI::App* submitting = add("submit", "Hand the points to Slurm as a job array", submit);
   submitting->add_option("--tasks", options->tasks, "of the array; 0: one a point, 16 at most")

@@ -5,14 +5,12 @@
 #include <string.h>
 
 #include <chrono>
-#include <deque>
-#include <list>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/file_lock.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/config/read.h"
 #include "outerloop/sweep/state.h"
@@ -26,62 +24,76 @@ namespace fs = std::filesystem;
 constexpr int kStoppedCode = 75;
 constexpr int kMostResumes = 20;  // of one point by one worker
 constexpr std::chrono::milliseconds kPollEvery{5};
+// A training takes as long as it takes; who else would begin it finds it locked.
+constexpr std::chrono::hours kNoEnd{24 * 365 * 10};
 
 bool was_asked_to_stop(const Ended& ended) {
   return ended.code == kStoppedCode || ended.signal == SIGTERM || ended.signal == SIGINT ||
          ended.signal == SIGUSR1;
 }
 
-class Worker {
+// What became of a point, as the value of its cell.
+enum class Fate { done, failed, elsewhere };
+
+// Every point is a cell, which waits for the training. Results are the run folders: the farm only
+// deals the points out, and locks keep other processes off those that are being trained.
+class Trainings final : public farm::Job {
  public:
-  Worker(const SweepFolder& folder, const Plan& plan, const RunOptions& options)
-      : folder_(folder), options_(options), threads_(threads_of_each(plan)) {
-    for (const Point& point : plan.points) {
-      if (options.shard.has(point)) waiting_.push_back(&point);
-    }
-    total_ = waiting_.size();
+  Trainings(const SweepFolder& folder, const Plan& plan, const RunOptions& options)
+      : folder_(folder), plan_(plan), options_(options), threads_(threads_of_each()) {
+    for (const Point& point : plan.points) cells_.push_back({.key = point.hash});
     fs::create_directories(folder.points());
     fs::create_directories(folder.state());
   }
 
-  RunOutcome run() {
-    while (true) {
-      while (!outcome_.stopped && has_room() && !waiting_.empty()) {
-        options_.stop_requested() ? stop() : start_next();
-      }
-      if (active_.empty()) return outcome_;
-      if (!outcome_.stopped && options_.stop_requested()) stop();
-      std::this_thread::sleep_for(kPollEvery);
-      collect();
-    }
+  const farm::Manifest& manifest() const override { return manifest_; }
+  const std::vector<farm::Cell>& cells() const override { return cells_; }
+  const std::vector<std::string>& columns() const override { return columns_; }
+
+  void run(size_t cell, int, std::span<double> values) override {
+    values[0] = static_cast<double>(fate_of(plan_.points[cell]));
   }
 
  private:
   // The allowed cores are shared; nothing where the config says how many threads.
-  std::optional<size_t> threads_of_each(const Plan& plan) const {
-    const auto base = config::read_config_text(plan.base, folder_.base().string());
+  std::optional<size_t> threads_of_each() const {
+    const auto base = config::read_config_text(plan_.base, folder_.base().string());
     if (base.config.runtime.threads != 0) return std::nullopt;
-    return std::max<size_t>(1, allowed_cores().size() / static_cast<size_t>(options_.workers));
+    return std::max<size_t>(1, cores_.size() / static_cast<size_t>(options_.workers));
   }
 
-  bool has_room() const { return active_.size() < static_cast<size_t>(options_.workers); }
-
-  void start_next() {
-    const Point& point = *waiting_.front();
-    waiting_.pop_front();
-    auto lease = Lease::take(folder_, point);
-    if (!lease) {
-      ++outcome_.elsewhere;
-    } else if (fs::exists(folder_.failure(point))) {
-      ++outcome_.failed;
-    } else if (!why_not_done(folder_, point)) {
-      ++outcome_.done;
-    } else {
-      // A result that does not verify would pass for one.
-      std::error_code ignored;
-      fs::remove(folder_.run(point).summary(), ignored);
-      active_.emplace_back(folder_, point, std::move(*lease), options_.program, words(point));
+  Fate fate_of(const Point& point) {
+    const auto lock = FileLock::take(folder_.lease(point));
+    if (!lock) return Fate::elsewhere;
+    if (fs::exists(folder_.failure(point))) return Fate::failed;
+    if (!why_not_done(folder_, point)) return Fate::done;
+    // A result that does not verify would pass for one.
+    std::error_code ignored;
+    fs::remove(folder_.run(point).summary(), ignored);
+    for (int start = 0; start <= kMostResumes; ++start) {
+      const Ended ended = end_of_training(point, *lock);
+      if (!was_asked_to_stop(ended)) return conclude(point, ended);
+      if (stop_requested()) throw farm::Stopped();
     }
+    return fail(point, {.code = kStoppedCode},
+                fmt::format("stopped {} times before its end", kMostResumes));
+  }
+
+  Ended end_of_training(const Point& point, const FileLock& lock) {
+    Training training(folder_, point, lock.descriptor(), options_.program, words(point), cores_);
+    bool asked = false;
+    while (true) {
+      if (const auto ended = training.poll()) return *ended;
+      if (!asked && stop_requested()) {
+        training.ask_to_stop();
+        asked = true;
+      }
+      std::this_thread::sleep_for(kPollEvery);
+    }
+  }
+
+  bool stop_requested() const {
+    return options_.farm.stop_requested && !options_.farm.stop_requested().empty();
   }
 
   std::vector<std::string> words(const Point& point) const {
@@ -93,31 +105,11 @@ class Worker {
     return result;
   }
 
-  void stop() {
-    outcome_.stopped = true;
-    if (!active_.empty()) options_.log->info("stopping {} trainings", active_.size());
-    for (const Training& training : active_) training.ask_to_stop();
-  }
-
-  void collect() {
-    for (auto training = active_.begin(); training != active_.end();) {
-      const auto ended = training->poll();
-      if (ended) finish(training->point(), *ended);
-      training = ended ? active_.erase(training) : std::next(training);
-    }
-  }
-
-  void finish(const Point& point, const Ended& ended) {
-    if (was_asked_to_stop(ended)) {
-      if (outcome_.stopped) return;
-      if (++resumes_[&point] <= kMostResumes) return waiting_.push_back(&point);
-      return fail(point, ended, fmt::format("stopped {} times before its end", kMostResumes));
-    }
+  Fate conclude(const Point& point, const Ended& ended) {
     if (ended.code != 0) return fail(point, ended, error_of(point, ended));
     if (const auto why = why_not_done(folder_, point)) return fail(point, ended, *why);
-    ++outcome_.done;
-    options_.log->info("{} of {} done: point {} ({})", outcome_.done, total_, point.number,
-                       words_of(point));
+    options_.farm.log->info("done: point {} ({})", point.number, words_of(point));
+    return Fate::done;
   }
 
   std::string error_of(const Point& point, const Ended& ended) const {
@@ -130,29 +122,42 @@ class Worker {
     return said.empty() ? end : end + ": " + said;
   }
 
-  void fail(const Point& point, const Ended& ended, const std::string& error) {
+  Fate fail(const Point& point, const Ended& ended, const std::string& error) {
     const nlohmann::ordered_json record{
         {"code", ended.code}, {"signal", ended.signal}, {"error", error}};
     const auto replace = nlohmann::ordered_json::error_handler_t::replace;
     write_file_atomically(folder_.failure(point), record.dump(2, ' ', false, replace) + "\n");
-    ++outcome_.failed;
-    options_.log->warning("point {} ({}) failed: {}", point.number, words_of(point), error);
+    options_.farm.log->warning("point {} ({}) failed: {}", point.number, words_of(point), error);
+    return Fate::failed;
   }
 
   const SweepFolder& folder_;
+  const Plan& plan_;
   const RunOptions& options_;
+  const std::vector<int> cores_ = allowed_cores();
   std::optional<size_t> threads_;
-  std::deque<const Point*> waiting_;
-  std::list<Training> active_;
-  std::map<const Point*, int> resumes_;
-  size_t total_ = 0;
-  RunOutcome outcome_;
+  farm::Manifest manifest_{"sweep", ""};
+  std::vector<farm::Cell> cells_;
+  std::vector<std::string> columns_{"fate"};
 };
 
 }  // namespace
 
 RunOutcome run(const SweepFolder& folder, const Plan& plan, const RunOptions& options) {
-  return Worker(folder, plan, options).run();
+  Trainings trainings(folder, plan, options);
+  ThreadPool pool(options.workers);
+  farm::RunOptions dealing = options.farm;
+  dealing.lease = kNoEnd;
+  const farm::Outcome ended = farm::run(trainings, pool, dealing);
+  RunOutcome outcome{.stopped = ended.stopped};
+  for (size_t cell = 0; cell < plan.points.size(); ++cell) {
+    if (!ended.results.has(cell)) continue;
+    const auto fate = static_cast<Fate>(ended.results.values(cell)[0]);
+    outcome.done += fate == Fate::done;
+    outcome.failed += fate == Fate::failed;
+    outcome.elsewhere += fate == Fate::elsewhere;
+  }
+  return outcome;
 }
 
 }  // namespace outerloop::sweep

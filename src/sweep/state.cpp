@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "outerloop/base/error.h"
+#include "outerloop/base/file_lock.h"
 #include "outerloop/checkpoint/checkpoint.h"
-#include "sweep/lease_query.h"
 
 namespace outerloop::sweep {
 namespace {
@@ -61,7 +61,7 @@ std::optional<std::string> why_not_done(const SweepFolder& folder, const Point& 
 }
 
 PointState state_of(const SweepFolder& folder, const Point& point) {
-  if (is_leased(folder, point)) return {State::running, {}};
+  if (FileLock::is_taken(folder.lease(point))) return {State::running, {}};
   if (fs::exists(folder.failure(point))) return {State::failed, error_of(folder.failure(point))};
   if (!why_not_done(folder, point)) return {State::done, {}};
   return {fs::exists(folder.run(point).checkpoints()) ? State::interrupted : State::waiting, {}};
@@ -98,7 +98,7 @@ int64_t retry_failed(const SweepFolder& folder, const Plan& plan, bool fresh) {
   int64_t count = 0;
   for (const Point& point : plan.points) {
     if (!fs::exists(folder.failure(point))) continue;
-    const auto lease = Lease::take(folder, point);
+    const auto lease = FileLock::take(folder.lease(point));
     if (!lease) continue;
     if (fresh) fs::remove_all(folder.run(point).root);
     fs::remove(folder.failure(point));

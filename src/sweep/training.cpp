@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -11,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
-#include <utility>
 
 #include "outerloop/base/error.h"
 
@@ -27,7 +27,8 @@ bool redirect(const char* file, int flags, int descriptor) {
 
 // In the new process; never returns.
 [[noreturn]] void become(const std::filesystem::path& program, std::vector<char*> argv,
-                         const std::filesystem::path& errors, int lease, pid_t worker) {
+                         const std::filesystem::path& errors, int lock, const cpu_set_t& cores,
+                         pid_t worker) {
   // A worker that is killed leaves no training behind: it stops with a checkpoint.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != worker) ::_exit(kNotStarted);
@@ -38,7 +39,8 @@ bool redirect(const char* file, int flags, int descriptor) {
        {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_STEP_NUM_TASKS"}) {
     ::unsetenv(name);
   }
-  ::fcntl(lease, F_SETFD, 0);
+  ::fcntl(lock, F_SETFD, 0);
+  ::sched_setaffinity(0, sizeof(cores), &cores);
   if (redirect("/dev/null", O_RDONLY, 0) && redirect("/dev/null", O_WRONLY, 1) &&
       redirect(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 2)) {
     ::execv(program.c_str(), argv.data());
@@ -51,25 +53,23 @@ bool redirect(const char* file, int flags, int descriptor) {
 
 }  // namespace
 
-Training::Training(const SweepFolder& folder, const Point& point, Lease lease,
-                   const std::filesystem::path& program, const std::vector<std::string>& words)
-    : point_(&point), lease_(std::move(lease)) {
+Training::Training(const SweepFolder& folder, const Point& point, int lock,
+                   const std::filesystem::path& program, const std::vector<std::string>& words,
+                   const std::vector<int>& cores) {
   std::vector<char*> argv{const_cast<char*>("outerloop")};
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  for (const int core : cores) CPU_SET(core, &allowed);
   const std::filesystem::path errors = folder.errors(point);
   const pid_t worker = ::getpid();
   process_ = ::fork();
-  if (process_ == 0) become(program, argv, errors, lease_.descriptor(), worker);
+  if (process_ == 0) become(program, argv, errors, lock, allowed, worker);
   if (process_ < 0) {
     throw SystemFailure(fmt::format("cannot start a process: {}", std::strerror(errno)));
   }
 }
-
-Training::Training(Training&& other) noexcept
-    : point_(other.point_),
-      lease_(std::move(other.lease_)),
-      process_(std::exchange(other.process_, 0)) {}
 
 Training::~Training() {
   if (process_ <= 0) return;

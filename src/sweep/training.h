@@ -20,20 +20,20 @@ struct Ended {
 class Training {
  public:
   // `words`: of the command line after the program's name. Standard error goes to the point's file.
-  Training(const SweepFolder& folder, const Point& point, Lease lease,
-           const std::filesystem::path& program, const std::vector<std::string>& words);
-  Training(Training&& other) noexcept;
-  Training& operator=(Training&&) = delete;
+  // The process holds the lock too, so that it outlives a killed worker, and may use all `cores`,
+  // whatever the thread that starts it is bound to; when that thread ends, it is asked to stop.
+  Training(const SweepFolder& folder, const Point& point, int lock,
+           const std::filesystem::path& program, const std::vector<std::string>& words,
+           const std::vector<int>& cores);
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
   ~Training();  // asks it to stop, and waits
 
-  const Point& point() const { return *point_; }
   void ask_to_stop() const;
   // Nothing while it runs.
   std::optional<Ended> poll();
 
  private:
-  const Point* point_;
-  Lease lease_;
   pid_t process_ = 0;
 };
 

@@ -92,7 +92,7 @@ TEST_F(Sweep, OneWorkerAndFourGiveTheSameReportBytesAndShareThePoints) {
   for (const auto& worker : workers) {
     const Ended ended = worker->wait();
     EXPECT_EQ(ended.code, kDone) << ended.error;
-    for (size_t at = 0; (at = ended.error.find(" done: point ", at)) != std::string::npos; ++at) {
+    for (size_t at = 0; (at = ended.error.find("done: point ", at)) != std::string::npos; ++at) {
       ++trainings;
     }
   }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "outerloop/base/file_lock.h"
 #include "outerloop/checkpoint/checkpoint.h"
 #include "sweep/sweep_folder.h"
 #include "sweep/training.h"
@@ -85,14 +86,14 @@ TEST_F(StateTest, AResultWhoseCheckpointIsMissingOrThatIsTornIsNotDone) {
 
 TEST_F(StateTest, ALeaseExcludesOtherWorkersUntilItEndsAndALookDoesNot) {
   {
-    const auto lease = Lease::take(sweep_, point_);
+    const auto lease = FileLock::take(sweep_.lease(point_));
     ASSERT_TRUE(lease);
     EXPECT_EQ(state(), State::running);
-    EXPECT_FALSE(Lease::take(sweep_, point_));
-    EXPECT_TRUE(Lease::take(sweep_, plan_.points[1]));
+    EXPECT_FALSE(FileLock::take(sweep_.lease(point_)));
+    EXPECT_TRUE(FileLock::take(sweep_.lease(plan_.points[1])));
   }
   EXPECT_EQ(state(), State::waiting);
-  EXPECT_TRUE(Lease::take(sweep_, point_));
+  EXPECT_TRUE(FileLock::take(sweep_.lease(point_)));
 }
 
 TEST_F(StateTest, FailedPointsAreListedUntilTheyAreRetried) {

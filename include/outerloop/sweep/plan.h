@@ -51,6 +51,7 @@ struct SweepFolder {
   std::filesystem::path points() const { return root / "points"; }
   std::filesystem::path state() const { return root / "state"; }
   train::RunFolder run(const Point& point) const { return {points() / point.hash}; }
+  // Locked by whoever trains the point.
   std::filesystem::path lease(const Point& point) const { return state() / (point.hash + ".lock"); }
   // What the training said on standard error.
   std::filesystem::path errors(const Point& point) const { return state() / (point.hash + ".err"); }

@@ -36,23 +36,4 @@ int64_t retry_failed(const SweepFolder& folder, const Plan& plan, bool fresh);
 // "inner.rate=0.1 seed=3"
 std::string words_of(const Point& point);
 
-// The right to work on a point, until destroyed. Workers of one file system exclude each other;
-// where it knows no locks, shards must.
-class Lease {
- public:
-  // Nothing when another worker holds it.
-  static std::optional<Lease> take(const SweepFolder& folder, const Point& point);
-  Lease(Lease&& other) noexcept;
-  Lease& operator=(Lease&&) = delete;
-  ~Lease();
-
-  // A process that is started with the descriptor open holds the lease too: it outlives a killed
-  // worker.
-  int descriptor() const { return descriptor_; }
-
- private:
-  explicit Lease(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_ = -1;
-};
-
 }  // namespace outerloop::sweep
