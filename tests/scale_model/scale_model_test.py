@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""The predictions of tools/scale_model, by hand."""
+
+import argparse
+import importlib.machinery
+import importlib.util
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tools" / "scale_model"
+
+
+def load():
+    loader = importlib.machinery.SourceFileLoader("scale_model", str(SCRIPT))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("scale_model", loader))
+    loader.exec_module(module)
+    return module
+
+
+MODEL = load()
+
+
+def problem(**changes):
+    p = argparse.Namespace(groups=2, threads=1, every=10, parameters=1000, task=1.0, update=0.5,
+                           alpha=0.01, beta=1e3, copy=1e3, checkpoint_bytes=12000)
+    p.__dict__.update(changes)
+    return p
+
+
+class Predictions(unittest.TestCase):
+    def test_roots_of_slots(self):
+        for first, end, count in ((0, 8, 1), (0, 7, 3), (8, 16, 1), (3, 8, 2), (5, 5, 0), (1, 7, 4)):
+            self.assertEqual(MODEL.roots(first, end), count, (first, end))
+        self.assertEqual(MODEL.most_roots(32, 4), 1)
+        self.assertEqual(MODEL.most_roots(10, 2), 3)
+
+    def test_parts_of_a_step(self):
+        for ranks, slots, changes, parts in (
+                (1, 8, {}, {"tasks": 8, "latency": 0, "volume": 0, "snapshot": 1.2}),
+                (4, 8, {}, {"tasks": 2, "latency": 0.14, "volume": 6}),
+                (4, 10, {}, {"tasks": 3, "volume": 9}),
+                (8, 4, {}, {"tasks": 1, "update": 0.5}),
+                (2, 8, {"threads": 3}, {"tasks": 2}),
+                (2, 8, {"every": 0}, {"snapshot": 0})):
+            got = MODEL.predict(problem(**changes), ranks, slots)
+            for name, seconds in parts.items():
+                self.assertAlmostEqual(got[name], seconds, msg=(ranks, slots, changes, name))
+
+    def test_more_ranks_than_cores_take_turns(self):
+        self.assertEqual(MODEL.predict(problem(), 4, 8, host_cores=2)["tasks"], 4)
+        self.assertEqual(MODEL.predict(problem(), 1, 8, host_cores=2)["tasks"], 8)
+
+    def test_the_table_says_where_efficiency_falls_and_why(self):
+        def table(*words):
+            done = subprocess.run(
+                [sys.executable, SCRIPT, ROOT / "configs/sinusoid_maml.yaml", "--task-us", "100",
+                 "--slots", "16", *words], capture_output=True, text=True, check=True)
+            return [line for line in done.stdout.splitlines() if "90 %" in line]
+        self.assertEqual(table("--alpha-us", "0", "--gbytes-per-s", "1e9", "--every", "0"),
+                         ["below 90 % from 32 ranks on: idle threads",
+                          "90 % or more up to 4096 ranks"])
+        self.assertEqual(table("--alpha-us", "50", "--gbytes-per-s", "1e9", "--every", "0"),
+                         ["below 90 % from 2 ranks on: latency"] * 2)
+
+
+unittest.main()
