@@ -43,6 +43,7 @@ std::span<const Pass> pipeline() {
       {"dead_code", false, remove_dead_code},
       {"fuse_elementwise", false, fuse_elementwise},
       {"dead_code", false, remove_dead_code},
+      {"outputs_early", false, move_outputs_early},
   };
   return kPipeline;
 }

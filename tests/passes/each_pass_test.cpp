@@ -63,11 +63,18 @@ void chains_to_fuse(Builder& builder, Expr x, Expr w) {
   builder.output("two axes", sum(square(hidden), {0}) + sum(hidden, {1}));
 }
 
-constexpr Example kExamples[] = {{"dead_code", dead_and_living},
-                                 {"simplify", things_to_simplify},
-                                 {"common_expressions", things_twice},
-                                 {"lower_transposes", transposed_operands},
-                                 {"fuse_elementwise", chains_to_fuse}};
+void outputs_at_the_end(Builder& builder, Expr x, Expr w) {
+  const Expr product = matmul(x, w);
+  const Expr longer = tanh(matmul(transpose(w), transpose(x)));
+  builder.output("of the input", exp(x));
+  builder.output("of the product", sum(product, {0}));
+  builder.output("of both", transpose(longer) + product);
+}
+
+constexpr Example kExamples[] = {
+    {"dead_code", dead_and_living},       {"simplify", things_to_simplify},
+    {"common_expressions", things_twice}, {"lower_transposes", transposed_operands},
+    {"fuse_elementwise", chains_to_fuse}, {"outputs_early", outputs_at_the_end}};
 
 Program program_of(const Example& example) {
   Builder builder;

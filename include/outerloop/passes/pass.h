@@ -41,7 +41,8 @@ Program optimise(const Program& program, const Options& options = {},
 Program remove_dead_code(const Program& program);
 Program simplify(const Program& program);  // peephole rules, constants folded
 Program share_common_expressions(const Program& program);
-Program lower_transposes(const Program& program);  // what kernels cannot read in place
-Program fuse_elementwise(const Program& program);  // chains, their reductions and epilogues
+Program lower_transposes(const Program& program);    // what kernels cannot read in place
+Program fuse_elementwise(const Program& program);    // chains, their reductions and epilogues
+Program move_outputs_early(const Program& program);  // outputs that nothing else reads
 
 }  // namespace outerloop::passes
