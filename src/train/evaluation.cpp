@@ -12,7 +12,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/train/theta.h"
 #include "train/compiled_call.h"
-#include "train/rank_sum.h"
+#include "train/slot_plan.h"
 #include "train/task_inputs.h"
 
 namespace outerloop::train {

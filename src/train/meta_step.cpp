@@ -12,6 +12,7 @@
 #include "train/gradient_groups.h"
 #include "train/outer_update.h"
 #include "train/rank_sum.h"
+#include "train/slot_plan.h"
 #include "train/slot_worker.h"
 #include "train/task_results.h"
 
@@ -239,6 +240,7 @@ struct MetaStep::Impl {
     hash_state();
     own.update = watch.lap();
     if (times != nullptr) add_times(*times, own);
+    if (ranks && ranks->plan_again(own.total)) deal_to_threads(ranks->own_slots());
     return result;
   }
 

@@ -5,35 +5,39 @@
 
 namespace outerloop::train {
 
-std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts) {
-  std::vector<comm::Range> result;
-  for (int64_t i = 0; i < parts; ++i) {
-    result.push_back(
-        {whole.first + whole.size() * i / parts, whole.first + whole.size() * (i + 1) / parts});
-  }
-  return result;
-}
-
 RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, std::span<const comm::Range> groups,
                  TaskResults& results)
     : ranks_(ranks),
       results_(results),
-      slots_(dealt({0, results.slots()}, ranks.size())),
+      plan_(ranks, results.slots(), pool.size()),
       reduction_(ranks, pool, groups),
       total_(DType::f32, Shape{groups.back().end}),
       root_{.level = static_cast<int>(std::bit_width(static_cast<uint64_t>(results.slots() - 1))),
             .data = total_.as<float>().data()} {
-  reduction_.deal(slots_);
-  for (const comm::Range& range : slots_) result_counts_.push_back(range.size() * results.width());
+  deal();
+}
+
+void RankSum::deal() {
+  reduction_.deal(plan_.slots());
+  result_counts_.clear();
+  for (const comm::Range& range : plan_.slots()) {
+    result_counts_.push_back(range.size() * results_.width());
+  }
 }
 
 const comm::Range& RankSum::own_slots() const {
-  return slots_[static_cast<size_t>(ranks_.rank())];
+  return plan_.slots()[static_cast<size_t>(ranks_.rank())];
+}
+
+bool RankSum::plan_again(double seconds) {
+  if (!plan_.measured(seconds)) return false;
+  deal();
+  return true;
 }
 
 int RankSum::owner(int64_t slot) const {
   const auto has = [slot](const comm::Range& r) { return r.first <= slot && slot < r.end; };
-  return static_cast<int>(std::ranges::find_if(slots_, has) - slots_.begin());
+  return static_cast<int>(std::ranges::find_if(plan_.slots(), has) - plan_.slots().begin());
 }
 
 void RankSum::begin(size_t group, std::span<const comm::SlotNode> nodes) {

@@ -6,12 +6,10 @@
 
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/slot_reduction.h"
+#include "train/slot_plan.h"
 #include "train/task_results.h"
 
 namespace outerloop::train {
-
-// Slots, or tasks, of each rank or thread: as even as can be.
-std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts);
 
 // All verbs are collective but own_slots() and owner(). In a meta-step: begin() each group,
 // gather_results(), and finish(), or drop() and the same again.
@@ -31,12 +29,17 @@ class RankSum {
   // The finished tree of the gradients, valid until the next call.
   std::span<const comm::SlotNode> finish();
   void drop() { reduction_.drop(); }
+
+  // After a meta-step: `seconds` that the own slots took. Whether the slots are other ones now.
+  bool plan_again(double seconds);
   size_t bytes() const { return reduction_.bytes() + total_.bytes(); }
 
  private:
+  void deal();
+
   comm::Communicator& ranks_;
   TaskResults& results_;
-  std::vector<comm::Range> slots_;  // by rank
+  SlotPlanner plan_;
   comm::SlotReduction reduction_;
   std::vector<int64_t> result_counts_;  // by rank
   Tensor total_;

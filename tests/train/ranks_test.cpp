@@ -3,14 +3,17 @@
 
 #include <fmt/format.h>
 
-#include <mutex>
+#include <chrono>
+#include <thread>
 
 #include "outerloop/base/error.h"
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
 #include "train/runs.h"
+#include "train/slot_plan.h"
 
 namespace outerloop::train {
 namespace {
@@ -170,6 +173,66 @@ TEST_F(Ranks, ASlotThatEndsBadlyAfterAPartOfItWasSentIsLeftOutAlike) {
     });
   }
   EXPECT_GT(repeated, 0);
+}
+
+// Takes a while over each task, and knows how long it took.
+class Slow : public data::TaskFamily {
+ public:
+  Slow(std::shared_ptr<const data::TaskFamily> base, std::chrono::milliseconds pause)
+      : TaskFamily(base->shape(), base->spec()), base_(std::move(base)), pause_(pause) {}
+  data::TaskDescription describe(const data::TaskKey& key) const override {
+    return base_->describe(key);
+  }
+  double seconds_of_a_task() const { return seconds_ / tasks_; }
+
+ private:
+  void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
+    const Stopwatch watch;
+    base_->draw(key, buffers);
+    std::this_thread::sleep_for(pause_);
+    seconds_ += watch.seconds();
+    ++tasks_;
+  }
+  std::shared_ptr<const data::TaskFamily> base_;
+  std::chrono::milliseconds pause_;
+  mutable double seconds_ = 0;
+  mutable int tasks_ = 0;
+};
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+TEST_F(Ranks, SlotsGoWhereTheyAreComputedFastest) {
+  constexpr int kIterations = 70;
+  constexpr int kTimed = 20;
+  const config::Resolved resolved =
+      shipped("sinusoid_maml", folder_ / "run", {"outer.meta_batch=14", "runtime.threads=1"});
+  const config::Config& config = resolved.config;
+  const train::Setup setup = make_setup(config, resolved.folder);
+  ThreadPool pool(1);
+  MetaStep alone(config, setup.learner, setup.train_shape, setup.train_tasks, pool);
+  for (int i = 0; i < kIterations; ++i) alone.run(i);
+  std::vector<RankSpeed> speeds(3);
+  std::vector<double> seconds;
+  comm::run_ranks(3, [&](comm::Communicator& rank) {
+    const std::chrono::milliseconds pause(rank.rank() == 1 ? 9 : 3);
+    const auto family = std::make_shared<Slow>(setup.train_tasks, pause);
+    ThreadPool own_pool(1);
+    MetaStep step(config, setup.learner, setup.train_shape, family, own_pool, {}, &rank);
+    for (int i = 0; i < kIterations; ++i) {
+      const Stopwatch watch;
+      step.run(i);
+      if (rank.rank() == 0 && i >= kIterations - kTimed) seconds.push_back(watch.seconds());
+    }
+    speeds[static_cast<size_t>(rank.rank())] = {family->seconds_of_a_task(), 1};
+    EXPECT_TRUE(
+        std::ranges::equal(step.state().theta.as<float>(), alone.state().theta.as<float>()));
+  });
+  const double ideal = seconds_of(plan_slots(14, speeds), speeds);
+  EXPECT_LT(median(seconds), 1.15 * ideal);
+  EXPECT_LT(1.5 * ideal, seconds_of(dealt({0, 14}, 3), speeds)) << "nothing is to be gained";
 }
 
 }  // namespace

@@ -1,0 +1,49 @@
+#pragma once
+// Which slots each rank computes, by how fast the ranks are. The bits of a run do not depend on it.
+
+#include <span>
+#include <vector>
+
+#include "outerloop/comm/communicator.h"
+#include "outerloop/comm/slot_reduction.h"
+
+namespace outerloop::train {
+
+// Parts as even as can be: slots, or tasks, of each rank or thread.
+std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts);
+
+struct RankSpeed {
+  double seconds = 0;  // for a slot on each thread
+  int64_t threads = 1;
+};
+
+// When the slowest rank is done.
+double seconds_of(std::span<const comm::Range> slots, std::span<const RankSpeed> speeds);
+// Consecutive slots for each rank, with which that is as soon as can be. All seconds are above 0.
+std::vector<comm::Range> plan_slots(int64_t slots, std::span<const RankSpeed> speeds);
+
+// Plans by measured speeds. Each rank makes the plan of all from the same numbers.
+class SlotPlanner {
+ public:
+  // Starts with even parts.
+  SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t threads);
+
+  const std::vector<comm::Range>& slots() const { return slots_; }
+
+  // After each meta-step: `seconds` that this rank took for its slots. Collective now and then:
+  // more rarely the longer a plan stays. Whether there is another plan now.
+  bool measured(double seconds);
+
+ private:
+  void share_speeds();
+
+  comm::Communicator& ranks_;
+  int64_t threads_;
+  std::vector<comm::Range> slots_;  // by rank
+  std::vector<double> times_;       // of this rank, since speeds were shared
+  size_t period_;                   // how many times are collected
+  std::vector<RankSpeed> speeds_;   // by rank; 0 seconds: not known
+  std::vector<double> shared_;
+};
+
+}  // namespace outerloop::train
