@@ -147,6 +147,13 @@ std::vector<SlotNode> subtree_roots(int64_t first, int64_t end) {
   return roots;
 }
 
+void add_nodes(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
+               std::span<float> total) {
+  for (const SlotNode& node : nodes) {
+    if (node.present) add_to(total.data() + begin, node.data + begin, end - begin);
+  }
+}
+
 bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
                  std::span<float> total) {
   std::array<SlotNode, kMaxOpen> stack;

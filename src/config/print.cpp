@@ -83,7 +83,9 @@ std::string config_hash(const Config& config) {
   std::string text;
   for (const Key& key : schema()) {
     if (!key.changes_results) continue;
-    fmt::format_to(std::back_inserter(text), "{}: {}\n", key.path, format_value(key, config));
+    const std::string value = format_value(key, config);
+    if (key.newer && value == default_text(key)) continue;
+    fmt::format_to(std::back_inserter(text), "{}: {}\n", key.path, value);
   }
   return to_hex(xxh3_128(std::as_bytes(std::span(text))));
 }

@@ -268,6 +268,10 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(runtime.numerics),
      .help = "ordered: the same bits on any number of threads and any vector width; fast: gives "
              "this up"},
+    {OL_KEY(runtime.reduction),
+     .help = "sum over the ranks; ordered: the same bits on any number of them; fast: by the MPI "
+             "library's own all-reduce, which gives this up",
+     .newer = true},
     {OL_KEY(runtime.device), .help = "what computes; auto = cuda if there is one"},
     {OL_KEY(runtime.isa), .help = "vector instructions; auto = the widest there are",
      .changes_results = false},

@@ -68,7 +68,8 @@ struct MetaStep::Impl {
   void join(comm::Communicator& all_ranks) {
     const std::vector<comm::Range> groups = parameter_groups(layout);
     order = order_of_groups(plan_lane(plan, layout), layout, groups);
-    ranks.emplace(all_ranks, pool, groups, results);
+    ranks.emplace(all_ranks, pool, config.runtime.reduction, groups, results);
+    if (!ranks->ordered()) return;
     release = {.groups = order, .tell = [this](size_t place) { send_when_last(place); }};
     unfinished = std::vector<std::atomic<int>>(groups.size());
   }
@@ -140,7 +141,7 @@ struct MetaStep::Impl {
       compute_slots(iteration, /*early=*/false, /*timed=*/false);
       ranks->gather_results();
     }
-    return ranks->finish();
+    return ranks->finish(nodes);
   }
 
   // ---- Hashes -----------------------------------------------------------------------------
@@ -228,7 +229,7 @@ struct MetaStep::Impl {
     for (const auto& worker : workers) worker->keep_apart(checked);
     set_settings(iteration);
     plan.refresh();
-    compute_slots(iteration, /*early=*/ranks.has_value(), times != nullptr);
+    compute_slots(iteration, /*early=*/ranks && ranks->ordered(), times != nullptr);
     MetaStepTimes own{.total = watch.lap()};
     const std::span<const comm::SlotNode> tree = finish_sum(iteration);
     hash_gradients();

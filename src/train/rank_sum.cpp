@@ -5,10 +5,12 @@
 
 namespace outerloop::train {
 
-RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, std::span<const comm::Range> groups,
-                 TaskResults& results)
+RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, config::Numerics reduction,
+                 std::span<const comm::Range> groups, TaskResults& results)
     : ranks_(ranks),
+      pool_(pool),
       results_(results),
+      ordered_(reduction == config::Numerics::ordered),
       plan_(ranks, results.slots(), pool.size()),
       reduction_(ranks, pool, groups),
       total_(DType::f32, Shape{groups.back().end}),
@@ -18,7 +20,7 @@ RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, std::span<const co
 }
 
 void RankSum::deal() {
-  reduction_.deal(plan_.slots());
+  if (ordered_) reduction_.deal(plan_.slots());
   result_counts_.clear();
   for (const comm::Range& range : plan_.slots()) {
     result_counts_.push_back(range.size() * results_.width());
@@ -52,9 +54,25 @@ void RankSum::gather_results() {
   ranks_.all_gather_v("task results", own, all, result_counts_);
 }
 
-std::span<const comm::SlotNode> RankSum::finish() {
-  root_.present = reduction_.finish(total_.as<float>());
+std::span<const comm::SlotNode> RankSum::finish(std::span<const comm::SlotNode> nodes) {
+  if (ordered_) {
+    root_.present = reduction_.finish(total_.as<float>());
+  } else {
+    sum_fast(nodes);
+    root_.present = true;  // zeros where no slot is
+  }
   return {&root_, 1};
+}
+
+void RankSum::sum_fast(std::span<const comm::SlotNode> nodes) {
+  const std::vector<comm::Range> parts = dealt({0, total_.elements()}, pool_.size());
+  pool_.run([&](int thread) {
+    const auto& [first, end] = parts[static_cast<size_t>(thread)];
+    const std::span<float> total = total_.as<float>();
+    std::fill(total.begin() + first, total.begin() + end, 0.0f);
+    comm::add_nodes(nodes, first, end, total);
+  });
+  ranks_.all_reduce_fast("meta-gradient", total_.as<float>());
 }
 
 }  // namespace outerloop::train

@@ -438,6 +438,7 @@ class Session {
     Json summary{{"config_hash", hash_},
                  {"seed", config_.seed},
                  {"algorithm", config_.learner.algorithm},
+                 {"reduction", config::word(config_.runtime.reduction)},
                  {"iterations", state_.iteration},
                  {"early_stopped", state_.iteration < config_.outer.iterations},
                  {"nonfinite", state_.nonfinite},

@@ -79,10 +79,17 @@ TEST(ConfigHash, ChangesWithResultsAlone) {
                            "log.every_seconds=9", "checkpoint.every=7", "report.write=false"}) {
     EXPECT_EQ(config_hash(read("", {word}).config), hash) << word;
   }
-  for (const char* word : {"seed=1", "inner.rate=0.02", "outer.rate=0.5", "outer.ema=0.99",
-                           "model.hidden=[40]", "tasks.sinusoid.x=[-5, 6]"}) {
+  for (const char* word :
+       {"seed=1", "inner.rate=0.02", "outer.rate=0.5", "outer.ema=0.99", "model.hidden=[40]",
+        "tasks.sinusoid.x=[-5, 6]", "runtime.reduction=fast"}) {
     EXPECT_NE(config_hash(read("", {word}).config), hash) << word;
   }
+}
+
+// Of the version before runtime.reduction: its checkpoints can be gone on from.
+TEST(ConfigHash, IsWhatItWasBeforeNewerKeys) {
+  EXPECT_EQ(config_hash(read("tasks: {family: sinusoid}").config),
+            "13e6571cbaa0cd91d9afb848688f6e6b");
 }
 
 TEST(Help, ShowsTypeUnitDefaultAndMeaning) {

@@ -12,6 +12,7 @@
 #include "outerloop/comm/local.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
+#include "train/finite.h"
 #include "train/runs.h"
 #include "train/slot_plan.h"
 
@@ -233,6 +234,51 @@ TEST_F(Ranks, SlotsGoWhereTheyAreComputedFastest) {
   const double ideal = seconds_of(plan_slots(14, speeds), speeds);
   EXPECT_LT(median(seconds), 1.15 * ideal);
   EXPECT_LT(1.5 * ideal, seconds_of(dealt({0, 14}, 3), speeds)) << "nothing is to be gained";
+}
+
+// On few ranks the library's order of a sum is much like ours: the results are near.
+TEST_F(Ranks, AFastSumIsDeclaredAndNotGoneOnWithByAnother) {
+  const auto train_with = [&](const std::string& name, const std::string& reduction) {
+    const config::Resolved resolved =
+        shipped("sinusoid_maml", folder_ / name, kShort + Words{"runtime.reduction=" + reduction});
+    comm::run_ranks(3, [&](comm::Communicator& rank) {
+      TrainOptions options;
+      options.ranks = &rank;
+      train(resolved, options);
+    });
+  };
+  train_with("ordered", "ordered");
+  train_with("fast", "fast");
+  const auto loss = [&](const char* name) {
+    return summary_of(folder_ / name)["test"]["loss"]["mean"].get<double>();
+  };
+  EXPECT_NEAR(loss("fast"), loss("ordered"), 0.01 * loss("ordered"));
+  EXPECT_EQ(summary_of(folder_ / "fast")["reduction"], "fast");
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "fast/manifest.json"))["reduction"], "fast");
+  EXPECT_CONTAINS(checkpoint::read_checkpoint(newest_checkpoint(folder_ / "fast")).config,
+                  "reduction: fast");
+  try {
+    train_with("fast", "ordered");
+    ADD_FAILURE() << "went on by another reduction";
+  } catch (const BadInput& error) {
+    EXPECT_CONTAINS(error.what(), "runtime.reduction was fast and is now ordered");
+  }
+}
+
+TEST_F(Ranks, AFastSumLeavesOutWhatIsNotFinite) {
+  const config::Resolved resolved =
+      shipped("sinusoid_maml", folder_ / "run",
+              {"outer.meta_batch=3", "runtime.threads=1", "runtime.reduction=fast"});
+  const train::Setup setup = make_setup(resolved.config, resolved.folder);
+  const auto family = std::make_shared<FarOut>(setup.train_tasks, 1e30f);
+  comm::run_ranks(5, [&](comm::Communicator& rank) {
+    ThreadPool pool(1);
+    MetaStep step(resolved.config, setup.learner, setup.train_shape, family, pool, {}, &rank);
+    const MetaStepResult result = step.run(0);
+    EXPECT_EQ(result.nonfinite, 1);
+    EXPECT_TRUE(all_finite(step.state().theta.as<float>()));
+    EXPECT_EQ(step.state().updates, 1);
+  });
 }
 
 }  // namespace

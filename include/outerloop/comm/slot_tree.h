@@ -64,6 +64,9 @@ size_t merge_siblings(std::span<SlotNode> nodes, int64_t begin, int64_t end);
 // The nodes that are left when the slots [first, end) are merged, without data.
 std::vector<SlotNode> subtree_roots(int64_t first, int64_t end);
 
+// Adds the nodes that are present to `total`, in their order, over the elements [begin, end).
+void add_nodes(std::span<const SlotNode> nodes, int64_t begin, int64_t end, std::span<float> total);
+
 // Finishes the tree over the elements [begin, end): writes the sum to `total` and returns whether
 // any slot was present (if none, zeros are written). `nodes`: those of all workers by rising slot,
 // together covering 0 … T-1, T at most 2^62; throws InternalError where they leave a gap or

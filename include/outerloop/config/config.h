@@ -223,6 +223,7 @@ OL_CONFIG_CHOICE(Isa, auto_, scalar, avx2, avx512)
 struct Runtime {
   std::int64_t threads = 0;  // 0 = one per allowed core
   Numerics numerics = Numerics::ordered;
+  Numerics reduction = Numerics::ordered;
   Device device = Device::cpu;
   Isa isa = Isa::auto_;
   std::int64_t self_check = 0;  // iterations between two; 0 = never

@@ -49,6 +49,8 @@ struct Key {
   std::string_view unit;        // empty = none
   std::string_view help;        // one line
   bool changes_results = true;  // enters the config hash
+  // The key is newer than checkpoints that runs go on from: at its default it does not enter.
+  bool newer = false;
 };
 
 // In the order of config.h; the keys of a section are adjacent.
