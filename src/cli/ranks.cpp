@@ -45,24 +45,20 @@ int run_on_ranks(const std::function<int(comm::Communicator&)>& body) {
     world.finish();
     return refuse_ranks_apart(tasks);
   }
-  if (ranks.size() == 1) {
-    const int code = body(ranks);
-    world.finish();
-    return code;
-  }
   try {
     const int code = body(ranks);
     world.finish();
     return code;
   } catch (const std::exception& error) {
     const int code = dynamic_cast<const BadInput*>(&error) != nullptr ? kBadInput : kFailed;
-    if (dynamic_cast<const comm::Agreed*>(&error) == nullptr) {
+    if (ranks.size() > 1 && dynamic_cast<const comm::Agreed*>(&error) == nullptr) {
       tell(fmt::format("error: rank {} on {}: {}\n", ranks.rank(),
                        ranks.hosts()[static_cast<size_t>(ranks.rank())], error.what()));
       ranks.abort(code);
     }
+    const bool leads = ranks.rank() == 0;
     world.finish();
-    if (ranks.rank() == 0) throw;
+    if (leads) throw;
     return code;
   }
 }

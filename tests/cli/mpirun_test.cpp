@@ -130,14 +130,38 @@ TEST(MpiRunOversubscribed, SixtyFourRanksGiveTheBytesOfOne) {
   EXPECT_EQ(read_file(folder / "one/hashes.bin"), read_file(folder / "many/hashes.bin"));
 }
 
+Ended bench_on(int ranks, const Words& words) {
+  return Process(Words{OUTERLOOP_MPIEXEC_RANKS, std::to_string(ranks),
+                       OUTERLOOP_BINARY_DIR "/outerloop", "bench"} +
+                     words,
+                 {}, OUTERLOOP_MPIEXEC)
+      .wait();
+}
+
+TEST(MpiRunBench, MeasuresAllRanksTogether) {
+  const Ended comm = bench_on(3, {"comm", "--json", "--most-bytes", "4096", "--seconds", "0.001"});
+  ASSERT_EQ(comm.code, 0) << comm.error;
+  EXPECT_EQ(nlohmann::json::parse(comm.out)["backend"], "mpi");
+  EXPECT_EQ(nlohmann::json::parse(comm.out)["ranks"], 3);
+  const Ended step =
+      bench_on(2, {"meta-step", "--json", "--seconds", "0.05", "--config",
+                   OUTERLOOP_SOURCE_DIR "/configs/sinusoid_maml.yaml", "runtime.threads=1"});
+  ASSERT_EQ(step.code, 0) << step.error;
+  EXPECT_EQ(nlohmann::json::parse(step.out)["ranks"], 2);
+  EXPECT_GT(nlohmann::json::parse(step.out)["tasks_per_s"], 0);
+}
+
 TEST(MpiRunErrors, AreToldOnceWithTheirCode) {
   const TemporaryFolder folder;
-  const Ended ended = train_on(3, "sinusoid_maml", folder / "run", {"inner.rat=1"});
-  EXPECT_EQ(ended.code, 2) << ended.error;
-  const std::string what = "unknown key 'inner.rat'";
-  const size_t first = ended.error.find(what);
-  ASSERT_NE(first, std::string::npos) << ended.error;
-  EXPECT_EQ(ended.error.find(what, first + 1), std::string::npos) << ended.error;
+  for (const int ranks : {1, 3}) {
+    const Ended ended = train_on(ranks, "sinusoid_maml", folder / "run", {"inner.rat=1"});
+    EXPECT_EQ(ended.code, 2) << ended.error;
+    const std::string what = "unknown key 'inner.rat'";
+    const size_t first = ended.error.find(what);
+    ASSERT_NE(first, std::string::npos) << ended.error;
+    EXPECT_EQ(ended.error.find(what, first + 1), std::string::npos) << ended.error;
+    EXPECT_EQ(ended.error.find("MPI_ABORT"), std::string::npos) << ended.error;
+  }
 }
 
 TEST(MpiRunErrors, AStopKeepsItsCode) {
