@@ -6,8 +6,11 @@
 
 #include <memory>
 
+#include "cli/bench_comm.h"
 #include "cli/bench_ops.h"
 #include "cli/program.h"
+#include "cli/ranks.h"
+#include "outerloop/comm/agreement.h"
 #include "outerloop/config/read.h"
 
 namespace outerloop::cli {
@@ -20,9 +23,12 @@ struct Options {
   bool json = false;
 };
 
-int meta_step(const Options& options) {
-  const config::Resolved resolved = config::read_config(options.config, options.overrides);
-  const train::MetaStepBench result = train::bench_meta_step(resolved, options.bench);
+int meta_step(const Options& options, comm::Communicator& ranks) {
+  config::Resolved resolved;
+  comm::fail_together(ranks, "command line and config",
+                      [&] { resolved = config::read_config(options.config, options.overrides); });
+  const train::MetaStepBench result = train::bench_meta_step(resolved, options.bench, ranks);
+  if (ranks.rank() > 0) return kDone;
   fmt::print("{}", options.json ? train::to_json_text(result) : train::describe(result));
   return kDone;
 }
@@ -33,6 +39,7 @@ void add_bench(Program& program) {
   CLI::App* bench =
       program.app.add_subcommand("bench", "Measure speed against this machine's peak");
   bench->require_subcommand(1);
+  add_bench_comm(*bench, program);
   add_bench_ops(*bench, program);
   auto options = std::make_shared<Options>();
   CLI::App* command = bench->add_subcommand(
@@ -43,8 +50,11 @@ void add_bench(Program& program) {
       ->check(CLI::Range(0.01, 3600.0));
   command->add_flag("--profile", options->bench.profile, "time of each kernel of one task");
   command->add_flag("--json", options->json, "print JSON");
-  command->callback(
-      [&program, options] { program.action = [options] { return meta_step(*options); }; });
+  command->callback([&program, options] {
+    program.action = [options] {
+      return run_on_ranks([&](comm::Communicator& ranks) { return meta_step(*options, ranks); });
+    };
+  });
 }
 
 }  // namespace outerloop::cli

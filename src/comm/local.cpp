@@ -121,7 +121,9 @@ class LocalGroup::Rank : public Communicator {
                                       static_cast<int64_t>(values.size_bytes()));
     do_all_gather(call, std::as_writable_bytes(std::span(all)), counts);
     std::ranges::fill(values, 0.0f);
-    for (size_t i = 0; i < all.size(); ++i) values[i % values.size()] += all[i];
+    for (auto part = all.cbegin(); part != all.cend(); part += std::ssize(values)) {
+      std::transform(values.begin(), values.end(), part, values.begin(), std::plus<>());
+    }
   }
 
   int do_start(const Collective& call, Sends sends, Receives receives) override {

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "outerloop/base/stopwatch.h"
+#include "outerloop/comm/agreement.h"
 #include "outerloop/exec/fma_peak.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
@@ -40,13 +42,14 @@ double status_mib(const std::string& field) {
   return 0;
 }
 
-double peak_of_team(ThreadPool& pool, exec::Isa isa) {
+double peak_of_teams(comm::Communicator& ranks, ThreadPool& pool, exec::Isa isa) {
   std::vector<double> peaks(static_cast<size_t>(pool.size()));
   pool.run([&](int thread) {
     peaks[static_cast<size_t>(thread)] = exec::measure_fma_peak(isa, DType::f32);
   });
   double sum = 0;
   for (double peak : peaks) sum += peak;
+  ranks.all_reduce("peak", std::span(&sum, 1), comm::Reduction::sum);
   return sum;
 }
 
@@ -58,7 +61,9 @@ struct Measured {
   int64_t steps = 0;  // taken in all
 };
 
-Measured measure(MetaStep& step, ThreadPool& pool, exec::Isa isa, double seconds) {
+// All ranks take as many steps: those that the first one finds.
+Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, exec::Isa isa,
+                 double seconds) {
   Measured result{.steps = 1};  // the first step is past
   const auto batch = [&](int64_t steps) {
     const Stopwatch watch;
@@ -66,10 +71,12 @@ Measured measure(MetaStep& step, ThreadPool& pool, exec::Isa isa, double seconds
     return watch.seconds() / static_cast<double>(steps);
   };
   const double guess = batch(2);
-  const auto per_batch = std::max<int64_t>(1, static_cast<int64_t>(seconds / kBatches / guess));
+  auto per_batch = std::max<int64_t>(1, static_cast<int64_t>(seconds / kBatches / guess));
+  ranks.broadcast("steps", std::span(&per_batch, 1), 0);
   for (int i = 0; i < kBatches; ++i) {
     result.seconds.push_back(batch(per_batch));
-    if (isa != exec::Isa::scalar && i % 5 == 0) result.peaks.push_back(peak_of_team(pool, isa));
+    if (isa != exec::Isa::scalar && i % 5 == 0)
+      result.peaks.push_back(peak_of_teams(ranks, pool, isa));
   }
   for (int64_t i = 0; i < per_batch; ++i) step.run(result.steps++, &result.parts);
   return result;
@@ -94,15 +101,20 @@ void add_speeds(MetaStepBench& bench, const Measured& measured) {
 
 }  // namespace
 
-MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options) {
+MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options,
+                              comm::Communicator& ranks) {
   const config::Config& config = resolved.config;
   const Stopwatch since_begin;
-  const Setup setup = make_training_setup(config, resolved.folder);
+  std::optional<Setup> made;
+  comm::fail_together(ranks, "data and tasks",
+                      [&] { made.emplace(make_training_setup(config, resolved.folder)); });
+  const Setup& setup = *made;
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   const exec::CompileOptions compile = compile_options(config);
-  MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile);
+  MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile, &ranks);
   step.run(0);
   MetaStepBench bench{.isa = std::string(exec::name_of(compile.isa)),
+                      .ranks = ranks.size(),
                       .threads = pool.size(),
                       .meta_batch = config.outer.meta_batch,
                       .inner_steps = setup.learner.steps,
@@ -113,7 +125,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
                       .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
                       .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
                       .buffer_bytes = static_cast<int64_t>(step.buffer_bytes())};
-  const Measured measured = measure(step, pool, compile.isa, options.seconds);
+  const Measured measured = measure(step, ranks, pool, compile.isa, options.seconds);
   add_speeds(bench, measured);
   bench.resident_mib = status_mib("VmRSS");
   bench.peak_resident_mib = status_mib("VmHWM");
@@ -123,7 +135,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
 
 std::string describe(const MetaStepBench& b) {
   std::string text = fmt::format(
-      "{} thread(s), {}, {} tasks x {} inner step(s)\n"
+      "{} rank(s) of {} thread(s), {}, {} tasks x {} inner step(s)\n"
       "{:.1f} meta-steps/s, {:.0f} tasks/s (median of {})\n"
       "{:.3f} MFLOP/task, {:.1f} GFLOP/s; matmuls and convolutions: {:.3f} MFLOP/task, {:.1f} "
       "GFLOP/s "
@@ -132,8 +144,8 @@ std::string describe(const MetaStepBench& b) {
       "{} kernel calls/task, arena {:.2f} MiB/thread, buffers {:.2f} MiB, resident {:.1f} MiB "
       "(peak {:.1f})\n"
       "first step after {:.3f} s\n",
-      b.threads, b.isa, b.meta_batch, b.inner_steps, b.meta_steps_per_s, b.tasks_per_s, b.repeats,
-      b.flops_per_task / 1e6, b.gflops, b.dense_flops_per_task / 1e6, b.dense_gflops,
+      b.ranks, b.threads, b.isa, b.meta_batch, b.inner_steps, b.meta_steps_per_s, b.tasks_per_s,
+      b.repeats, b.flops_per_task / 1e6, b.gflops, b.dense_flops_per_task / 1e6, b.dense_gflops,
       100 * b.fraction_of_peak, b.fma_peak_gflops, 100 * b.share_draw, 100 * b.share_compute,
       100 * b.share_reduce, 100 * b.share_update, b.kernel_calls_per_task,
       static_cast<double>(b.planned_lane_bytes) / (1 << 20),
@@ -153,6 +165,7 @@ std::string describe(const MetaStepBench& b) {
 
 std::string to_json_text(const MetaStepBench& b) {
   nlohmann::ordered_json json{{"isa", b.isa},
+                              {"ranks", b.ranks},
                               {"threads", b.threads},
                               {"meta_batch", b.meta_batch},
                               {"inner_steps", b.inner_steps},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "cli/call.h"
@@ -344,6 +345,7 @@ TEST(BenchCommand, PrintsWhatScriptsRead) {
     EXPECT_GT(bench.at(key), 0) << key;
   }
   EXPECT_EQ(bench.at("threads"), 1);
+  EXPECT_EQ(bench.at("ranks"), 1);
   EXPECT_NEAR(bench.at("tasks_per_s"), 8 * bench.at("meta_steps_per_s").get<double>(), 1e-3);
   double shares = 0;
   for (const char* part : {"draw", "compute", "reduce", "update"}) {
@@ -352,6 +354,27 @@ TEST(BenchCommand, PrintsWhatScriptsRead) {
   EXPECT_GT(shares, 0.5);
   EXPECT_LT(shares, 1.01);
   EXPECT_GT(bench.at("profile").size(), 3u);
+}
+
+TEST(BenchCommand, PrintsTheSpeedOfCollectivesBySize) {
+  const Result result = call(
+      {"bench", "comm", "--json", "--ranks", "3", "--most-bytes", "4096", "--seconds", "0.001"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json bench = json::parse(result.out);
+  EXPECT_EQ(bench.at("backend"), "local");
+  EXPECT_EQ(bench.at("ranks"), 3);
+  std::set<std::pair<std::string, int64_t>> seen;
+  for (const json& one : bench.at("results")) {
+    seen.emplace(one.at("what"), one.at("bytes"));
+    EXPECT_GT(one.at("us"), 0);
+    const double share =
+        one.at("busbw_gbytes_per_s").get<double>() / one.at("algbw_gbytes_per_s").get<double>();
+    if (one.at("what") == "ordered sum") {
+      EXPECT_NEAR(share, 4.0 / 3, 1e-6);
+    }
+  }
+  EXPECT_EQ(seen.size(), 10u);  // five collectives of two sizes
+  EXPECT_TRUE(seen.contains({"ordered sum", 4096}));
 }
 
 TEST(TrainCommand, ShowsOriginsAndMemoryWithoutARun) {

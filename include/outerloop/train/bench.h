@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "outerloop/comm/communicator.h"
 #include "outerloop/config/read.h"
 #include "outerloop/exec/executable.h"
 
@@ -12,7 +13,8 @@ namespace outerloop::train {
 
 struct MetaStepBench {
   std::string isa;
-  int64_t threads = 0;
+  int64_t ranks = 1;
+  int64_t threads = 0;  // of each rank
   int64_t meta_batch = 0;
   int64_t inner_steps = 0;
   int64_t repeats = 0;          // batches, whose median counts
@@ -23,9 +25,10 @@ struct MetaStepBench {
   double dense_flops_per_task = 0;  // the part that matmuls and convolutions do
   double gflops = 0;
   double dense_gflops = 0;
-  double fma_peak_gflops = 0;   // of all threads' cores, probed in the same run
+  double fma_peak_gflops = 0;   // of all ranks' threads' cores, probed in the same run
   double fraction_of_peak = 0;  // of dense_gflops
-  // Shares of the busiest threads' time; the rest is waiting.
+  // Shares of the first rank's time, of its busiest threads; the rest is waiting. `reduce` is what
+  // remains of the sum over the ranks when a rank's own work is done.
   double share_draw = 0, share_compute = 0, share_reduce = 0, share_update = 0;
   double seconds_to_first_step = 0;  // config read and data loaded until the first step is done
   int64_t kernel_calls_per_task = 0;
@@ -41,7 +44,9 @@ struct BenchOptions {
   bool profile = false;
 };
 
-MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options);
+// Collective. What is counted of memory and times of parts is the calling rank's.
+MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options,
+                              comm::Communicator& ranks);
 
 std::string describe(const MetaStepBench& bench);
 std::string to_json_text(const MetaStepBench& bench);

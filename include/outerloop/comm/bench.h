@@ -1,0 +1,33 @@
+#pragma once
+// The speed of the collectives by message size, as nccl-tests counts it.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "outerloop/comm/communicator.h"
+
+namespace outerloop::comm {
+
+struct CollectiveSpeed {
+  std::string what;
+  int64_t bytes = 0;  // of the vector that is reduced or broadcast; gathered by or sent from a rank
+  double seconds = 0;  // of the slowest rank, mean over calls
+  double algbw = 0;    // bytes / seconds
+  // algbw times the share of the bytes that crosses each rank's link, whatever the number of ranks:
+  // 2 (P-1)/P for sums, (P-1)/P for exchanges, 1 for a broadcast. To compare with the hardware.
+  double busbw = 0;
+};
+
+struct CollectiveBench {
+  int64_t least_bytes = 1 << 10;
+  int64_t most_bytes = 1 << 24;
+  double seconds = 0.1;  // measured time of each size
+};
+
+// Collective, on two ranks at least. By what, then by bytes, four times as many from size to size.
+// Inputs have a known result; throws InternalError where another one comes.
+std::vector<CollectiveSpeed> measure_collectives(Communicator& ranks,
+                                                 const CollectiveBench& options);
+
+}  // namespace outerloop::comm

@@ -1,0 +1,162 @@
+"""Times ranks against a plain process, writes RANKS.md and ranks.json: see ranks.sh."""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import cpu
+
+HERE = pathlib.Path(__file__).resolve().parent
+CONFIG = cpu.ROOT / "configs/omniglot_maml.yaml"
+CORES = sorted(os.sched_getaffinity(0))[:2]
+# One thread a rank, each rank on a core of its own, whatever the launcher thinks of cores.
+PIN = (f"set -- {' '.join(map(str, CORES))} \"$@\"; core=$1; "
+       "[ \"${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}\" = 0 ] || core=$2; shift 2; "
+       "exec taskset -c $core \"$@\"")
+MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+       "OMPI_MCA_hwloc_base_binding_policy": "none",
+       "OMPI_MCA_hwloc_base_use_hwthreads_as_cpus": "1"}
+
+
+def start(words, ranks=0, core=CORES[0]):
+    """Without ranks: a plain process on that core."""
+    words = [str(word) for word in words]
+    if ranks > 0:
+        words = ["mpirun", "-np", str(ranks), "sh", "-c", PIN, "sh", *words]
+    else:
+        words = ["taskset", "-c", str(core), *words]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, **MPI})
+
+
+def finish(process):
+    out, error = process.communicate()
+    if process.returncode != 0:
+        sys.exit(f"outerloop: exit {process.returncode}: {error.strip().splitlines()[-1:]}")
+    return out
+
+
+def train(options, folder):
+    return [options.outerloop, "train", CONFIG, f"run_dir={folder}", "--quiet", "--resume=never",
+            "runtime.threads=1", f"outer.iterations={options.iterations}",
+            f"checkpoint.every={max(options.iterations // 4, 1)}", "validation.every=0",
+            "test.tasks=0", "report.write=false"]
+
+
+def speed(folder):
+    return json.loads((folder / "summary.json").read_text())["tasks_per_s"]
+
+
+def round_of_trainings(options, folder):
+    """Tasks per second of each case; they take turns, so that a slow minute hits all."""
+    tasks_per_s = {}
+    for name, ranks in (("plain", 0), ("one", 1), ("two", 2)):
+        finish(start(train(options, folder / name), ranks))
+        tasks_per_s[name] = speed(folder / name)
+    both = [start(train(options, folder / f"apart{core}"), core=core) for core in CORES]
+    for process in both:
+        finish(process)
+    tasks_per_s["apart"] = sum(speed(folder / f"apart{core}") for core in CORES)
+    return tasks_per_s
+
+
+def reduction(options):
+    """Milliseconds of a meta-step, and those of its reduction that no work hides, on two ranks."""
+    out = finish(start([options.outerloop, "bench", "meta-step", "--json", "--config", CONFIG,
+                        "runtime.threads=1"], ranks=2))
+    result = json.loads(out)
+    step = 1e3 / result["meta_steps_per_s"]
+    return {"step_ms": step, "exposed_ms": step * result["share"]["reduce"]}
+
+
+def collectives(options):
+    """Results of bench comm by backend."""
+    words = [options.outerloop, "bench", "comm", "--json"]
+    local = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return {"local": json.loads(local)["results"],
+            "mpi": json.loads(finish(start(words, ranks=2)))["results"]}
+
+
+def ratio(rounds, a, b):
+    return statistics.median(one[a] / one[b] for one in rounds)
+
+
+def bars(report):
+    """(text, measured, limit as text, reached or None)"""
+    rounds = report["rounds"]
+    two, overhead = ratio(rounds, "two", "one"), ratio(rounds, "plain", "one") - 1
+    return [("two ranks over one", f"{two:.3f}", "≥ 1.9", two >= 1.9),
+            ("two processes apart over one: what the machine gives",
+             f"{ratio(rounds, 'apart', 'plain'):.3f}", "", None),
+            ("two ranks over two processes apart", f"{ratio(rounds, 'two', 'apart'):.3f}", "", None),
+            ("one rank: what it loses against a plain process", f"{100 * overhead:.1f} %", "< 2 %",
+             overhead < 0.02)]
+
+
+def speed_table(report):
+    names = {"plain": "plain process", "one": "one rank", "two": "two ranks",
+             "apart": "two processes apart, together"}
+    lines = [[text, f"{statistics.median(one[name] for one in report['rounds']):,.0f}"]
+             for name, text in names.items()]
+    return cpu.table(["", "tasks/s"], lines)
+
+
+def collective_table(results):
+    lines = []
+    for local, mpi in zip(results["local"], results["mpi"], strict=True):
+        lines.append([local["what"], f"{local['bytes']:,}"]
+                     + [f"{one['us']:.1f}" for one in (local, mpi)]
+                     + [f"{one[key]:.2f}" for one in (local, mpi)
+                        for key in ("algbw_gbytes_per_s", "busbw_gbytes_per_s")])
+    return cpu.table(["two ranks", "bytes", "local µs", "MPI µs", "local algbw", "busbw", "MPI algbw",
+                      "busbw (GB/s)"], lines)
+
+
+def render(report):
+    about, step = report["about"], report["reduction"]
+    lines = [[text, value, limit, "" if reached is None else "yes" if reached else "no"]
+             for text, value, limit, reached in bars(report)]
+    return ("# Speed of ranks\n\n"
+            "Written by `tools/bench/ranks.sh`: trainings of Omniglot conv4, one thread a rank, each "
+            "on a core of its own,\nreduction and checkpoints included; medians over rounds.\n\n"
+            f"{about['date']}, commit {about['commit']}, {about['cores']} cores of "
+            f"{about['processor']}, load {about['load_at_start']} at the start,\n"
+            f"{len(report['rounds'])} rounds of {report['iterations']} iterations.\n\n"
+            + cpu.table(["asked for", "measured", "bar", "reached"], lines) + "\n"
+            + speed_table(report)
+            + f"\nA meta-step on two ranks takes {step['step_ms']:.2f} ms. Its reduction and the "
+            f"waiting for the other rank,\nafter a rank's own work, take {step['exposed_ms']:.2f} ms "
+            "of them.\n\n"
+            + collective_table(report["collectives"]))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench/ranks.sh", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--iterations", type=int, default=200)
+    parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
+                        type=pathlib.Path)
+    options = parser.parse_args()
+    if len(CORES) < 2:
+        sys.exit("outerloop: two ranks need two cores, and this process may use one: see taskset")
+    report = {"about": cpu.about_machine(), "iterations": options.iterations, "rounds": []}
+    for number in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            report["rounds"].append(round_of_trainings(options, pathlib.Path(folder)))
+        text = ", ".join(f"{name} {value:.0f}" for name, value in report["rounds"][-1].items())
+        print(f"{number + 1}/{options.rounds}: {text} tasks/s", file=sys.stderr)
+    report["reduction"] = reduction(options)
+    report["collectives"] = collectives(options)
+    text = render(report)
+    print(text)
+    (HERE / "ranks.json").write_text(json.dumps(report, indent=1) + "\n")
+    (HERE / "RANKS.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
