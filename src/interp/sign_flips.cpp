@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
@@ -137,6 +136,19 @@ double greatest_of_band(std::span<const Column> columns, Flipped& flipped) {
   return greatest;
 }
 
+// The error of flipped centred values follows from their mean, as flips leave squares alone.
+double greatest_t_of_centred(std::span<const Column> columns, Flipped& flipped) {
+  double greatest = 0;
+  for (const Column& column : columns) {
+    const auto n = static_cast<double>(column.values.size());
+    const double mean = flipped.mean(column.centred);
+    const double whole = column.error * column.error * (n - 1);  // mean square
+    const double rest = std::max(0.0, whole - mean * mean);
+    greatest = std::max(greatest, ratio(mean, std::sqrt(rest / (n - 1))));
+  }
+  return greatest;
+}
+
 double greatest_of_test(std::span<const Column> columns, Flipped& flipped) {
   double greatest = 0;
   std::vector<double> scratch;
@@ -213,10 +225,11 @@ JointBand joint_band(std::span<const std::vector<double>> columns, const SignFli
   std::vector<Column> all;
   for (const auto& column : columns) all.emplace_back(column);
   JointBand band{.critical =
-                     critical_value(null_distribution(all, flips, greatest_of_band), level)};
+                     critical_value(null_distribution(all, flips, greatest_t_of_centred), level)};
   for (const Column& column : all) {
     band.mean.push_back(column.mean);
     band.error.push_back(column.error);
+    band.half.push_back(column.error > 0 ? band.critical * column.error : 0);
   }
   return band;
 }

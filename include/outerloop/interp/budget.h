@@ -49,7 +49,7 @@ struct GroupValues {
 };
 
 struct BudgetRound {
-  JointBand band;          // over all groups
+  JointBand band;          // over all groups, with room for the stopping
   std::vector<bool> open;  // per group: not narrow enough yet
   // What to do next; nothing where no group is open or most_tasks are done.
   int64_t repeats = 0;  // of each new task
