@@ -30,10 +30,11 @@ int conclude(const interp::ImportanceJob& job, const farm::Outcome& outcome,
     return kStopped;
   }
   if (!outcome.results.complete()) {
+    const std::string all = (folder.journal().parent_path() / "importance-*of*.h5").string();
     fmt::print(
-        "{}: {} cells, complete for this shard; `outerloop farm merge {}` of all shards, and "
-        "the command without --shard, give the report\n",
-        settings.journal.string(), outcome.progress.done, folder.journal().string());
+        "{}: {} cells, all of this shard; `outerloop farm merge {} {}` and then the command "
+        "without --shard give the report\n",
+        settings.journal.string(), outcome.progress.done, folder.journal().string(), all);
     return kDone;
   }
   const interp::ImportanceResult result = job.fold(outcome.results);

@@ -1,4 +1,4 @@
-#include "data/raw_table.h"
+#include "outerloop/data/raw_table.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "data/raw_table.h"
+#include "outerloop/data/raw_table.h"
 #include "outerloop/data/table_set.h"
 
 namespace outerloop::data {

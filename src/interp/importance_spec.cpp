@@ -118,7 +118,8 @@ Refusal read_groups(const YAML::Node& node, ImportanceSpec& spec) {
 
 using Spec = ImportanceSpec;
 const std::vector<Key> kKeys = {
-    {"table", "CSV file with a header line, looked up from the file's folder first",
+    {"table",
+     "CSV with a header line (maybe .gz) or HDF5 of columns; looked up from this folder first",
      read_text<&Spec::table>},
     {"target", "column to predict; words count as classes 0, 1, … in alphabetical order",
      read_text<&Spec::target>},
@@ -239,7 +240,7 @@ class Reader {
   bool is_given(const std::string& key) const { return origins_.contains(key); }
 
   void check_together() {
-    refuse_if(spec_.table.empty(), "table", "name a CSV file");
+    refuse_if(spec_.table.empty(), "table", "name a CSV or HDF5 file");
     refuse_if(spec_.target.empty(), "target", "name the column to predict");
     const bool exact = spec_.mode == ImportanceMode::exact;
     const bool conditional = spec_.donors != DonorRule::any;

@@ -26,8 +26,8 @@ struct TableColumns {
   std::string weights;  // empty: none
 };
 
-// A CSV file with a header line. A target that is not all numbers is one of words. Throws BadInput
-// with file, line and column of what is no number, and on unknown columns.
+// Any file that data::RawTable reads. A target without a single number is one of words. Throws
+// BadInput with file, row and column of what is no number, and on unknown columns.
 TargetTable read_table(const std::filesystem::path& file, const TableColumns& columns);
 
 }  // namespace outerloop::interp

@@ -58,7 +58,7 @@ Exchange keyed_exchange(const KeyedDraws& draws, std::span<const double> classes
 // Each row meets every donor of the table, or of its class, itself included: the expectation over
 // permutations of a score that is a mean over rows. (Without itself: times n / (n - 1).) Throws
 // BadInput when there are more than kMostPairs pairs.
-constexpr size_t kMostPairs = size_t{1} << 24;
+constexpr size_t kMostPairs = size_t{1} << 22;
 Exchange exact_exchange(size_t rows, std::span<const double> classes = {});
 
 // Rows that a fraction max_samples stands for: cut off to a whole number. Throws BadInput unless
