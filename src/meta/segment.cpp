@@ -62,6 +62,11 @@ void Segment::run_steps() {
   }
 }
 
+void Segment::enter_at_end(const ValueTypes& state) {
+  for (int64_t k = first(); k < end(); ++k) steps_.emplace_back(inputs_, task_, k, mode_);
+  states_.assign(steps_.size() + 1, input("state", state));
+}
+
 Query Segment::query() {
   if (steps_.empty()) return {task_, nullptr, dropout_key_of(inputs_, mode_)};
   return {task_, &steps_.back(), steps_.back().dropout_key()};

@@ -24,6 +24,8 @@ class Segment {
   void enter_at_start();
   void enter(const ValueTypes& state);
   void run_steps();
+  // phi after the steps, which other programs have run: inputs of these types.
+  void enter_at_end(const ValueTypes& state);
 
   Builder& builder() { return builder_; }
   ProgramInputs& inputs() { return inputs_; }

@@ -101,7 +101,7 @@ class CurveExamples {
   CurveExamples(const train::Setup& setup, const Tensor& theta, ThreadPool& pool)
       : setup_(setup),
         dense_(dense_family(setup)),
-        evaluator_(setup.learner, train::task_shape(*dense_), setup.evaluation, dense_, pool,
+        evaluator_(setup.learner, train::task_shape(*dense_), setup.test_steps, dense_, pool,
                    train::compile_options(setup.config)) {
     evaluator_.set_theta(theta);
   }
@@ -182,7 +182,7 @@ void add_tasks(const std::filesystem::path& run, int64_t count, ReportData& data
     }
     return;
   }
-  train::Evaluator evaluator(setup.learner, setup.test_shape, setup.evaluation, setup.test_tasks,
+  train::Evaluator evaluator(setup.learner, setup.test_shape, setup.test_steps, setup.test_tasks,
                              pool, train::compile_options(config));
   evaluator.set_theta(theta);
   if (setup.data.table && data.classification) {

@@ -95,7 +95,7 @@ RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptio
   const Setup setup = make_setup(stored);
   setup.test_tasks->check(options.split);
   ThreadPool pool(static_cast<int>(config.runtime.threads));
-  Evaluator evaluator(setup.learner, setup.test_shape, setup.evaluation, setup.test_tasks, pool,
+  Evaluator evaluator(setup.learner, setup.test_shape, setup.test_steps, setup.test_tasks, pool,
                       compile_options(config));
   evaluator.set_theta(answering_theta(stored.checkpoint, layout_of(setup.learner.parameters)));
   evaluation.result = evaluator.evaluate(static_cast<uint64_t>(evaluation.seed), options.split,

@@ -34,8 +34,6 @@ class EvaluationLane {
   void run() {
     for (exec::Instance& call : calls_) call.run();
   }
-  // The states before the last step are still there: neighbours share no buffer.
-  void run_last() { calls_.back().run(); }
   float loss(size_t step) const { return *measures_[step].loss; }
   float accuracy(size_t step) const { return *measures_[step].accuracy; }
   const Tensor& prediction(size_t step) const { return measures_[step].prediction; }
@@ -155,17 +153,16 @@ void to_probabilities(std::span<float> row) {
 }
 
 struct Evaluator::Impl {
-  Impl(const meta::Learner& learner, const meta::TaskShape& shape,
-       const meta::EvaluationOptions& options, std::shared_ptr<const data::TaskFamily> f,
-       ThreadPool& p, const exec::CompileOptions& compile, comm::Communicator* all_ranks)
+  Impl(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
+       std::shared_ptr<const data::TaskFamily> f, ThreadPool& p,
+       const exec::CompileOptions& compile, comm::Communicator* all_ranks)
       : family(std::move(f)),
         pool(p),
         ranks(all_ranks != nullptr && all_ranks->size() > 1 ? all_ranks : nullptr),
         classification(shape.classification),
-        query_labels(options.query_labels),
         layout(layout_of(learner.parameters)),
         theta(DType::f32, Shape{layout.elements}) {
-    const meta::EvaluationPlan plan = meta::make_evaluation_plan(learner, shape, options);
+    const meta::EvaluationPlan plan = meta::make_evaluation_plan(learner, shape, steps);
     CallCompiler compiler(compile);
     calls.emplace_back(plan.start, compiler);
     for (const meta::Call& step : plan.steps) calls.emplace_back(step, compiler);
@@ -175,9 +172,8 @@ struct Evaluator::Impl {
       call.bind_shared(inputs);
       workspace = std::max(workspace, call.executable().lane_arena_bytes());
     }
-    const data::EpisodeSpec spec = family ? family->spec() : episode_spec(shape, options.steps);
-    for (int t = 0; t < (family ? pool.size() : 1); ++t) {
-      lanes.push_back(std::make_unique<EvaluationLane>(calls, spec, workspace));
+    for (int t = 0; t < pool.size(); ++t) {
+      lanes.push_back(std::make_unique<EvaluationLane>(calls, family->spec(), workspace));
     }
   }
 
@@ -265,19 +261,17 @@ struct Evaluator::Impl {
   ThreadPool& pool;
   comm::Communicator* ranks;  // null: this process alone
   bool classification;
-  bool query_labels;
   optim::ThetaLayout layout;
   Tensor theta;
   std::vector<CompiledCall> calls;
   std::vector<std::unique_ptr<EvaluationLane>> lanes;
 };
 
-Evaluator::Evaluator(const meta::Learner& learner, const meta::TaskShape& shape,
-                     const meta::EvaluationOptions& options,
+Evaluator::Evaluator(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
                      std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
                      const exec::CompileOptions& compile, comm::Communicator* ranks)
-    : impl_(std::make_unique<Impl>(learner, shape, options, std::move(family), pool, compile,
-                                   ranks)) {}
+    : impl_(
+          std::make_unique<Impl>(learner, shape, steps, std::move(family), pool, compile, ranks)) {}
 Evaluator::~Evaluator() = default;
 
 int64_t Evaluator::steps() const {
@@ -299,9 +293,6 @@ std::optional<EvaluationResult> Evaluator::evaluate_unless(const std::function<b
                                                            uint64_t seed, data::Split split,
                                                            int64_t tasks,
                                                            double diverged_loss) const {
-  OL_ASSERT(impl_->family != nullptr, "this evaluator has no tasks to draw");
-  OL_ASSERT(impl_->query_labels,
-            "an evaluator without query labels answers, but cannot measure its answers");
   return impl_->evaluate(cancelled, seed, split, tasks, diverged_loss);
 }
 
@@ -312,13 +303,6 @@ std::vector<Tensor> Evaluator::answer(const data::Episode& episode, uint64_t see
   std::vector<Tensor> answers;
   for (size_t k = 0; k < impl_->calls.size(); ++k) answers.push_back(lane.prediction(k).clone());
   return answers;
-}
-
-Tensor Evaluator::answer_more(const data::Episode& episode, uint64_t seed) const {
-  EvaluationLane& lane = *impl_->lanes.front();
-  lane.inputs().copy(episode, {.seed = seed, .split = data::Split::test});
-  lane.run_last();
-  return lane.prediction(impl_->calls.size() - 1).clone();
 }
 
 }  // namespace outerloop::train

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "outerloop/base/error.h"
+#include "outerloop/train/adapter.h"
 #include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/evaluation.h"
 #include "outerloop/train/setup.h"
@@ -107,38 +108,34 @@ struct AdaptedPredictor::Impl {
 class AdaptedPredictor::Impl::Adaptation {
  public:
   Adaptation(const Predictor::Impl& from, const SupportSet& support, const meta::TaskShape& task)
-      : seed_(static_cast<uint64_t>(from.config.seed)),
-        rows_(task.query_rows),
-        episode_(episode_spec(task, from.protocol.steps)),
-        evaluator_(from.learner, task,
-                   {.steps = from.learner.step ? from.protocol.steps : 0, .query_labels = false},
-                   nullptr, pool_, compile_options(from.config)) {
-    evaluator_.set_theta(from.theta);
-    std::memcpy(episode_.support_x.data(), support.x.data(), support.x.bytes());
-    std::memcpy(episode_.support_y.data(), support.y.data(), support.y.bytes());
-    if (task.minibatch_rows == 0) return;
-    data::draw_minibatches({.seed = seed_, .split = data::Split::test},
-                           static_cast<int>(task.support_rows), episode_.minibatches.as<int32_t>());
+      : rows_(task.query_rows),
+        adapter_(from.learner, task, from.protocol.steps, compile_options(from.config)) {
+    const auto seed = static_cast<uint64_t>(from.config.seed);
+    data::Episode episode(episode_spec(task, from.protocol.steps));
+    std::memcpy(episode.support_x.data(), support.x.data(), support.x.bytes());
+    std::memcpy(episode.support_y.data(), support.y.data(), support.y.bytes());
+    if (task.minibatch_rows > 0) {
+      data::draw_minibatches({.seed = seed, .split = data::Split::test},
+                             static_cast<int>(task.support_rows),
+                             episode.minibatches.as<int32_t>());
+    }
+    queries_.resize(episode.query_x.as<float>().size());
+    adapter_.set_theta(from.theta);
+    adapter_.adapt(episode, seed);
   }
 
   int64_t rows() const { return rows_; }
 
-  // The inner steps are taken at the first call; later ones take the last step alone. Fewer
-  // queries than rows() leave the other rows as they were, whose answers mean nothing.
-  Tensor answer(std::span<const std::byte> queries) {
-    std::ranges::copy(queries, episode_.query_x.data());
-    if (adapted_) return evaluator_.answer_more(episode_, seed_);
-    adapted_ = true;
-    return evaluator_.answer(episode_, seed_).back();
+  // Fewer queries than rows() leave the other rows as they were, whose answers mean nothing.
+  std::span<const float> answer(std::span<const float> queries) {
+    std::ranges::copy(queries, queries_.begin());
+    return adapter_.answer(adapter_.steps(), queries_);
   }
 
  private:
-  uint64_t seed_;
   int64_t rows_;
-  bool adapted_ = false;
-  data::Episode episode_;
-  ThreadPool pool_{1};
-  Evaluator evaluator_;
+  std::vector<float> queries_;
+  Adapter adapter_;
 };
 
 // The adaptation that is there, unless its programs do not fit the number of queries.
@@ -159,12 +156,13 @@ Tensor AdaptedPredictor::Impl::answer(const Tensor& query_x) {
   Adaptation& adapted = adaptation_for(total);
   const auto outputs = static_cast<size_t>(shape(1).outputs);
   Tensor answers(DType::f32, Shape{total, static_cast<int64_t>(outputs)});
-  const size_t example = query_x.bytes() / static_cast<size_t>(total);
+  const size_t example = query_x.as<float>().size() / static_cast<size_t>(total);
   for (int64_t first = 0; first < total; first += adapted.rows()) {
     const auto count = static_cast<size_t>(std::min(adapted.rows(), total - first));
     const auto begin = static_cast<size_t>(first);
-    const Tensor part = adapted.answer({query_x.data() + begin * example, count * example});
-    std::ranges::copy(part.as<float>().first(count * outputs),
+    const std::span<const float> part =
+        adapted.answer(query_x.as<float>().subspan(begin * example, count * example));
+    std::ranges::copy(part.first(count * outputs),
                       answers.as<float>().subspan(begin * outputs).begin());
   }
   if (!predictor->train_shape.classification) return answers;

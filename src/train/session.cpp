@@ -355,7 +355,7 @@ class Session {
 
   Evaluator& evaluator() {
     if (!evaluator_) {
-      evaluator_.emplace(setup_->learner, setup_->test_shape, setup_->evaluation,
+      evaluator_.emplace(setup_->learner, setup_->test_shape, setup_->test_steps,
                          setup_->test_tasks, pool_, compile_options(config_), &ranks_);
     }
     return *evaluator_;

@@ -120,7 +120,7 @@ Setup make_setup(const config::Config& config, const std::filesystem::path& fold
   setup.train_shape = task_shape(*setup.train_tasks);
   setup.test_shape = task_shape(*setup.test_tasks);
   setup.learner = meta::make_learner(config, setup.train_shape);
-  setup.evaluation.steps = setup.learner.step ? test.steps : 0;
+  setup.test_steps = setup.learner.step ? test.steps : 0;
   return setup;
 }
 

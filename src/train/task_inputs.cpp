@@ -12,6 +12,14 @@ namespace {
 
 const TensorType kKeyType{DType::i32, Shape{4}};
 
+void copy_one(const Tensor& from, Tensor& to, const char* name) {
+  if (from.bytes() != to.bytes()) {
+    throw BadInput(fmt::format("{} is {}, this learner was prepared for {}", name,
+                               to_string(from.shape()), to_string(to.shape())));
+  }
+  if (from.bytes() > 0) std::memcpy(to.data(), from.data(), from.bytes());
+}
+
 }  // namespace
 
 TaskInputs::TaskInputs(const data::EpisodeSpec& spec)
@@ -23,17 +31,14 @@ void TaskInputs::draw(const data::TaskFamily& family, const data::TaskKey& key) 
 }
 
 void TaskInputs::copy(const data::Episode& episode, const data::TaskKey& key) {
-  const auto copy_one = [](const Tensor& from, Tensor& to, const char* name) {
-    if (from.bytes() != to.bytes()) {
-      throw BadInput(fmt::format("{} is {}, this learner was prepared for {}", name,
-                                 to_string(from.shape()), to_string(to.shape())));
-    }
-    if (from.bytes() > 0) std::memcpy(to.data(), from.data(), from.bytes());
-  };
-  copy_one(episode.support_x, episode_.support_x, "support_x");
-  copy_one(episode.support_y, episode_.support_y, "support_y");
+  copy_support(episode, key);
   copy_one(episode.query_x, episode_.query_x, "query_x");
   copy_one(episode.query_y, episode_.query_y, "query_y");
+}
+
+void TaskInputs::copy_support(const data::Episode& episode, const data::TaskKey& key) {
+  copy_one(episode.support_x, episode_.support_x, "support_x");
+  copy_one(episode.support_y, episode_.support_y, "support_y");
   if (!episode_.minibatches.empty()) {
     copy_one(episode.minibatches, episode_.minibatches, "minibatches");
   }

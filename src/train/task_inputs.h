@@ -15,6 +15,9 @@ class TaskInputs {
   void draw(const data::TaskFamily& family, const data::TaskKey& key);
   // Throws BadInput when a tensor has another size.
   void copy(const data::Episode& episode, const data::TaskKey& key);
+  // The same without the queries.
+  void copy_support(const data::Episode& episode, const data::TaskKey& key);
+  std::span<float> query_x() { return buffers_.query_x; }
 
   // The memory of a program's input, or nullptr when it does not come from the task. A minibatch
   // input gets the rows from `first_step` on.

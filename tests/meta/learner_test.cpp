@@ -14,9 +14,8 @@ namespace {
 
 std::vector<NamedTensors> evaluate(const Case& test, const NamedTensors& inputs, int64_t steps) {
   ProgramRunner runner(ProgramRunner::Engine::oracle);
-  return run_evaluation(
-      make_evaluation_plan(learner_of(test), test.shape, {.steps = steps}, DType::f64), inputs,
-      runner);
+  return run_evaluation(make_evaluation_plan(learner_of(test), test.shape, steps, DType::f64),
+                        inputs, runner);
 }
 
 double number(const NamedTensors& values, std::string_view name) {
@@ -121,7 +120,7 @@ TEST(Answers, OfFewerWaysUseTheFirstOutputs) {
   test.shape.outputs = 2;
   inputs["support_y"] = inputs["query_y"] = Tensor::from<int32_t>({6}, {0, 1, 0, 1, 0, 1});
   ProgramRunner runner(ProgramRunner::Engine::oracle);
-  const auto plan = make_evaluation_plan(learner, test.shape, {.steps = 1}, DType::f64);
+  const auto plan = make_evaluation_plan(learner, test.shape, 1, DType::f64);
   const auto calls = run_evaluation(plan, inputs, runner);
   EXPECT_EQ(calls[1].at("prediction").shape(), (Shape{6, 2}));
   // The third output is out of play: its weights keep their start.

@@ -148,7 +148,7 @@ TEST(GradientPlan, DropsOutInEveryLearner) {
     const auto supports = static_cast<size_t>(std::max<int64_t>(learner.steps, 1));
     EXPECT_EQ(masks(with), layers * (supports + queries)) << name;
     EXPECT_EQ(masks(without), 0u) << name;
-    const EvaluationPlan test = make_evaluation_plan(learner, with.shape, {.steps = learner.steps});
+    const EvaluationPlan test = make_evaluation_plan(learner, with.shape, learner.steps);
     EXPECT_EQ(count_of(*test.start.program, "random_uniform"), 0u) << name;
   }
 }
@@ -163,25 +163,25 @@ TEST(GradientPlan, FirstOrderDoesNotDifferentiateTheInnerGradient) {
 
 TEST(EvaluationPlan, HasTwoProgramsForAnyNumberOfSteps) {
   const Case& test = case_called("maml");
-  const EvaluationPlan plan = make_evaluation_plan(learner_of(test), test.shape, {.steps = 30});
+  const EvaluationPlan plan = make_evaluation_plan(learner_of(test), test.shape, 30);
   EXPECT_EQ(plan.steps.size(), 30u);
   EXPECT_EQ(programs_in(plan.steps), 2u);
 }
 
-TEST(EvaluationPlan, NeedsNoQueryLabelsToPredict) {
+TEST(AnswerPlan, StepsLookAtNoQueriesAndAnswersAtNoLabels) {
   const Case& test = case_called("mamlpp");
-  const EvaluationPlan plan =
-      make_evaluation_plan(learner_of(test), test.shape, {.steps = 3, .query_labels = false});
-  for (const Call& call : plan.steps) {
+  const AnswerPlan plan = make_answer_plan(learner_of(test), test.shape, 3);
+  ASSERT_EQ(plan.answers.size(), 4u);
+  for (const Call& call : plan.steps) EXPECT_LT(call.program->input_index("query_x"), 0);
+  for (const Call& call : plan.answers) {
+    EXPECT_LT(call.program->input_index("support_x"), 0);
     EXPECT_LT(call.program->input_index("query_y"), 0);
-    EXPECT_LT(call.program->output_index("loss"), 0);
-    EXPECT_GE(call.program->output_index("prediction"), 0);
   }
 }
 
 TEST(Plans, RefuseWhatTheLearnerCannotDo) {
   const auto evaluate = [](const std::string& name, const TaskShape& shape, int64_t steps) {
-    make_evaluation_plan(learner_of(case_called(name)), shape, {.steps = steps});
+    make_evaluation_plan(learner_of(case_called(name)), shape, steps);
   };
   const TaskShape classes = case_called("mamlpp").shape;
   EXPECT_NO_THROW(evaluate("mamlpp", classes, 3));

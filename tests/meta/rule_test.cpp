@@ -25,8 +25,7 @@ class Rules : public ::testing::Test {
 
   // The weights after 0 … steps inner steps, as theta/….
   std::vector<NamedTensors> adapted(int64_t steps) {
-    const auto plan =
-        make_evaluation_plan(learner_of(test_), test_.shape, {.steps = steps}, DType::f64);
+    const auto plan = make_evaluation_plan(learner_of(test_), test_.shape, steps, DType::f64);
     std::vector<NamedTensors> weights(1);
     for (const auto& [name, value] : inputs_) {
       if (name.starts_with("theta/net/")) weights[0][name] = value;
@@ -49,8 +48,7 @@ class Rules : public ::testing::Test {
 
   // The query loss at these weights.
   double loss_at(const NamedTensors& weights) {
-    const auto plan =
-        make_evaluation_plan(learner_of(test_), test_.shape, {.steps = 0}, DType::f64);
+    const auto plan = make_evaluation_plan(learner_of(test_), test_.shape, 0, DType::f64);
     return run_evaluation(plan, inputs_with(weights), runner_)[0].at("loss").to_doubles()[0];
   }
 

@@ -182,8 +182,7 @@ void check_imaml(Context& context, const SineFile& file, const std::string& grou
   const meta::TaskShape& shape = file.tasks.shape;
   const auto plan = meta::make_gradient_plan(learner, shape, context.dtype);
   const auto plain_plan = meta::make_gradient_plan(plain, shape, context.dtype);
-  const auto evaluation =
-      meta::make_evaluation_plan(learner, shape, {.steps = steps}, context.dtype);
+  const auto evaluation = meta::make_evaluation_plan(learner, shape, steps, context.dtype);
   Curvature curvature(context, file, config);
   Collected got;
   for (const NamedTensors& task : file.tasks.inputs) {
@@ -209,7 +208,7 @@ void check_imaml_converged(Context& context, const SineFile& file, const std::st
   meta::Learner plain = learner;
   plain.rule = {.kind = meta::RuleKind::first_order, .implicit = {}};
   const meta::TaskShape& shape = file.tasks.shape;
-  const auto descent = meta::make_evaluation_plan(learner, shape, {.steps = 2}, context.dtype);
+  const auto descent = meta::make_evaluation_plan(learner, shape, 2, context.dtype);
   const meta::Call last = meta::make_gradient_plan(learner, shape, context.dtype).last;
   const meta::Call plain_last = meta::make_gradient_plan(plain, shape, context.dtype).last;
   Curvature curvature(context, file, config);

@@ -55,8 +55,7 @@ struct Curves {
 
 Curves adapt(Context& context, const Part& part, const meta::Learner& learner,
              const StoredTasks& tasks) {
-  const auto plan =
-      meta::make_evaluation_plan(learner, tasks.shape, {.steps = learner.steps}, context.dtype);
+  const auto plan = meta::make_evaluation_plan(learner, tasks.shape, learner.steps, context.dtype);
   Curves curves;
   for (const NamedTensors& task : tasks.inputs) {
     NamedTensors inputs = part.theta;

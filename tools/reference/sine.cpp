@@ -49,7 +49,7 @@ void check_losses(Context& context, const SineFile& file, const std::string& gro
   Tree phi;
   const auto follow = [&](const StoredTasks& tasks, std::vector<double>& losses, Tree* adapted) {
     const meta::EvaluationPlan plan =
-        meta::make_evaluation_plan(learner, tasks.shape, {.steps = learner.steps}, context.dtype);
+        meta::make_evaluation_plan(learner, tasks.shape, learner.steps, context.dtype);
     for (const NamedTensors& task : tasks.inputs) {
       NamedTensors inputs = theta;
       inputs.insert(task.begin(), task.end());

@@ -60,11 +60,6 @@ struct GradientPlan {
 GradientPlan make_gradient_plan(const Learner& learner, const TaskShape& shape,
                                 DType dtype = DType::f32);
 
-struct EvaluationOptions {
-  int64_t steps = 0;
-  bool query_labels = true;  // else no query_y, and neither loss nor accuracy
-};
-
 // The answers before any step, then one call per step; steps[0] starts from theta.
 struct EvaluationPlan {
   Call start;
@@ -74,7 +69,20 @@ struct EvaluationPlan {
 // Any number of support and query rows. A learner whose network ends in a fixed layer takes as many
 // ways as that has outputs or fewer (the first ones are used); others take any number. Throws
 // BadInput where the learner cannot do what is asked.
-EvaluationPlan make_evaluation_plan(const Learner& learner, const TaskShape& shape,
-                                    const EvaluationOptions& options, DType dtype = DType::f32);
+EvaluationPlan make_evaluation_plan(const Learner& learner, const TaskShape& shape, int64_t steps,
+                                    DType dtype = DType::f32);
+
+// Adapting once and answering many times: steps[k] takes the state after k steps one further,
+// answers[k] gives the prediction for `shape.query_rows` rows from the state after k steps alone.
+// Learners without steps have answers[0], which reads the support set. The bits are those of the
+// evaluation plan wherever answers do not depend on the other rows of a call.
+struct AnswerPlan {
+  std::vector<Call> steps;
+  std::vector<Call> answers;  // one more than steps
+};
+
+// Throws as make_evaluation_plan.
+AnswerPlan make_answer_plan(const Learner& learner, const TaskShape& shape, int64_t steps,
+                            DType dtype = DType::f32);
 
 }  // namespace outerloop::meta

@@ -53,21 +53,18 @@ void to_probabilities(std::span<float> row);
 // A learner compiled for tasks of one shape. Calls, const too, share its memory: one at a time.
 class Evaluator {
  public:
-  // `family` may be null: then only answer() can be used. The tasks of an evaluation are dealt to
-  // the ranks (null: this process alone), which makes evaluate() and its kin collective; every rank
-  // gets the same result.
-  Evaluator(const meta::Learner& learner, const meta::TaskShape& shape,
-            const meta::EvaluationOptions& options, std::shared_ptr<const data::TaskFamily> family,
-            ThreadPool& pool, const exec::CompileOptions& compile = {},
-            comm::Communicator* ranks = nullptr);
+  // The tasks of an evaluation are dealt to the ranks (null: this process alone), which makes
+  // evaluate() and its kin collective; every rank gets the same result.
+  Evaluator(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
+            std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
+            const exec::CompileOptions& compile = {}, comm::Communicator* ranks = nullptr);
   ~Evaluator();
 
   int64_t steps() const;
   // Copies; (layout elements,) as in layout_of(learner.parameters).
   void set_theta(const Tensor& flat);
 
-  // Tasks are (seed, split, iteration 0, slot 0 … tasks-1). Needs a family and
-  // options.query_labels; throws InternalError without them.
+  // Tasks are (seed, split, iteration 0, slot 0 … tasks-1).
   EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
                             double diverged_loss) const;
   // The same, ended early with nothing when `cancelled`, which one thread of each rank asks before
@@ -79,9 +76,6 @@ class Evaluator {
   // Adapts to one episode that the caller filled (of the shape that this was made for) and gives
   // the answers for its query rows after 0 … K steps, each (query rows, outputs).
   std::vector<Tensor> answer(const data::Episode& episode, uint64_t seed) const;
-  // After answer(): the answers after step K for other query rows of the same episode. Only the
-  // last step is taken again.
-  Tensor answer_more(const data::Episode& episode, uint64_t seed) const;
 
  private:
   struct Impl;

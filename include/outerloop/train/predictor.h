@@ -40,9 +40,8 @@ class AdaptedPredictor {
   // BadInput when the examples have another shape. From several threads: one call at a time works.
   //
   // Cost: the first call compiles programs for its number of queries, 64 at most, and takes all
-  // inner steps. They are kept: from then on every 64 queries, or fewer, cost the last inner step
-  // and their own answers. Where batch norm sees all queries of a call, a call with another number
-  // of them starts anew; one by one, each query costs the last inner step.
+  // inner steps. They are kept: from then on every 64 queries, or fewer, cost their own answers.
+  // Where batch norm sees all queries of a call, a call with another number of them starts anew.
   Tensor answer(const Tensor& query_x) const;
 
  private:

@@ -44,7 +44,7 @@ struct Setup {
   meta::TaskShape train_shape;
   meta::TaskShape test_shape;
   meta::Learner learner;
-  meta::EvaluationOptions evaluation;
+  int64_t test_steps = 0;  // inner steps in validation and test; 0 for learners without steps
 };
 Setup make_setup(const config::Config& config, const std::filesystem::path& folder);
 // Throws BadInput when a split that a training needs cannot give its tasks.

@@ -1,0 +1,68 @@
+// One adaptation, answers after every step: the same bits as the evaluator's, which adapts anew.
+
+#include "outerloop/train/adapter.h"
+
+#include "outerloop/train/evaluation.h"
+#include "outerloop/train/setup.h"
+#include "outerloop/train/theta.h"
+#include "train/runs.h"
+
+namespace outerloop::train {
+namespace {
+
+struct Case {
+  std::string name;
+  std::string config;
+  std::vector<std::string> overrides;
+};
+
+class AdapterAnswers : public testing::TestWithParam<Case> {};
+
+TEST_P(AdapterAnswers, AreThoseOfTheEvaluator) {
+  const TemporaryFolder folder;
+  const config::Resolved resolved =
+      shipped(GetParam().config, folder / "run", GetParam().overrides);
+  const train::Setup setup = make_setup(resolved.config, resolved.folder);
+  const Tensor theta =
+      initial_theta(setup.learner.parameters, layout_of(setup.learner.parameters), 3);
+  ThreadPool pool(1);
+  Evaluator evaluator(setup.learner, setup.test_shape, setup.test_steps, setup.test_tasks, pool);
+  evaluator.set_theta(theta);
+  Adapter adapter(setup.learner, setup.test_shape, setup.test_steps);
+  adapter.set_theta(theta);
+  ASSERT_EQ(adapter.steps(), setup.test_steps);
+  for (uint32_t slot = 0; slot < 2; ++slot) {
+    const data::TaskKey key{.seed = 7, .split = data::Split::test, .slot = slot};
+    data::Episode episode(setup.test_tasks->spec());
+    setup.test_tasks->draw(key, episode.buffers());
+    const std::vector<Tensor> expected = evaluator.answer(episode, key.seed);
+    data::Episode without_queries(setup.test_tasks->spec());
+    without_queries.support_x = episode.support_x;
+    without_queries.support_y = episode.support_y;
+    without_queries.minibatches = episode.minibatches;
+    adapter.adapt(without_queries, key.seed);
+    // In any order, and again.
+    for (int64_t step : {adapter.steps(), int64_t{0}, adapter.steps() / 2, adapter.steps()}) {
+      const auto answers = adapter.answer(step, episode.query_x.as<float>());
+      EXPECT_TRUE(std::ranges::equal(answers, expected[static_cast<size_t>(step)].as<float>()))
+          << "task " << slot << ", step " << step;
+    }
+  }
+}
+
+const std::vector<std::string> kSmall{"model.filters=8", "tasks.queries=3"};
+INSTANTIATE_TEST_SUITE_P(
+    Learners, AdapterAnswers,
+    testing::Values(
+        Case{"Maml", "sinusoid_maml", {"test.steps=4"}},
+        Case{"Momentum", "sinusoid_maml", {"test.steps=3", "inner.optimizer=adam"}},
+        Case{"BatchNorm", "omniglot_maml", kSmall}, Case{"Anil", "omniglot_anil", kSmall},
+        Case{"PerStep", "omniglot_mamlpp", kSmall}, Case{"MetaSgd", "omniglot_meta_sgd", kSmall},
+        Case{"Minibatches", "omniglot_reptile", kSmall},
+        Case{"NoSteps", "omniglot_protonet", kSmall}, Case{"ClosedForm", "omniglot_r2d2", kSmall},
+        Case{"LearnedOptimizer", "sinusoid_learned_optimizer", {}},
+        Case{"Table", "flights_maml", {}}),
+    [](const auto& the_case) { return the_case.param.name; });
+
+}  // namespace
+}  // namespace outerloop::train

@@ -1,0 +1,42 @@
+// How an evaluation's protocol is overridden.
+
+#include "outerloop/base/error.h"
+#include "outerloop/train/evaluate_run.h"
+#include "train/runs.h"
+
+namespace outerloop::train {
+namespace {
+
+TEST(ProtocolOverrides, LeaveUnknownKeysToTheReaderWhichKnowsTheNearest) {
+  const std::vector<std::string> unknown = {"tets.ways=3", "steps"};
+  EXPECT_EQ(protocol_overrides(unknown), unknown);
+  EXPECT_EQ(protocol_overrides(std::vector<std::string>{"inner.steps=3"}),
+            std::vector<std::string>{"test.steps=3"});
+  EXPECT_THROW(protocol_overrides(std::vector<std::string>{"inner.rate=3"}), BadInput);
+}
+
+TEST(ProtocolOverrides, AreCheckedByTheKeyThatWasWritten) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string error;
+  };
+  for (const auto& [words, error] : std::vector<Case>{
+           {{"inner.steps=0"},
+            "command line: word 1: inner.steps: expected a whole number from 1 to 100000, got '0'"},
+           {{"test.steps=2", "tasks.shots=0"},
+            "command line: word 2: tasks.shots: expected a whole number from 1 to 10000, got '0'"},
+           {{"tasks.rotation=as_training"},
+            "command line: word 1: tasks.rotation: expected one of none, per_class, as_classes, "
+            "got "
+            "'as_training'"},
+           {{"tasks.ways=5", "test.ways=6"},
+            "'tasks.ways=5' and 'test.ways=6' set the same thing here; remove one"},
+       }) {
+    EXPECT_EQ(message_of<BadInput>([&words = words] { protocol_overrides(words); }), error);
+  }
+  EXPECT_EQ(protocol_overrides(std::vector<std::string>{"test.steps=0"}),
+            std::vector<std::string>{"test.steps=0"});
+}
+
+}  // namespace
+}  // namespace outerloop::train
