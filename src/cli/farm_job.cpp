@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/long_run.h"
+#include "outerloop/base/error.h"
 
 namespace outerloop::cli {
 
@@ -15,8 +16,21 @@ void add_farm_flags(CLI::App& command, FarmFlags& flags, const std::string& shar
   command.add_flag("--quiet", flags.quiet, "no progress and no notices");
 }
 
+void add_lease_flag(CLI::App& command, FarmFlags& flags) {
+  command
+      .add_option(
+          "--lease", flags.lease,
+          "longest time for a cell; then another rank runs it too, and a rank that does not "
+          "answer for so long is left behind")
+      ->capture_default_str();
+}
+
 farm::RunOptions farm_options(const FarmFlags& flags) {
-  return {.shard = farm::parse_shard(flags.shard), .max_wall = max_wall_of(flags.max_wall)};
+  const std::chrono::seconds lease = duration_of("--lease", flags.lease);
+  if (lease == std::chrono::seconds(0)) throw BadInput("--lease: expected more than 0s");
+  return {.shard = farm::parse_shard(flags.shard),
+          .lease = lease,
+          .max_wall = max_wall_of(flags.max_wall)};
 }
 
 FarmSession::FarmSession(bool shows, ColorMode color)

@@ -15,13 +15,17 @@ namespace outerloop::cli {
 struct FarmFlags {
   std::string shard;
   std::optional<std::string> max_wall;
+  std::string lease = "60s";
   bool quiet = false;
 };
 
 // --shard, --max-wall and --quiet. `shard_help`: what those of a shard do.
 void add_farm_flags(CLI::App& command, FarmFlags& flags, const std::string& shard_help);
 
-// Shard and time. Throws BadInput.
+// --lease, of commands that run on ranks.
+void add_lease_flag(CLI::App& command, FarmFlags& flags);
+
+// Shard and times. Throws BadInput.
 farm::RunOptions farm_options(const FarmFlags& flags);
 
 // While it lives, signals ask the run to stop, and its progress and messages are shown.

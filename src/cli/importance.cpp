@@ -67,7 +67,12 @@ int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
   session.finish();
   const int code = leads ? conclude(*job, outcome, folder, settings, session.log())
                          : (outcome.stopped.empty() ? kDone : kStopped);
-  if (!outcome.hung.empty()) ranks.abort(code);
+  if (!outcome.hung.empty()) {
+    const auto rank = static_cast<size_t>(outcome.hung.front());
+    tell(fmt::format("warning: rank {} on {} does not answer; its cells were run by others\n", rank,
+                     ranks.hosts()[rank]));
+    ranks.abort(code);
+  }
   return code;
 }
 
@@ -81,6 +86,7 @@ void add_importance(Program& program) {
   command->add_option("WORDS", options->words, "key=value, over the file")->type_name("key=value");
   add_farm_flags(*command, options->farm,
                  "each has a journal of its own, which `outerloop farm merge` joins");
+  add_lease_flag(*command, options->farm);
   command->footer("Keys of the config:\n" + interp::help_on_importance());
   command->callback([&program, options] {
     program.action = [&program, options] {

@@ -591,6 +591,7 @@ const std::vector<Fault> kJournals{
      2,
      {"{d}/tiny.h5: is no journal of results"}},
     {"MergeIntoADataSet", "farm merge {d}/tiny.h5 {d}/none.h5", 2, {"{d}/none.h5: no such file"}},
+    {"NoTimeForACell", "importance {c} --lease 0s", 2, {"--lease: expected more than 0s"}, kFew},
     {"MergeOfNothing", "farm merge {d}/out.h5", 2, {"see `outerloop farm merge --help`"}},
     {"ShardBeyondTheLast",
      "sweep run {d}/none --shard 4/4",

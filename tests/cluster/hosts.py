@@ -104,7 +104,7 @@ class Hosts:
 
     def signal_rank(self, name, signal):
         for line in self.running([name]):
-            if f"{PROGRAM} train" in line and "mpirun" not in line:
+            if f"{PROGRAM} " in line and "mpirun" not in line:
                 os.kill(int(line.split()[1]), signal)
 
     def kill(self, name):
