@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/farm_job.h"
+#include "cli/importance_flags.h"
 #include "cli/program.h"
 #include "cli/ranks.h"
 #include "outerloop/base/error.h"
@@ -17,55 +18,89 @@ namespace outerloop::cli {
 namespace {
 
 struct Options {
-  std::string config;
+  std::string source;
   std::vector<std::string> words;
   FarmFlags farm;
+  RunImportanceFlags of_run;
 };
 
-int conclude(const interp::ImportanceJob& job, const farm::Outcome& outcome,
-             const interp::ImportanceFolder& folder, const farm::RunOptions& settings, Log& log) {
+// A job, where its files go, and what is made of its results.
+struct Work {
+  std::unique_ptr<farm::Job> job;
+  interp::ImportanceFolder folder;
+  int threads = 1;
+  std::function<void(const farm::Results&)> conclude;
+};
+
+void name_files(const std::vector<std::filesystem::path>& files) {
+  for (const auto& file : files) fmt::print("{}\n", file.string());
+}
+
+Work work_on_table(const Options& options) {
+  refuse_flags_of_runs(options.of_run);
+  const auto spec = interp::read_importance_spec(options.source, options.words);
+  auto job = std::make_unique<interp::ImportanceJob>(spec);
+  Work work{.folder = {spec.run_dir}, .threads = static_cast<int>(spec.threads)};
+  work.conclude = [&job = *job, folder = work.folder](const farm::Results& results) {
+    const interp::ImportanceResult result = job.fold(results);
+    fmt::print("{}", interp::to_text(result));
+    name_files(report::write_importance(folder, result));
+  };
+  work.job = std::move(job);
+  return work;
+}
+
+Work work_on_run(const Options& options) {
+  const interp::RunImportanceSpec spec =
+      run_importance_spec(options.source, options.words, options.of_run);
+  auto job = std::make_unique<interp::RunImportanceJob>(spec);
+  Work work{.folder = {run_importance_folder(options.source, options.of_run)},
+            .threads = spec.threads};
+  work.conclude = [&job = *job, folder = work.folder](const farm::Results& results) {
+    const interp::RunImportance result = job.fold(results);
+    fmt::print("{}", interp::to_text(result));
+    name_files(report::write_importance(folder, result));
+  };
+  work.job = std::move(job);
+  return work;
+}
+
+int conclude(const Work& work, const farm::Outcome& outcome, const farm::RunOptions& settings,
+             Log& log) {
   if (!outcome.stopped.empty()) {
     log.info("stopped ({}) with {} of {} cells done; the same command goes on", outcome.stopped,
              outcome.progress.done, outcome.progress.cells);
     return kStopped;
   }
   if (!outcome.results.complete()) {
-    const std::string all = (folder.journal().parent_path() / "importance-*of*.h5").string();
+    const auto journal = work.folder.journal();
     fmt::print(
         "{}: {} cells, all of this shard; `outerloop farm merge {} {}` and then the command "
         "without --shard give the report\n",
-        settings.journal.string(), outcome.progress.done, folder.journal().string(), all);
+        settings.journal.string(), outcome.progress.done, journal.string(),
+        (journal.parent_path() / "importance-*of*.h5").string());
     return kDone;
   }
-  const interp::ImportanceResult result = job.fold(outcome.results);
-  fmt::print("{}", interp::to_text(result));
-  for (const auto& file : report::write_importance(folder, result)) {
-    fmt::print("{}\n", file.string());
-  }
+  work.conclude(outcome.results);
   return kDone;
 }
 
 int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
-  interp::ImportanceFolder folder;
   farm::RunOptions settings;
-  int threads = 0;
-  std::unique_ptr<interp::ImportanceJob> job;
+  Work work;
   const bool leads = ranks.rank() == 0;
   comm::fail_together(ranks, "command line and config", [&] {
-    const auto spec = interp::read_importance_spec(options.config, options.words);
     settings = farm_options(options.farm);
-    threads = static_cast<int>(spec.threads);
-    job = std::make_unique<interp::ImportanceJob>(spec);
-    folder.root = spec.run_dir;
-    settings.journal = folder.journal(settings.shard);
-    if (leads) folder.prepare();
+    work = is_run(options.source) ? work_on_run(options) : work_on_table(options);
+    settings.journal = work.folder.journal(settings.shard);
+    if (leads) work.folder.prepare();
   });
   FarmSession session(leads && !options.farm.quiet, color);
   session.attend(settings);
-  ThreadPool pool(threads);
-  const farm::Outcome outcome = farm::run(*job, ranks, pool, settings);
+  ThreadPool pool(work.threads);
+  const farm::Outcome outcome = farm::run(*work.job, ranks, pool, settings);
   session.finish();
-  const int code = leads ? conclude(*job, outcome, folder, settings, session.log())
+  const int code = leads ? conclude(work, outcome, settings, session.log())
                          : (outcome.stopped.empty() ? kDone : kStopped);
   if (!outcome.hung.empty()) {
     const auto rank = static_cast<size_t>(outcome.hung.front());
@@ -81,13 +116,21 @@ int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
 void add_importance(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      program.app.add_subcommand("importance", "Permutation importance of the features of a table");
-  command->add_option("CONFIG", options->config, "YAML file")->required();
-  command->add_option("WORDS", options->words, "key=value, over the file")->type_name("key=value");
+      program.app.add_subcommand("importance", "What a learner, or a model of a table, relies on");
+  command
+      ->add_option("SOURCE", options->source,
+                   "Run folder or checkpoint file of a meta-learner, or YAML file of a model of a "
+                   "table")
+      ->required();
+  command
+      ->add_option("WORDS", options->words,
+                   "key=value: over the file, or of a run's protocol (test.steps=5)")
+      ->type_name("key=value");
+  add_run_importance_flags(*command, options->of_run);
   add_farm_flags(*command, options->farm,
                  "each has a journal of its own, which `outerloop farm merge` joins");
   add_lease_flag(*command, options->farm);
-  command->footer("Keys of the config:\n" + interp::help_on_importance());
+  command->footer("Keys of the YAML file:\n" + interp::help_on_importance());
   command->callback([&program, options] {
     program.action = [&program, options] {
       return run_on_ranks(

@@ -40,6 +40,9 @@ TaskFamily::TaskFamily(const EpisodeShape& shape, const EpisodeSpec& spec)
 }
 
 void TaskFamily::check(Split) const {}
+int64_t TaskFamily::tasks(Split) const {
+  return 0;
+}
 
 void TaskFamily::draw(const TaskKey& key, const EpisodeBuffers& buffers) const {
   require_size("support_x", buffers.support_x, &spec_.support_x);

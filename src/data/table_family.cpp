@@ -72,6 +72,10 @@ class TableFamily final : public TaskFamily {
         split == Split::train ? "tasks" : "test"));
   }
 
+  int64_t tasks(Split split) const override {
+    return static_cast<int64_t>(tasks_[static_cast<size_t>(split)].size());
+  }
+
   TaskDescription describe(const TaskKey& key) const override {
     check(key.split);
     Philox random = task_stream(key);

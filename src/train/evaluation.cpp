@@ -143,13 +143,25 @@ std::string per_task_csv(const EvaluationResult& result) {
   return text + "\n";
 }
 
-void to_probabilities(std::span<float> row) {
+namespace {
+
+template <class T>
+void soften(std::span<T> row) {
   const auto largest = static_cast<double>(*std::ranges::max_element(row));
   double sum = 0;
-  for (const float logit : row) sum += std::exp(static_cast<double>(logit) - largest);
-  for (float& value : row) {
-    value = static_cast<float>(std::exp(static_cast<double>(value) - largest) / sum);
+  for (const T logit : row) sum += std::exp(static_cast<double>(logit) - largest);
+  for (T& value : row) {
+    value = static_cast<T>(std::exp(static_cast<double>(value) - largest) / sum);
   }
+}
+
+}  // namespace
+
+void to_probabilities(std::span<float> row) {
+  soften(row);
+}
+void to_probabilities(std::span<double> row) {
+  soften(row);
 }
 
 struct Evaluator::Impl {

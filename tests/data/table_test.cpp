@@ -272,6 +272,7 @@ TEST(TableFamily, TestsGoRoundTheTasks) {
   for (uint32_t slot = 0; slot < 24; ++slot) {
     ++seen[family->describe({.split = Split::test, .slot = slot}).group];
   }
+  EXPECT_EQ(family->tasks(Split::test), 8);
   // Of the ten tasks, two have five rows only.
   ASSERT_EQ(seen.size(), 8U);
   for (const auto& [name, times] : seen) EXPECT_EQ(times, 3) << name;

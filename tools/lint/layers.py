@@ -29,7 +29,7 @@ MAY_INCLUDE = {
     "checkpoint": ["io", "comm"],
     "farm": ["io", "comm"],
     "train": ["meta", "exec", "passes", "data", "checkpoint", "farm"],
-    "interp": ["meta", "exec", "data", "checkpoint", "farm"],
+    "interp": ["train"],
     "trust": ["meta", "exec", "data", "checkpoint", "farm"],
     "search": ["meta", "exec", "data", "checkpoint", "farm"],
     "sweep": ["train", "interp"],

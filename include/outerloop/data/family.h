@@ -31,6 +31,9 @@ class TaskFamily {
   // Call it before training; draw() on such a split throws too.
   virtual void check(Split split) const;
 
+  // How many tasks of this shape the split has: slots go round them. 0: no two are the same.
+  virtual int64_t tasks(Split split) const;
+
   // Writes the task into the buffers. No allocation. Throws InternalError when a buffer's size is
   // not that of the spec.
   void draw(const TaskKey& key, const EpisodeBuffers& buffers) const;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "outerloop/interp/importance_run.h"
+#include "outerloop/interp/run_importance.h"
 
 namespace outerloop::report {
 
@@ -13,5 +14,7 @@ namespace outerloop::report {
 // Equal results give equal bytes. Throws SystemFailure when a file cannot be written.
 std::vector<std::filesystem::path> write_importance(const interp::ImportanceFolder& folder,
                                                     const interp::ImportanceResult& result);
+std::vector<std::filesystem::path> write_importance(const interp::ImportanceFolder& folder,
+                                                    const interp::RunImportance& result);
 
 }  // namespace outerloop::report

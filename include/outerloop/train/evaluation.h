@@ -49,6 +49,7 @@ std::string per_task_csv(const EvaluationResult& result);
 
 // Softmax of one row of logits, in place.
 void to_probabilities(std::span<float> row);
+void to_probabilities(std::span<double> row);
 
 // A learner compiled for tasks of one shape. Calls, const too, share its memory: one at a time.
 class Evaluator {

@@ -1,0 +1,104 @@
+#pragma once
+// Importance for a stored run over many tasks: the farm's job, and what its results say.
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "outerloop/farm/job.h"
+#include "outerloop/farm/results.h"
+#include "outerloop/interp/task_scorer.h"
+#include "outerloop/interp/task_summary.h"
+
+namespace outerloop::interp {
+
+struct RunImportanceSpec {
+  std::filesystem::path run;           // run folder or checkpoint file
+  std::string checkpoint = "best";     // as in train::open_run()
+  std::vector<std::string> overrides;  // as in train::protocol_overrides()
+  data::Split split = data::Split::test;
+  std::optional<int64_t> tasks;  // default: as many as the run's own test or validation
+  std::optional<int64_t> seed;   // default: the run's
+  int64_t repeats = 2;
+  bool exact = false;
+  bool curve = false;
+  std::vector<Estimand> estimands;   // empty: all that the learner has
+  std::vector<std::string> metrics;  // empty: mse, or log_loss and accuracy
+  std::vector<NamedGroup> groups;    // of a table's features; other features are alone
+  int64_t patch = 4;                 // images: side of a square of pixels, a group each
+  int threads = 1;
+};
+
+// What is known of one group by one estimand at one step.
+struct GroupFinding {
+  std::string group;
+  TaskSummary tasks;        // over tasks, each the mean of its repeats
+  double band_half = 0;     // joint over the groups of the estimand
+  double p_value = 0;       // two-sided sign flips over tasks, by itself
+  double p_joint = 0;       // adjusted over the groups (max-T)
+  double repeat_error = 0;  // standard error that the draws alone would leave
+};
+
+struct EstimandFinding {
+  std::string name;  // of an estimand, or derived from several, task by task:
+                     //   adaptation       query - prior: what adapting adds
+                     //   interaction      support + query - support_query
+                     //   shapley_support, shapley_query   their shares of support_query
+  int64_t step = 0;
+  std::vector<GroupFinding> groups;
+};
+
+struct MetricFinding {
+  std::string metric;
+  std::vector<MeanInterval> baseline;  // of the score after 0 … K steps (losses negative)
+  std::vector<EstimandFinding> estimands;
+};
+
+struct RunImportance {
+  RunImportanceSpec spec;
+  std::filesystem::path checkpoint_file;
+  std::string content_hash;
+  std::string algorithm;
+  std::string family;
+  int64_t ways = 1, support_rows = 0, query_rows = 0, steps = 0;
+  int64_t tasks = 0;              // that were scored
+  std::vector<int64_t> left_out;  // tasks whose values are not finite
+  std::vector<std::string> groups;
+  std::vector<std::string> task_names;  // of the tasks that were not left out
+  std::vector<MetricFinding> metrics;
+  // (metric, task, group) of `query` after the last step, for pictures.
+  std::vector<std::vector<double>> matrix;
+  std::array<int64_t, 2> grid = {0, 0};  // images: groups as rows and columns of patches
+};
+
+// A cell is a task ("task=17"), its values are those of TaskScorer.
+class RunImportanceJob final : public farm::Job {
+ public:
+  // Opens the run and its data. Throws BadInput.
+  explicit RunImportanceJob(const RunImportanceSpec& spec);
+  ~RunImportanceJob() override;
+
+  const farm::Manifest& manifest() const override;
+  const std::vector<farm::Cell>& cells() const override;
+  const std::vector<std::string>& columns() const override;
+  void run(size_t cell, int thread, std::span<double> values) override;
+
+  // Of complete results.
+  RunImportance fold(const farm::Results& results) const;
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// In plain sentences; a table for people; a machine's JSON and CSV.
+std::string describe_protocol(const RunImportance& result);
+std::string to_text(const RunImportance& result);
+std::string to_json(const RunImportance& result);
+std::string to_csv(const RunImportance& result);
+
+}  // namespace outerloop::interp

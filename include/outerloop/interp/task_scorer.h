@@ -1,0 +1,96 @@
+#pragma once
+// Importance of groups of inputs for a learner that adapts to each task: what does the prior read,
+// what does the adaptation learn from, what does the adapted model read?
+//
+// Task = (support S, query Q); A(S) the adapted model; v(S, Q) its score on Q, the greater the
+// better. S~g and Q~g: group g permuted between the rows of that set, labels kept; S and Q are
+// never mixed.
+//   prior          v of phi_0 on Q   - the same on Q~g      what does the prior read?
+//   query          v(S, Q) - v(S, Q~g)                      what does the adapted model read?
+//   support        v(S, Q) - v(S~g, Q)                      what does adaptation learn from g?
+//   support_query  v(S, Q) - v(S~g, Q~g), independent draws total worth of g
+//   drop           v(S, Q) - v(S-g, Q-g), g at its mean over training tasks    worth, without
+//                                                                              misinformation
+//   across         v(S, Q) - v(S, Q with g from other tasks' queries)   task-level inputs
+// With common random numbers: the draws of a (task, repeat) serve all groups, estimands and steps,
+// and baseline and permuted copy share the episode.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "outerloop/config/choice.h"
+#include "outerloop/data/episode.h"
+#include "outerloop/interp/feature_groups.h"
+#include "outerloop/interp/metrics.h"
+
+namespace outerloop::interp {
+
+OL_CONFIG_CHOICE(Estimand, prior, query, support, support_query, drop, across)
+
+// A learner at work on one task. For one thread at a time.
+class TaskLearner {
+ public:
+  virtual ~TaskLearner() = default;
+  virtual int64_t steps() const = 0;      // inner steps; 0: there is no prior to compare with
+  virtual size_t width() const = 0;       // predictions of a row
+  virtual bool couples_rows() const = 0;  // an answer depends on the other rows of its set
+  // The episode's labels and minibatches hold until the next call.
+  virtual void begin(const data::Episode& episode) = 0;
+  virtual void adapt(std::span<const float> support_x) = 0;
+  // After `step` steps: rows of whole query sets, one behind the other, each by itself. Class
+  // probabilities or values, (rows, width).
+  virtual void answer(int64_t step, std::span<const float> query_x,
+                      std::span<double> predictions) = 0;
+};
+
+struct TaskScoring {
+  std::vector<FeatureGroup> groups;  // columns are inputs of a row
+  std::vector<Metric> metrics;
+  std::vector<Estimand> estimands;  // each once
+  bool curve = false;               // query after each inner step, not after the last alone
+  // query and prior over all donors, itself included: no random error. Where rows are coupled, or a
+  // metric is no mean over rows: BadInput.
+  bool exact = false;
+  int64_t repeats = 2;
+  uint64_t seed = 0;
+  std::vector<float> means;  // of each input over training tasks, for drop
+};
+
+// What a cell's values are: for each metric and step the untouched score, then decreases.
+struct TaskColumn {
+  size_t metric = 0;
+  bool is_baseline = false;
+  Estimand estimand = Estimand::query;
+  int64_t step = 0;  // of baseline, prior and query; else the last
+  size_t group = 0;
+  int64_t repeat = 0;
+};
+
+class TaskScorer {
+ public:
+  // An episode of the same distribution for across: another task than `task` by (task, draw).
+  using Donors = std::function<const data::Episode&(uint64_t task, uint64_t draw)>;
+
+  // The learner must outlive it. Throws BadInput on what the learner cannot do.
+  TaskScorer(const TaskScoring& scoring, TaskLearner& learner, const data::EpisodeSpec& spec,
+             Donors donors);
+  ~TaskScorer();
+
+  const std::vector<TaskColumn>& columns() const;
+  // "log_loss/query@5/temp/1"
+  std::string name_of(const TaskColumn& column) const;
+
+  // Fills one value per column. A pure function of the episode, the task's number (below 2^40) and
+  // the seed.
+  void score(const data::Episode& episode, uint64_t task, std::span<double> values);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace outerloop::interp

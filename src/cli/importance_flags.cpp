@@ -1,0 +1,125 @@
+#include "cli/importance_flags.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "outerloop/base/error.h"
+#include "outerloop/base/thread_pool.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+interp::Estimand estimand_named(const std::string& name) {
+  const std::string_view words = choice_words(interp::Estimand{});
+  for (int i = 0; !config::choice_word(words, i).empty(); ++i) {
+    if (config::choice_word(words, i) == name) return static_cast<interp::Estimand>(i);
+  }
+  throw BadInput(fmt::format("--estimands: expected some of {}, got '{}'", words, name));
+}
+
+data::Split split_named(const std::string& name) {
+  for (const data::Split split : data::kSplits) {
+    if (name == data::name_of(split)) return split;
+  }
+  throw BadInput(fmt::format("--split: expected train, validation or test, got '{}'", name));
+}
+
+// "name=a,b"
+interp::NamedGroup group_named(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == text.npos || equals == 0) {
+    throw BadInput(fmt::format("--group: expected NAME=FEATURE,FEATURE…, got '{}'", text));
+  }
+  interp::NamedGroup group{.name = text.substr(0, equals)};
+  std::istringstream columns(text.substr(equals + 1));
+  for (std::string column; std::getline(columns, column, ',');) group.columns.push_back(column);
+  return group;
+}
+
+int64_t positive(const char* flag, int64_t value) {
+  if (value >= 1) return value;
+  throw BadInput(fmt::format("{}: expected 1 or more, got {}", flag, value));
+}
+
+}  // namespace
+
+void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
+  const std::string runs = "Of a run";
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return command.add_option(name, value, help)->group(runs);
+  };
+  add("--checkpoint", flags.checkpoint, "best, last or a file [best]");
+  add("--split", flags.split, "train, validation or test [test]");
+  add("--tasks", flags.tasks, "Tasks to score, each once [as many as the run's own test has]");
+  add("--seed", flags.seed, "Of tasks and permutations [the run's]");
+  add("--repeats", flags.repeats, "Permutations of a group in a task [2]");
+  command
+      .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")
+      ->group(runs);
+  command.add_flag("--curve", flags.curve, "The estimand query after each inner step")->group(runs);
+  add("--estimands", flags.estimands,
+      "Some of prior, query, support, support_query, drop, across [all that the learner has]")
+      ->delimiter(',');
+  add("--metrics", flags.metrics, "mse, mae, r2; log_loss, accuracy, … [mse; log_loss,accuracy]")
+      ->delimiter(',');
+  add("--group", flags.groups, "NAME=FEATURE,FEATURE…: features that change rows together");
+  add("--patch", flags.patch, "Images: side of the square of pixels that is a group [4]");
+  add("--threads", flags.threads, "0: one per core that the process may use [0]");
+  add("--out", flags.out, "Folder of the results [RUN/importance]");
+}
+
+bool is_run(const fs::path& source) {
+  std::error_code ignored;
+  return fs::is_directory(source, ignored) || source.extension() == ".h5";
+}
+
+void refuse_flags_of_runs(const RunImportanceFlags& f) {
+  const bool any = f.checkpoint || f.split || f.out || f.tasks || f.seed || f.repeats || f.patch ||
+                   f.threads || f.exact || f.curve || !f.estimands.empty() || !f.metrics.empty() ||
+                   !f.groups.empty();
+  if (!any) return;
+  throw BadInput(
+      "these flags are for runs; a YAML file of a model takes key=value words, such as "
+      "repeats=20");
+}
+
+interp::RunImportanceSpec run_importance_spec(const std::string& run,
+                                              const std::vector<std::string>& words,
+                                              const RunImportanceFlags& flags) {
+  interp::RunImportanceSpec spec{.run = run, .overrides = words};
+  if (flags.checkpoint) spec.checkpoint = *flags.checkpoint;
+  if (flags.split) spec.split = split_named(*flags.split);
+  spec.tasks = flags.tasks;
+  spec.seed = flags.seed;
+  if (flags.repeats) spec.repeats = positive("--repeats", *flags.repeats);
+  if (flags.patch) spec.patch = positive("--patch", *flags.patch);
+  spec.exact = flags.exact;
+  spec.curve = flags.curve;
+  for (const std::string& name : flags.estimands) {
+    const interp::Estimand estimand = estimand_named(name);
+    if (std::ranges::find(spec.estimands, estimand) == spec.estimands.end()) {
+      spec.estimands.push_back(estimand);
+    }
+  }
+  spec.metrics = flags.metrics;
+  for (const std::string& text : flags.groups) spec.groups.push_back(group_named(text));
+  const int64_t threads = flags.threads.value_or(0);
+  if (threads < 0 || threads > 1024) {
+    throw BadInput(fmt::format("--threads: expected 0 to 1024, got {}", threads));
+  }
+  spec.threads = ThreadPool(static_cast<int>(threads)).size();
+  return spec;
+}
+
+fs::path run_importance_folder(const fs::path& run, const RunImportanceFlags& flags) {
+  if (flags.out) return *flags.out;
+  std::error_code ignored;
+  if (fs::is_directory(run, ignored)) return run / "importance";
+  return run.parent_path() / (run.stem().string() + "-importance");
+}
+
+}  // namespace outerloop::cli

@@ -1,0 +1,137 @@
+// What a run relies on, as text.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "outerloop/interp/run_importance.h"
+
+namespace outerloop::interp {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string title_of(const RunImportance& result, const EstimandFinding& finding) {
+  if (finding.step == result.steps || finding.name == "prior") return finding.name;
+  return fmt::format("{} after {} step{}", finding.name, finding.step,
+                     finding.step == 1 ? "" : "s");
+}
+
+Json json_of(const GroupFinding& group) {
+  const TaskSummary& t = group.tasks;
+  return {{"group", group.group},
+          {"mean", t.interval.mean},
+          {"ci95", {t.interval.lower, t.interval.upper}},
+          {"band95", {t.interval.mean - group.band_half, t.interval.mean + group.band_half}},
+          {"sd_tasks", t.interval.deviation},
+          {"quantiles", t.quantiles},
+          {"share_above_zero", t.share_above_zero},
+          {"worst_tasks", t.worst},
+          {"p", group.p_value},
+          {"p_joint", group.p_joint},
+          {"repeat_error", group.repeat_error}};
+}
+
+}  // namespace
+
+std::string describe_protocol(const RunImportance& result) {
+  std::string text = fmt::format(
+      "{} ({}) at {}: {} tasks of the {} split, each from {} support rows, scored on {} query rows "
+      "after {} steps. ",
+      result.algorithm, result.family, result.checkpoint_file.filename().string(), result.tasks,
+      name_of(result.spec.split), result.support_rows, result.query_rows, result.steps);
+  text += fmt::format(
+      "A decrease is the score of a task less the score with a group of inputs permuted between "
+      "the rows of one set, never between support and query, over the whole set; {}seed {}. ",
+      result.spec.exact ? "prior and query over all donors, others " : "", *result.spec.seed);
+  text += fmt::format("{} draw{} per task and group. ", result.spec.repeats,
+                      result.spec.repeats == 1 ? "" : "s");
+  text +=
+      "The task is the unit: intervals are Student's over tasks; the band holds for all groups of "
+      "an estimand together with 95 % (sign flips over tasks).";
+  if (!result.left_out.empty()) {
+    text += fmt::format(" {} tasks were left out: their values are not finite.",
+                        result.left_out.size());
+  }
+  return text;
+}
+
+std::string to_text(const RunImportance& result) {
+  size_t width = 8;
+  for (const std::string& group : result.groups) width = std::max(width, group.size());
+  std::string text = describe_protocol(result) + "\n";
+  for (const MetricFinding& metric : result.metrics) {
+    text += fmt::format("{} {:.4g} ± {:.2g} before, {:.4g} ± {:.2g} after adaptation\n",
+                        metric.metric, metric.baseline.front().mean, metric.baseline.front().half,
+                        metric.baseline.back().mean, metric.baseline.back().half);
+    for (const EstimandFinding& finding : metric.estimands) {
+      text += fmt::format("  {}\n", title_of(result, finding));
+      for (const GroupFinding& group : finding.groups) {
+        text += fmt::format(
+            "    {:{}} {:9.4f} ± {:.4f} (band ± {:.4f}), {:3.0f} % of tasks above 0"
+            ", p {:.3f}\n",
+            group.group, width, group.tasks.interval.mean, group.tasks.interval.half,
+            group.band_half, 100 * group.tasks.share_above_zero, group.p_joint);
+      }
+    }
+  }
+  return text;
+}
+
+std::string to_json(const RunImportance& result) {
+  Json json{{"format", "outerloop importance of a run"},
+            {"version", 1},
+            {"checkpoint", result.checkpoint_file.filename().string()},
+            {"content_hash", result.content_hash},
+            {"algorithm", result.algorithm},
+            {"family", result.family},
+            {"split", name_of(result.spec.split)},
+            {"seed", *result.spec.seed},
+            {"ways", result.ways},
+            {"support_rows", result.support_rows},
+            {"query_rows", result.query_rows},
+            {"steps", result.steps},
+            {"tasks", result.tasks},
+            {"left_out", result.left_out},
+            {"repeats", result.spec.repeats},
+            {"exact", result.spec.exact},
+            {"task_names", result.task_names},
+            {"quantiles_at", TaskSummary::kQuantiles}};
+  for (size_t m = 0; m < result.metrics.size(); ++m) {
+    const MetricFinding& metric = result.metrics[m];
+    Json& entry = json["metrics"].emplace_back(Json{{"metric", metric.metric}});
+    for (const MeanInterval& score : metric.baseline) {
+      entry["score"].push_back({{"mean", score.mean}, {"ci95", {score.lower, score.upper}}});
+    }
+    for (const EstimandFinding& finding : metric.estimands) {
+      Json& estimand =
+          entry["estimands"].emplace_back(Json{{"estimand", finding.name}, {"step", finding.step}});
+      for (const GroupFinding& group : finding.groups) {
+        estimand["groups"].push_back(json_of(group));
+      }
+    }
+    entry["query_by_task"] = result.matrix[m];
+  }
+  return json.dump(1) + "\n";
+}
+
+std::string to_csv(const RunImportance& result) {
+  std::string text =
+      "metric,estimand,step,group,mean,ci_low,ci_high,band_half,sd_tasks,share_above_zero,p,"
+      "p_joint,tasks\n";
+  for (const MetricFinding& metric : result.metrics) {
+    for (const EstimandFinding& finding : metric.estimands) {
+      for (const GroupFinding& g : finding.groups) {
+        const MeanInterval& i = g.tasks.interval;
+        text +=
+            fmt::format("{},{},{},\"{}\",{},{},{},{},{},{},{},{},{}\n", metric.metric, finding.name,
+                        finding.step, g.group, i.mean, i.lower, i.upper, g.band_half, i.deviation,
+                        g.tasks.share_above_zero, g.p_value, g.p_joint, result.tasks);
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace outerloop::interp

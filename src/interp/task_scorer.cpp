@@ -1,0 +1,365 @@
+#include "outerloop/interp/task_scorer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "outerloop/base/error.h"
+#include "outerloop/base/philox.h"
+#include "outerloop/interp/exchange.h"
+
+namespace outerloop::interp {
+namespace {
+
+// Rows of several copies of the queries that are answered in one call.
+constexpr size_t kRowsOfCall = 512;
+
+// A task has two streams of permutations: of its queries and of its support.
+uint64_t query_stream(uint64_t task) {
+  return 2 * task;
+}
+uint64_t support_stream(uint64_t task) {
+  return 2 * task + 1;
+}
+
+std::vector<double> targets_of(const data::Episode& episode) {
+  const Tensor& y = episode.query_y;
+  if (y.dtype() == DType::f32) {
+    return {y.as<float>().begin(), y.as<float>().end()};
+  }
+  return {y.as<int32_t>().begin(), y.as<int32_t>().end()};
+}
+
+}  // namespace
+
+struct TaskScorer::Impl {
+  // Decreases of one estimand at one step, (group, repeat, metric).
+  struct Part {
+    Estimand estimand = Estimand::query;
+    int64_t step = 0;
+    int64_t repeats = 1;
+    size_t first = 0;  // column
+  };
+
+  Impl(const TaskScoring& s, TaskLearner& l, const data::EpisodeSpec& spec, Donors d)
+      : scoring(s), learner(l), donors(std::move(d)) {
+    support_rows = static_cast<size_t>(spec.support_x.shape[0]);
+    query_rows = static_cast<size_t>(spec.query_x.shape[0]);
+    inputs = static_cast<size_t>(spec.query_x.shape.elements()) / query_rows;
+    check();
+    baselines.resize(static_cast<size_t>(learner.steps()) + 1);
+    lay_out();
+  }
+
+  bool wants(Estimand estimand) const {
+    return std::ranges::find(scoring.estimands, estimand) != scoring.estimands.end();
+  }
+
+  void check() const {
+    if (wants(Estimand::prior) && learner.steps() == 0) {
+      throw BadInput(
+          "importance: the learner takes no inner steps, so it has no prior that answers "
+          "by itself; leave out the estimand prior");
+    }
+    if (wants(Estimand::drop) && scoring.means.size() != inputs) {
+      throw BadInput(
+          fmt::format("importance: drop needs {} means, got {}", inputs, scoring.means.size()));
+    }
+    if (!scoring.exact) return;
+    if (learner.couples_rows()) {
+      throw BadInput(
+          "importance: exact mode needs answers that do not depend on the other queries, and batch "
+          "norm couples them; leave exact off");
+    }
+    for (const Metric& metric : scoring.metrics) {
+      if (metric.mean_over_rows) continue;
+      throw BadInput(
+          fmt::format("importance: exact mode needs metrics that are means over rows, "
+                      "and {} is none; leave exact off",
+                      metric.name));
+    }
+  }
+
+  // ---- Columns ----------------------------------------------------------------------------
+
+  void lay_out() {
+    const int64_t last = learner.steps();
+    for (int64_t step = 0; step <= last; ++step) {
+      for (size_t m = 0; m < scoring.metrics.size(); ++m) {
+        columns.push_back({.metric = m, .is_baseline = true, .step = step});
+      }
+    }
+    for (const Estimand estimand : scoring.estimands) {
+      const bool of_query = estimand == Estimand::prior || estimand == Estimand::query;
+      int64_t repeats = scoring.repeats;
+      if (of_query && scoring.exact) repeats = static_cast<int64_t>(query_rows);
+      if (estimand == Estimand::drop) repeats = 1;
+      const int64_t from = estimand == Estimand::prior ? 0
+                           : estimand == Estimand::query && scoring.curve
+                               ? std::min<int64_t>(1, last)
+                               : last;
+      const int64_t to = estimand == Estimand::prior ? 0 : last;
+      for (int64_t step = from; step <= to; ++step) add_part(estimand, step, repeats);
+    }
+  }
+
+  void add_part(Estimand estimand, int64_t step, int64_t repeats) {
+    const bool averaged = scoring.exact && repeats == static_cast<int64_t>(query_rows) &&
+                          (estimand == Estimand::prior || estimand == Estimand::query);
+    parts.push_back({estimand, step, averaged ? 1 : repeats, columns.size()});
+    for (size_t g = 0; g < scoring.groups.size(); ++g) {
+      for (int64_t r = 0; r < parts.back().repeats; ++r) {
+        for (size_t m = 0; m < scoring.metrics.size(); ++m) {
+          columns.push_back({m, false, estimand, step, g, r});
+        }
+      }
+    }
+  }
+
+  size_t place(const Part& part, size_t group, int64_t repeat) const {
+    const size_t row = group * static_cast<size_t>(part.repeats) + static_cast<size_t>(repeat);
+    return part.first + row * scoring.metrics.size();
+  }
+
+  // ---- One task ---------------------------------------------------------------------------
+
+  void score(const data::Episode& episode, uint64_t task, std::span<double> values) {
+    targets = targets_of(episode);
+    support = episode.support_x.as<float>();
+    query = episode.query_x.as<float>();
+    task_ = task;
+    values_ = values;
+    std::ranges::fill(values, 0.0);
+    learner.begin(episode);
+    learner.adapt(support);
+    score_baselines();
+    draw();
+    score_query_parts();
+    if (wants(Estimand::across)) score_across();
+    if (wants(Estimand::support) || wants(Estimand::support_query)) score_support();
+    if (wants(Estimand::drop)) score_drop();
+  }
+
+  void score_baselines() {
+    size_t column = 0;
+    for (size_t step = 0; step < baselines.size(); ++step) {
+      baselines[step] = scores_at(static_cast<int64_t>(step), query);
+      for (const double value : baselines[step]) values_[column++] = value;
+    }
+  }
+
+  // Per metric, of one query set.
+  std::vector<double> scores_at(int64_t step, std::span<const float> rows) {
+    predictions.resize(query_rows * learner.width());
+    learner.answer(step, rows, predictions);
+    return scores_of(predictions);
+  }
+
+  std::vector<double> scores_of(std::span<const double> answers) const {
+    std::vector<double> scores;
+    for (const Metric& metric : scoring.metrics) {
+      scores.push_back(metric.score(targets, {answers, learner.width()}, {}));
+    }
+    return scores;
+  }
+
+  void draw() {
+    const auto repeats = static_cast<size_t>(scoring.repeats);
+    const auto draws = [&](uint64_t stream, size_t rows) {
+      const Exchange exchange = keyed_exchange({.seed = scoring.seed,
+                                                .task = stream,
+                                                .rows = rows,
+                                                .samples = rows,
+                                                .repeats = repeats});
+      std::vector<std::vector<uint32_t>> all;
+      for (size_t k = 0; k < repeats; ++k) all.push_back(exchange.donors(k));
+      return all;
+    };
+    query_donors = draws(query_stream(task_), query_rows);
+    support_donors = draws(support_stream(task_), support_rows);
+    exact_donors = query_donors;
+    if (!scoring.exact) return;
+    // Every donor once: the mean over all shifts is the expectation of a mean over rows.
+    exact_donors.assign(query_rows, std::vector<uint32_t>(query_rows));
+    for (size_t shift = 0; shift < query_rows; ++shift) {
+      for (size_t row = 0; row < query_rows; ++row) {
+        exact_donors[shift][row] = static_cast<uint32_t>((row + shift) % query_rows);
+      }
+    }
+  }
+
+  // Gives the group's columns of each row those of its donor row in `source`.
+  void exchange(const FeatureGroup& group, std::span<const uint32_t> from,
+                std::span<const float> source, std::span<float> rows) const {
+    for (size_t row = 0; row < from.size(); ++row) {
+      for (const uint32_t column : group.columns) {
+        rows[row * inputs + column] = source[from[row] * inputs + column];
+      }
+    }
+  }
+
+  // Several copies of the queries wait until they fill a call.
+  struct Copy {
+    size_t group = 0;
+    int64_t repeat = 0;
+  };
+
+  template <class Done>
+  void flush(std::span<const int64_t> steps, Done done) {
+    predictions.resize(waiting.size() * query_rows * learner.width());
+    for (const int64_t step : steps) {
+      learner.answer(step, copies, predictions);
+      const size_t size = query_rows * learner.width();
+      for (size_t c = 0; c < waiting.size(); ++c) {
+        done(step, waiting[c], scores_of(std::span(predictions).subspan(c * size, size)));
+      }
+    }
+    waiting.clear();
+    copies.clear();
+  }
+
+  std::span<float> add_copy(const Copy& copy) {
+    waiting.push_back(copy);
+    copies.insert(copies.end(), query.begin(), query.end());
+    return std::span(copies).last(query.size());
+  }
+  bool is_full() const { return (waiting.size() + 1) * query_rows > kRowsOfCall; }
+
+  const Part* part_of(Estimand estimand, int64_t step) const {
+    for (const Part& part : parts) {
+      if (part.estimand == estimand && part.step == step) return &part;
+    }
+    return nullptr;
+  }
+
+  void put(const Part* part, const Copy& copy, std::span<const double> scores, double share = 1) {
+    if (part == nullptr) return;
+    const std::vector<double>& base = baselines[static_cast<size_t>(part->step)];
+    const size_t at = place(*part, copy.group, part->repeats == 1 ? 0 : copy.repeat);
+    for (size_t m = 0; m < scores.size(); ++m) values_[at + m] += share * (base[m] - scores[m]);
+  }
+
+  void score_query_parts() {
+    std::vector<int64_t> steps;
+    for (const Part& part : parts) {
+      const bool is_query = part.estimand == Estimand::query || part.estimand == Estimand::prior;
+      if (is_query && std::ranges::find(steps, part.step) == steps.end()) {
+        steps.push_back(part.step);
+      }
+    }
+    if (steps.empty()) return;
+    const double share = scoring.exact ? 1 / static_cast<double>(query_rows) : 1;
+    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores) {
+      put(part_of(Estimand::query, step), copy, scores, share);
+      put(part_of(Estimand::prior, step), copy, scores, share);
+    };
+    for (size_t g = 0; g < scoring.groups.size(); ++g) {
+      for (size_t r = 0; r < exact_donors.size(); ++r) {
+        exchange(scoring.groups[g], exact_donors[r], query, add_copy({g, static_cast<int64_t>(r)}));
+        if (is_full()) flush(steps, done);
+      }
+    }
+    flush(steps, done);
+  }
+
+  void score_across() {
+    const std::vector<int64_t> steps{learner.steps()};
+    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores) {
+      put(part_of(Estimand::across, step), copy, scores);
+    };
+    std::vector<float> foreign(query.size());
+    std::vector<uint32_t> places(query_rows);
+    std::iota(places.begin(), places.end(), 0);
+    for (int64_t r = 0; r < scoring.repeats; ++r) {
+      for (size_t row = 0; row < query_rows; ++row) {
+        const auto draw = static_cast<uint64_t>(r) * query_rows + row;
+        const data::Episode& other = donors(task_, draw);
+        std::ranges::copy(other.query_x.as<float>().subspan(row * inputs, inputs),
+                          foreign.begin() + static_cast<std::ptrdiff_t>(row * inputs));
+      }
+      for (size_t g = 0; g < scoring.groups.size(); ++g) {
+        exchange(scoring.groups[g], places, foreign, add_copy({g, r}));
+        if (is_full()) flush(steps, done);
+      }
+    }
+    flush(steps, done);
+  }
+
+  // Each (group, repeat) adapts anew.
+  void score_support() {
+    const int64_t last = learner.steps();
+    std::vector<float> changed(support.size());
+    std::vector<float> asked(query.size());
+    for (size_t g = 0; g < scoring.groups.size(); ++g) {
+      for (int64_t r = 0; r < scoring.repeats; ++r) {
+        const auto k = static_cast<size_t>(r);
+        std::ranges::copy(support, changed.begin());
+        exchange(scoring.groups[g], support_donors[k], support, changed);
+        learner.adapt(changed);
+        if (wants(Estimand::support)) {
+          put(part_of(Estimand::support, last), {g, r}, scores_at(last, query));
+        }
+        if (!wants(Estimand::support_query)) continue;
+        std::ranges::copy(query, asked.begin());
+        exchange(scoring.groups[g], query_donors[k], query, asked);
+        put(part_of(Estimand::support_query, last), {g, r}, scores_at(last, asked));
+      }
+    }
+  }
+
+  void score_drop() {
+    const int64_t last = learner.steps();
+    const auto masked = [&](const FeatureGroup& group, std::span<const float> rows) {
+      std::vector<float> result(rows.begin(), rows.end());
+      for (size_t row = 0; row < rows.size(); row += inputs) {
+        for (const uint32_t c : group.columns) result[row + c] = scoring.means[c];
+      }
+      return result;
+    };
+    for (size_t g = 0; g < scoring.groups.size(); ++g) {
+      learner.adapt(masked(scoring.groups[g], support));
+      put(part_of(Estimand::drop, last), {g, 0}, scores_at(last, masked(scoring.groups[g], query)));
+    }
+  }
+
+  const TaskScoring scoring;
+  TaskLearner& learner;
+  Donors donors;
+  size_t support_rows = 0, query_rows = 0, inputs = 0;
+  std::vector<TaskColumn> columns;
+  std::vector<Part> parts;
+
+  // Of the task at hand.
+  uint64_t task_ = 0;
+  std::span<double> values_;
+  std::vector<double> targets;
+  std::span<const float> support, query;
+  std::vector<std::vector<double>> baselines;  // by step, by metric
+  std::vector<std::vector<uint32_t>> query_donors, support_donors, exact_donors;  // by repeat
+  std::vector<Copy> waiting;
+  std::vector<float> copies;
+  std::vector<double> predictions;
+};
+
+TaskScorer::TaskScorer(const TaskScoring& scoring, TaskLearner& learner,
+                       const data::EpisodeSpec& spec, Donors donors)
+    : impl_(std::make_unique<Impl>(scoring, learner, spec, std::move(donors))) {}
+TaskScorer::~TaskScorer() = default;
+
+const std::vector<TaskColumn>& TaskScorer::columns() const {
+  return impl_->columns;
+}
+
+std::string TaskScorer::name_of(const TaskColumn& column) const {
+  const std::string_view metric = impl_->scoring.metrics[column.metric].name;
+  if (column.is_baseline) return fmt::format("{}/baseline@{}", metric, column.step);
+  return fmt::format("{}/{}@{}/{}/{}", metric, config::word(column.estimand), column.step,
+                     impl_->scoring.groups[column.group].name, column.repeat);
+}
+
+void TaskScorer::score(const data::Episode& episode, uint64_t task, std::span<double> values) {
+  impl_->score(episode, task, values);
+}
+
+}  // namespace outerloop::interp

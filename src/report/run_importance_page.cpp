@@ -1,0 +1,211 @@
+// The report of what a run relies on.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/report/importance_report.h"
+#include "report/bar_chart.h"
+#include "report/heat_map.h"
+#include "report/html.h"
+#include "report/plot.h"
+
+namespace outerloop::report {
+namespace {
+
+namespace fs = std::filesystem;
+using interp::EstimandFinding;
+using interp::GroupFinding;
+using interp::MetricFinding;
+using interp::RunImportance;
+
+constexpr size_t kMostBars = 30;
+constexpr size_t kMostTasks = 60;  // rows of the matrix
+constexpr size_t kMostCurves = 6;
+
+struct About {
+  std::string_view name, heading, question;
+};
+constexpr About kAbout[] = {
+    {"prior", "Before adaptation", "What the prior reads: queries permuted, no inner step taken."},
+    {"query", "After adaptation", "What the adapted model reads: queries permuted."},
+    {"support", "In the support set", "What adaptation learns from: support permuted."},
+    {"support_query", "In both", "What a group is worth in all: support and query permuted apart."},
+    {"drop", "Left out", "What a group is worth when it is replaced by its mean in both sets."},
+    {"across", "From other tasks",
+     "Values from other tasks' queries: task-level inputs show here."},
+    {"adaptation", "Added by adaptation", "After less before adaptation, task by task."},
+    {"interaction", "Interaction",
+     "Support and query together say less than apart, where above 0."},
+    {"shapley_support", "Share of the support", "Shapley share of the total worth."},
+    {"shapley_query", "Share of the queries", "Shapley share of the total worth."},
+};
+
+const About& about(const std::string& name) {
+  return *std::ranges::find(kAbout, name, &About::name);
+}
+
+const EstimandFinding* find(const MetricFinding& metric, std::string_view name, int64_t step) {
+  for (const EstimandFinding& finding : metric.estimands) {
+    if (finding.name == name && finding.step == step) return &finding;
+  }
+  return nullptr;
+}
+
+std::vector<size_t> ranking(const EstimandFinding& finding) {
+  std::vector<size_t> order(finding.groups.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater(),
+                           [&](size_t g) { return finding.groups[g].tasks.interval.mean; });
+  order.resize(std::min(order.size(), kMostBars));
+  return order;
+}
+
+std::string note_of(const EstimandFinding& finding) {
+  std::string note = escape(about(finding.name).question);
+  if (finding.groups.size() > kMostBars) {
+    note += fmt::format(" The {} largest of {} groups.", kMostBars, finding.groups.size());
+  }
+  return note;
+}
+
+// Squares of an image by place.
+std::string map_card(const RunImportance& result, const EstimandFinding& finding,
+                     const std::string& metric) {
+  HeatMap map{.about = fmt::format("Importance of places of the image, {}", finding.name),
+              .columns = static_cast<size_t>(result.grid[1]),
+              .unit = metric};
+  for (const GroupFinding& group : finding.groups) {
+    map.values.push_back(group.tasks.interval.mean);
+  }
+  return card(about(finding.name).heading, heat_map(map), escape(about(finding.name).question));
+}
+
+std::string bars_card(const EstimandFinding& finding, const std::string& metric) {
+  std::vector<Bar> bars;
+  for (const size_t g : ranking(finding)) {
+    const GroupFinding& group = finding.groups[g];
+    const double mean = group.tasks.interval.mean;
+    bars.push_back({group.group, mean, mean - group.band_half, mean + group.band_half});
+  }
+  return card(about(finding.name).heading,
+              bar_chart(fmt::format("Importance by {}, {}", metric, finding.name),
+                        "fall of the score (" + metric + ")", bars),
+              note_of(finding));
+}
+
+std::string findings(const RunImportance& result, const MetricFinding& metric) {
+  const bool image = result.grid[0] > 0;
+  std::string cards;
+  for (const About& one : kAbout) {
+    const int64_t step = one.name == "prior" ? 0 : result.steps;
+    const EstimandFinding* finding = find(metric, one.name, step);
+    if (finding == nullptr) continue;
+    cards += image ? map_card(result, *finding, metric.metric) : bars_card(*finding, metric.metric);
+  }
+  const auto& first = metric.baseline.front();
+  const auto& last = metric.baseline.back();
+  return section(
+      fmt::format("By {}", metric.metric), cards,
+      fmt::format("Score (greater is better): {:.4g} ± {:.2g} before and {:.4g} ± {:.2g} "
+                  "after adaptation. {}",
+                  first.mean, first.half, last.mean, last.half,
+                  image ? "Blue: the learner needs the place."
+                        : "Whiskers: a band that holds for all groups of a picture "
+                          "together, 95 %."));
+}
+
+// The groups that matter most at the end, after each inner step.
+std::string curve_card(const RunImportance& result, const MetricFinding& metric) {
+  const EstimandFinding* last = find(metric, "query", result.steps);
+  if (last == nullptr || find(metric, "query", 1) == nullptr || result.steps < 2) return {};
+  Plot plot{.about = "Importance of the leading groups after each inner step",
+            .x = {.label = "inner steps", .whole_numbers = true},
+            .y = {.label = "fall of the score (" + metric.metric + ")"}};
+  const std::vector<size_t> order = ranking(*last);
+  for (size_t i = 0; i < std::min(order.size(), kMostCurves); ++i) {
+    Series series{.name = result.groups[order[i]], .color = static_cast<int>(i), .dots = true};
+    for (int64_t step = 0; step <= result.steps; ++step) {
+      const EstimandFinding* at = find(metric, step == 0 ? "prior" : "query", step);
+      if (at == nullptr) continue;
+      series.points.push_back(
+          {.x = static_cast<double>(step), .y = at->groups[order[i]].tasks.interval.mean});
+    }
+    plot.series.push_back(std::move(series));
+  }
+  return card("Along the inner steps", to_svg(plot),
+              "Step 0 is the prior. The groups that lead after the last step.");
+}
+
+std::string matrix_card(const RunImportance& result, size_t metric) {
+  const std::vector<double>& values = result.matrix[metric];
+  const size_t groups = result.groups.size();
+  if (values.empty() || groups > kMostBars || groups < 2) return {};
+  const size_t rows = std::min(values.size() / groups, kMostTasks);
+  HeatMap map{
+      .about = "Importance of each group in each task",
+      .columns = groups,
+      .values = {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(rows * groups)},
+      .row_names = {result.task_names.begin(),
+                    result.task_names.begin() + static_cast<std::ptrdiff_t>(rows)},
+      .column_names = result.groups,
+      .cell_width = 26,
+      .cell_height = 14,
+      .unit = result.metrics[metric].metric};
+  return card(
+      "Task by task", heat_map(map),
+      fmt::format("The estimand query in the first {} of {} tasks; orange: the group harms.", rows,
+                  result.tasks));
+}
+
+std::string board(const RunImportance& result, const MetricFinding& metric) {
+  std::string rows =
+      "<tr><th>estimand</th><th>group</th><th>mean</th><th>95 % interval</th><th>joint band</th>"
+      "<th>sd of tasks</th><th>tasks above 0</th><th>p</th><th>p joint</th></tr>\n";
+  for (const EstimandFinding& finding : metric.estimands) {
+    const std::string step = finding.step == result.steps ? "" : fmt::format(" @{}", finding.step);
+    for (const size_t g : ranking(finding)) {
+      const GroupFinding& group = finding.groups[g];
+      const auto& i = group.tasks.interval;
+      rows += fmt::format(
+          "<tr><td>{}{}</td><td>{}</td><td>{:.5g}</td><td>{:.4g} … {:.4g}</td><td>± {:.3g}</td>"
+          "<td>{:.3g}</td><td>{:.0f} %</td><td>{:.4g}</td><td>{:.4g}</td></tr>\n",
+          finding.name, step, escape(group.group), i.mean, i.lower, i.upper, group.band_half,
+          i.deviation, 100 * group.tasks.share_above_zero, group.p_value, group.p_joint);
+    }
+  }
+  return fmt::format(
+      "<section class=\"card wide\">\n<details><summary>{}</summary>\n<table class=\"board\">\n{}"
+      "</table>\n</details>\n</section>\n",
+      metric.metric, rows);
+}
+
+std::string page(const RunImportance& result) {
+  std::string body = section("What was asked", {}, escape(interp::describe_protocol(result)));
+  for (size_t m = 0; m < result.metrics.size(); ++m) {
+    body += findings(result, result.metrics[m]);
+    const std::string more = curve_card(result, result.metrics[m]) + matrix_card(result, m);
+    if (!more.empty()) body += section("Steps and tasks", more);
+  }
+  std::string boards;
+  for (const MetricFinding& metric : result.metrics) boards += board(result, metric);
+  body += section("Numbers", boards);
+  return document(fmt::format("What the learner relies on: {}", result.algorithm),
+                  fmt::format("{} tasks of {}, checkpoint {}", result.tasks, result.family,
+                              result.checkpoint_file.filename().string()),
+                  body);
+}
+
+}  // namespace
+
+std::vector<fs::path> write_importance(const interp::ImportanceFolder& folder,
+                                       const RunImportance& result) {
+  write_file_atomically(folder.report(), page(result));
+  write_file_atomically(folder.json(), interp::to_json(result));
+  write_file_atomically(folder.csv(), interp::to_csv(result));
+  return {folder.report(), folder.json(), folder.csv()};
+}
+
+}  // namespace outerloop::report

@@ -1,0 +1,161 @@
+// outerloop importance RUN as its user calls it.
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/call.h"
+#include "io/temporary_folder.h"
+#include "outerloop/base/atomic_file.h"
+#include "train/tiny_runs.h"
+
+namespace outerloop::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Words = std::vector<std::string>;
+
+const fs::path& table_run() {
+  static const fs::path run = train::train_tiny("importance_table", train::kTinyTable);
+  return run;
+}
+const fs::path& image_run() {
+  static const fs::path run = train::train_tiny("importance_images", train::kTinyImages);
+  return run;
+}
+const fs::path& sine_run() {
+  static const fs::path run = train::train_tiny("importance_sine", train::kTinySine);
+  return run;
+}
+
+Result importance(const fs::path& run, const fs::path& out, const Words& more = {}) {
+  Words words{"importance", run.string(), "--out", out.string(), "--quiet"};
+  words.insert(words.end(), more.begin(), more.end());
+  return call(words);
+}
+
+json result_of(const fs::path& folder) {
+  return json::parse(read_file(folder / "importance.json"));
+}
+
+json group_of(const json& result, const std::string& estimand, const std::string& group) {
+  for (const json& finding : result["metrics"][0]["estimands"]) {
+    if (finding["estimand"] != estimand) continue;
+    for (const json& one : finding["groups"]) {
+      if (one["group"] == group) return one;
+    }
+  }
+  return {};
+}
+
+// height = 500 + slope (place - 17): `other` says nothing.
+TEST(RunImportance, TellsTheFeatureThatMattersInATable) {
+  const TemporaryFolder folder;
+  const Result result = importance(table_run(), folder / "out", {"--curve"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json found = result_of(folder / "out");
+  EXPECT_EQ(found["tasks"], 10);  // of the split, each once
+  EXPECT_EQ(found["task_names"][0], "line1");
+  const json place = group_of(found, "query", "place");
+  const json other = group_of(found, "query", "other");
+  EXPECT_GT(place["mean"].get<double>(), 10 * std::abs(other["mean"].get<double>()));
+  EXPECT_LT(place["p_joint"].get<double>(), 0.05);
+  for (const char* estimand : {"prior", "support", "support_query", "drop", "across", "adaptation",
+                               "interaction", "shapley_support", "shapley_query"}) {
+    EXPECT_FALSE(group_of(found, estimand, "place").is_null()) << estimand;
+  }
+  // The shares of the two players add up to the whole.
+  EXPECT_NEAR(group_of(found, "shapley_support", "place")["mean"].get<double>() +
+                  group_of(found, "shapley_query", "place")["mean"].get<double>(),
+              group_of(found, "support_query", "place")["mean"].get<double>(), 1e-9);
+  const std::string page = read_file(folder / "out/report.html");
+  for (const char* words : {"After adaptation", "Along the inner steps", "Task by task", "place"}) {
+    EXPECT_TRUE(contains(page, words)) << words;
+  }
+}
+
+TEST(RunImportance, MapsImages) {
+  const TemporaryFolder folder;
+  const Result result = importance(image_run(), folder / "out", {"--patch", "3", "--tasks", "6"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json found = result_of(folder / "out");
+  EXPECT_EQ(found["metrics"].size(), 2u);
+  EXPECT_EQ(found["metrics"][0]["estimands"][0]["groups"].size(), 16u);
+  EXPECT_TRUE(contains(read_file(folder / "out/report.html"), "Blue: the learner needs the place"));
+}
+
+TEST(RunImportance, IsTheSameBytesForThreadsShardsAndRestarts) {
+  const TemporaryFolder folder;
+  const auto bytes = [&](const std::string& name) {
+    return read_file(folder / name / "importance.json") + read_file(folder / name / "report.html") +
+           read_file(folder / name / "journal/importance.h5");
+  };
+  ASSERT_EQ(importance(table_run(), folder / "one", {"--threads", "1"}).code, kDone);
+  ASSERT_EQ(importance(table_run(), folder / "three", {"--threads", "3"}).code, kDone);
+  EXPECT_EQ(bytes("three"), bytes("one"));
+  // Again: from the journal.
+  ASSERT_EQ(importance(table_run(), folder / "one", {"--threads", "2"}).code, kDone);
+  EXPECT_EQ(bytes("three"), bytes("one"));
+  const fs::path journal = folder / "parts/journal/importance.h5";
+  Words merge{"farm", "merge", journal.string()};
+  for (const char* shard : {"0/2", "1/2"}) {
+    ASSERT_EQ(importance(table_run(), folder / "parts", {"--shard", shard}).code, kDone);
+  }
+  for (const char* part : {"importance-0of2.h5", "importance-1of2.h5"}) {
+    merge.push_back((journal.parent_path() / part).string());
+  }
+  ASSERT_EQ(call(merge).code, kDone);
+  ASSERT_EQ(importance(table_run(), folder / "parts").code, kDone);
+  EXPECT_EQ(bytes("parts"), bytes("one"));
+}
+
+TEST(RunImportance, GroupsChangeRowsTogetherAndLeaveTheOthersAlone) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(importance(table_run(), folder / "apart").code, kDone);
+  ASSERT_EQ(importance(table_run(), folder / "both", {"--group", "all=place,other"}).code, kDone);
+  const json apart = result_of(folder / "apart");
+  const json both = result_of(folder / "both");
+  EXPECT_TRUE(group_of(both, "query", "place").is_null());
+  EXPECT_GT(group_of(both, "query", "all")["mean"].get<double>(), 0);
+  ASSERT_EQ(importance(table_run(), folder / "one", {"--group", "high=place"}).code, kDone);
+  EXPECT_EQ(group_of(result_of(folder / "one"), "query", "other"),
+            group_of(apart, "query", "other"));
+}
+
+TEST(RunImportance, SaysInOneLineWhatIsWrong) {
+  const TemporaryFolder folder;
+  struct Case {
+    fs::path run;
+    Words words;
+    std::string says;
+  };
+  const std::vector<Case> cases{
+      {table_run(), {"--group", "a=nothing"}, "nothing"},
+      {table_run(), {"--group", "a=place", "--group", "b=place,other"}, "place"},
+      {table_run(), {"--group", "place"}, "expected NAME=FEATURE"},
+      {table_run(), {"--tasks", "11"}, "the test split has 10 tasks of this shape"},
+      {table_run(), {"--tasks", "1"}, "needs two tasks or more"},
+      {table_run(), {"--metrics", "accuracy"}, "accuracy is for classes"},
+      {table_run(), {"--metrics", "mes"}, "mes"},
+      {table_run(), {"--estimands", "queries"}, "expected some of prior, query"},
+      {table_run(), {"--split", "tset"}, "expected train, validation or test"},
+      {table_run(), {"--repeats", "0"}, "--repeats: expected 1 or more"},
+      {table_run(), {"inner.rate=3"}, "inner.rate"},
+      {image_run(), {"--exact"}, "batch norm couples them"},
+      {image_run(), {"--patch", "13"}, "expected 1 to 12 pixels"},
+      {sine_run(), {"--group", "a=x"}, "names features of a table"},
+      {folder / "none.h5", {}, "no such run folder"},
+      {OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml", {"--tasks", "3"}, "are for runs"},
+  };
+  for (const Case& c : cases) {
+    const Result result = importance(c.run, folder / "out", c.words);
+    EXPECT_EQ(result.code, kBadInput) << c.says;
+    EXPECT_TRUE(contains(result.error, c.says)) << result.error;
+    EXPECT_EQ(std::ranges::count(result.error, '\n'), 1) << result.error;
+  }
+}
+
+}  // namespace
+}  // namespace outerloop::cli

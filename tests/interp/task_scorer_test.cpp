@@ -1,0 +1,243 @@
+// Importance of groups for learners that adapt, on a toy of known values: y = a x1 + 2 x2 + 0 x3 +
+// 1.5 x4 + noise of 0.3, a ~ N(0, 1) of the task, x4 constant in a task, 5 support and 75 query
+// rows. The learner is Bayes' rule for weights around (0, 2, 0, 1.5) with deviations (1, 0.1, 0.1,
+// 0.1). Scores are negative mean squared errors.
+
+#include "outerloop/interp/task_scorer.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "outerloop/base/error.h"
+#include "outerloop/base/philox.h"
+#include "outerloop/interp/task_summary.h"
+
+namespace outerloop::interp {
+namespace {
+
+constexpr size_t kInputs = 4;
+constexpr int kSupport = 5;
+constexpr int kQuery = 75;
+constexpr std::array<double, kInputs> kPrior = {0, 2, 0, 1.5};
+constexpr double kNoise = 0.3;
+constexpr std::array<double, kInputs> kPull = {0.09, 9, 9, 9};  // noise^2 / deviation^2
+
+data::EpisodeSpec toy_spec() {
+  return {.support_x = {DType::f32, {kSupport, 4}},
+          .support_y = {DType::f32, {kSupport, 1}},
+          .query_x = {DType::f32, {kQuery, 4}},
+          .query_y = {DType::f32, {kQuery, 1}}};
+}
+
+data::Episode toy(uint64_t task) {
+  data::Episode episode(toy_spec());
+  Philox random({.seed = 5, .purpose = Purpose::test, .iteration = task});
+  const double a = random.normal();
+  const double level = random.normal();
+  const auto fill = [&](Tensor& x, Tensor& y) {
+    const auto rows = x.as<float>();
+    for (size_t row = 0; row < y.as<float>().size(); ++row) {
+      for (size_t c = 0; c < 3; ++c) {
+        rows[row * kInputs + c] = static_cast<float>(random.normal());
+      }
+      rows[row * kInputs + 3] = static_cast<float>(level);
+      y.as<float>()[row] = static_cast<float>(a * static_cast<double>(rows[row * kInputs]) +
+                                              2 * static_cast<double>(rows[row * kInputs + 1]) +
+                                              1.5 * level + kNoise * random.normal());
+    }
+  };
+  fill(episode.support_x, episode.support_y);
+  fill(episode.query_x, episode.query_y);
+  return episode;
+}
+
+// argmin_w |y - X w|^2 + sum_i pull_i (w_i - prior_i)^2, by Gaussian elimination.
+class Ridge final : public TaskLearner {
+ public:
+  int64_t steps() const override { return 1; }
+  size_t width() const override { return 1; }
+  bool couples_rows() const override { return couples; }
+  void begin(const data::Episode& episode) override {
+    y_.assign(episode.support_y.as<float>().begin(), episode.support_y.as<float>().end());
+  }
+  void adapt(std::span<const float> x) override {
+    std::array<std::array<double, kInputs + 1>, kInputs> system{};
+    for (size_t i = 0; i < kInputs; ++i) system.at(i).at(i) = kPull.at(i);
+    for (size_t row = 0; row < y_.size(); ++row) {
+      double rest = static_cast<double>(y_[row]);
+      for (size_t i = 0; i < kInputs; ++i) rest -= at(x, row, i) * kPrior.at(i);
+      for (size_t i = 0; i < kInputs; ++i) {
+        for (size_t j = 0; j < kInputs; ++j) {
+          system.at(i).at(j) += at(x, row, i) * at(x, row, j);
+        }
+        system.at(i).at(kInputs) += at(x, row, i) * rest;
+      }
+    }
+    for (size_t i = 0; i < kInputs; ++i) {
+      for (size_t other = 0; other < kInputs; ++other) {
+        if (other == i) continue;
+        const double times = system.at(other).at(i) / system.at(i).at(i);
+        for (size_t j = 0; j <= kInputs; ++j) system.at(other).at(j) -= times * system.at(i).at(j);
+      }
+    }
+    for (size_t i = 0; i < kInputs; ++i) {
+      adapted_.at(i) = kPrior.at(i) + system.at(i).at(kInputs) / system.at(i).at(i);
+    }
+  }
+  void answer(int64_t step, std::span<const float> x, std::span<double> predictions) override {
+    const auto& weights = step == 0 ? kPrior : adapted_;
+    for (size_t row = 0; row < predictions.size(); ++row) {
+      predictions[row] = 0;
+      for (size_t i = 0; i < kInputs; ++i) predictions[row] += weights.at(i) * at(x, row, i);
+    }
+  }
+
+  bool couples = false;
+
+ private:
+  static double at(std::span<const float> x, size_t row, size_t column) {
+    return static_cast<double>(x[row * kInputs + column]);
+  }
+  std::vector<float> y_;
+  std::array<double, kInputs> adapted_{};
+};
+
+TaskScoring all_estimands() {
+  return {.groups = {{"x1", {0}}, {"x2", {1}}, {"x3", {2}}, {"x4", {3}}},
+          .metrics = {metric_named("mse")},
+          .estimands = {Estimand::prior, Estimand::query, Estimand::support,
+                        Estimand::support_query, Estimand::drop, Estimand::across},
+          .repeats = 2,
+          .seed = 3,
+          .means = {0, 0, 0, 0}};
+}
+
+class Toy {
+ public:
+  explicit Toy(const TaskScoring& scoring)
+      : scoring_(scoring),
+        scorer_(scoring, learner_, toy_spec(),
+                [this](uint64_t task, uint64_t draw) -> const data::Episode& {
+                  other_ = toy(1'000'000 + 1000 * task + draw);
+                  return other_;
+                }) {}
+
+  std::vector<double> values(uint64_t task) {
+    std::vector<double> result(scorer_.columns().size());
+    scorer_.score(toy(task), task, result);
+    return result;
+  }
+
+  // The means over the repeats of each task, by estimand and group.
+  std::map<std::pair<Estimand, size_t>, std::vector<double>> over(uint64_t tasks) {
+    std::map<std::pair<Estimand, size_t>, std::vector<double>> result;
+    for (uint64_t task = 0; task < tasks; ++task) {
+      std::map<std::pair<Estimand, size_t>, std::pair<double, int>> sums;
+      const std::vector<double> all = values(task);
+      for (size_t c = 0; c < all.size(); ++c) {
+        const TaskColumn& column = scorer_.columns()[c];
+        if (column.is_baseline) continue;
+        auto& [sum, count] = sums[{column.estimand, column.group}];
+        sum += all[c];
+        ++count;
+      }
+      for (const auto& [key, sum] : sums) result[key].push_back(sum.first / sum.second);
+    }
+    return result;
+  }
+
+  TaskScorer& scorer() { return scorer_; }
+
+ private:
+  TaskScoring scoring_;
+  Ridge learner_;
+  data::Episode other_{toy_spec()};
+  TaskScorer scorer_;
+};
+
+TEST(TaskScorer, ToyHasItsKnownImportances) {
+  // Of an independent computation with numpy over 2,000 tasks.
+  const std::map<Estimand, std::array<double, 4>> known{
+      {Estimand::prior, {0, 7.88, 0, 0}},        {Estimand::query, {1.93, 7.90, 0, 0}},
+      {Estimand::support, {0.95, 2.05, 0, 0}},   {Estimand::support_query, {1.30, 8.30, 0, 0}},
+      {Estimand::across, {1.95, 8.02, 0, 4.48}},
+  };
+  const auto seen = Toy(all_estimands()).over(2000);
+  for (const auto& [estimand, expected] : known) {
+    for (size_t g = 0; g < 4; ++g) {
+      const TaskSummary summary = summarise_tasks(seen.at({estimand, g}));
+      // Both sides have Monte-Carlo errors: four of them together.
+      const double error = 4 * std::sqrt(2.0) * summary.interval.error + 0.006;
+      EXPECT_NEAR(summary.interval.mean, expected.at(g), error)
+          << config::word(estimand) << " x" << g + 1;
+    }
+  }
+}
+
+TEST(TaskScorer, WhatIsNotReadIsExactlyZero) {
+  const auto seen = Toy(all_estimands()).over(20);
+  for (size_t task = 0; task < 20; ++task) {
+    EXPECT_EQ(seen.at({Estimand::prior, 0})[task], 0) << "weight 0 in the prior";
+    EXPECT_EQ(seen.at({Estimand::query, 3})[task], 0) << "constant inside the task";
+    EXPECT_EQ(seen.at({Estimand::support, 3})[task], 0) << "constant inside the task";
+  }
+}
+
+TEST(TaskScorer, ValuesOfATaskDependOnNothingElse) {
+  Toy toy(all_estimands());
+  const std::vector<double> first = toy.values(7);
+  toy.values(8);
+  EXPECT_EQ(toy.values(7), first);
+  // Dropping a group or an estimand leaves the others' numbers.
+  TaskScoring fewer = all_estimands();
+  fewer.groups.erase(fewer.groups.begin());
+  fewer.estimands = {Estimand::across, Estimand::query};
+  Toy other(fewer);
+  const std::vector<double> some = other.values(7);
+  std::map<std::string, double> by_name;
+  for (size_t c = 0; c < first.size(); ++c) {
+    by_name[toy.scorer().name_of(toy.scorer().columns()[c])] = first[c];
+  }
+  for (size_t c = 0; c < some.size(); ++c) {
+    EXPECT_EQ(some[c], by_name.at(other.scorer().name_of(other.scorer().columns()[c])));
+  }
+}
+
+// The mean over all donors: what many permutations approach, without their error.
+TEST(TaskScorer, ExactModeIsTheLimitOfManyRepeats) {
+  TaskScoring exact = all_estimands();
+  exact.estimands = {Estimand::prior, Estimand::query};
+  exact.exact = true;
+  TaskScoring many = exact;
+  many.exact = false;
+  many.repeats = 4000;
+  const auto limit = Toy(exact).over(1);
+  const auto sampled = Toy(many).over(1);
+  for (const auto& [key, values] : limit) {
+    EXPECT_NEAR(sampled.at(key)[0], values[0], 0.01 * std::abs(values[0]) + 0.001);
+  }
+}
+
+TEST(TaskScorer, RefusesWhatHasNoMeaning) {
+  Ridge learner;
+  const auto make = [&](const TaskScoring& scoring) {
+    TaskScorer(scoring, learner, toy_spec(), {});
+  };
+  TaskScoring exact = all_estimands();
+  exact.exact = true;
+  EXPECT_NO_THROW(make(exact));
+  learner.couples = true;
+  EXPECT_THROW(make(exact), BadInput);
+  learner.couples = false;
+  exact.metrics = {metric_named("auroc")};
+  EXPECT_THROW(make(exact), BadInput);
+  TaskScoring no_means = all_estimands();
+  no_means.means.clear();
+  EXPECT_THROW(make(no_means), BadInput);
+}
+
+}  // namespace
+}  // namespace outerloop::interp
