@@ -84,9 +84,11 @@ class Training:
     """A run whose length is written into its config when it is known."""
 
     ENDLESS = 1_000_000_000
+    every = 50  # iterations between checkpoints
+    tasks = 4  # of an iteration
 
-    def __init__(self, name):
-        self.folder = WORK / name
+    def __init__(self, name, place=WORK):
+        self.folder = place / name
         self.config = WORK / f"{name}.yaml"
         self.set_iterations(self.ENDLESS)
 
@@ -100,13 +102,15 @@ class Training:
 
     def words(self, folder=None):
         return ["train", str(self.config), f"run_dir={folder or self.folder}",
-                "outer.meta_batch=4", "validation.every=0", "test.tasks=20", "checkpoint.every=50",
-                "report.write=false", "runtime.threads=1"]
+                f"checkpoint.every={self.every}", f"outer.meta_batch={self.tasks}",
+                "validation.every=0", "test.tasks=20", "report.write=false", "runtime.threads=1"]
+
+    def checkpoints(self):
+        return sorted((self.folder / "ckpt").glob("ckpt-*.h5"))
 
     def newest(self):
         """The iteration of the newest checkpoint; -1: none."""
-        files = (self.folder / "ckpt").glob("ckpt-*.h5")
-        return max((int("".join(filter(str.isdigit, f.stem))) for f in files), default=-1)
+        return max((int(f.stem.removeprefix("ckpt-")) for f in self.checkpoints()), default=-1)
 
     def hosts(self):
         return json.loads((self.folder / "manifest.json").read_text())["hosts"]
@@ -114,12 +118,17 @@ class Training:
     def log(self):
         return "".join(f.read_text() for f in sorted((self.folder / "log").glob("*")))
 
-    def expect_bytes_of_an_undisturbed_run(self, test):
+    def has_bytes_of_an_undisturbed_run(self):
         """The same config on one process from start to end gives the same newest checkpoint."""
-        whole = Path(f"{self.folder}-whole")
+        whole = WORK / f"{self.folder.name}-whole"
         call(PROGRAM, *self.words(whole))
-        mine = sorted((self.folder / "ckpt").glob("ckpt-*.h5"))[-1]
-        test.assertEqual(mine.read_bytes(), (whole / "ckpt" / mine.name).read_bytes())
+        mine = self.checkpoints()[-1]
+        same = mine.read_bytes() == (whole / "ckpt" / mine.name).read_bytes()
+        shutil.rmtree(whole)
+        return same
+
+    def expect_bytes_of_an_undisturbed_run(self, test):
+        test.assertTrue(self.has_bytes_of_an_undisturbed_run())
 
 
 def main():
