@@ -33,7 +33,10 @@ struct Writer {
   checkpoint::Checkpoint& to;
   void operator()(const char* name, int64_t& value) const { to.integers[name] = value; }
   void operator()(const char* name, double& value) const { to.reals[name] = value; }
-  void added(const std::string& name, int64_t& value) const { to.integers[name] = value; }
+  // Zero is what a reader takes where nothing is said.
+  void added(const std::string& name, int64_t& value) const {
+    if (value != 0) to.integers[name] = value;
+  }
   void added(const std::string& name, double& value) const { to.reals[name] = value; }
 };
 

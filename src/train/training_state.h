@@ -30,6 +30,8 @@ struct TrainingState {
   double best = 0;
   int64_t best_iteration = -1;
   int64_t without_improvement = 0;
+  // 1: stopped in the validation of this iteration, which is to be made when the run goes on.
+  int64_t owes_validation = 0;
 
   // One description for reading and writing.
   template <class Visitor>
@@ -47,6 +49,7 @@ struct TrainingState {
     visitor("best", best);
     visitor("best_iteration", best_iteration);
     visitor("without_improvement", without_improvement);
+    visitor.added("owes_validation", owes_validation);
   }
 };
 

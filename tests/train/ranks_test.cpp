@@ -66,6 +66,33 @@ TEST_F(Ranks, AStopAskedOfOneStopsAllAtOneIteration) {
   EXPECT_EQ(newest_checkpoint(folder_ / "run").filename(), "ckpt-000000020.h5");
 }
 
+// Rank 1 asks within the validation of iteration 100.
+TEST_F(Ranks, AStopAskedOfOneInAValidationStopsAllThere) {
+  const Words words =
+      kShort + Words{"outer.iterations=150", "validation.every=100", "validation.tasks=20"};
+  const config::Resolved resolved = shipped("sinusoid_maml", folder_ / "run", words);
+  for (const bool stops : {true, false}) {
+    comm::run_ranks(3, [&](comm::Communicator& rank) {
+      TrainOptions options;
+      options.ranks = &rank;
+      int64_t done = 0;
+      int asked = 0;
+      options.on_iteration = [&](const Progress::Sample& sample) { done = sample.done; };
+      options.stop_requested = [&] {
+        return std::string(stops && rank.rank() == 1 && done == 99 && ++asked > 1 ? "SIGTERM" : "");
+      };
+      const TrainResult result = train(resolved, options);
+      EXPECT_EQ(result.outcome, stops ? Outcome::stopped : Outcome::done);
+      EXPECT_EQ(result.why, stops ? "SIGTERM" : "");
+      EXPECT_EQ(result.iterations, stops ? 100 : 150);
+    });
+  }
+  train(shipped("sinusoid_maml", folder_ / "whole", words), {});
+  EXPECT_TRUE(
+      same_checkpoints(newest_checkpoint(folder_ / "whole"), newest_checkpoint(folder_ / "run")));
+  EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
+}
+
 TEST_F(Ranks, WhatIsWrongOnOneIsToldByAll) {
   const auto messages = errors(3, [&](int rank) {
     return shipped("omniglot_maml", folder_ / "run",

@@ -307,6 +307,46 @@ TEST_F(Resuming, AStopAfterTheLastIterationLeavesOnlyTheTestUndone) {
   EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
 }
 
+// The first question after an iteration comes before the next; the second one inside its
+// validation.
+TrainResult train_until_validation(const config::Resolved& resolved, int64_t iteration,
+                                   comm::Communicator* ranks = nullptr) {
+  int64_t done = resolved.config.outer.iterations;
+  int asked = 0;
+  TrainOptions options{.ranks = ranks};
+  options.on_iteration = [&](const Progress::Sample& sample) {
+    done = sample.done;
+    asked = 0;
+  };
+  options.stop_requested = [&] {
+    return std::string(done == iteration - 1 && ++asked > 1 ? "the test" : "");
+  };
+  return train(resolved, options);
+}
+
+TEST_F(Resuming, AStopEndsAValidationWhichIsMadeAnew) {
+  const Words words{"outer.iterations=250", "checkpoint.every=50", "runtime.threads=1"};
+  go("whole", words);
+  // Beside a checkpoint that is due, and behind the last iteration.
+  for (const int64_t iteration : {100, 200, 250}) {
+    const TrainResult stopped = train_until_validation(sinusoid("run", words), iteration);
+    EXPECT_EQ(stopped.outcome, Outcome::stopped);
+    EXPECT_EQ(stopped.iterations, iteration);
+    EXPECT_EQ(checkpoint::read_checkpoint(newest("run")).iteration, iteration);
+    EXPECT_EQ(metrics_of(folder_ / "run").back()["kind"], "train") << "not its validation";
+    // Again, while the validation that is owed is made.
+    const TrainOptions at_once{.stop_requested = [] { return std::string("the test"); }};
+    EXPECT_EQ(train(sinusoid("run", words), at_once).iterations, iteration);
+  }
+  EXPECT_EQ(go("run", words).outcome, Outcome::done);
+  for (const int64_t iteration : {150, 200, 250}) {
+    const std::string name = fmt::format("ckpt/ckpt-{:09}.h5", iteration);
+    EXPECT_TRUE(same_checkpoints(folder_ / "whole" / name, folder_ / "run" / name));
+  }
+  EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
+  EXPECT_EQ(summary_of(folder_ / "run")["test"], summary_of(folder_ / "whole")["test"]);
+}
+
 TEST_F(Resuming, OneTrainingAtATimeInAFolder) {
   const config::Resolved resolved = sinusoid("run", {"outer.iterations=20"});
   std::string message;

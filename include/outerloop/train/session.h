@@ -31,8 +31,8 @@ struct TrainOptions {
   std::function<void(const Progress::Sample&)> on_iteration;
   // For tests; see meta_step.h.
   GradientHook gradient_hook;
-  // Asked before each iteration: the name of who wants the run to stop ("SIGTERM"), or nothing. May
-  // be empty.
+  // Asked before each iteration and before the tasks of a validation or test, which it ends: the
+  // name of who wants the run to stop ("SIGTERM"), or nothing. May be empty.
   std::function<std::string()> stop_requested;
 };
 

@@ -1,0 +1,15 @@
+#pragma once
+// Going on with a run.
+
+#include "train/training.h"
+
+namespace outerloop::train {
+
+// Collective: the leader's checkpoint, where there is one to go on from, is everybody's state.
+// Throws BadInput when it is of another run or of a longer one.
+void resume(Training& training);
+
+// Collective: whether the run had come to its end before, result included.
+bool finished_before(Training& training);
+
+}  // namespace outerloop::train
