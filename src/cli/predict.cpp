@@ -44,15 +44,7 @@ void warn_of_divergence(const Tensor& answers) {
 
 namespace {
 
-SupportClasses classes_of(const data::ExampleImages& support, const std::string& source) {
-  const auto unlabelled = std::ranges::find(support.labels, "");
-  if (unlabelled != support.labels.end()) {
-    throw BadInput(fmt::format(
-        "{}: '{}' lies in no class folder; expected SUPPORT/<class>/<image>, or a CSV file with "
-        "the "
-        "columns path,label",
-        source, support.names[static_cast<size_t>(unlabelled - support.labels.begin())]));
-  }
+SupportClasses classes_of(const data::ExampleImages& support) {
   const std::set<std::string> names(support.labels.begin(), support.labels.end());
   SupportClasses classes{.names = {names.begin(), names.end()}};
   for (const std::string& label : support.labels) {
@@ -107,15 +99,16 @@ void say_how(const train::Predictor& predictor, size_t queries) {
   fmt::print("{}: {} steps of adaptation\n", predictor.checkpoint_file().string(),
              predictor.steps());
   if (!predictor.transductive()) return;
-  fmt::print(
-      "transductive: batch norm sees the {} queries together, so each answer depends on the "
-      "others; --one-by-one answers each alone\n",
-      queries);
   if (queries == 1) {
     tell(
-        "warning: batch norm over a single query is far from what was trained; use "
-        "--one-by-one\n");
+        "warning: batch norm sees this one query by itself, which is far from what was trained; "
+        "--one-by-one lets it see the support set beside it\n");
+    return;
   }
+  fmt::print(
+      "transductive: batch norm sees the {} queries together, so each answer depends on the "
+      "others; --one-by-one answers each alone, beside the support set\n",
+      queries);
 }
 
 namespace {
@@ -123,8 +116,9 @@ namespace {
 void predict_classes(const PredictOptions& options, const train::Predictor& predictor) {
   data::ImagePreparation preparation = *predictor.image_preparation();
   if (options.invert) preparation.invert = !preparation.invert;
-  const data::ExampleImages support = data::read_example_images(options.support, preparation);
-  const SupportClasses classes = classes_of(support, options.support);
+  const data::ExampleImages support =
+      data::read_example_images(options.support, preparation, data::Labels::required);
+  const SupportClasses classes = classes_of(support);
   const train::AdaptedPredictor adapted = predictor.adapt(
       {.x = examples_tensor(predictor.example(), support.pixels),
        .y = Tensor::from<int32_t>({static_cast<int64_t>(classes.labels.size())}, classes.labels),

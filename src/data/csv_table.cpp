@@ -90,6 +90,14 @@ std::optional<size_t> CsvTable::column(std::string_view name) const {
   return static_cast<size_t>(found - columns.begin());
 }
 
+std::string header_hint(std::span<const std::string> columns) {
+  const auto is_number = [](const std::string& name) {
+    return parse_number<double>(name).has_value();
+  };
+  if (std::ranges::none_of(columns, is_number)) return "";
+  return "; that looks like data: write a line with the names of the columns above it";
+}
+
 CsvTable parse_csv(std::string_view text, const std::string& name) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // as spreadsheets write it
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -98,7 +106,14 @@ CsvTable parse_csv(std::string_view text, const std::string& name) {
   if (!parser.finish()) throw BadInput(fmt::format("{}: a quoted field is not closed", name));
   if (parser.rows.empty()) throw BadInput(fmt::format("{}: the table is empty", name));
   CsvTable table;
-  table.columns = parser.rows.front();
+  for (const std::string& column : parser.rows.front()) table.columns.emplace_back(trimmed(column));
+  const bool one_column = table.columns.size() == 1;
+  if (one_column && table.columns.front().find_first_of(";\t") != std::string::npos) {
+    throw BadInput(fmt::format(
+        "{}: the fields of the first line are not separated by commas ('{}'); write commas between "
+        "fields and points in numbers",
+        name, table.columns.front()));
+  }
   table.rows.assign(parser.rows.begin() + 1, parser.rows.end());
   for (size_t i = 0; i < table.rows.size(); ++i) {
     if (table.rows[i].size() != table.columns.size()) {

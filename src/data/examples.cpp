@@ -59,11 +59,8 @@ ExampleImages from_tree(const fs::path& path, const ImagePreparation& preparatio
 
 size_t column_of(const CsvTable& table, std::string_view name, const fs::path& file) {
   if (const auto column = table.column(name)) return *column;
-  const bool semicolons =
-      table.columns.size() == 1 && table.columns.front().find(';') != std::string::npos;
   throw BadInput(fmt::format("{}: expected a column '{}', it has {}{}", file.string(), name,
-                             fmt::join(table.columns, ", "),
-                             semicolons ? "; write commas between the fields" : ""));
+                             fmt::join(table.columns, ", "), header_hint(table.columns)));
 }
 
 CsvTable read_table(const fs::path& file) {
@@ -73,19 +70,32 @@ CsvTable read_table(const fs::path& file) {
   return table;
 }
 
-ExampleImages from_table(const fs::path& file, const ImagePreparation& preparation) {
+size_t path_column(const CsvTable& table, const fs::path& file) {
+  if (const auto column = table.column("path")) return *column;
+  throw BadInput(fmt::format("{}: expected a first line with the columns path and label, it is {}",
+                             file.string(), fmt::join(table.columns, ",")));
+}
+
+ExampleImages from_table(const fs::path& file, const ImagePreparation& preparation, Labels labels) {
   const CsvTable table = read_table(file);
-  const size_t path = column_of(table, "path", file);
-  const auto label = table.column("label");
+  const size_t path = path_column(table, file);
+  const auto label =
+      labels == Labels::required ? column_of(table, "label", file) : table.column("label");
   ExampleImages images;
   for (size_t i = 0; i < table.rows.size(); ++i) {
     const auto& row = table.rows[i];
-    const fs::path image = file.parent_path() / row[path];
+    const std::string name(trimmed(row[path]));
+    const fs::path image = file.parent_path() / name;
     if (std::error_code error; !fs::is_regular_file(image, error)) {
       throw BadInput(fmt::format("{}: row {}, column path: no such file: {}", file.string(), i + 2,
                                  image.string()));
     }
-    append(images, row[path], label ? row[*label] : "", load_image(image, preparation));
+    const std::string known(label ? trimmed(row[*label]) : "");
+    if (known.empty() && labels == Labels::required) {
+      throw BadInput(fmt::format("{}: row {}, column label: empty; write the class of {} there",
+                                 file.string(), i + 2, name));
+    }
+    append(images, name, known, load_image(image, preparation));
   }
   return images;
 }
@@ -119,19 +129,28 @@ std::vector<float> numbers(const CsvTable& table, const std::vector<size_t>& col
   return values;
 }
 
+void require_class_folders(const ExampleImages& images, const fs::path& source) {
+  const auto unlabelled = std::ranges::find(images.labels, "");
+  if (unlabelled == images.labels.end()) return;
+  throw BadInput(fmt::format(
+      "{}: '{}' lies in no class folder; expected SUPPORT/<class>/<image>, or a CSV file with the "
+      "columns path,label",
+      source.string(), images.names[static_cast<size_t>(unlabelled - images.labels.begin())]));
+}
+
 }  // namespace
 
-ExampleImages read_example_images(const fs::path& source, const ImagePreparation& preparation) {
-  switch (source_of(source)) {
-    case Source::tree:
-      return from_tree(source, preparation);
-    case Source::table:
-      return from_table(source, preparation);
-    case Source::image:
-      break;
-  }
+ExampleImages read_example_images(const fs::path& source, const ImagePreparation& preparation,
+                                  Labels labels) {
+  const Source kind = source_of(source);
+  if (kind == Source::table) return from_table(source, preparation, labels);
   ExampleImages images;
-  append(images, source.filename().string(), "", load_image(source, preparation));
+  if (kind == Source::tree) {
+    images = from_tree(source, preparation);
+  } else {
+    append(images, source.filename().string(), "", load_image(source, preparation));
+  }
+  if (labels == Labels::required) require_class_folders(images, source);
   return images;
 }
 

@@ -119,11 +119,12 @@ std::optional<size_t> RawTable::find(std::string_view name) const {
 size_t RawTable::column(std::string_view name, std::string_view key) const {
   if (const auto found = find(name)) return *found;
   std::vector<std::string> names = columns();
+  const std::string hint = header_hint(names);
   const size_t more = names.size() - std::min(names.size(), kMostColumnsShown);
   names.resize(names.size() - more);
-  throw BadInput(fmt::format("{}: expected a column '{}' ({}), it has {}{}", file_, name, key,
+  throw BadInput(fmt::format("{}: expected a column '{}' ({}), it has {}{}{}", file_, name, key,
                              fmt::join(names, ", "),
-                             more == 0 ? "" : fmt::format(" and {} more", more)));
+                             more == 0 ? "" : fmt::format(" and {} more", more), hint));
 }
 
 std::string RawTable::text(size_t column, size_t row) const {

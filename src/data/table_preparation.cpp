@@ -128,7 +128,8 @@ TableRows read_table_rows(const std::filesystem::path& file, const TablePreparat
   for (size_t row = 0; row < table.rows(); ++row) {
     std::string cell = target ? table.text(*target, row) : "";
     if (cell.empty() && required) {
-      throw BadInput(fmt::format("{}: the target is missing", table.place(*target, row)));
+      throw BadInput(fmt::format("{}: the target is missing; fill it in, or leave the row out",
+                                 table.place(*target, row)));
     }
     if (!preparation.classes.empty()) {
       result.labels.push_back(std::move(cell));

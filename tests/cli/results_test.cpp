@@ -251,6 +251,41 @@ TEST(PredictCommand, AnswersRowsInTheUnitsOfTheTable) {
   EXPECT_NEAR(std::stod(rows[2][1]), 510, 5);
 }
 
+// Batch norm over one query is no estimate of anything; beside the support set it is.
+TEST(PredictCommand, WarnsOfASingleTransductiveQueryAndNamesTheCure) {
+  const fs::path folder = fresh_folder("results_single");
+  const Words few{"outer.iterations=5", "validation.every=0", "test.tasks=5", "model.norm=batch"};
+  write_file_atomically(folder / "s.csv", "x,y\n-2,1\n0,0.5\n2,-1\n");
+  write_file_atomically(folder / "q.csv", "x\n1\n");
+  write_file_atomically(folder / "rows.csv", "place,other,height\n10,3,486\n12,9,490\n");
+  write_file_atomically(folder / "row.csv", "place,other\n11,2\n");
+  const struct {
+    fs::path run, support, query;
+  } cases[] = {
+      {image_run(), train::write_images(folder / "support", {0, 4, 8}, 2),
+       train::write_images(folder / "query", {0}, 1, 4)},
+      {train::train_tiny("results_single_sine", train::kTinySine, few), folder / "s.csv",
+       folder / "q.csv"},
+      {train::train_tiny("results_single_table", train::kTinyTable, few), folder / "rows.csv",
+       folder / "row.csv"},
+  };
+  for (const auto& [run, support, query] : cases) {
+    const Words words{"predict", run.string(),   "--support", support.string(),
+                      "--query", query.string(), "--out",     (folder / "out.csv").string()};
+    const Result together = call(words);
+    EXPECT_EQ(together.code, kDone) << together.error;
+    EXPECT_TRUE(contains(together.error, "--one-by-one lets it see the support set beside it"));
+    EXPECT_FALSE(contains(together.out, "depends on the others")) << together.out;
+    const std::string alone = read_file(folder / "out.csv");
+    Words beside = words;
+    beside.push_back("--one-by-one");
+    const Result cured = call(beside);
+    EXPECT_EQ(cured.code, kDone) << cured.error;
+    EXPECT_EQ(cured.error, "");
+    EXPECT_NE(read_file(folder / "out.csv"), alone) << support;
+  }
+}
+
 TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
   const fs::path folder = fresh_folder("results_wrong");
   const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 2);
@@ -277,6 +312,16 @@ TEST(PredictCommand, SaysInOneLineWhatIsWrong) {
                        "expected a column 'place' (a feature), it has a, b"));
   EXPECT_TRUE(contains(error(table_run(), folder / "rows.csv", folder / "rows.csv"),
                        "row 2, column other: the cell is missing"));
+  write_file_atomically(folder / "rows.csv", "place,other,height\n1,2,\n");
+  EXPECT_TRUE(
+      contains(error(table_run(), folder / "rows.csv", folder / "rows.csv"),
+               "row 2, column height: the target is missing; fill it in, or leave the row"));
+  write_file_atomically(folder / "rows.csv", "1,2,3\n4,5,6\n");
+  EXPECT_TRUE(contains(error(table_run(), folder / "rows.csv", folder / "rows.csv"),
+                       "write a line with the names of the columns above it"));
+  write_file_atomically(folder / "rows.csv", "place;other;height\n1,5;2;3\n");
+  EXPECT_TRUE(contains(error(table_run(), folder / "rows.csv", folder / "rows.csv"),
+                       "write commas between fields and points in numbers"));
   EXPECT_FALSE(fs::exists(folder / "out.csv"));
 }
 

@@ -2,6 +2,7 @@
 // A small table of texts with a header line.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,7 +10,7 @@
 namespace outerloop::data {
 
 struct CsvTable {
-  std::vector<std::string> columns;
+  std::vector<std::string> columns;            // without blanks around them
   std::vector<std::vector<std::string>> rows;  // each as long as columns
 
   std::optional<size_t> column(std::string_view name) const;
@@ -17,8 +18,13 @@ struct CsvTable {
 
 // Comma-separated UTF-8, fields maybe in double quotes ("" for a quote in them); a byte order mark
 // in front is passed over. `name` is for messages.
-// Throws BadInput on an empty table, an open quote or a row of another length than the header.
+// Throws BadInput on an empty table, an open quote, a row of another length than the header, or a
+// header of semicolons or tabs.
 CsvTable parse_csv(std::string_view text, const std::string& name);
+
+// For messages on a column that is not there: what to do where the names look like a row of
+// numbers, else nothing.
+std::string header_hint(std::span<const std::string> columns);
 
 // Without blanks around it.
 std::string_view trimmed(std::string_view text);

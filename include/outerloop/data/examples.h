@@ -17,13 +17,17 @@ struct ExampleImages {
   std::vector<float> pixels;        // (image, height, width, channels) in [0, 1]
 };
 
+enum class Labels : uint8_t { where_known, required };
+
 // The source is told from what it is:
 //   a folder or zip archive   label = folder, parts joined by '/', without a folder around all
 //   a CSV file                columns path (seen from the table's folder) and maybe label
 //   an image file             one image without a label
-// Throws BadInput when there is none of these, or naming the image that cannot be read.
+// Throws BadInput when there is none of these, or naming the image that cannot be read or has no
+// label where one is required.
 ExampleImages read_example_images(const std::filesystem::path& source,
-                                  const ImagePreparation& preparation);
+                                  const ImagePreparation& preparation,
+                                  Labels labels = Labels::where_known);
 
 struct ExamplePoints {
   std::vector<std::string> columns;  // of x
