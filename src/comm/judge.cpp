@@ -50,6 +50,18 @@ std::string place_of_lost(size_t rank, const std::vector<Sighting>& seen,
                      last_place(seen[rank]));
 }
 
+// Gone, or silent for too long: the one that was so first, since it may have ended the others.
+std::optional<size_t> first_failed(const std::vector<Sighting>& seen, Clock::time_point now,
+                                   const WatchdogOptions& options) {
+  std::optional<size_t> first;
+  for (size_t r = 0; r < seen.size(); ++r) {
+    const Sighting& s = seen[r];
+    if (!s.watched || now - s.heard < (s.lost ? options.grace : options.silence)) continue;
+    if (!first || s.heard < seen[*first].heard) first = r;
+  }
+  return first;
+}
+
 // The one furthest behind of those that somebody has been waiting for that long.
 std::optional<size_t> stuck_rank(const std::vector<Sighting>& seen, Clock::time_point now,
                                  std::chrono::milliseconds stall) {
@@ -79,15 +91,14 @@ bool all_stuck(const std::vector<Sighting>& seen, Clock::time_point now,
 std::optional<Verdict> judge(const std::vector<Sighting>& seen,
                              const std::vector<std::string>& hosts, Clock::time_point now,
                              const WatchdogOptions& options) {
-  for (size_t r = 0; r < seen.size(); ++r) {
-    const Sighting& s = seen[r];
-    if (!s.watched || now - s.heard < (s.lost ? options.grace : options.silence)) continue;
+  if (const auto failed = first_failed(seen, now, options)) {
+    const std::string name = named(*failed, hosts);
     const std::string text =
-        s.lost ? fmt::format("{} is gone: it was killed, or its host is dead; {}", named(r, hosts),
-                             place_of_lost(r, seen, hosts))
-               : fmt::format("{} gave no sign of life for {}; {}", named(r, hosts),
-                             seconds(options.silence), place_of(r, seen, hosts));
-    return Verdict{text, static_cast<int>(r)};
+        seen[*failed].lost ? fmt::format("{} is gone: it was killed, or its host is dead; {}", name,
+                                         place_of_lost(*failed, seen, hosts))
+                           : fmt::format("{} gave no sign of life for {}; {}", name,
+                                         seconds(options.silence), place_of(*failed, seen, hosts));
+    return Verdict{text, static_cast<int>(*failed)};
   }
   if (const auto stuck = stuck_rank(seen, now, options.stall)) {
     return Verdict{fmt::format("{} has been stuck for {}; {}", named(*stuck, hosts),

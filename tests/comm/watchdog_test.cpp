@@ -55,6 +55,10 @@ TEST(Judge, NamesTheRankAndTheCollectiveThatItDidNotEnter) {
        {{0s, 0s, 9, true}, {1s, 1s, 7, true, true, true}},
        "rank 1 on b is gone: it was killed, or its host is dead; it was past barrier 'x' (#7) when "
        "last heard"},
+      {"lost before another",
+       {{500ms, 1s, 9, false, true, true}, {0s, 0s, 9, false}, {600ms, 1s, 7, true, true, true}},
+       "rank 2 on c is gone: it was killed, or its host is dead; rank 1 on b waits for it in "
+       "barrier 'x' (#9); it was past barrier 'x' (#7) when last heard"},
       {"lost just now", {{0s, 0s, 9, false}, {100ms, 1s, 7, true, true, true}}, ""},
       {"lost after its leave", {{0s, 0s, 9, false}, {1s, 1s, 7, true, false, true}}, ""},
       {"stuck",
