@@ -38,6 +38,11 @@ void BackgroundSaver::save(const Checkpoint& checkpoint, bool is_best,
   changed_.notify_all();
 }
 
+void BackgroundSaver::check() {
+  const std::lock_guard lock(mutex_);
+  rethrow();
+}
+
 void BackgroundSaver::finish() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return waiting_.empty() && !busy_; });

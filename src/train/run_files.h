@@ -46,6 +46,7 @@ class RunFiles {
   const Effort& earlier() const { return time_->earlier(); }
   // Returns while the checkpoint is being written.
   void save(const checkpoint::Checkpoint& checkpoint, bool is_best, const Effort& effort);
+  void check_saving() { saver_.check(); }
   void finish_saving() { saver_.finish(); }
 
   std::filesystem::path checkpoint_of(int64_t iteration) const { return store_.file_of(iteration); }

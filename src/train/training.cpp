@@ -106,13 +106,14 @@ std::string Training::first_reason(const std::string& own) {
   return {};
 }
 
-// The clock and the STOP file are looked at ten times a second.
+// The clock, the STOP file and the writer of checkpoints are looked at ten times a second.
 std::string Training::own_reason_to_stop() {
   if (options.stop_requested) {
     if (std::string why = options.stop_requested(); !why.empty()) return why;
   }
   if (checked_ && checked_->seconds() < 0.1) return {};
   checked_.emplace();
+  if (files) files->check_saving();
   if (options.max_wall && born_.seconds() >= static_cast<double>(options.max_wall->count())) {
     return "--max-wall";
   }

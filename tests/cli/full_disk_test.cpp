@@ -85,6 +85,11 @@ void expect_the_same_end(const fs::path& run, const fs::path& whole) {
   EXPECT_TRUE(read_file(newest(run)) == read_file(newest(whole)));
 }
 
+bool limit_files(rlim_t bytes) {
+  const rlimit limit{bytes, RLIM_INFINITY};
+  return signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
 // Files may not grow past a limit, so that writing fails at many places, on any file system.
 TEST(FullDisk, FailsInOneLineAndKeepsWhatWasThere) {
   const TemporaryFolder folder;
@@ -93,16 +98,30 @@ TEST(FullDisk, FailsInOneLineAndKeepsWhatWasThere) {
   const Before before(run);
   const auto size = fs::file_size(newest(run));
   for (const double part : {0.0, 0.05, 0.3, 0.7, 0.99}) {
-    const rlimit limit{static_cast<rlim_t>(part * static_cast<double>(size)), RLIM_INFINITY};
-    const Ended ended = run_process(command(run, 120), [&limit] {
-      return signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0;
-    });
+    const auto most = static_cast<rlim_t>(part * static_cast<double>(size));
+    const Ended ended = run_process(command(run, 120), [most] { return limit_files(most); });
     // Standard error is a file under the limit, too.
     EXPECT_EQ(ended.code, kFailed) << part << ended.error;
     if (part > 0.02) expect_failed(ended, "File too large");
     before.expect_kept();
   }
   expect_the_same_end(run, folder / "whole");
+}
+
+// Only the checkpoints are too large. The second is due at the end.
+TEST(FullDisk, EndsTheTrainingLongBeforeTheNextCheckpoint) {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  Words words = command(run, 30'000);
+  std::ranges::replace(words, std::string("checkpoint.every=20"), "checkpoint.every=15000");
+  std::ranges::replace(words, std::string("log.every_iterations=10"), "log.every_iterations=1000");
+  std::ranges::replace(words, std::string("validation.every=40"), "validation.every=0");
+  words.emplace_back("log.hashes=false");
+  const Ended ended = run_process(words, [] { return limit_files(20'000); });
+  expect_failed(ended, "ckpt/.tmp-15000-");
+  const std::string metrics = read_file(run / "metrics.jsonl");
+  EXPECT_CONTAINS(metrics, R"("iteration":15000,)");
+  EXPECT_EQ(metrics.find(R"("iteration":25000,)"), std::string::npos);
 }
 
 bool point_at_full_disk(int descriptor) {

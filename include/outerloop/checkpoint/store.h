@@ -84,7 +84,7 @@ class Store {
 // Saves in a thread of its own, in order. While it is busy with one checkpoint, others wait their
 // turn; those that the store would remove for the later ones are not written at all. So a slow disk
 // takes no time from the training, and the files are the same in the end. An error of the writer is
-// thrown by a later call of save() or finish(); what waited then is dropped.
+// thrown by the next call of save(), check() or finish(); what waited then is dropped.
 class BackgroundSaver {
  public:
   explicit BackgroundSaver(Store& store);  // the store must outlive this
@@ -95,6 +95,8 @@ class BackgroundSaver {
   // Copies the checkpoint and returns; only where kMostWaiting wait already, it waits for one of
   // them. `before` is called by the writer just before it writes this one.
   void save(const Checkpoint& checkpoint, bool is_best = false, std::function<void()> before = {});
+  // Throws what has failed so far, so that not all of the next interval is lost, too.
+  void check();
   // Waits until everything is on disk.
   void finish();
 
