@@ -17,8 +17,8 @@ another number of ranks, and at last it ends undisturbed. Its last checkpoint is
 byte with that of one process that nothing disturbed. A checkpoint is due every {every} iterations.
 A fault fails when its training still runs after {deadlines},
 ends with the exit code of a success, loses more than an interval, or has other bytes in the end.
-Two things may cost one interval more: a checkpoint that was being written, and a damage to the
-newest checkpoint, which must be told. Where one rank or host was hit: how often the first line of
+Two things may cost one interval more: a checkpoint that was being written or found the disk full,
+and a damage to the newest checkpoint, which must be told. Where one rank or host was hit: how often the first line of
 error names it.
 
 | fault | under | faults | equal bytes | most iterations lost | the same while writing | longest time to the end (s) | named | failed |
@@ -45,12 +45,12 @@ def row(kind, launcher, faults):
         return max(values, default="–")
     named = [fault["named"] for fault in faults if "named" in fault]
     lost = [(fault.get("lost", 0), fault["writing"]) for fault in faults if "writing" in fault]
-    cells = [kind, launcher, len(faults), sum(fault["equal"] for fault in faults),
+    cells = [kind, launcher, len(faults), sum(fault.get("equal", False) for fault in faults),
              most(count for count, writing in lost if not writing),
              most(count for count, writing in lost if writing),
              most(fault["seconds"] for fault in faults if "seconds" in fault),
              f"{sum(named)} of {len(named)}" if named else "–",
-             sum(bool(fault["bad"]) or not fault["equal"] for fault in faults)]
+             sum(bool(fault["bad"]) or not fault.get("equal") for fault in faults)]
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -66,8 +66,9 @@ class Hosts:
         outside = self.processes[name].pid
         first = call("cat", f"/proc/{outside}/task/{outside}/children").split()[0]
         (HOME / f"{name}.pid").write_text(first)
-        call("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0", "netns",
-             first)
+        # With its old hardware address: the others know it for a minute.
+        call("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0",
+             "address", f"02:00:00:00:00:0{name[1:]}", "netns", first)
         call("ip", "link", "set", f"to-{name}", "master", "switch", "up")
         inside = ["nsenter", "-t", first, "--net", "--"]
         call(*inside, "ip", "address", "add", f"{self.address(name)}/24", "dev", "eth0")
