@@ -7,10 +7,13 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "io/import.h"
 #include "io/python.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/io/hdf5.h"
+#include "outerloop/io/import.h"
 
 namespace outerloop::io {
 namespace {
@@ -120,6 +123,80 @@ TEST(Export, TwoTensorsOfOneNameAreRefused) {
                   "two tensors are named w");
   EXPECT_CONTAINS(message_of<BadInput>([&] { write_safetensors(folder / "a", twins); }),
                   "two tensors are named w");
+}
+
+// ---- The same files, read --------------------------------------------------------------------
+
+void expect_equal(const TensorTree& found, const TensorTree& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].name, expected[i].name);
+    EXPECT_EQ(found[i].value.dtype(), expected[i].value.dtype()) << found[i].name;
+    EXPECT_EQ(found[i].value.shape(), expected[i].value.shape()) << found[i].name;
+    EXPECT_EQ(found[i].value.to_doubles(), expected[i].value.to_doubles()) << found[i].name;
+  }
+}
+
+TEST(Import, ReadsWhatWasWritten) {
+  const TemporaryFolder folder;
+  write_safetensors(folder / "a", example(), {{"iteration", "5"}});
+  expect_equal(read_tensors(folder / "a"), example());
+  write_npz(folder / "b", example());
+  expect_equal(read_tensors(folder / "b"), example());
+  const TensorTree two = {{"net/b", Tensor::scalar(0.1)}, {"w", Tensor::scalar(2.5F)}};
+  Hdf5File file = Hdf5File::create(folder / "c", {.room_for_seal = true});
+  for (const auto& [name, value] : two) file.write(name, value);
+  file.write_text("note", "not a tensor");
+  file.close();
+  expect_equal(read_tensors(folder / "c"), two);
+}
+
+TEST(Import, ReadsWhatNumpyWrites) {
+  const std::string python = python_with("numpy");
+  OL_SKIP_WITHOUT(python, "numpy");
+  const TemporaryFolder folder;
+  run_python(python, R"(
+import sys, numpy
+m = numpy.arange(6, dtype='f4').reshape(2, 3) + 1
+numpy.savez(open(sys.argv[1], 'wb'), **{'net/w': m, 'columns': numpy.asfortranarray(m), 'scale': numpy.float64(2.5)})
+)",
+             folder / "a.npz");
+  const Tensor matrix = Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6});
+  expect_equal(read_tensors(folder / "a.npz"),
+               {{"net/w", matrix}, {"columns", matrix}, {"scale", Tensor::scalar(2.5)}});
+}
+
+TEST(Import, RefusesOtherFiles) {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const std::string& content) {
+    write_file_atomically(folder / "a", content);
+    return message_of<BadInput>([&] { read_tensors(folder / "a"); });
+  };
+  EXPECT_CONTAINS(refusal("a,b\n1,2\n"), "begins like neither safetensors, .npz nor HDF5");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { read_tensors(folder / "none"); }), "no such file");
+  const std::string bf16 = R"({"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}})";
+  const std::string length(1, static_cast<char>(bf16.size()));
+  EXPECT_CONTAINS(refusal(length + std::string(7, 0) + bf16 + "xx"), "it is BF16; save it as F32");
+}
+
+// Wherever a file ends early or a byte differs: other tensors, or one of two errors.
+TEST(Import, SurvivesDamage) {
+  const TemporaryFolder folder;
+  write_npz(folder / "npz", example());
+  write_safetensors(folder / "st", example());
+  for (const auto& [name, parse] : {std::pair{"npz", &parse_npz}, {"st", &parse_safetensors}}) {
+    const std::string whole = read_file(folder / name);
+    for (size_t at = 0; at < whole.size(); ++at) {
+      std::string other = whole;
+      other[at] = static_cast<char>(other[at] ^ 0x41);
+      EXPECT_THROW(parse(whole.substr(0, at), name), CorruptFile) << name << at;
+      try {
+        parse(other, name);
+      } catch (const BadInput&) {
+      } catch (const CorruptFile&) {
+      }
+    }
+  }
 }
 
 }  // namespace
