@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "interp/table_file.h"
+#include "interp/importance_problem.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
-#include "outerloop/config/read.h"
-#include "outerloop/interp/simple_models.h"
 
 namespace outerloop::interp {
 
@@ -42,64 +39,26 @@ void ImportanceFolder::prepare() const {
                              error.message()));
 }
 
-// All that a scorer looks at, in one place that does not move.
 struct ImportanceJob::Problem {
-  fs::path file;
-  TargetTable table;
-  std::vector<FeatureGroup> groups;
-  std::vector<Metric> metrics;
-  SimpleModel fitted;
-  std::vector<double> residuals;
+  ImportanceProblem data;
   size_t scored_rows = 0;
   std::unique_ptr<const PermutationScorer> scorer;
 
-  explicit Problem(const ImportanceSpec& spec)
-      : file(config::find_file(spec.table, spec.folder)),
-        table(read_table(file, {spec.target, spec.features, spec.weights})),
-        groups(feature_groups(table.features, spec.groups)) {
-    for (const std::string& name : spec.metrics) metrics.push_back(metric_named(name));
-    const auto kind = std::ranges::find(simple_models(), spec.model, &SimpleModelKind::name);
-    fitted = kind->fit(table.view(), table.targets, table.weights, table.features);
-    if (spec.donors == DonorRule::ridge_residual) {
-      residuals = ridge_residuals(table.view(), groups, spec.ridge);
-    }
-    Exchange exchange = make_exchange(spec);
-    scored_rows = exchange.is_exact ? table.targets.size() : exchange.rows.size();
-    scorer =
-        std::make_unique<PermutationScorer>(PermutationProblem{.model = gathering(fitted.model),
-                                                               .x = table.view(),
-                                                               .targets = table.targets,
-                                                               .weights = table.weights,
-                                                               .metrics = metrics,
-                                                               .groups = groups,
-                                                               .residuals = residuals},
-                                            std::move(exchange));
-  }
-
-  Exchange make_exchange(const ImportanceSpec& spec) const {
-    const size_t rows = table.targets.size();
-    std::span<const double> classes;
-    if (spec.donors == DonorRule::within_class) classes = table.targets;
-    if (spec.mode == ImportanceMode::exact) return exact_exchange(rows, classes);
-    const size_t samples = sampled_rows(spec.max_samples, rows);
-    const auto repeats = static_cast<size_t>(spec.repeats);
-    const auto seed = static_cast<uint32_t>(spec.seed);
-    if (spec.rng == ImportanceRandom::sklearn) {
-      return sklearn_exchange(sklearn_draws(seed, rows, samples, repeats));
-    }
-    return keyed_exchange({.seed = seed, .rows = rows, .samples = samples, .repeats = repeats},
-                          classes);
+  explicit Problem(const ImportanceSpec& spec) : data(read_problem(spec)) {
+    Exchange exchange = exchange_of(spec, data.table);
+    scored_rows = exchange.is_exact ? data.table.targets.size() : exchange.rows.size();
+    scorer = std::make_unique<PermutationScorer>(data.scored_by(data.model(spec.precision)),
+                                                 std::move(exchange));
   }
 };
 
 namespace {
 
 // All that the decreases depend on.
-std::string content_of(const ImportanceSpec& spec, const std::vector<FeatureGroup>& groups,
-                       const TargetTable& table, const fs::path& file) {
-  nlohmann::ordered_json json = {{"table", sha256_hex_of_file(file)},
+std::string content_of(const ImportanceSpec& spec, const ImportanceProblem& problem) {
+  nlohmann::ordered_json json = {{"table", sha256_hex_of_file(problem.file)},
                                  {"target", spec.target},
-                                 {"features", table.features},
+                                 {"features", problem.table.features},
                                  {"weights", spec.weights},
                                  {"model", spec.model},
                                  {"mode", config::word(spec.mode)},
@@ -109,7 +68,12 @@ std::string content_of(const ImportanceSpec& spec, const std::vector<FeatureGrou
                                  {"repeats", spec.repeats},
                                  {"max_samples", spec.max_samples},
                                  {"seed", spec.seed}};
-  for (const FeatureGroup& group : groups) {
+  if (spec.is_mlp()) {
+    json["parameters"] = sha256_hex_of_file(problem.parameters);
+    json["activation"] = config::word(spec.activation);
+    json["precision"] = config::word(spec.precision);
+  }
+  for (const FeatureGroup& group : problem.groups) {
     json["groups"].push_back({{"name", group.name}, {"columns", group.columns}});
   }
   return json.dump();
@@ -120,11 +84,14 @@ std::string content_of(const ImportanceSpec& spec, const std::vector<FeatureGrou
 ImportanceJob::ImportanceJob(const ImportanceSpec& spec)
     : spec_(spec),
       problem_(std::make_unique<const Problem>(spec)),
-      manifest_{"importance", content_of(spec, problem_->groups, problem_->table, problem_->file)} {
+      manifest_{"importance", content_of(spec, problem_->data)} {
+  const ImportanceProblem& data = problem_->data;
   const PermutationScorer& scorer = *problem_->scorer;
+  spec_.metrics.clear();
+  for (const Metric& metric : data.metrics) spec_.metrics.emplace_back(metric.name);
   for (size_t g = 0; g < scorer.groups(); ++g) {
     for (size_t k = 0; k < scorer.repeats(); ++k) {
-      cells_.push_back({fmt::format("group={}/repeat={}", problem_->groups[g].name, k)});
+      cells_.push_back({fmt::format("group={}/repeat={}", data.groups[g].name, k)});
     }
   }
 }
@@ -143,16 +110,18 @@ ImportanceResult ImportanceJob::fold(const farm::Results& results) const {
     decreases.emplace_back(results.values(cell).begin(), results.values(cell).end());
   }
   const PermutationScorer& scorer = *problem_->scorer;
+  const ImportanceProblem& data = problem_->data;
   return {.spec = spec_,
-          .table = problem_->file,
-          .rows = problem_->table.targets.size(),
+          .table = data.file,
+          .rows = data.table.targets.size(),
           .scored_rows = problem_->scored_rows,
-          .features = problem_->table.features,
-          .classes = problem_->table.classes,
-          .coefficients = problem_->fitted.coefficients,
-          .offsets = problem_->fitted.offsets,
-          .groups = problem_->groups,
-          .metrics = summarise(problem_->metrics, scorer.baselines(), scorer.repeats(), decreases)};
+          .features = data.table.features,
+          .classes = data.table.classes,
+          .coefficients = data.fitted.coefficients,
+          .offsets = data.fitted.offsets,
+          .network = data.mlp ? data.mlp->shape() : "",
+          .groups = data.groups,
+          .metrics = summarise(data.metrics, scorer.baselines(), scorer.repeats(), decreases)};
 }
 
 }  // namespace outerloop::interp

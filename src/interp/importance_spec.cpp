@@ -95,6 +95,10 @@ Refusal read_model(const YAML::Node& node, ImportanceSpec& spec) {
     if (node.IsScalar() && node.Scalar() == kind.name)
       return read_text<&ImportanceSpec::model>(node, spec);
   }
+  names.emplace_back("mlp");
+  if (node.IsScalar() && node.Scalar() == "mlp") {
+    return read_text<&ImportanceSpec::model>(node, spec);
+  }
   return expected(fmt::format("one of {}", fmt::join(names, ", ")), node);
 }
 
@@ -125,10 +129,19 @@ const std::vector<Key> kKeys = {
      read_text<&Spec::target>},
     {"features", "list of columns; all others without", read_texts<&Spec::features>},
     {"weights", "column of row weights, in the fit and in the scores", read_text<&Spec::weights>},
-    {"model", "linear, logistic or centroid, fitted to the table [linear]", read_model},
+    {"model", "linear, logistic or centroid, fitted to the table; or mlp, from parameters [linear]",
+     read_model},
+    {"parameters",
+     "of mlp: .safetensors, .npz or .h5 of `outerloop ckpt export`, or with layer1.weight "
+     "(outputs, "
+     "inputs), layer1.bias, layer2.weight, …; several outputs are classes",
+     read_text<&Spec::parameters>},
+    {"activation", "of mlp, after all layers but the last: relu or tanh [relu]",
+     read_choice<&Spec::activation>},
+    {"precision", "of mlp: float32 or float64 [float32]", read_choice<&Spec::precision>},
     {"metrics",
      "list of r2, mse, mae (linear), accuracy, balanced_accuracy (the others), log_loss, "
-     "auroc, brier (logistic) [r2 or accuracy]",
+     "auroc, brier (logistic); mlp: as linear or, of classes, logistic [r2 or accuracy]",
      read_texts<&Spec::metrics>},
     {"groups", "features that change rows together: {name: [feature, …]}; others are alone",
      read_groups},
@@ -254,7 +267,21 @@ class Reader {
               "exact mode takes all rows: leave it out");
     refuse_if(is_given("ridge") && spec_.donors != DonorRule::ridge_residual, "ridge",
               "has no effect without donors: ridge_residual");
+    check_mlp();
+    for (const std::string& metric : spec_.metrics) {
+      refuse_if(std::ranges::count(spec_.metrics, metric) > 1, "metrics",
+                fmt::format("'{}' is named twice", metric));
+    }
+    if (spec_.is_mlp()) return;  // its file says what it can be scored by
     check_metrics(*std::ranges::find(simple_models(), spec_.model, &SimpleModelKind::name));
+  }
+
+  void check_mlp() {
+    refuse_if(spec_.is_mlp() && spec_.parameters.empty(), "parameters",
+              "name the file of the mlp's weights");
+    for (const char* key : {"parameters", "activation", "precision"}) {
+      refuse_if(is_given(key) && !spec_.is_mlp(), key, "has no effect without model: mlp");
+    }
   }
 
   void check_metrics(const SimpleModelKind& kind) {
@@ -263,8 +290,6 @@ class Reader {
       refuse_if(std::ranges::find(kind.metrics, metric) == kind.metrics.end(), "metrics",
                 fmt::format("the {} model has {}, not '{}'", kind.name,
                             fmt::join(kind.metrics, ", "), metric));
-      refuse_if(std::ranges::count(spec_.metrics, metric) > 1, "metrics",
-                fmt::format("'{}' is named twice", metric));
     }
     refuse_if(spec_.donors == DonorRule::within_class && !kind.classifies, "donors",
               fmt::format("within_class needs a classifier, the {} model is none", kind.name));

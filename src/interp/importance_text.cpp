@@ -42,7 +42,12 @@ std::string describe_protocol(const ImportanceResult& result) {
         "Rows exchange what a ridge regression (strength {}) on the other features leaves. ",
         spec.ridge);
   }
-  text += fmt::format("The {} model was fitted to all {} rows.", spec.model, result.rows);
+  text += spec.is_mlp()
+              ? fmt::format("The model is the {} network {} of {}, in {}.",
+                            config::word(spec.activation), result.network,
+                            std::filesystem::path(spec.parameters).filename().string(),
+                            config::word(spec.precision))
+              : fmt::format("The {} model was fitted to all {} rows.", spec.model, result.rows);
   return text;
 }
 
@@ -79,6 +84,12 @@ std::string to_json(const ImportanceResult& result) {
       {"donors", config::word(spec.donors)},
       {"seed", spec.seed},
       {"protocol", describe_protocol(result)}};
+  if (spec.is_mlp()) {
+    json["model"] = {{"kind", spec.model},
+                     {"network", result.network},
+                     {"activation", config::word(spec.activation)},
+                     {"precision", config::word(spec.precision)}};
+  }
   if (spec.donors == DonorRule::ridge_residual) json["ridge"] = spec.ridge;
   for (const Importance& importance : result.metrics) {
     ordered_json& metric =

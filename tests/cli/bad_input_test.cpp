@@ -12,6 +12,7 @@
 #include "cli/call.h"
 #include "cli/process.h"
 #include "io/temporary_folder.h"
+#include "outerloop/io/export.h"
 #include "train/tiny_runs.h"
 
 namespace outerloop::cli {
@@ -77,6 +78,7 @@ const fs::path& folder() {
     write_file_atomically(d / "broken/square10/9.png", "no image");
     write_file_atomically(d / "ab.csv", "a,b\n1,2\n");
     write_file_atomically(d / "xy.csv", "x,y\n1,2\n");
+    io::write_npz(d / "net.npz", {{"layer1.weight", Tensor(DType::f32, {1, 2})}});
     write_file_atomically(d / "few.csv",
                           "a,b,c,y,kind\n1,2,3,1,u\n2,1,6,0,v\n3,5,9,4,u\n4,2,12,2,v\n");
     write_file_atomically(d / "word.csv", "x,y\n1,two\n");
@@ -533,6 +535,32 @@ const std::vector<Fault> kImportances{
      "importance {c} features=[a,b,c] run_dir={d}/plain",
      2,
      {"feature 'c' is a linear combination of features before it; leave one out"},
+     kFew},
+    {"NetworkWithoutAFile",
+     "importance {c} model=mlp",
+     2,
+     {"{c}: parameters: name the file of the mlp's weights"},
+     kFew},
+    {"FileWithoutANetwork",
+     "importance {c} parameters=net.npz precision=float64",
+     2,
+     {"command line: word 1: parameters: has no effect without model: mlp",
+      "command line: word 2: precision: has no effect without model: mlp"},
+     kFew},
+    {"NetworkThatIsNone",
+     "importance {c} model=mlp parameters=few.csv run_dir={d}/plain",
+     2,
+     {"{d}/few.csv: begins like neither safetensors, .npz nor HDF5"},
+     kFew},
+    {"NetworkOfOtherFeatures",
+     "importance {c} model=mlp parameters=net.npz features=[a] run_dir={d}/plain",
+     2,
+     {"{d}/net.npz (2-1): the network takes 2 features, 1 are given"},
+     kFew},
+    {"MetricThatTheNetworkHasNot",
+     "importance {c} model=mlp parameters=net.npz metrics=[auroc] run_dir={d}/plain",
+     2,
+     {"net.npz (2-1): metrics: a network of 1 output(s) has r2, mse, mae, not 'auroc'"},
      kFew},
     {"EmptyGroup",
      "importance {c} run_dir={d}/plain",

@@ -11,6 +11,7 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/farm/journal.h"
 #include "outerloop/interp/importance_run.h"
+#include "outerloop/io/export.h"
 
 namespace outerloop::cli {
 namespace {
@@ -73,8 +74,41 @@ TEST(ImportanceCommand, HasTheNumbersOfScikitLearnForALogisticModel) {
   EXPECT_EQ(found["metrics"].size(), 3u);
 }
 
+// A network of 4 features and 3 classes.
+fs::path write_network(const TemporaryFolder& folder) {
+  std::vector<float> first(5 * 4), second(3 * 5);
+  for (size_t i = 0; i < first.size(); ++i) first[i] = std::sin(static_cast<float>(i));
+  for (size_t i = 0; i < second.size(); ++i) second[i] = std::cos(static_cast<float>(i));
+  fs::path file = folder / "net.npz";
+  io::write_npz(file, {{"layer1.weight", Tensor::from<float>({5, 4}, first)},
+                       {"layer2.weight", Tensor::from<float>({3, 5}, second)}});
+  return file;
+}
+
+TEST(ImportanceCommand, TakesANetworkFromAFile) {
+  const TemporaryFolder folder;
+  const std::string network = "parameters=" + write_network(folder).string();
+  const fs::path run = run_iris(folder, "iris", {"model=mlp", network, "metrics=[log_loss]"});
+  const json found = result_of(run);
+  const json expected = {
+      {"kind", "mlp"}, {"network", "4-5-3"}, {"activation", "relu"}, {"precision", "float32"}};
+  EXPECT_EQ(found["model"], expected);
+  EXPECT_TRUE(contains(found["protocol"], "The model is the relu network 4-5-3 of net.npz"));
+  const fs::path again =
+      run_iris(folder, "again", {"model=mlp", network, "metrics=[log_loss]", "precision=float64"});
+  for (size_t j = 0; j < 4; ++j) {
+    const double a = found["metrics"][0]["groups"][j]["mean"];
+    const double b = result_of(again)["metrics"][0]["groups"][j]["mean"];
+    EXPECT_NEAR(a, b, 1e-5);
+    EXPECT_NE(a, b);
+  }
+}
+
 TEST(ImportanceCommand, WritesTheSameBytesOnAnyNumberOfThreads) {
-  for (const Words& way : {Words{}, Words{"rng=keyed", "donors=ridge_residual", "max_samples=0.5"},
+  const TemporaryFolder networks;
+  const std::string network = "parameters=" + write_network(networks).string();
+  for (const Words& way : {Words{}, Words{"model=mlp", network, "metrics=[log_loss, accuracy]"},
+                           Words{"rng=keyed", "donors=ridge_residual", "max_samples=0.5"},
                            Words{"rng=keyed", "mode=exact", "repeats=1",
                                  "groups={petal: [petal_length, petal_width]}"}}) {
     const TemporaryFolder folder;

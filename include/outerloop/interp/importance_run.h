@@ -23,6 +23,7 @@ struct ImportanceResult {
   std::vector<std::string> classes;  // names, of a target of words
   std::vector<double> coefficients;  // of SimpleModel
   std::vector<double> offsets;
+  std::string network;  // "50-64-64-1", of an mlp
   std::vector<FeatureGroup> groups;
   std::vector<Importance> metrics;
 

@@ -9,6 +9,7 @@
 
 #include "outerloop/config/choice.h"
 #include "outerloop/interp/feature_groups.h"
+#include "outerloop/interp/mlp.h"
 
 namespace outerloop::interp {
 
@@ -25,6 +26,9 @@ struct ImportanceSpec {
   std::vector<std::string> features;  // empty: all other columns
   std::string weights;
   std::string model = "linear";
+  std::string parameters;  // file of an mlp
+  MlpActivation activation = MlpActivation::relu;
+  MlpPrecision precision = MlpPrecision::float32;
   std::vector<std::string> metrics;  // empty: the model's first
   std::vector<NamedGroup> groups;
   ImportanceMode mode = ImportanceMode::sampled;
@@ -36,6 +40,8 @@ struct ImportanceSpec {
   int64_t seed = 0;
   int64_t threads = 0;  // 0: one per allowed core
   std::string run_dir;
+
+  bool is_mlp() const { return model == "mlp"; }
 };
 
 // Throws config::ConfigErrors with all that is wrong with the file and the words by themselves, one
