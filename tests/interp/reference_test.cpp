@@ -91,6 +91,13 @@ TEST(Explain, IsRecomputedInBothPrecisions) {
   expect_passes(check_hdf5("explain.h5", DType::f32), 20);
 }
 
+TEST(OtherSizes, AreRecomputedToo) {
+  expect_passes(check_hdf5("other_sizes/importance.h5", DType::f64), 46);
+  expect_passes(check_hdf5("other_sizes/explain.h5", DType::f64), 26);
+  expect_passes(check_hdf5("other_sizes/explain.h5", DType::f32), 26);
+  expect_passes(check_json(kFolder + "other_sizes/metrics.json"), 63);
+}
+
 TEST(Metrics, AreRecomputed) {
   expect_passes(check_json(kFolder + "metrics.json"), 91);
 }

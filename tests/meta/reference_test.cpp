@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "outerloop/meta/plan.h"
 #include "reference/layout.h"
 #include "reference/sine.h"
@@ -31,14 +33,17 @@ TEST_P(GoldenFile, IsRecomputed) {
 }
 
 std::string golden_name(const testing::TestParamInfo<GoldenFile::ParamType>& info) {
-  return std::get<0>(info.param) + "_" + std::string(name_of(std::get<1>(info.param)));
+  std::string name = std::get<0>(info.param);
+  std::ranges::replace(name, '/', '_');
+  return name + "_" + std::string(name_of(std::get<1>(info.param)));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenFile,
-                         testing::Combine(testing::Values("learned_opt", "maml_conv4", "maml_sine",
-                                                          "protonet", "r2d2"),
-                                          testing::Values(DType::f64, DType::f32)),
-                         golden_name);
+INSTANTIATE_TEST_SUITE_P(
+    All, GoldenFile,
+    testing::Combine(testing::Values("learned_opt", "maml_conv4", "maml_sine", "protonet", "r2d2",
+                                     "other_sizes/derivatives", "other_sizes/maml_sine"),
+                     testing::Values(DType::f64, DType::f32)),
+    golden_name);
 
 // Mean gradient of a learner over the regression tasks, three steps.
 Tree mean_gradient(Context& context, const SineFile& file, const std::string& algorithm) {

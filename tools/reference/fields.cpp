@@ -159,9 +159,16 @@ Tree mean_over_tasks(const Tree& tree, int64_t tasks) {
   return means;
 }
 
-void check_tree(Context& context, const std::string& group, const Tree& got,
-                const TreeTolerance& tolerance) {
-  if (!context.file.exists(group)) return;
+namespace {
+
+// units: by tensor, and under "" of the whole; an error counts in units of what is expected or, if
+// that is more, of these.
+void compare_trees(Context& context, const std::string& group, const Tree& got,
+                   const TreeTolerance& tolerance, const std::map<std::string, double>& units) {
+  const auto unit = [&](const std::string& name, std::span<const double> expected) {
+    const auto found = units.find(name);
+    return std::max(norm_of(expected), found == units.end() ? 0 : found->second);
+  };
   Tree expected;
   std::vector<double> all_got;
   std::vector<double> all_expected;
@@ -181,10 +188,40 @@ void check_tree(Context& context, const std::string& group, const Tree& got,
     } else if (noise) {
       context.report.scaled(path, values, expected[name], whole, tolerance.whole);
     } else {
-      context.report.relative(path, values, expected[name], tolerance.tensor);
+      context.report.scaled(path, values, expected[name], unit(name, expected[name]),
+                            tolerance.tensor);
     }
   }
-  context.report.relative(group, all_got, all_expected, tolerance.whole);
+  context.report.scaled(group, all_got, all_expected, unit("", all_expected), tolerance.whole);
+}
+
+}  // namespace
+
+void check_tree(Context& context, const std::string& group, const Tree& got,
+                const TreeTolerance& tolerance) {
+  if (context.file.exists(group)) compare_trees(context, group, got, tolerance, {});
+}
+
+void check_mean(Context& context, const std::string& group, const Tree& tree, int64_t tasks,
+                const TreeTolerance& tolerance) {
+  if (!context.file.exists(group)) return;
+  std::map<std::string, double> units;
+  double squares = 0;
+  for (const auto& [name, values] : tree) {
+    units[name] = norm_of(values) / std::sqrt(static_cast<double>(tasks));
+    squares += units[name] * units[name];
+  }
+  units[""] = std::sqrt(squares);
+  compare_trees(context, group, mean_over_tasks(tree, tasks), tolerance, units);
+}
+
+void check_mean_array(Context& context, const std::string& name, const std::vector<double>& values,
+                      int64_t tasks, double tolerance) {
+  if (!context.file.exists(name)) return;
+  const Tree mean = mean_over_tasks({{"", values}}, tasks);
+  const std::vector<double> expected = context.expected(name);
+  const double unit = norm_of(values) / std::sqrt(static_cast<double>(tasks));
+  context.report.scaled(name, mean.at(""), expected, std::max(norm_of(expected), unit), tolerance);
 }
 
 void check_array(Context& context, const std::string& name, const std::vector<double>& got,

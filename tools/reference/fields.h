@@ -65,8 +65,16 @@ struct TreeTolerance {
 // nothing but rounding: in units of the whole). Nothing stored there: nothing to do.
 void check_tree(Context& context, const std::string& group, const Tree& got,
                 const TreeTolerance& tolerance);
-// The same for one array.
+// The same for the mean over tasks of what `tree` holds of each. Tasks may cancel in the mean, so
+// errors count in units of the tasks' root mean square where that is more.
+void check_mean(Context& context, const std::string& group, const Tree& tree, int64_t tasks,
+                const TreeTolerance& tolerance);
+// The same as check_tree for one array.
 void check_array(Context& context, const std::string& name, const std::vector<double>& got,
                  double tolerance);
+
+// The mean of tasks' arrays, with the errors in check_mean's units.
+void check_mean_array(Context& context, const std::string& name, const std::vector<double>& values,
+                      int64_t tasks, double tolerance);
 
 }  // namespace outerloop::reference

@@ -113,7 +113,7 @@ void compare(Context& context, const SineFile& file, const std::string& group, c
   const double tolerance = context.tolerance(1e-4, 1e-10);
   const double direct = context.tolerance(5e-6 * conditioning, 1e-10);
   check_tree(context, group + "/grad_task", got.gradients, {tolerance, tolerance, "", 0});
-  check_tree(context, group + "/grad", mean_over_tasks(got.gradients, file.tasks.count),
+  check_mean(context, group + "/grad", got.gradients, file.tasks.count,
              {tolerance, tolerance, "", 0});
   check_tree(context, group + "/grad_query_at_phi", got.query_gradients,
              {direct, context.tolerance(1e-5 * conditioning, 1e-10), "", 0});

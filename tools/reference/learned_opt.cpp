@@ -50,9 +50,9 @@ void check_activation(Context& context, const SineFile& file, const StoredNetwor
   const double rule_tolerance = context.tolerance(5e-6, 1e-11);
   const TreeTolerance for_rule{rule_tolerance, context.tolerance(1e-4, 1e-11), "", 0};
   check_tree(context, activation + "/grad_opt_task", rule_gradients, for_rule);
-  check_tree(context, activation + "/grad_opt", mean_over_tasks(rule_gradients, tasks), for_rule);
+  check_mean(context, activation + "/grad_opt", rule_gradients, tasks, for_rule);
   const double tolerance = context.tolerance(1e-5, 1e-11);
-  check_tree(context, activation + "/grad_phi0", mean_over_tasks(start_gradients, tasks),
+  check_mean(context, activation + "/grad_phi0", start_gradients, tasks,
              {tolerance, context.tolerance(1e-4, 1e-11), "", 0});
 }
 

@@ -48,7 +48,7 @@ class SineGroup {
     config_.inner.steps = steps;
     config_.inner.optimizer = mode.optimizer;
     if (mode.learned_weight_decay) {
-      config_.inner.weight_decay = context.scalar("hyper/weight_decay");
+      config_.inner.weight_decay = context.scalar(weight_decay());
       config_.learner.learn_weight_decay = true;
     }
     if (mode.name == "lslr") {
@@ -73,6 +73,11 @@ class SineGroup {
   }
 
  private:
+  // The group's own, or that of all groups.
+  std::string weight_decay() const {
+    const std::string own = group_ + "/wd";
+    return context_.file.exists(own) ? own : "hyper/weight_decay";
+  }
   void add_settings();
   void add_results(const NamedTensors& results);
   void compare();
@@ -117,7 +122,7 @@ void SineGroup::add_settings() {
     inputs_["hyper/multi_step_weights"] = context_.input(group_ + "/msl_weight");
   }
   if (mode_.learned_weight_decay) {
-    inputs_["theta/inner/weight_decay"] = context_.input("hyper/weight_decay");
+    inputs_["theta/inner/weight_decay"] = context_.input(weight_decay());
   }
 }
 
@@ -153,23 +158,22 @@ void SineGroup::compare() {
   const TreeTolerance tolerance = gradient_tolerance();
   if (mode_.name == "reptile") {
     check_tree(context_, group_ + "/update_task", gradients_, tolerance);
-    check_tree(context_, group_ + "/update", mean_over_tasks(gradients_, tasks), tolerance);
+    check_mean(context_, group_ + "/update", gradients_, tasks, tolerance);
     return;
   }
   check_array(context_, group_ + "/outer_loss", {loss_}, context_.tolerance(2e-6, 1e-12));
   check_tree(context_, group_ + "/grad_task", gradients_, tolerance);
-  check_tree(context_, group_ + "/grad", mean_over_tasks(gradients_, tasks), tolerance);
+  check_mean(context_, group_ + "/grad", gradients_, tasks, tolerance);
   const auto check_setting = [&](const std::string& name, const std::vector<double>& values) {
     if (values.empty()) return;
-    const Tree mean = mean_over_tasks({{"", values}}, tasks);
     check_array(context_, group_ + "/" + name + "_task", values, tolerance.tensor);
-    check_array(context_, group_ + "/" + name, mean.at(""), tolerance.tensor);
+    check_mean_array(context_, group_ + "/" + name, values, tasks, tolerance.tensor);
   };
   check_setting("grad_lr", step_rate_gradients_);
   check_setting("grad_wd", decay_gradients_);
   if (!rate_gradients_.empty()) {
     check_tree(context_, group_ + "/grad_lr_task", rate_gradients_, tolerance);
-    check_tree(context_, group_ + "/grad_lr", mean_over_tasks(rate_gradients_, tasks), tolerance);
+    check_mean(context_, group_ + "/grad_lr", rate_gradients_, tasks, tolerance);
   }
 }
 
