@@ -48,6 +48,7 @@ void FarmSession::attend(farm::RunOptions& options) {
 void FarmSession::finish() {
   const std::lock_guard lock(mutex_);
   if (bar_) bar_->finish();
+  bar_.reset();  // another job has a bar of its own
 }
 
 void FarmSession::show(const farm::Progress& progress) {

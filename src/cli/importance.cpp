@@ -2,16 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
+#include <optional>
 
 #include "cli/farm_job.h"
 #include "cli/importance_flags.h"
 #include "cli/program.h"
 #include "cli/ranks.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/farm/run.h"
 #include "outerloop/interp/importance_run.h"
+#include "outerloop/interp/run_budget.h"
 #include "outerloop/report/importance_report.h"
 
 namespace outerloop::cli {
@@ -85,7 +90,67 @@ int conclude(const Work& work, const farm::Outcome& outcome, const farm::RunOpti
   return kDone;
 }
 
+void say_hung(comm::Communicator& ranks, const farm::Outcome& outcome, int code) {
+  const auto rank = static_cast<size_t>(outcome.hung.front());
+  tell(fmt::format("warning: rank {} on {} does not answer; its cells were run by others\n", rank,
+                   ranks.hosts()[rank]));
+  ranks.abort(code);
+}
+
+// Rounds until the budget is spent, each with a journal of its own.
+int run_in_rounds(comm::Communicator& ranks, const Options& options, ColorMode color) {
+  const bool leads = ranks.rank() == 0;
+  farm::RunOptions settings;
+  interp::RunImportanceSpec spec;
+  std::optional<interp::RunBudget> budget;
+  const interp::ImportanceFolder folder{run_importance_folder(options.source, options.of_run)};
+  comm::fail_together(ranks, "command line and config", [&] {
+    settings = farm_options(options.farm);
+    if (settings.shard.count > 1) {
+      throw BadInput(
+          "--budget auto decides after each round from all of its results, which a shard does not "
+          "have; give --tasks and --repeats, or start it on several ranks");
+    }
+    spec = run_importance_spec(options.source, options.words, options.of_run);
+    budget.emplace(spec);
+    if (leads) folder.prepare();
+  });
+  FarmSession session(leads && !options.farm.quiet, color);
+  session.attend(settings);
+  ThreadPool pool(spec.threads);
+  std::vector<int64_t> plan(budget->plan_size());
+  const Stopwatch since_begin;
+  const auto max_wall = settings.max_wall;
+  do {
+    if (max_wall) {
+      const auto left =
+          *max_wall - std::chrono::seconds(static_cast<int64_t>(since_begin.seconds()));
+      settings.max_wall = std::max(left, std::chrono::seconds(0));
+    }
+    settings.journal = folder.journal_of_round(budget->number());
+    farm::Outcome outcome = farm::run(budget->round(), ranks, pool, settings);
+    session.finish();
+    const bool goes_on = outcome.stopped.empty() && outcome.hung.empty();
+    if (leads && !goes_on) {
+      session.log().info("round {} has {} of {} cells done; the same command goes on",
+                         budget->number(), outcome.progress.done, outcome.progress.cells);
+      if (!outcome.hung.empty()) say_hung(ranks, outcome, kStopped);
+    }
+    if (!goes_on) return kStopped;
+    comm::fail_together(ranks, "budget", [&] {
+      if (leads) plan = budget->plan(std::move(outcome.results));
+    });
+    ranks.broadcast("budget", std::span(plan), 0);
+  } while (budget->begin(plan));
+  if (!leads) return kDone;
+  const interp::RunImportance result = budget->fold();
+  fmt::print("{}", interp::to_text(result));
+  name_files(report::write_importance(folder, result));
+  return kDone;
+}
+
 int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
+  if (options.of_run.budget && is_run(options.source)) return run_in_rounds(ranks, options, color);
   farm::RunOptions settings;
   Work work;
   const bool leads = ranks.rank() == 0;
@@ -102,12 +167,7 @@ int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
   session.finish();
   const int code = leads ? conclude(work, outcome, settings, session.log())
                          : (outcome.stopped.empty() ? kDone : kStopped);
-  if (!outcome.hung.empty()) {
-    const auto rank = static_cast<size_t>(outcome.hung.front());
-    tell(fmt::format("warning: rank {} on {} does not answer; its cells were run by others\n", rank,
-                     ranks.hosts()[rank]));
-    ranks.abort(code);
-  }
+  if (!outcome.hung.empty()) say_hung(ranks, outcome, code);
   return code;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "outerloop/base/error.h"
@@ -45,6 +46,21 @@ int64_t positive(const char* flag, int64_t value) {
   throw BadInput(fmt::format("{}: expected 1 or more, got {}", flag, value));
 }
 
+std::optional<interp::BudgetRule> budget_of(const RunImportanceFlags& flags) {
+  if (!flags.budget) {
+    if (flags.half_width) throw BadInput("--half-width is of --budget auto: give both");
+    return {};
+  }
+  if (*flags.budget != "auto") {
+    throw BadInput(fmt::format("--budget: expected auto, got '{}'", *flags.budget));
+  }
+  if (flags.repeats) throw BadInput("--repeats: --budget auto chooses them; give one of the two");
+  interp::BudgetRule rule;
+  rule.half_width = flags.half_width.value_or(rule.half_width);
+  if (rule.half_width > 0 && std::isfinite(rule.half_width)) return rule;
+  throw BadInput(fmt::format("--half-width: expected more than 0, got {}", rule.half_width));
+}
+
 }  // namespace
 
 void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
@@ -57,6 +73,11 @@ void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--tasks", flags.tasks, "Tasks to score, each once [as many as the run's own test has]");
   add("--seed", flags.seed, "Of tasks and permutations [the run's]");
   add("--repeats", flags.repeats, "Permutations of a group in a task [2]");
+  add("--budget", flags.budget,
+      "auto: choose tasks (--tasks are the most) and repeats by what was measured");
+  add("--half-width", flags.half_width,
+      "Of --budget auto: a group stops where its joint band is so narrow, in units of the first "
+      "metric [0.01]");
   command
       .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")
       ->group(runs);
@@ -79,8 +100,8 @@ bool is_run(const fs::path& source) {
 
 void refuse_flags_of_runs(const RunImportanceFlags& f) {
   const bool any = f.checkpoint || f.split || f.out || f.tasks || f.seed || f.repeats || f.patch ||
-                   f.threads || f.exact || f.curve || !f.estimands.empty() || !f.metrics.empty() ||
-                   !f.groups.empty();
+                   f.threads || f.budget || f.half_width || f.exact || f.curve ||
+                   !f.estimands.empty() || !f.metrics.empty() || !f.groups.empty();
   if (!any) return;
   throw BadInput(
       "these flags are for runs; a YAML file of a model takes key=value words, such as "
@@ -97,6 +118,7 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
   spec.seed = flags.seed;
   if (flags.repeats) spec.repeats = positive("--repeats", *flags.repeats);
   if (flags.patch) spec.patch = positive("--patch", *flags.patch);
+  spec.budget = budget_of(flags);
   spec.exact = flags.exact;
   spec.curve = flags.curve;
   for (const std::string& name : flags.estimands) {

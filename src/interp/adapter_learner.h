@@ -17,6 +17,8 @@ class AdapterLearner final : public TaskLearner {
   int64_t steps() const override { return one_.steps(); }
   size_t width() const override { return width_; }
   bool couples_rows() const override { return couples_rows_; }
+  double adapt_cost() const override { return one_.adapt_flops(); }
+  double answer_cost() const override { return one_.answer_flops(steps()); }
   void begin(const data::Episode& episode) override;
   void adapt(std::span<const float> support_x) override;
   void answer(int64_t step, std::span<const float> query_x, std::span<double> predictions) override;

@@ -39,8 +39,7 @@ JointBand band_of(const BudgetRule& rule, std::span<const GroupValues> groups) {
   JointBand band =
       joint_band(columns, SignFlips::sampled(longest, rule.sign_vectors, rule.seed), rule.level);
   for (size_t g = 0; g < groups.size(); ++g) {
-    const auto tasks = static_cast<double>(columns[g].size());
-    band.half[g] *= std::sqrt(1 + kForStopping / tasks);
+    band.half[g] *= room_for_stopping(columns[g].size());
   }
   return band;
 }
@@ -53,6 +52,10 @@ double tasks_needed(const BudgetRule& rule, const JointBand& band, const GroupVa
 }
 
 }  // namespace
+
+double room_for_stopping(size_t tasks) {
+  return std::sqrt(1 + kForStopping / static_cast<double>(tasks));
+}
 
 int64_t best_repeats(const VarianceSplit& split, const TaskCosts& costs, size_t groups,
                      int64_t most) {

@@ -19,6 +19,10 @@ fs::path ImportanceFolder::journal(const farm::Shard& shard) const {
   return root / "journal" / name;
 }
 
+fs::path ImportanceFolder::journal_of_round(size_t round) const {
+  return root / "journal" / fmt::format("importance-round{}.h5", round);
+}
+
 void ImportanceFolder::prepare() const {
   std::error_code error;
   fs::create_directories(root, error);

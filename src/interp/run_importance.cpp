@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "interp/adapter_learner.h"
 #include "interp/run_importance_impl.h"
 #include "outerloop/base/error.h"
-#include "outerloop/base/philox.h"
 #include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
@@ -16,12 +14,7 @@
 namespace outerloop::interp {
 namespace {
 
-constexpr uint32_t kMeanTasks = 1024;       // training tasks whose inputs give the means for drop
-constexpr uint32_t kDonorSlots = 1u << 20;  // that donors of other tasks come from
-
-data::TaskKey key_of(const RunImportanceJob::Impl& job, uint64_t slot) {
-  return {.seed = job.seed, .split = job.spec.split, .slot = static_cast<uint32_t>(slot)};
-}
+constexpr uint32_t kMeanTasks = 1024;  // training tasks whose inputs give the means for drop
 
 // The features of a table as groups of its inputs.
 std::vector<FeatureGroup> table_groups(const data::TablePreparation& table,
@@ -70,7 +63,7 @@ std::vector<FeatureGroup> patches(const Shape& image, int64_t side, std::array<i
   return groups;
 }
 
-std::vector<FeatureGroup> groups_of(RunImportanceJob::Impl& job) {
+std::vector<FeatureGroup> groups_of(RunProblem& job) {
   const train::Setup& setup = job.setup;
   if (setup.data.table) return table_groups(setup.data.table->preparation, job.spec.groups);
   if (!job.spec.groups.empty()) {
@@ -134,13 +127,14 @@ std::vector<float> training_means(const train::Setup& setup, uint64_t seed) {
   return means;
 }
 
-// How many tasks are scored; each counts once.
-int64_t tasks_of(const RunImportanceJob::Impl& job) {
+// How many tasks are scored, at most by a budget; each counts once.
+int64_t tasks_of(const RunProblem& job) {
   const config::Config& config = job.setup.config;
   const int64_t there = job.setup.test_tasks->tasks(job.spec.split);
   const int64_t own =
       job.spec.split == data::Split::validation ? config.validation.tasks : config.test.tasks;
-  const int64_t wanted = job.spec.tasks.value_or(there > 0 ? std::min(there, own) : own);
+  const int64_t usual = job.spec.budget ? job.spec.budget->most_tasks : own;
+  const int64_t wanted = job.spec.tasks.value_or(there > 0 ? std::min(there, usual) : usual);
   if (wanted < 2) {
     throw BadInput(fmt::format("importance needs two tasks or more, got {}; give --tasks", wanted));
   }
@@ -153,30 +147,9 @@ int64_t tasks_of(const RunImportanceJob::Impl& job) {
   return wanted;
 }
 
-std::string content_of(const RunImportanceJob::Impl& job) {
-  const config::Protocol protocol = config::test_protocol(job.setup.config);
-  nlohmann::ordered_json json{{"checkpoint", job.content_hash},
-                              {"data", job.setup.data.fingerprint},
-                              {"ways", protocol.ways},
-                              {"shots", protocol.shots},
-                              {"queries", protocol.queries},
-                              {"steps", protocol.steps},
-                              {"batch", protocol.batch},
-                              {"rotation", config::word(protocol.rotation)},
-                              {"within", config::word(protocol.within)},
-                              {"transductive", job.setup.config.learner.transductive},
-                              {"split", name_of(job.spec.split)},
-                              {"seed", job.seed},
-                              {"exact", job.scoring.exact}};
-  for (const FeatureGroup& group : job.scoring.groups) {
-    json["groups"].push_back({{"name", group.name}, {"inputs", group.columns}});
-  }
-  return json.dump();
-}
-
 }  // namespace
 
-RunImportanceJob::Impl::Impl(const RunImportanceSpec& s)
+RunProblem::RunProblem(const RunImportanceSpec& s)
     : spec(s),
       stored(train::open_run(s.run, s.checkpoint, train::protocol_overrides(s.overrides))),
       setup(train::make_setup(stored)),
@@ -194,66 +167,18 @@ RunImportanceJob::Impl::Impl(const RunImportanceSpec& s)
   if (std::ranges::find(scoring.estimands, Estimand::drop) != scoring.estimands.end()) {
     scoring.means = training_means(setup, seed);
   }
-  for (int64_t task = 0; task < tasks_of(*this); ++task) {
-    cells.push_back({fmt::format("task={}", task)});
-  }
-  workers.resize(static_cast<size_t>(std::max(1, spec.threads)));
-  Worker& first = worker(0);
-  for (const TaskColumn& column : first.scorer->columns()) {
-    columns.push_back(column);
-    names.push_back(first.scorer->name_of(column));
-  }
-  manifest = {"importance of a run", content_of(*this)};
+  tasks = tasks_of(*this);
+  learners.resize(static_cast<size_t>(std::max(1, spec.threads)));
 }
 
-RunImportanceJob::Impl::Worker& RunImportanceJob::Impl::worker(int thread) {
-  auto& place = workers[static_cast<size_t>(thread)];
-  if (place) return *place;
-  place = std::make_unique<Worker>(setup.test_tasks->spec());
-  Worker& made = *place;
-  made.learner = std::make_unique<AdapterLearner>(setup, theta);
-  made.scorer = std::make_unique<TaskScorer>(
-      scoring, *made.learner, setup.test_tasks->spec(),
-      [this, &made](uint64_t task, uint64_t draw) -> const data::Episode& {
-        return other_task(made, task, draw);
-      });
-  return made;
+data::TaskKey RunProblem::key_of(uint64_t slot) const {
+  return {.seed = seed, .split = spec.split, .slot = static_cast<uint32_t>(slot)};
 }
 
-// By (task, draw) any slot that is another task.
-const data::Episode& RunImportanceJob::Impl::other_task(Worker& with, uint64_t task,
-                                                        uint64_t draw) const {
-  const auto there = static_cast<uint64_t>(setup.test_tasks->tasks(spec.split));
-  Philox random({.seed = seed,
-                 .purpose = Purpose::importance,
-                 .iteration = (uint64_t{1} << 44) + task,
-                 .slot = static_cast<uint32_t>(draw)});
-  uint64_t slot = task;
-  while (there == 0 ? slot == task : slot % there == task % there) {
-    slot = random.below(kDonorSlots);
-  }
-  setup.test_tasks->draw(key_of(*this, slot), with.other.buffers());
-  return with.other;
-}
-
-RunImportanceJob::RunImportanceJob(const RunImportanceSpec& spec)
-    : impl_(std::make_unique<Impl>(spec)) {}
-RunImportanceJob::~RunImportanceJob() = default;
-
-const farm::Manifest& RunImportanceJob::manifest() const {
-  return impl_->manifest;
-}
-const std::vector<farm::Cell>& RunImportanceJob::cells() const {
-  return impl_->cells;
-}
-const std::vector<std::string>& RunImportanceJob::columns() const {
-  return impl_->names;
-}
-
-void RunImportanceJob::run(size_t cell, int thread, std::span<double> values) {
-  Impl::Worker& worker = impl_->worker(thread);
-  impl_->setup.test_tasks->draw(key_of(*impl_, cell), worker.own.buffers());
-  worker.scorer->score(worker.own, cell, values);
+TaskLearner& RunProblem::learner(int thread) {
+  auto& place = learners[static_cast<size_t>(thread)];
+  if (!place) place = std::make_unique<AdapterLearner>(setup, theta);
+  return *place;
 }
 
 }  // namespace outerloop::interp

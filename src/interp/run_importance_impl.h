@@ -1,5 +1,5 @@
 #pragma once
-// What the job and the fold of its results share.
+// What the rounds of a job and the fold of their results share.
 
 #include <memory>
 #include <string>
@@ -11,20 +11,13 @@
 
 namespace outerloop::interp {
 
-struct RunImportanceJob::Impl {
-  // One thread's.
-  struct Worker {
-    explicit Worker(const data::EpisodeSpec& spec) : own(spec), other(spec) {}
-    data::Episode own, other;
-    std::unique_ptr<TaskLearner> learner;
-    std::unique_ptr<TaskScorer> scorer;
-  };
+// A run, its tasks and what is asked of them.
+struct RunProblem {
+  explicit RunProblem(const RunImportanceSpec& spec);
 
-  explicit Impl(const RunImportanceSpec& spec);
-
+  data::TaskKey key_of(uint64_t slot) const;
   // Made when its thread asks for it first.
-  Worker& worker(int thread);
-  const data::Episode& other_task(Worker& with, uint64_t task, uint64_t draw) const;
+  TaskLearner& learner(int thread);
 
   RunImportanceSpec spec;
   train::StoredRun stored;
@@ -32,13 +25,48 @@ struct RunImportanceJob::Impl {
   std::string content_hash;
   Tensor theta;
   uint64_t seed;
-  TaskScoring scoring;
+  TaskScoring scoring;  // all groups
   std::array<int64_t, 2> grid = {0, 0};
+  int64_t tasks = 0;  // to be scored at most
+  std::vector<std::unique_ptr<TaskLearner>> learners;
+};
+
+struct RunImportanceJob::Impl {
+  // One thread's.
+  struct Worker {
+    explicit Worker(const data::EpisodeSpec& spec) : own(spec), other(spec) {}
+    data::Episode own, other;
+    std::unique_ptr<TaskScorer> scorer;
+  };
+
+  Impl(std::shared_ptr<RunProblem> of, const ImportanceRound& r);
+
+  // Made when its thread asks for it first.
+  Worker& worker(int thread);
+  const data::Episode& other_task(Worker& with, uint64_t task, uint64_t draw) const;
+
+  std::shared_ptr<RunProblem> problem;
+  ImportanceRound round;
+  TaskScoring scoring;  // the round's groups and repeats
+  TaskCosts costs;
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<farm::Cell> cells;
   std::vector<TaskColumn> columns;
   std::vector<std::string> names;
   farm::Manifest manifest;
 };
+
+// A round that was run.
+struct DoneRound {
+  const RunImportanceJob* job = nullptr;
+  const farm::Results* results = nullptr;
+
+  bool is_finite(size_t cell) const;
+};
+
+// Of the round that all groups are in. Throws BadInput where there is nothing to take a mean of.
+void require_finite_tasks(const DoneRound& first);
+
+RunImportance fold_rounds(const RunProblem& problem, std::span<const DoneRound> rounds);
 
 }  // namespace outerloop::interp

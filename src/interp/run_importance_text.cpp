@@ -21,6 +21,7 @@ std::string title_of(const RunImportance& result, const EstimandFinding& finding
 Json json_of(const GroupFinding& group) {
   const TaskSummary& t = group.tasks;
   return {{"group", group.group},
+          {"tasks", group.task_count},
           {"mean", t.interval.mean},
           {"ci95", {t.interval.lower, t.interval.upper}},
           {"band95", {t.interval.mean - group.band_half, t.interval.mean + group.band_half}},
@@ -31,6 +32,24 @@ Json json_of(const GroupFinding& group) {
           {"p", group.p_value},
           {"p_joint", group.p_joint},
           {"repeat_error", group.repeat_error}};
+}
+
+Json json_of(const RunImportance& result, const RunBudgetSpent& budget) {
+  const BudgetRule& rule = *result.spec.budget;
+  Json rounds = Json::array();
+  for (const ImportanceRound& round : budget.rounds) {
+    Json names = Json::array();
+    for (const size_t g : round.groups) names.push_back(result.groups[g]);
+    rounds.push_back({{"tasks", round.tasks}, {"repeats", round.repeats}, {"groups", names}});
+  }
+  return {{"half_width", rule.half_width},
+          {"level", rule.level},
+          {"metric", result.metrics.front().metric},
+          {"tasks", budget.spent.tasks},
+          {"evaluations", budget.spent.evaluations},
+          {"flops", budget.spent.cost},
+          {"rounds", rounds},
+          {"wider", budget.wide}};
 }
 
 }  // namespace
@@ -45,8 +64,9 @@ std::string describe_protocol(const RunImportance& result) {
       "A decrease is the score of a task less the score with a group of inputs permuted between "
       "the rows of one set, never between support and query, over the whole set; {}seed {}. ",
       result.spec.exact ? "prior and query over all donors, others " : "", *result.spec.seed);
-  text += fmt::format("{} draw{} per task and group. ", result.spec.repeats,
-                      result.spec.repeats == 1 ? "" : "s");
+  text += result.budget ? result.budget->text + " "
+                        : fmt::format("{} draw{} per task and group. ", result.spec.repeats,
+                                      result.spec.repeats == 1 ? "" : "s");
   text +=
       "The task is the unit: intervals are Student's over tasks; the band holds for all groups of "
       "an estimand together with 95 % (sign flips over tasks).";
@@ -94,10 +114,14 @@ std::string to_json(const RunImportance& result) {
             {"steps", result.steps},
             {"tasks", result.tasks},
             {"left_out", result.left_out},
-            {"repeats", result.spec.repeats},
             {"exact", result.spec.exact},
             {"task_names", result.task_names},
             {"quantiles_at", TaskSummary::kQuantiles}};
+  if (result.budget) {
+    json["budget"] = json_of(result, *result.budget);
+  } else {
+    json["repeats"] = result.spec.repeats;
+  }
   for (size_t m = 0; m < result.metrics.size(); ++m) {
     const MetricFinding& metric = result.metrics[m];
     Json& entry = json["metrics"].emplace_back(Json{{"metric", metric.metric}});
@@ -127,7 +151,7 @@ std::string to_csv(const RunImportance& result) {
         text +=
             fmt::format("{},{},{},\"{}\",{},{},{},{},{},{},{},{},{}\n", metric.metric, finding.name,
                         finding.step, g.group, i.mean, i.lower, i.upper, g.band_half, i.deviation,
-                        g.tasks.share_above_zero, g.p_value, g.p_joint, result.tasks);
+                        g.tasks.share_above_zero, g.p_value, g.p_joint, g.task_count);
       }
     }
   }

@@ -358,6 +358,24 @@ std::string TaskScorer::name_of(const TaskColumn& column) const {
                      impl_->scoring.groups[column.group].name, column.repeat);
 }
 
+TaskCosts TaskScorer::costs() const {
+  const TaskScoring& scoring = impl_->scoring;
+  const double adapt = impl_->learner.adapt_cost();
+  const double answer = impl_->learner.answer_cost();
+  TaskCosts costs{.per_task = adapt + static_cast<double>(impl_->baselines.size()) * answer,
+                  .per_repeat = 0};
+  for (const Impl::Part& part : impl_->parts) {
+    const bool of_query = part.estimand == Estimand::prior || part.estimand == Estimand::query;
+    const double sets = of_query && scoring.exact ? static_cast<double>(impl_->query_rows) : 1;
+    costs.per_repeat += sets * answer;
+    if (part.estimand == Estimand::drop) costs.per_repeat += adapt;
+  }
+  if (impl_->wants(Estimand::support) || impl_->wants(Estimand::support_query)) {
+    costs.per_repeat += adapt;
+  }
+  return costs;
+}
+
 void TaskScorer::score(const data::Episode& episode, uint64_t task, std::span<double> values) {
   impl_->score(episode, task, values);
 }

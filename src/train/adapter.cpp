@@ -84,6 +84,16 @@ int64_t Adapter::steps() const {
   return static_cast<int64_t>(impl_->step_calls.size());
 }
 
+double Adapter::adapt_flops() const {
+  double flops = 0;
+  for (const CompiledCall& call : impl_->step_calls) flops += call.executable().lane_flops();
+  return flops;
+}
+
+double Adapter::answer_flops(int64_t step) const {
+  return impl_->answer_calls[static_cast<size_t>(step)].executable().lane_flops();
+}
+
 void Adapter::set_theta(const Tensor& flat) {
   OL_ASSERT(flat.bytes() == impl_->theta.bytes(), "theta of another layout");
   std::memcpy(impl_->theta.data(), flat.data(), flat.bytes());

@@ -111,6 +111,57 @@ TEST(RunImportance, IsTheSameBytesForThreadsShardsAndRestarts) {
   EXPECT_EQ(bytes("parts"), bytes("one"));
 }
 
+TEST(RunImportance, BudgetStopsGroupsThatAreKnownWellEnough) {
+  const TemporaryFolder folder;
+  const Words words{"--budget", "auto", "--half-width", "0.3",
+                    "--tasks",  "400",  "--estimands",  "query,support"};
+  ASSERT_EQ(importance(sine_run(), folder / "one", words).code, kDone);
+  const json found = result_of(folder / "one");
+  const json& budget = found["budget"];
+  ASSERT_GT(budget["rounds"].size(), 1u);
+  EXPECT_EQ(budget["rounds"][0]["tasks"], 64);
+  int64_t tasks = 0;
+  int64_t scores = 0;
+  for (const json& round : budget["rounds"]) {
+    tasks += round["tasks"].get<int64_t>();
+    scores += round["tasks"].get<int64_t>() * round["repeats"].get<int64_t>() *
+              static_cast<int64_t>(round["groups"].size());
+  }
+  EXPECT_EQ(budget["tasks"], tasks);
+  EXPECT_EQ(budget["evaluations"], scores);
+  EXPECT_GT(budget["flops"].get<double>(), 0);
+  EXPECT_LE(tasks, 400);
+  const bool is_known = budget["wider"].empty();
+  EXPECT_TRUE(is_known || tasks == 400);
+  const std::string page = read_file(folder / "one/report.html");
+  EXPECT_TRUE(contains(page, "Spent " + std::to_string(tasks) + " tasks"));
+}
+
+TEST(RunImportance, BudgetSaysWhatItCouldNotLearn) {
+  const TemporaryFolder folder;
+  const Words words{"--budget", "auto", "--half-width", "0.0001", "--tasks", "10"};
+  ASSERT_EQ(importance(table_run(), folder / "one", words).code, kDone);
+  const json budget = result_of(folder / "one")["budget"];
+  EXPECT_EQ(budget["tasks"], 10);  // as many as there are
+  EXPECT_FALSE(budget["wider"].empty());
+}
+
+TEST(RunImportance, BudgetIsTheSameBytesForThreadsAndRestarts) {
+  const TemporaryFolder folder;
+  const Words words{"--budget", "auto", "--half-width", "0.5",
+                    "--tasks",  "300",  "--estimands",  "query"};
+  const auto run = [&](const char* name, const char* threads) {
+    Words all = words;
+    all.insert(all.end(), {"--threads", threads});
+    EXPECT_EQ(importance(sine_run(), folder / name, all).code, kDone);
+    return read_file(folder / name / "importance.json") + read_file(folder / name / "report.html");
+  };
+  const std::string one = run("one", "1");
+  EXPECT_EQ(run("three", "3"), one);
+  fs::remove(folder / "three/journal/importance-round2.h5");
+  EXPECT_EQ(run("three", "2"), one);
+}
+
 TEST(RunImportance, GroupsChangeRowsTogetherAndLeaveTheOthersAlone) {
   const TemporaryFolder folder;
   ASSERT_EQ(importance(table_run(), folder / "apart").code, kDone);
@@ -142,6 +193,11 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {table_run(), {"--estimands", "queries"}, "expected some of prior, query"},
       {table_run(), {"--split", "tset"}, "expected train, validation or test"},
       {table_run(), {"--repeats", "0"}, "--repeats: expected 1 or more"},
+      {table_run(), {"--budget", "much"}, "--budget: expected auto"},
+      {table_run(), {"--budget", "auto", "--repeats", "3"}, "--budget auto chooses them"},
+      {table_run(), {"--budget", "auto", "--half-width", "0"}, "--half-width: expected more"},
+      {table_run(), {"--budget", "auto", "--shard", "0/2"}, "which a shard does not have"},
+      {table_run(), {"--half-width", "0.1"}, "--half-width is of --budget auto"},
       {table_run(), {"inner.rate=3"}, "inner.rate"},
       {image_run(), {"--exact"}, "batch norm couples them"},
       {image_run(), {"--patch", "13"}, "expected 1 to 12 pixels"},

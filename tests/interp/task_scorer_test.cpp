@@ -60,6 +60,8 @@ class Ridge final : public TaskLearner {
   int64_t steps() const override { return 1; }
   size_t width() const override { return 1; }
   bool couples_rows() const override { return couples; }
+  double adapt_cost() const override { return 100; }
+  double answer_cost() const override { return 10; }
   void begin(const data::Episode& episode) override {
     y_.assign(episode.support_y.as<float>().begin(), episode.support_y.as<float>().end());
   }

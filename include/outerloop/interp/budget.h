@@ -56,6 +56,9 @@ struct BudgetRound {
   int64_t tasks = 0;    // new ones
 };
 
+// By how much a band must be wider since it was stopped where it was narrow.
+double room_for_stopping(size_t tasks);
+
 // After the pilot or a later round. `was_open`: the last round's, empty after the pilot. Throws
 // BadInput when the rule is none or values are missing.
 BudgetRound plan_round(const BudgetRule& rule, const TaskCosts& costs,

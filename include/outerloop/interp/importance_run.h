@@ -31,12 +31,13 @@ struct ImportanceResult {
   std::string group_columns(const FeatureGroup& group) const;  // "a, b"
 };
 
-// A folder of results: journal/importance.h5 and those of shards, importance.json and .csv,
-// report.html.
+// A folder of results: journal/importance.h5 and those of shards or of a budget's rounds,
+// importance.json and .csv, report.html.
 struct ImportanceFolder {
   std::filesystem::path root;
 
   std::filesystem::path journal(const farm::Shard& shard = {}) const;
+  std::filesystem::path journal_of_round(size_t round) const;
   std::filesystem::path json() const { return root / "importance.json"; }
   std::filesystem::path csv() const { return root / "importance.csv"; }
   std::filesystem::path report() const { return root / "report.html"; }

@@ -10,6 +10,7 @@
 
 #include "outerloop/farm/job.h"
 #include "outerloop/farm/results.h"
+#include "outerloop/interp/budget.h"
 #include "outerloop/interp/task_scorer.h"
 #include "outerloop/interp/task_summary.h"
 
@@ -23,6 +24,8 @@ struct RunImportanceSpec {
   std::optional<int64_t> tasks;  // default: as many as the run's own test or validation
   std::optional<int64_t> seed;   // default: the run's
   int64_t repeats = 2;
+  // Chooses tasks (`tasks` are the most) and repeats; see run_budget.h.
+  std::optional<BudgetRule> budget;
   bool exact = false;
   bool curve = false;
   std::vector<Estimand> estimands;   // empty: all that the learner has
@@ -36,6 +39,7 @@ struct RunImportanceSpec {
 struct GroupFinding {
   std::string group;
   TaskSummary tasks;        // over tasks, each the mean of its repeats
+  int64_t task_count = 0;   // a budget gives groups tasks of their own
   double band_half = 0;     // joint over the groups of the estimand
   double p_value = 0;       // two-sided sign flips over tasks, by itself
   double p_joint = 0;       // adjusted over the groups (max-T)
@@ -57,6 +61,20 @@ struct MetricFinding {
   std::vector<EstimandFinding> estimands;
 };
 
+// Tasks first … first + tasks - 1, scored alike. Groups by their place among all.
+struct ImportanceRound {
+  int64_t first = 0, tasks = 0, repeats = 2;
+  std::vector<size_t> groups;
+};
+
+// What a budget was spent on.
+struct RunBudgetSpent {
+  BudgetSpent spent;  // cost: FLOPs
+  std::vector<ImportanceRound> rounds;
+  std::vector<std::string> wide;  // "query of place", whose bands are wider than asked
+  std::string text;
+};
+
 struct RunImportance {
   RunImportanceSpec spec;
   std::filesystem::path checkpoint_file;
@@ -69,16 +87,22 @@ struct RunImportance {
   std::vector<std::string> groups;
   std::vector<std::string> task_names;  // of the tasks that were not left out
   std::vector<MetricFinding> metrics;
-  // (metric, task, group) of `query` after the last step, for pictures.
+  std::optional<RunBudgetSpent> budget;
+  // (metric, task, group) of `query` after the last step, of the first tasks, which have all
+  // groups: for pictures.
   std::vector<std::vector<double>> matrix;
   std::array<int64_t, 2> grid = {0, 0};  // images: groups as rows and columns of patches
 };
 
-// A cell is a task ("task=17"), its values are those of TaskScorer.
+struct RunProblem;
+
+// A round: a cell is a task ("task=17"), its values are those of TaskScorer.
 class RunImportanceJob final : public farm::Job {
  public:
-  // Opens the run and its data. Throws BadInput.
+  // Opens the run and its data. All tasks, or the first ones of the budget. Throws BadInput.
   explicit RunImportanceJob(const RunImportanceSpec& spec);
+  // Another round on the same run. Not while another round of the run is at work.
+  RunImportanceJob(std::shared_ptr<RunProblem> problem, const ImportanceRound& round);
   ~RunImportanceJob() override;
 
   const farm::Manifest& manifest() const override;
@@ -86,8 +110,13 @@ class RunImportanceJob final : public farm::Job {
   const std::vector<std::string>& columns() const override;
   void run(size_t cell, int thread, std::span<double> values) override;
 
-  // Of complete results.
+  // Of complete results of the only round.
   RunImportance fold(const farm::Results& results) const;
+
+  const std::shared_ptr<RunProblem>& problem() const;
+  const ImportanceRound& round() const;
+  TaskCosts costs() const;  // in FLOPs
+  const std::vector<TaskColumn>& task_columns() const;
 
   struct Impl;
 

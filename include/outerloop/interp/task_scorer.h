@@ -24,6 +24,7 @@
 
 #include "outerloop/config/choice.h"
 #include "outerloop/data/episode.h"
+#include "outerloop/interp/budget.h"
 #include "outerloop/interp/feature_groups.h"
 #include "outerloop/interp/metrics.h"
 
@@ -38,6 +39,9 @@ class TaskLearner {
   virtual int64_t steps() const = 0;      // inner steps; 0: there is no prior to compare with
   virtual size_t width() const = 0;       // predictions of a row
   virtual bool couples_rows() const = 0;  // an answer depends on the other rows of its set
+  // Counted work, in any unit: of adapt(), and of answer() for one query set.
+  virtual double adapt_cost() const = 0;
+  virtual double answer_cost() const = 0;
   // The episode's labels and minibatches hold until the next call.
   virtual void begin(const data::Episode& episode) = 0;
   virtual void adapt(std::span<const float> support_x) = 0;
@@ -83,6 +87,9 @@ class TaskScorer {
   const std::vector<TaskColumn>& columns() const;
   // "log_loss/query@5/temp/1"
   std::string name_of(const TaskColumn& column) const;
+
+  // Of all estimands together.
+  TaskCosts costs() const;
 
   // Fills one value per column. A pure function of the episode, the task's number (below 2^40) and
   // the seed.

@@ -23,6 +23,9 @@ class Adapter {
   Adapter& operator=(Adapter&&) noexcept;
 
   int64_t steps() const;  // 0 for learners without steps
+  // Counted from the op records: all inner steps, and the answer after `step` of them.
+  double adapt_flops() const;
+  double answer_flops(int64_t step) const;
   // Copies; (layout elements,) as in layout_of(learner.parameters). Then adapt() anew.
   void set_theta(const Tensor& flat);
 
