@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/bench_comm.h"
+#include "cli/bench_importance.h"
 #include "cli/bench_ops.h"
 #include "cli/program.h"
 #include "cli/ranks.h"
@@ -40,6 +41,7 @@ void add_bench(Program& program) {
       program.app.add_subcommand("bench", "Measure speed against this machine's peak");
   bench->require_subcommand(1);
   add_bench_comm(*bench, program);
+  add_bench_importance(*bench, program);
   add_bench_ops(*bench, program);
   auto options = std::make_shared<Options>();
   CLI::App* command = bench->add_subcommand(

@@ -49,6 +49,7 @@ struct RunImportanceJob::Impl {
   ImportanceRound round;
   TaskScoring scoring;  // the round's groups and repeats
   TaskCosts costs;
+  TaskWork work;
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<farm::Cell> cells;
   std::vector<TaskColumn> columns;

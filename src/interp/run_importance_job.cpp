@@ -57,6 +57,7 @@ RunImportanceJob::Impl::Impl(std::shared_ptr<RunProblem> of, const ImportanceRou
   workers.resize(problem->learners.size());
   const TaskScorer& scorer = *worker(0).scorer;
   costs = scorer.costs();
+  work = scorer.work();
   for (const TaskColumn& column : scorer.columns()) {
     columns.push_back(column);
     names.push_back(scorer.name_of(column));
@@ -121,6 +122,9 @@ const ImportanceRound& RunImportanceJob::round() const {
 }
 TaskCosts RunImportanceJob::costs() const {
   return impl_->costs;
+}
+TaskWork RunImportanceJob::work() const {
+  return impl_->work;
 }
 const std::vector<TaskColumn>& RunImportanceJob::task_columns() const {
   return impl_->columns;

@@ -376,6 +376,27 @@ TaskCosts TaskScorer::costs() const {
   return costs;
 }
 
+TaskWork TaskScorer::work() const {
+  const TaskScoring& scoring = impl_->scoring;
+  TaskWork work;
+  double adapts = 1;
+  for (const Impl::Part& part : impl_->parts) {
+    const int64_t copies = part.repeats * static_cast<int64_t>(scoring.groups.size());
+    const bool is_exact =
+        scoring.exact && (part.estimand == Estimand::prior || part.estimand == Estimand::query);
+    work.cells += is_exact ? copies * static_cast<int64_t>(impl_->query_rows) : copies;
+    if (part.estimand == Estimand::drop) adapts += static_cast<double>(copies);
+  }
+  if (impl_->wants(Estimand::support) || impl_->wants(Estimand::support_query)) {
+    adapts += static_cast<double>(scoring.groups.size()) * static_cast<double>(scoring.repeats);
+  }
+  const auto sets = work.cells + static_cast<int64_t>(impl_->baselines.size());
+  work.rows = sets * static_cast<int64_t>(impl_->query_rows);
+  work.flops = adapts * impl_->learner.adapt_cost() +
+               static_cast<double>(sets) * impl_->learner.answer_cost();
+  return work;
+}
+
 void TaskScorer::score(const data::Episode& episode, uint64_t task, std::span<double> values) {
   impl_->score(episode, task, values);
 }

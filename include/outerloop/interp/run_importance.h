@@ -116,6 +116,7 @@ class RunImportanceJob final : public farm::Job {
   const std::shared_ptr<RunProblem>& problem() const;
   const ImportanceRound& round() const;
   TaskCosts costs() const;  // in FLOPs
+  TaskWork work() const;    // of a cell
   const std::vector<TaskColumn>& task_columns() const;
 
   struct Impl;

@@ -74,6 +74,13 @@ struct TaskColumn {
   int64_t repeat = 0;
 };
 
+// Counted, of one score().
+struct TaskWork {
+  int64_t cells = 0;  // scores of a permuted copy
+  int64_t rows = 0;   // answered, those of untouched queries too
+  double flops = 0;   // in the unit of the learner's costs
+};
+
 class TaskScorer {
  public:
   // An episode of the same distribution for across: another task than `task` by (task, draw).
@@ -90,6 +97,7 @@ class TaskScorer {
 
   // Of all estimands together.
   TaskCosts costs() const;
+  TaskWork work() const;
 
   // Fills one value per column. A pure function of the episode, the task's number (below 2^40) and
   // the seed.

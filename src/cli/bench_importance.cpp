@@ -1,0 +1,155 @@
+// outerloop bench importance RUN: how fast a learner's permuted copies are scored.
+
+#include "cli/bench_importance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/importance_flags.h"
+#include "cli/ranks.h"
+#include "outerloop/base/stopwatch.h"
+#include "outerloop/base/thread_pool.h"
+#include "outerloop/comm/agreement.h"
+#include "outerloop/exec/executable.h"
+#include "outerloop/exec/fma_peak.h"
+#include "outerloop/farm/run.h"
+
+namespace outerloop::cli {
+namespace {
+
+constexpr int kBatches = 5;
+
+struct Options {
+  std::string run;
+  std::vector<std::string> words;
+  RunImportanceFlags flags;
+  bool json = false;
+};
+
+struct Speed {
+  int64_t ranks = 1, threads = 1, tasks = 0, groups = 0, repeats = 0;
+  double seconds = 0;         // of all tasks, the median of the batches
+  double cells_per_task = 0;  // scores of a permuted copy
+  double rows_per_task = 0;   // answered, those of untouched queries too
+  double flops_per_task = 0;
+  double peak_gflops = 0;  // of all threads' cores
+
+  double per_s(double per_task) const { return static_cast<double>(tasks) * per_task / seconds; }
+  double fraction() const {
+    return peak_gflops > 0 ? per_s(flops_per_task) * 1e-9 / peak_gflops : 0;
+  }
+};
+
+double peak_of(comm::Communicator& ranks, ThreadPool& pool) {
+  const exec::Isa isa = exec::CompileOptions{}.isa;
+  if (isa == exec::Isa::scalar) return 0;
+  std::vector<double> peaks(static_cast<size_t>(pool.size()));
+  pool.run([&](int thread) {
+    peaks[static_cast<size_t>(thread)] = exec::measure_fma_peak(isa, DType::f32);
+  });
+  double sum = 0;
+  for (const double peak : peaks) sum += peak;
+  ranks.all_reduce("peak", std::span(&sum, 1), comm::Reduction::sum);
+  return sum;
+}
+
+// Compiles on every thread, so that no measured task has to.
+void warm_up(farm::Job& job, ThreadPool& pool) {
+  pool.run([&](int thread) {
+    std::vector<double> values(job.columns().size());
+    job.run(0, thread, values);
+  });
+}
+
+void count(const interp::RunImportanceJob& job, Speed& speed) {
+  const interp::ImportanceRound& round = job.round();
+  const interp::TaskWork work = job.work();
+  speed.tasks = round.tasks;
+  speed.groups = static_cast<int64_t>(round.groups.size());
+  speed.repeats = round.repeats;
+  speed.cells_per_task = static_cast<double>(work.cells);
+  speed.rows_per_task = static_cast<double>(work.rows);
+  speed.flops_per_task = work.flops;
+}
+
+Speed measure(interp::RunImportanceJob& job, comm::Communicator& ranks, ThreadPool& pool) {
+  Speed speed{.ranks = ranks.size(), .threads = pool.size()};
+  count(job, speed);
+  warm_up(job, pool);
+  std::vector<double> seconds;
+  for (int i = 0; i < kBatches; ++i) {
+    ranks.barrier("batch");
+    const Stopwatch watch;
+    farm::run(job, ranks, pool, {});
+    seconds.push_back(watch.seconds());
+  }
+  std::ranges::sort(seconds);
+  speed.seconds = seconds[seconds.size() / 2];
+  speed.peak_gflops = peak_of(ranks, pool);
+  return speed;
+}
+
+nlohmann::ordered_json json_of(const Speed& s) {
+  return {{"ranks", s.ranks},
+          {"threads", s.threads},
+          {"tasks", s.tasks},
+          {"groups", s.groups},
+          {"repeats", s.repeats},
+          {"seconds", s.seconds},
+          {"tasks_per_s", s.per_s(1)},
+          {"cells_per_s", s.per_s(s.cells_per_task)},
+          {"rows_per_s", s.per_s(s.rows_per_task)},
+          {"flops_per_task", s.flops_per_task},
+          {"gflops", s.per_s(s.flops_per_task) * 1e-9},
+          {"fma_peak_gflops", s.peak_gflops},
+          {"fraction_of_peak", s.fraction()}};
+}
+
+std::string describe(const Speed& s) {
+  return fmt::format(
+      "{} rank(s) of {} thread(s), {} tasks x {} groups x {} repeats\n"
+      "{:.4g} tasks/s, {:.4g} cells/s, {:.4g} rows/s (median of {})\n"
+      "{:.4g} MFLOP/task, {:.1f} GFLOP/s = {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n",
+      s.ranks, s.threads, s.tasks, s.groups, s.repeats, s.per_s(1), s.per_s(s.cells_per_task),
+      s.per_s(s.rows_per_task), kBatches, s.flops_per_task * 1e-6, s.per_s(s.flops_per_task) * 1e-9,
+      100 * s.fraction(), s.peak_gflops);
+}
+
+int bench_importance(const Options& options, comm::Communicator& ranks) {
+  std::optional<interp::RunImportanceJob> job;
+  int threads = 1;
+  comm::fail_together(ranks, "command line and run", [&] {
+    const auto spec = run_importance_spec(options.run, options.words, options.flags);
+    threads = spec.threads;
+    job.emplace(spec);
+  });
+  ThreadPool pool(threads);
+  const Speed speed = measure(*job, ranks, pool);
+  if (ranks.rank() > 0) return kDone;
+  fmt::print("{}", options.json ? json_of(speed).dump(2) + "\n" : describe(speed));
+  return kDone;
+}
+
+}  // namespace
+
+void add_bench_importance(CLI::App& bench, Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = bench.add_subcommand(
+      "importance", "Scores of permuted copies per second, fraction of the FMA peak");
+  command->add_option("RUN", options->run, "Run folder or checkpoint file")->required();
+  command->add_option("WORDS", options->words, "key=value of the run's protocol");
+  add_run_importance_flags(*command, options->flags);
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([&program, options] {
+    program.action = [options] {
+      return run_on_ranks(
+          [&](comm::Communicator& ranks) { return bench_importance(*options, ranks); });
+    };
+  });
+}
+
+}  // namespace outerloop::cli

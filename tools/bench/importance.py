@@ -1,0 +1,80 @@
+"""Times importance against PyTorch and on ranks, writes IMPORTANCE.md and importance.json: see importance.sh."""
+
+import argparse
+import json
+import pathlib
+import statistics
+import sys
+
+import cpu
+import ranks
+
+HERE = pathlib.Path(__file__).resolve().parent
+RUN = cpu.ROOT / "tests/published/models/omniglot_maml_5w1s.h5"
+
+
+def ours(options, number_of_ranks):
+    words = [options.outerloop, "bench", "importance", RUN, "test.queries=15", "--estimands", "query",
+             "--metrics", "log_loss", "--repeats", 2, "--patch", 4, "--tasks", options.tasks,
+             "--threads", 1, "--json"]
+    return json.loads(ranks.finish(ranks.start(words, number_of_ranks)))
+
+
+def torch(options):
+    words = [options.python, HERE / "importance_torch.py", "--tasks", 4]
+    return json.loads(ranks.finish(ranks.start(words)))["cells_per_s"]
+
+
+def median(rounds, a, b):
+    return statistics.median(one[a] / one[b] for one in rounds)
+
+
+def render(report):
+    rounds, about = report["rounds"], report["about"]
+    over_torch, two = median(rounds, "plain", "torch"), median(rounds, "two", "one")
+    yes = {True: "yes", False: "no"}
+    rows = [["one core over a loop in PyTorch", f"{over_torch:.2f}", "≥ 5", yes[over_torch >= 5]],
+            ["two ranks over one", f"{two:.3f}", "≥ 1.9", yes[two >= 1.9]]]
+    speeds = [[name, f"{statistics.median(one[key] for one in rounds):,.0f}"]
+              for key, name in (("torch", "PyTorch loop, one core"), ("plain", "outerloop, one core"),
+                                ("one", "outerloop, one rank"), ("two", "outerloop, two ranks"))]
+    last = report["ours"]
+    return ("# Speed of importance\n\n"
+            "Written by `tools/bench/importance.sh`: 49 patches x 2 repeats of 75 Omniglot query images, "
+            "adaptation of each\ntask included; a cell is the score of a permuted copy; medians over "
+            "rounds, in which all take turns.\n\n"
+            f"{about['date']}, commit {about['commit']}, {about['cores']} cores of "
+            f"{about['processor']}, load {about['load_at_start']} at the start,\n"
+            f"{len(rounds)} rounds.\n\n"
+            + cpu.table(["asked for", "measured", "bar", "reached"], rows) + "\n"
+            + cpu.table(["", "cells/s"], speeds)
+            + f"\nOne core: {last['rows_per_s']:,.0f} images/s, {last['gflops']:.0f} GFLOP/s, "
+            f"{100 * last['fraction_of_peak']:.0f} % of the FMA peak.\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench/importance.sh", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tasks", type=int, default=8)
+    parser.add_argument("--python", default=cpu.PEERS / "bin/python", type=pathlib.Path)
+    parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
+                        type=pathlib.Path)
+    options = parser.parse_args()
+    if len(ranks.CORES) < 2:
+        sys.exit("outerloop: two ranks need two cores, and this process may use one: see taskset")
+    report = {"about": cpu.about_machine(), "rounds": []}
+    for number in range(options.rounds):
+        report["ours"] = ours(options, 0)
+        report["rounds"].append({"torch": torch(options), "plain": report["ours"]["cells_per_s"],
+                                 "one": ours(options, 1)["cells_per_s"],
+                                 "two": ours(options, 2)["cells_per_s"]})
+        text = ", ".join(f"{name} {value:.0f}" for name, value in report["rounds"][-1].items())
+        print(f"{number + 1}/{options.rounds}: {text} cells/s", file=sys.stderr)
+    text = render(report)
+    print(text)
+    (HERE / "importance.json").write_text(json.dumps(report, indent=1) + "\n")
+    (HERE / "IMPORTANCE.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
