@@ -57,8 +57,10 @@ const SplitScheme& scheme_of(const ImageSet& set, const std::string& wanted) {
   if (found != set.splits.end()) return found->second;
   std::vector<std::string> known;
   for (const auto& [known_name, scheme] : set.splits) known.push_back(known_name);
-  throw BadInput(fmt::format("data set '{}' has no split scheme '{}'; it has {}", set.name, name,
-                             fmt::join(known, ", ")));
+  throw BadInput(
+      fmt::format("data set '{}' has no split scheme '{}'; it has {}: name it in tasks.split, or "
+                  "leave that empty",
+                  set.name, name, fmt::join(known, ", ")));
 }
 
 class ImageFamily final : public TaskFamily {

@@ -265,7 +265,8 @@ const std::vector<Fault> kData{
     {"NoSuchSplit",
      "train {d}/images.yaml tasks.dataset={d}/tiny.h5 tasks.split=half run_dir={d}/new",
      2,
-     {"data set 'tiny' has no split scheme 'half'; it has quarter"}},
+     {"data set 'tiny' has no split scheme 'half'; it has quarter: name it in "
+      "tasks.split"}},
 };
 
 const std::vector<Fault> kRunFolders{
