@@ -50,7 +50,7 @@ void add_config(Program& program) {
       if (help_flag->count() == 0) {
         throw BadInput("expected config help [KEY] or config print CONFIG [key=value]...");
       }
-      if (options->key.empty()) fmt::print("{}\n", command->help());
+      if (options->key.empty()) fmt::print("{}", command->help("outerloop"));
       return show_help(*options);
     };
   });

@@ -108,7 +108,10 @@ void add_data(Program& program) {
 
   CLI::App* images =
       add(importing, "images", "From a folder or zip; class = folder", import_images);
-  images->add_option("FOLDER", options->input, "Folder or zip of images")->required();
+  images
+      ->add_option("SOURCE", options->input,
+                   "Folder or zip of images; the class of an image is the folder that it is in")
+      ->required();
   images->add_option("--out", options->out, "File to write")->required();
   add_image_options(*images, options);
 

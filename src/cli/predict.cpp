@@ -211,6 +211,11 @@ void add_predict(Program& program) {
                     "Turn light and dark round, if your images differ from the training's in this");
   command->add_flag("--one-by-one", options->predictor.one_by_one,
                     "Answer each query alone beside the support set");
+  command->footer(
+      "Images may have any size and depth; the class of a support image is its folder's name:\n"
+      "  outerloop predict RUN --support mine --query new.png --out answers.csv\n"
+      "with mine/cat/1.png, mine/cat/2.jpg, mine/dog/a.png, … Queries in class folders, or with a "
+      "column of labels or targets, are scored too.");
   command->callback([&program, options] { program.action = [options] { return run(*options); }; });
 }
 

@@ -89,6 +89,13 @@ int run(Program& program, int argc, const char* const* argv) {
   add_sweep(program);
   add_supervise(program);
   add_train(program);
+  // Of this help alone: commands that are added later would inherit it.
+  app.footer(
+      "To begin: outerloop train configs/sinusoid_maml.yaml\n"
+      "Keys of configs: outerloop config help. Options of a command: outerloop COMMAND --help.\n"
+      "Exit codes: 0 done, 1 failure, 2 wrong input, 75 stopped with a checkpoint (the same "
+      "command "
+      "goes on).");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

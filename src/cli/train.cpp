@@ -155,8 +155,10 @@ void add_train(Program& program) {
   CLI::App* command = program.app.add_subcommand("train", "Meta-train by a config");
   command->add_option("CONFIG", options->config, "YAML file")->required();
   command->add_option("OVERRIDES", options->overrides, "key=value words");
-  command->add_option("--resume", options->resume,
-                      "auto: from the newest checkpoint; never; or a checkpoint file");
+  command
+      ->add_option("--resume", options->resume,
+                   "auto: from the newest checkpoint; never; or a checkpoint file")
+      ->capture_default_str();
   command->add_option("--max-wall", options->max_wall,
                       "stop with a checkpoint after this time, such as 3h50m");
   command

@@ -130,7 +130,7 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(model.bias), .help = "whether layers before a normalisation or head have a bias"},
     {OL_KEY(model.init),
      .help =
-         "weights at the start: he and xavier by Glorot's and He's uniform laws, fan_in uniform "
+         "weights at the start: he and xavier by He's and Glorot's uniform laws, fan_in uniform "
          "within 1/sqrt(inputs)"},
     {OL_KEY(model.init_std), .bounds = at_least(0),
      .help = "standard deviation of normal and truncated_normal"},

@@ -23,9 +23,11 @@ const std::string kSinusoid = OUTERLOOP_SOURCE_DIR "/configs/sinusoid_maml.yaml"
 TEST(CommandLine, ShowsHelpAndVersion) {
   const Result help = call({"--help"});
   EXPECT_EQ(help.code, kDone);
-  for (const char* name : {"ckpt", "config", "data", "doctor", "stop"}) {
+  for (const char* name : {"ckpt", "config", "data", "doctor", "stop", "To begin: outerloop train",
+                           "75 stopped with a checkpoint"}) {
     EXPECT_TRUE(contains(help.out, name)) << name;
   }
+  EXPECT_FALSE(contains(call({"ckpt", "--help"}).out, "To begin"));
   const Result version = call({"--version"});
   EXPECT_EQ(version.code, kDone);
   EXPECT_TRUE(version.out.starts_with("outerloop "));
@@ -65,6 +67,8 @@ TEST(ConfigCommand, DescribesKeys) {
   EXPECT_TRUE(contains(call({"config", "help"}).out, "outer.meta_batch"));
   const Result all = call({"config", "--help"});
   EXPECT_TRUE(contains(all.out, "print") && contains(all.out, "outer.meta_batch")) << all.out;
+  EXPECT_TRUE(contains(all.out, "Usage: outerloop config ")) << all.out;
+  EXPECT_FALSE(contains(all.out, "\n\n\n")) << all.out;
   EXPECT_EQ(call({"config", "help", "iner"}).code, kBadInput);
 }
 
