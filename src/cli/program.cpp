@@ -74,6 +74,7 @@ int run(Program& program, int argc, const char* const* argv) {
          "auto, always or never")
       ->type_name("WHEN");
   app.fallthrough();
+  add_baselines(program);
   add_bench(program);
   add_config(program);
   add_ckpt(program);

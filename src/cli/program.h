@@ -25,6 +25,7 @@ struct Program {
 };
 
 // One per subcommand, each in the file of its name.
+void add_baselines(Program& program);
 void add_bench(Program& program);
 void add_ckpt(Program& program);
 void add_config(Program& program);

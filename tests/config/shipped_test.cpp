@@ -47,10 +47,14 @@ TEST(ShippedConfigs, DifferInWhatTheyCompute) {
   }
 }
 
+// But for those whose licences keep them out: tools/datasets/ready_tables.py makes them.
 TEST(ShippedConfigs, NameDataThatIsThere) {
+  const std::set<std::string> made{"insteval.csv.gz", "remifentanil.csv.gz", "spi.csv.gz",
+                                   "us_employment.csv.gz"};
   for (const auto& file : shipped_configs()) {
     const Resolved resolved = read_config(file);
-    if (resolved.config.tasks.dataset.empty()) continue;
+    const std::string& dataset = resolved.config.tasks.dataset;
+    if (dataset.empty() || made.contains(dataset)) continue;
     EXPECT_NO_THROW(find_file(resolved.config.tasks.dataset, resolved.folder)) << file;
   }
 }

@@ -1,0 +1,50 @@
+// outerloop baselines as its user calls it.
+
+#include <nlohmann/json.hpp>
+
+#include "cli/call.h"
+
+namespace outerloop::cli {
+namespace {
+
+using nlohmann::json;
+
+const std::string kFlights = OUTERLOOP_SOURCE_DIR "/configs/flights_maml.yaml";
+
+// datasets/flights/README.md, whose queries are all other rows; here 30 of them.
+TEST(BaselinesCommand, ReachesThePublishedFiguresOfFlights) {
+  const Result result = call({"baselines", kFlights, "--shots", "5,20", "--json"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json found = json::parse(result.out);
+  const struct {
+    const char* shots;
+    const char* model;
+    double published;
+  } kCases[] = {{"5", "global mean", 1.020},  {"5", "support mean", 0.330},
+                {"5", "task ridge", 0.320},   {"5", "pooled", 0.792},
+                {"5", "hierarchical", 0.266}, {"20", "support mean", 0.290},
+                {"20", "task ridge", 0.258},  {"20", "hierarchical", 0.237}};
+  for (const auto& c : kCases) {
+    const json& loss = found["shots"][c.shots]["loss"][c.model];
+    EXPECT_NEAR(loss["mean"], c.published, loss["ci95"]) << c.model << " from " << c.shots;
+  }
+  EXPECT_EQ(found["shots"]["5"]["tasks"], 570);
+}
+
+TEST(BaselinesCommand, NamesTheModels) {
+  const Result result = call({"baselines", kFlights, "test.tasks=57"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  for (const char* words : {"from 10 support rows (57 tasks)", "task ridge", "hierarchical"}) {
+    EXPECT_TRUE(contains(result.out, words)) << result.out;
+  }
+}
+
+TEST(BaselinesCommand, RefusesWhatIsNoTableOfNumbers) {
+  const Result result =
+      call({"baselines", OUTERLOOP_SOURCE_DIR "/configs/sinusoid_maml.yaml", "test.tasks=10"});
+  EXPECT_EQ(result.code, kBadInput);
+  EXPECT_TRUE(contains(result.error, "tasks.family = table")) << result.error;
+}
+
+}  // namespace
+}  // namespace outerloop::cli
