@@ -1,4 +1,4 @@
-"""Times importance against PyTorch and on ranks, writes IMPORTANCE.md and importance.json: see importance.sh."""
+"""Times importance against PyTorch and on ranks, writes IMPORTANCE.md: see importance.sh."""
 
 import argparse
 import json
@@ -11,10 +11,12 @@ import ranks
 
 HERE = pathlib.Path(__file__).resolve().parent
 RUN = cpu.ROOT / "tests/published/models/omniglot_maml_5w1s.h5"
+DATA = cpu.ROOT / "configs/datasets/omniglot28.h5"
 
 
 def ours(options, number_of_ranks):
-    words = [options.outerloop, "bench", "importance", RUN, "test.queries=15", "--estimands", "query",
+    words = [options.outerloop, "bench", "importance", RUN, f"tasks.dataset={DATA}",
+             "test.queries=15", "test.steps=3", "--estimands", "query",
              "--metrics", "log_loss", "--repeats", 2, "--patch", 4, "--tasks", options.tasks,
              "--threads", 1, "--json"]
     return json.loads(ranks.finish(ranks.start(words, number_of_ranks)))
