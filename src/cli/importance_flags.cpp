@@ -83,12 +83,15 @@ void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
       ->group(runs);
   command.add_flag("--curve", flags.curve, "The estimand query after each inner step")->group(runs);
   add("--estimands", flags.estimands,
-      "Some of prior, query, support, support_query, drop, across [all that the learner has]")
+      "Some of prior, query, support, support_query, drop, across, labels [all that the learner "
+      "has]")
       ->delimiter(',');
   add("--metrics", flags.metrics, "mse, mae, r2; log_loss, accuracy, … [mse; log_loss,accuracy]")
       ->delimiter(',');
   add("--group", flags.groups, "NAME=FEATURE,FEATURE…: features that change rows together");
   add("--patch", flags.patch, "Images: side of the square of pixels that is a group [4]");
+  add("--bins", flags.bins,
+      "One input: so many places along it; the support labels in each, permuted (estimand labels)");
   add("--threads", flags.threads, "0: one per core that the process may use [0]");
   add("--out", flags.out, "Folder of the results [RUN/importance]");
 }
@@ -100,7 +103,7 @@ bool is_run(const fs::path& source) {
 
 void refuse_flags_of_runs(const RunImportanceFlags& f) {
   const bool any = f.checkpoint || f.split || f.out || f.tasks || f.seed || f.repeats || f.patch ||
-                   f.threads || f.budget || f.half_width || f.exact || f.curve ||
+                   f.bins || f.threads || f.budget || f.half_width || f.exact || f.curve ||
                    !f.estimands.empty() || !f.metrics.empty() || !f.groups.empty();
   if (!any) return;
   throw BadInput(
@@ -119,6 +122,7 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
   if (flags.repeats) spec.repeats = positive("--repeats", *flags.repeats);
   if (flags.patch) spec.patch = positive("--patch", *flags.patch);
   spec.budget = budget_of(flags);
+  spec.bins = flags.bins;
   spec.exact = flags.exact;
   spec.curve = flags.curve;
   for (const std::string& name : flags.estimands) {

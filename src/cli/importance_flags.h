@@ -15,7 +15,7 @@ struct RunImportanceFlags {
   std::optional<std::string> checkpoint, split, out;
   std::optional<std::string> budget;
   std::optional<double> half_width;
-  std::optional<int64_t> tasks, seed, repeats, patch, threads;
+  std::optional<int64_t> tasks, seed, repeats, patch, bins, threads;
   bool exact = false, curve = false;
   std::vector<std::string> estimands, metrics, groups;
 };

@@ -46,6 +46,10 @@ void AdapterLearner::adapt(std::span<const float> support_x) {
   many_is_behind_ = true;
 }
 
+void AdapterLearner::relabel(std::span<const float> support_y) {
+  std::ranges::copy(support_y, episode_.support_y.as<float>().begin());
+}
+
 void AdapterLearner::answer(int64_t step, std::span<const float> query_x,
                             std::span<double> predictions) {
   const size_t set = query_rows_ * inputs_;

@@ -21,6 +21,7 @@ class AdapterLearner final : public TaskLearner {
   double answer_cost() const override { return one_.answer_flops(steps()); }
   void begin(const data::Episode& episode) override;
   void adapt(std::span<const float> support_x) override;
+  void relabel(std::span<const float> support_y) override;
   void answer(int64_t step, std::span<const float> query_x, std::span<double> predictions) override;
 
  private:

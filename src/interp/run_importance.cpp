@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "interp/adapter_learner.h"
 #include "interp/run_importance_impl.h"
@@ -63,8 +64,45 @@ std::vector<FeatureGroup> patches(const Shape& image, int64_t side, std::array<i
   return groups;
 }
 
+// The training tasks' inputs from the least to the greatest, cut into equal parts; the last ones
+// reach to infinity.
+std::vector<PlaceBin> bins_of(const train::Setup& setup, uint64_t seed, int64_t count) {
+  if (setup.test_shape.classification || setup.test_shape.example.elements() != 1) {
+    throw BadInput("--bins: places are of tasks with one input and numbers as targets");
+  }
+  if (count < 2 || count > 1000) {
+    throw BadInput(fmt::format("--bins: expected 2 to 1000, got {}", count));
+  }
+  data::Episode episode(setup.train_tasks->spec());
+  float least = INFINITY;
+  float most = -INFINITY;
+  for (uint32_t slot = 0; slot < kMeanTasks; ++slot) {
+    setup.train_tasks->draw({.seed = seed, .split = data::Split::train, .slot = slot},
+                            episode.buffers());
+    for (const float x : episode.support_x.as<float>()) {
+      least = std::min(least, x);
+      most = std::max(most, x);
+    }
+  }
+  std::vector<PlaceBin> bins;
+  const float width = (most - least) / static_cast<float>(count);
+  for (int64_t i = 0; i < count; ++i) {
+    const float low = least + width * static_cast<float>(i);
+    bins.push_back({low, low + width});
+  }
+  return bins;
+}
+
 std::vector<FeatureGroup> groups_of(RunProblem& job) {
   const train::Setup& setup = job.setup;
+  if (job.spec.bins) {
+    job.scoring.bins = bins_of(setup, job.seed, *job.spec.bins);
+    std::vector<FeatureGroup> groups;
+    for (const PlaceBin& bin : job.scoring.bins) {
+      groups.push_back({fmt::format("{:.2f} … {:.2f}", bin.low, bin.high), {}});
+    }
+    return groups;
+  }
   if (setup.data.table) return table_groups(setup.data.table->preparation, job.spec.groups);
   if (!job.spec.groups.empty()) {
     throw BadInput("--group names features of a table; this run has none");
@@ -98,6 +136,15 @@ std::vector<Metric> metrics_of(const RunImportanceSpec& spec, bool classificatio
 }
 
 std::vector<Estimand> estimands_of(const RunImportanceSpec& spec, bool has_steps) {
+  const bool asks_labels =
+      std::ranges::find(spec.estimands, Estimand::labels) != spec.estimands.end();
+  if (spec.bins && (spec.estimands.empty() || (asks_labels && spec.estimands.size() == 1))) {
+    return {Estimand::labels};
+  }
+  if (spec.bins || asks_labels) {
+    throw BadInput(
+        "the estimand labels is of --bins, and the only one there: give both, or --bins");
+  }
   if (!spec.estimands.empty()) return spec.estimands;
   std::vector<Estimand> all{Estimand::query, Estimand::support, Estimand::support_query,
                             Estimand::drop, Estimand::across};
@@ -164,6 +211,11 @@ RunProblem::RunProblem(const RunImportanceSpec& s)
   scoring.exact = spec.exact;
   scoring.repeats = spec.repeats;
   scoring.seed = seed;
+  const bool reads_queries =
+      std::ranges::find(scoring.estimands, Estimand::query) != scoring.estimands.end();
+  if (setup.data.images && reads_queries && scoring.metrics.front().mean_over_rows) {
+    scoring.classes = setup.test_tasks->shape().ways;
+  }
   if (std::ranges::find(scoring.estimands, Estimand::drop) != scoring.estimands.end()) {
     scoring.means = training_means(setup, seed);
   }

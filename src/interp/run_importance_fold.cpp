@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "interp/run_classes.h"
 #include "interp/run_samples.h"
 #include "outerloop/base/error.h"
 
@@ -44,6 +45,7 @@ class Fold {
                          .steps = setup.test_steps,
                          .tasks = static_cast<int64_t>(tasks_.size()),
                          .left_out = left_out_,
+                         .bins = problem_.scoring.bins,
                          .grid = problem_.grid};
     result.spec.seed = static_cast<int64_t>(problem_.seed);
     for (const FeatureGroup& group : problem_.scoring.groups) result.groups.push_back(group.name);
@@ -53,6 +55,7 @@ class Fold {
       result.metrics.push_back(find(m, samples));
       result.matrix.push_back(matrix(samples));
     }
+    add_classes(problem_, rounds_.front(), result);
     return result;
   }
 

@@ -30,6 +30,7 @@ std::string content_of(const RunProblem& job, const TaskScoring& scoring) {
   for (const FeatureGroup& group : scoring.groups) {
     json["groups"].push_back({{"name", group.name}, {"inputs", group.columns}});
   }
+  for (const PlaceBin& bin : scoring.bins) json["bins"].push_back({bin.low, bin.high});
   return json.dump();
 }
 
@@ -49,7 +50,11 @@ ImportanceRound first_round(const RunProblem& problem) {
 RunImportanceJob::Impl::Impl(std::shared_ptr<RunProblem> of, const ImportanceRound& r)
     : problem(std::move(of)), round(r), scoring(problem->scoring) {
   scoring.groups.clear();
-  for (const size_t g : round.groups) scoring.groups.push_back(problem->scoring.groups[g]);
+  scoring.bins.clear();
+  for (const size_t g : round.groups) {
+    scoring.groups.push_back(problem->scoring.groups[g]);
+    if (problem->spec.bins) scoring.bins.push_back(problem->scoring.bins[g]);
+  }
   scoring.repeats = round.repeats;
   for (int64_t task = 0; task < round.tasks; ++task) {
     cells.push_back({fmt::format("task={}", round.first + task)});

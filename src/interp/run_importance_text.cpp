@@ -137,6 +137,9 @@ std::string to_json(const RunImportance& result) {
     }
     entry["query_by_task"] = result.matrix[m];
   }
+  for (const ClassFinding& one : result.classes) {
+    json["classes"].push_back({{"class", one.name}, {"tasks", one.tasks}, {"means", one.means}});
+  }
   return json.dump(1) + "\n";
 }
 

@@ -19,7 +19,7 @@ std::vector<Slice> slices_of(const RunImportanceJob& job, size_t metric) {
   const auto& columns = job.task_columns();
   for (size_t c = 0; c < columns.size(); ++c) {
     const TaskColumn& column = columns[c];
-    if (column.metric != metric || column.is_baseline) continue;
+    if (column.metric != metric || column.is_baseline || column.label >= 0) continue;
     if (column.repeat == 0) {
       slices.push_back({{column.estimand, column.step}, job.round().groups[column.group], {}});
     }

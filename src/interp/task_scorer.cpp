@@ -34,6 +34,12 @@ std::vector<double> targets_of(const data::Episode& episode) {
 }  // namespace
 
 struct TaskScorer::Impl {
+  // Several copies of the queries wait until they fill a call.
+  struct Copy {
+    size_t group = 0;
+    int64_t repeat = 0;
+  };
+
   // Decreases of one estimand at one step, (group, repeat, metric).
   struct Part {
     Estimand estimand = Estimand::query;
@@ -50,6 +56,7 @@ struct TaskScorer::Impl {
     check();
     baselines.resize(static_cast<size_t>(learner.steps()) + 1);
     lay_out();
+    lay_out_classes();
   }
 
   bool wants(Estimand estimand) const {
@@ -117,6 +124,16 @@ struct TaskScorer::Impl {
     }
   }
 
+  void lay_out_classes() {
+    first_of_classes = columns.size();
+    for (size_t g = 0; g < scoring.groups.size(); ++g) {
+      for (int64_t label = 0; label < scoring.classes; ++label) {
+        columns.push_back(
+            {.estimand = Estimand::query, .step = learner.steps(), .group = g, .label = label});
+      }
+    }
+  }
+
   size_t place(const Part& part, size_t group, int64_t repeat) const {
     const size_t row = group * static_cast<size_t>(part.repeats) + static_cast<size_t>(repeat);
     return part.first + row * scoring.metrics.size();
@@ -139,6 +156,7 @@ struct TaskScorer::Impl {
     if (wants(Estimand::across)) score_across();
     if (wants(Estimand::support) || wants(Estimand::support_query)) score_support();
     if (wants(Estimand::drop)) score_drop();
+    if (wants(Estimand::labels)) score_labels(episode);
   }
 
   void score_baselines() {
@@ -147,6 +165,7 @@ struct TaskScorer::Impl {
       baselines[step] = scores_at(static_cast<int64_t>(step), query);
       for (const double value : baselines[step]) values_[column++] = value;
     }
+    class_baselines = class_scores_of(predictions);
   }
 
   // Per metric, of one query set.
@@ -154,6 +173,31 @@ struct TaskScorer::Impl {
     predictions.resize(query_rows * learner.width());
     learner.answer(step, rows, predictions);
     return scores_of(predictions);
+  }
+
+  // By the first metric, of each class's rows alone.
+  std::vector<double> class_scores_of(std::span<const double> answers) const {
+    std::vector<double> scores;
+    const size_t width = learner.width();
+    for (int64_t label = 0; label < scoring.classes; ++label) {
+      std::vector<double> own, truth;
+      for (size_t row = 0; row < query_rows; ++row) {
+        if (targets[row] != static_cast<double>(label)) continue;
+        truth.push_back(targets[row]);
+        const auto from = answers.subspan(row * width, width);
+        own.insert(own.end(), from.begin(), from.end());
+      }
+      scores.push_back(scoring.metrics.front().score(truth, {own, width}, {}));
+    }
+    return scores;
+  }
+
+  void put_classes(const Copy& copy, std::span<const double> answers, double share) {
+    const std::vector<double> scores = class_scores_of(answers);
+    const size_t at = first_of_classes + copy.group * scores.size();
+    for (size_t c = 0; c < scores.size(); ++c) {
+      values_[at + c] += share * (class_baselines[c] - scores[c]);
+    }
   }
 
   std::vector<double> scores_of(std::span<const double> answers) const {
@@ -199,12 +243,6 @@ struct TaskScorer::Impl {
     }
   }
 
-  // Several copies of the queries wait until they fill a call.
-  struct Copy {
-    size_t group = 0;
-    int64_t repeat = 0;
-  };
-
   template <class Done>
   void flush(std::span<const int64_t> steps, Done done) {
     predictions.resize(waiting.size() * query_rows * learner.width());
@@ -212,7 +250,8 @@ struct TaskScorer::Impl {
       learner.answer(step, copies, predictions);
       const size_t size = query_rows * learner.width();
       for (size_t c = 0; c < waiting.size(); ++c) {
-        done(step, waiting[c], scores_of(std::span(predictions).subspan(c * size, size)));
+        const auto answers = std::span(predictions).subspan(c * size, size);
+        done(step, waiting[c], scores_of(answers), answers);
       }
     }
     waiting.clear();
@@ -250,9 +289,12 @@ struct TaskScorer::Impl {
     }
     if (steps.empty()) return;
     const double share = scoring.exact ? 1 / static_cast<double>(query_rows) : 1;
-    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores) {
+    const double of_draw = 1 / static_cast<double>(exact_donors.size());
+    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
+                          std::span<const double> answers) {
       put(part_of(Estimand::query, step), copy, scores, share);
       put(part_of(Estimand::prior, step), copy, scores, share);
+      if (step == learner.steps()) put_classes(copy, answers, of_draw);
     };
     for (size_t g = 0; g < scoring.groups.size(); ++g) {
       for (size_t r = 0; r < exact_donors.size(); ++r) {
@@ -265,7 +307,8 @@ struct TaskScorer::Impl {
 
   void score_across() {
     const std::vector<int64_t> steps{learner.steps()};
-    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores) {
+    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
+                          std::span<const double>) {
       put(part_of(Estimand::across, step), copy, scores);
     };
     std::vector<float> foreign(query.size());
@@ -323,12 +366,33 @@ struct TaskScorer::Impl {
     }
   }
 
+  // A point in the bin gets the label of a point by the draw; a bin without points changes nothing.
+  void score_labels(const data::Episode& episode) {
+    const auto labels = episode.support_y.as<float>();
+    std::vector<float> changed(labels.size());
+    for (size_t g = 0; g < scoring.bins.size(); ++g) {
+      for (int64_t r = 0; r < scoring.repeats; ++r) {
+        const auto& from = support_donors[static_cast<size_t>(r)];
+        std::ranges::copy(labels, changed.begin());
+        for (size_t row = 0; row < labels.size(); ++row) {
+          const float x = support[row];
+          const bool is_in = scoring.bins[g].low <= x && x < scoring.bins[g].high;
+          if (is_in) changed[row] = labels[from[row]];
+        }
+        learner.relabel(changed);
+        learner.adapt(support);
+        put(part_of(Estimand::labels, learner.steps()), {g, r}, scores_at(learner.steps(), query));
+      }
+    }
+  }
+
   const TaskScoring scoring;
   TaskLearner& learner;
   Donors donors;
   size_t support_rows = 0, query_rows = 0, inputs = 0;
   std::vector<TaskColumn> columns;
   std::vector<Part> parts;
+  size_t first_of_classes = 0;  // column
 
   // Of the task at hand.
   uint64_t task_ = 0;
@@ -336,6 +400,7 @@ struct TaskScorer::Impl {
   std::vector<double> targets;
   std::span<const float> support, query;
   std::vector<std::vector<double>> baselines;  // by step, by metric
+  std::vector<double> class_baselines;
   std::vector<std::vector<uint32_t>> query_donors, support_donors, exact_donors;  // by repeat
   std::vector<Copy> waiting;
   std::vector<float> copies;
@@ -354,6 +419,10 @@ const std::vector<TaskColumn>& TaskScorer::columns() const {
 std::string TaskScorer::name_of(const TaskColumn& column) const {
   const std::string_view metric = impl_->scoring.metrics[column.metric].name;
   if (column.is_baseline) return fmt::format("{}/baseline@{}", metric, column.step);
+  if (column.label >= 0) {
+    return fmt::format("{}/class{}/{}", metric, column.label,
+                       impl_->scoring.groups[column.group].name);
+  }
   return fmt::format("{}/{}@{}/{}/{}", metric, config::word(column.estimand), column.step,
                      impl_->scoring.groups[column.group].name, column.repeat);
 }
@@ -368,7 +437,8 @@ TaskCosts TaskScorer::costs() const {
     const bool of_query = part.estimand == Estimand::prior || part.estimand == Estimand::query;
     const double sets = of_query && scoring.exact ? static_cast<double>(impl_->query_rows) : 1;
     costs.per_repeat += sets * answer;
-    if (part.estimand == Estimand::drop) costs.per_repeat += adapt;
+    const bool adapts = part.estimand == Estimand::drop || part.estimand == Estimand::labels;
+    if (adapts) costs.per_repeat += adapt;
   }
   if (impl_->wants(Estimand::support) || impl_->wants(Estimand::support_query)) {
     costs.per_repeat += adapt;
@@ -385,7 +455,9 @@ TaskWork TaskScorer::work() const {
     const bool is_exact =
         scoring.exact && (part.estimand == Estimand::prior || part.estimand == Estimand::query);
     work.cells += is_exact ? copies * static_cast<int64_t>(impl_->query_rows) : copies;
-    if (part.estimand == Estimand::drop) adapts += static_cast<double>(copies);
+    if (part.estimand == Estimand::drop || part.estimand == Estimand::labels) {
+      adapts += static_cast<double>(copies);
+    }
   }
   if (impl_->wants(Estimand::support) || impl_->wants(Estimand::support_query)) {
     adapts += static_cast<double>(scoring.groups.size()) * static_cast<double>(scoring.repeats);

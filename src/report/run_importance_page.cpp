@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/data/image_file.h"
 #include "outerloop/report/importance_report.h"
 #include "report/bar_chart.h"
 #include "report/heat_map.h"
@@ -16,6 +18,7 @@ namespace outerloop::report {
 namespace {
 
 namespace fs = std::filesystem;
+using interp::ClassFinding;
 using interp::EstimandFinding;
 using interp::GroupFinding;
 using interp::MetricFinding;
@@ -36,6 +39,8 @@ constexpr About kAbout[] = {
     {"drop", "Left out", "What a group is worth when it is replaced by its mean in both sets."},
     {"across", "From other tasks",
      "Values from other tasks' queries: task-level inputs show here."},
+    {"labels", "Where adaptation reads",
+     "Support labels permuted at the points of a place. Band: all places together, 95 %."},
     {"adaptation", "Added by adaptation", "After less before adaptation, task by task."},
     {"interaction", "Interaction",
      "Support and query together say less than apart, where above 0."},
@@ -71,16 +76,64 @@ std::string note_of(const EstimandFinding& finding) {
   return note;
 }
 
+// Grey as ink on paper: 0 is white.
+std::string url_of(const RunImportance& result, const std::vector<float>& pixels) {
+  data::Image image{.height = static_cast<int>(result.image[0]),
+                    .width = static_cast<int>(result.image[1]),
+                    .channels = static_cast<int>(result.image[2])};
+  const bool grey = image.channels == 1;
+  for (const float value : pixels) {
+    const float shown = std::clamp(grey ? 1 - value : value, 0.0F, 1.0F);
+    image.pixels.push_back(static_cast<uint8_t>(std::lround(255 * shown)));
+  }
+  return "data:image/png;base64," + base64(data::encode_png(image));
+}
+
+// Over an image, of which the patches at the right and lower edge may reach out.
+void put_image(const RunImportance& result, const std::vector<float>& pixels, HeatMap& map) {
+  if (pixels.empty()) return;
+  const auto patch = static_cast<double>(result.patch);
+  map.background = url_of(result, pixels);
+  map.background_width = static_cast<double>(result.image[1]) * map.cell_width / patch;
+  map.background_height = static_cast<double>(result.image[0]) * map.cell_height / patch;
+}
+
 // Squares of an image by place.
 std::string map_card(const RunImportance& result, const EstimandFinding& finding,
                      const std::string& metric) {
   HeatMap map{.about = fmt::format("Importance of places of the image, {}", finding.name),
               .columns = static_cast<size_t>(result.grid[1]),
+              .cell_width = 40,
+              .cell_height = 40,
               .unit = metric};
   for (const GroupFinding& group : finding.groups) {
     map.values.push_back(group.tasks.interval.mean);
   }
+  put_image(result, result.mean_image, map);
   return card(about(finding.name).heading, heat_map(map), escape(about(finding.name).question));
+}
+
+// One map for each class, over one of its images, all on one scale.
+std::string class_maps(const RunImportance& result) {
+  if (result.classes.empty()) return {};
+  double most = 0;
+  for (const ClassFinding& one : result.classes) {
+    for (const double value : one.means) most = std::max(most, std::abs(value));
+  }
+  std::string cards;
+  for (const ClassFinding& one : result.classes) {
+    HeatMap map{.about = "Importance of places of the image in the class " + one.name,
+                .columns = static_cast<size_t>(result.grid[1]),
+                .values = one.means,
+                .most = most,
+                .unit = result.metrics.front().metric};
+    put_image(result, one.image, map);
+    cards += card(one.name, heat_map(map), fmt::format("{} tasks", one.tasks));
+  }
+  return section(
+      "Class by class", cards,
+      "What the adapted model reads in the queries of a class, over one of them: blue is "
+      "needed, orange harms. The classes that are in most tasks, on one scale.");
 }
 
 std::string bars_card(const EstimandFinding& finding, const std::string& metric) {
@@ -96,6 +149,23 @@ std::string bars_card(const EstimandFinding& finding, const std::string& metric)
               note_of(finding));
 }
 
+std::string places_card(const RunImportance& result, const EstimandFinding& finding,
+                        const std::string& metric) {
+  Plot plot{.about = "Importance of the support labels by place",
+            .x = {.label = "place of the support points"},
+            .y = {.label = "fall of the score (" + metric + ")"}};
+  Series series{.dots = true, .band = true};
+  for (size_t g = 0; g < finding.groups.size(); ++g) {
+    const double mean = finding.groups[g].tasks.interval.mean;
+    const double half = finding.groups[g].band_half;
+    const double place =
+        (static_cast<double>(result.bins[g].low) + static_cast<double>(result.bins[g].high)) / 2;
+    series.points.push_back({place, mean, mean - half, mean + half});
+  }
+  plot.series.push_back(std::move(series));
+  return card(about(finding.name).heading, to_svg(plot), escape(about(finding.name).question));
+}
+
 std::string findings(const RunImportance& result, const MetricFinding& metric) {
   const bool image = result.grid[0] > 0;
   std::string cards;
@@ -103,6 +173,10 @@ std::string findings(const RunImportance& result, const MetricFinding& metric) {
     const int64_t step = one.name == "prior" ? 0 : result.steps;
     const EstimandFinding* finding = find(metric, one.name, step);
     if (finding == nullptr) continue;
+    if (!result.bins.empty()) {
+      cards += places_card(result, *finding, metric.metric);
+      continue;
+    }
     cards += image ? map_card(result, *finding, metric.metric) : bars_card(*finding, metric.metric);
   }
   const auto& first = metric.baseline.front();
@@ -112,7 +186,7 @@ std::string findings(const RunImportance& result, const MetricFinding& metric) {
       fmt::format("Score (greater is better): {:.4g} ± {:.2g} before and {:.4g} ± {:.2g} "
                   "after adaptation. {}",
                   first.mean, first.half, last.mean, last.half,
-                  image ? "Blue: the learner needs the place."
+                  image ? "Blue: the learner needs the place. Under it lies the mean query."
                         : "Whiskers: a band that holds for all groups of a picture "
                           "together, 95 %."));
 }
@@ -189,6 +263,7 @@ std::string page(const RunImportance& result) {
     const std::string more = curve_card(result, result.metrics[m]) + matrix_card(result, m);
     if (!more.empty()) body += section("Steps and tasks", more);
   }
+  body += class_maps(result);
   std::string boards;
   for (const MetricFinding& metric : result.metrics) boards += board(result, metric);
   body += section("Numbers", boards);

@@ -105,7 +105,45 @@ TEST(RunImportance, MapsImages) {
   const json found = result_of(folder / "out");
   EXPECT_EQ(found["metrics"].size(), 2u);
   EXPECT_EQ(found["metrics"][0]["estimands"][0]["groups"].size(), 16u);
-  EXPECT_TRUE(contains(read_file(folder / "out/report.html"), "Blue: the learner needs the place"));
+  const std::string page = read_file(folder / "out/report.html");
+  EXPECT_TRUE(contains(page, "Blue: the learner needs the place"));
+  EXPECT_TRUE(contains(page, "Class by class"));
+  EXPECT_TRUE(contains(page, "<image href=\"data:image/png;base64,"));
+  for (const json& one : found["classes"]) EXPECT_EQ(one["means"].size(), 16u);
+}
+
+// Classes have the same number of queries, so the mean over all classes is the mean over all rows.
+TEST(RunImportance, ClassesAddUpToTheWhole) {
+  const TemporaryFolder folder;
+  const Words words{"--patch", "6", "--tasks", "6", "--estimands", "query"};
+  ASSERT_EQ(importance(image_run(), folder / "out", words).code, kDone);
+  const json found = result_of(folder / "out");
+  double whole = 0;
+  for (const json& group : found["metrics"][0]["estimands"][0]["groups"]) {
+    whole += group["mean"].get<double>();
+  }
+  double parts = 0;
+  int64_t members = 0;
+  for (const json& one : found["classes"]) {
+    const auto tasks = one["tasks"].get<int64_t>();
+    members += tasks;
+    for (const double mean : one["means"]) parts += static_cast<double>(tasks) * mean;
+  }
+  ASSERT_EQ(members, 18);  // 6 tasks of 3 classes: all are named
+  EXPECT_NEAR(parts / static_cast<double>(members), whole, 1e-9);
+}
+
+TEST(RunImportance, SaysWhereAlongTheInputAdaptationReads) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(importance(sine_run(), folder / "out", {"--bins", "5"}).code, kDone);
+  const json found = result_of(folder / "out");
+  const json& groups = found["metrics"][0]["estimands"][0]["groups"];
+  EXPECT_EQ(found["metrics"][0]["estimands"][0]["estimand"], "labels");
+  ASSERT_EQ(groups.size(), 5u);
+  double sum = 0;
+  for (const json& group : groups) sum += group["mean"].get<double>();
+  EXPECT_GT(sum, 0);  // wrong labels harm
+  EXPECT_TRUE(contains(read_file(folder / "out/report.html"), "Where adaptation reads"));
 }
 
 TEST(RunImportance, IsTheSameBytesForThreadsShardsAndRestarts) {
@@ -224,6 +262,9 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {image_run(), {"--exact"}, "batch norm couples them"},
       {image_run(), {"--patch", "13"}, "expected 1 to 12 pixels"},
       {sine_run(), {"--group", "a=x"}, "names features of a table"},
+      {sine_run(), {"--bins", "1"}, "--bins: expected 2 to 1000"},
+      {sine_run(), {"--estimands", "labels"}, "is of --bins"},
+      {image_run(), {"--bins", "4"}, "tasks with one input"},
       {folder / "none.h5", {}, "no such run folder"},
       {OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml", {"--tasks", "3"}, "are for runs"},
   };

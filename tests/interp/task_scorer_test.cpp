@@ -65,6 +65,7 @@ class Ridge final : public TaskLearner {
   void begin(const data::Episode& episode) override {
     y_.assign(episode.support_y.as<float>().begin(), episode.support_y.as<float>().end());
   }
+  void relabel(std::span<const float> y) override { y_.assign(y.begin(), y.end()); }
   void adapt(std::span<const float> x) override {
     std::array<std::array<double, kInputs + 1>, kInputs> system{};
     for (size_t i = 0; i < kInputs; ++i) system.at(i).at(i) = kPull.at(i);

@@ -31,6 +31,7 @@ struct RunImportanceSpec {
   std::vector<Estimand> estimands;   // empty: all that the learner has
   std::vector<std::string> metrics;  // empty: mse, or log_loss and accuracy
   std::vector<NamedGroup> groups;    // of a table's features; other features are alone
+  std::optional<int64_t> bins;       // one input: places along it as groups, estimand labels
   int64_t patch = 4;                 // images: side of a square of pixels, a group each
   int threads = 1;
 };
@@ -59,6 +60,14 @@ struct MetricFinding {
   std::string metric;
   std::vector<MeanInterval> baseline;  // of the score after 0 … K steps (losses negative)
   std::vector<EstimandFinding> estimands;
+};
+
+// What the adapted model reads in a class of images, over the tasks that it is in.
+struct ClassFinding {
+  std::string name;
+  int64_t tasks = 0;
+  std::vector<double> means;  // of each group
+  std::vector<float> image;   // one of its queries, (height, width, channels), 0 … 1
 };
 
 // Tasks first … first + tasks - 1, scored alike. Groups by their place among all.
@@ -91,6 +100,11 @@ struct RunImportance {
   // (metric, task, group) of `query` after the last step, of the first tasks, which have all
   // groups: for pictures.
   std::vector<std::vector<double>> matrix;
+  std::vector<PlaceBin> bins;            // of the groups, where they are places
+  std::vector<ClassFinding> classes;     // those in most tasks, by the first metric
+  std::array<int64_t, 3> image = {};     // height, width, channels
+  int64_t patch = 0;                     // pixels
+  std::vector<float> mean_image;         // of queries
   std::array<int64_t, 2> grid = {0, 0};  // images: groups as rows and columns of patches
 };
 

@@ -12,6 +12,8 @@
 //   drop           v(S, Q) - v(S-g, Q-g), g at its mean over training tasks    worth, without
 //                                                                              misinformation
 //   across         v(S, Q) - v(S, Q with g from other tasks' queries)   task-level inputs
+//   labels         v(S, Q) - v(S with labels of others at the points of g, Q), where g is not
+//                  inputs but a bin of places: where along x does adaptation read?
 // With common random numbers: the draws of a (task, repeat) serve all groups, estimands and steps,
 // and baseline and permuted copy share the episode.
 
@@ -30,7 +32,7 @@
 
 namespace outerloop::interp {
 
-OL_CONFIG_CHOICE(Estimand, prior, query, support, support_query, drop, across)
+OL_CONFIG_CHOICE(Estimand, prior, query, support, support_query, drop, across, labels)
 
 // A learner at work on one task. For one thread at a time.
 class TaskLearner {
@@ -45,17 +47,28 @@ class TaskLearner {
   // The episode's labels and minibatches hold until the next call.
   virtual void begin(const data::Episode& episode) = 0;
   virtual void adapt(std::span<const float> support_x) = 0;
+  // Values of the support rows for what is adapted from now on; regression.
+  virtual void relabel(std::span<const float> support_y) = 0;
   // After `step` steps: rows of whole query sets, one behind the other, each by itself. Class
   // probabilities or values, (rows, width).
   virtual void answer(int64_t step, std::span<const float> query_x,
                       std::span<double> predictions) = 0;
 };
 
+// Support rows whose only input is in [low, high).
+struct PlaceBin {
+  float low = 0, high = 0;
+};
+
 struct TaskScoring {
   std::vector<FeatureGroup> groups;  // columns are inputs of a row
+  std::vector<PlaceBin> bins;        // of the groups, which have no columns then: for labels alone
   std::vector<Metric> metrics;
   std::vector<Estimand> estimands;  // each once
-  bool curve = false;               // query after each inner step, not after the last alone
+  // Classes to tell apart: query after the last step by the first metric, of the rows of each class
+  // alone, the mean over repeats.
+  int64_t classes = 0;
+  bool curve = false;  // query after each inner step, not after the last alone
   // query and prior over all donors, itself included: no random error. Where rows are coupled, or a
   // metric is no mean over rows: BadInput.
   bool exact = false;
@@ -72,6 +85,7 @@ struct TaskColumn {
   int64_t step = 0;  // of baseline, prior and query; else the last
   size_t group = 0;
   int64_t repeat = 0;
+  int64_t label = -1;  // of the rows; -1: all
 };
 
 // Counted, of one score().

@@ -1,0 +1,90 @@
+#include "interp/run_classes.h"
+
+#include <algorithm>
+#include <map>
+
+namespace outerloop::interp {
+namespace {
+
+constexpr size_t kMostClasses = 12;
+constexpr int64_t kMeanTasks = 64;  // whose queries make the mean image
+
+// Sums over tasks, by name: a class that is turned is another one.
+struct Sums {
+  int64_t tasks = 0;
+  std::vector<double> values;          // of each group
+  std::pair<int64_t, size_t> example;  // first task, label
+};
+
+void add_task(const RunImportanceJob& job, std::span<const double> values, size_t groups,
+              const std::vector<std::string>& names, int64_t task,
+              std::map<std::string, Sums>& classes) {
+  for (size_t label = 0; label < names.size(); ++label) {
+    Sums& sums = classes[names[label]];
+    if (sums.tasks++ == 0) sums.example = {task, label};
+    sums.values.resize(groups);
+  }
+  const auto& columns = job.task_columns();
+  for (size_t c = 0; c < columns.size(); ++c) {
+    if (columns[c].label < 0) continue;
+    classes[names[static_cast<size_t>(columns[c].label)]].values[columns[c].group] += values[c];
+  }
+}
+
+std::vector<float> image_of(const RunProblem& problem, data::Episode& episode,
+                            std::pair<int64_t, size_t> example) {
+  problem.setup.test_tasks->draw(problem.key_of(static_cast<uint64_t>(example.first)),
+                                 episode.buffers());
+  const auto labels = episode.query_y.as<int32_t>();
+  const auto row = static_cast<size_t>(
+      std::ranges::find(labels, static_cast<int32_t>(example.second)) - labels.begin());
+  const auto size = static_cast<size_t>(problem.setup.test_shape.example.elements());
+  const auto pixels = episode.query_x.as<float>().subspan(row * size, size);
+  return {pixels.begin(), pixels.end()};
+}
+
+std::vector<float> mean_image(const RunProblem& problem, data::Episode& episode, int64_t tasks) {
+  const auto size = static_cast<size_t>(problem.setup.test_shape.example.elements());
+  std::vector<double> sums(size);
+  for (int64_t task = 0; task < tasks; ++task) {
+    problem.setup.test_tasks->draw(problem.key_of(static_cast<uint64_t>(task)), episode.buffers());
+    const auto pixels = episode.query_x.as<float>();
+    for (size_t i = 0; i < pixels.size(); ++i) sums[i % size] += static_cast<double>(pixels[i]);
+  }
+  const auto images = static_cast<double>(tasks * problem.setup.test_shape.query_rows);
+  std::vector<float> mean;
+  for (const double sum : sums) mean.push_back(static_cast<float>(sum / images));
+  return mean;
+}
+
+}  // namespace
+
+void add_classes(const RunProblem& problem, const DoneRound& round, RunImportance& result) {
+  if (problem.scoring.classes == 0) return;
+  const Shape& shape = problem.setup.test_shape.example;
+  result.image = {shape[0], shape[1], shape[2]};
+  result.patch = problem.spec.patch;
+  std::map<std::string, Sums> classes;
+  const data::TaskFamily& tasks = *problem.setup.test_tasks;
+  for (size_t cell = 0; cell < round.results->cells(); ++cell) {
+    if (!round.is_finite(cell)) continue;
+    const int64_t task = round.job->round().first + static_cast<int64_t>(cell);
+    add_task(*round.job, round.results->values(cell), problem.scoring.groups.size(),
+             tasks.describe(problem.key_of(static_cast<uint64_t>(task))).class_names, task,
+             classes);
+  }
+  data::Episode episode(tasks.spec());
+  std::vector<std::pair<std::string, Sums>> order(classes.begin(), classes.end());
+  std::ranges::stable_sort(order, std::greater(),
+                           [](const auto& entry) { return entry.second.tasks; });
+  order.resize(std::min(order.size(), kMostClasses));
+  for (auto& [name, sums] : order) {
+    for (double& value : sums.values) value /= static_cast<double>(sums.tasks);
+    result.classes.push_back(
+        {name, sums.tasks, sums.values, image_of(problem, episode, sums.example)});
+  }
+  const auto cells = static_cast<int64_t>(round.results->cells());
+  result.mean_image = mean_image(problem, episode, std::min(kMeanTasks, cells));
+}
+
+}  // namespace outerloop::interp
