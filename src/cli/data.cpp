@@ -9,6 +9,7 @@
 #include "cli/program.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/import.h"
+#include "outerloop/data/raw_table.h"
 
 namespace outerloop::cli {
 namespace {
@@ -55,8 +56,10 @@ int import_idx(const Options& options) {
 }
 
 int show(const Options& options) {
-  const data::ImageSet set = data::load_image_set(options.input);
-  fmt::print("{}", data::summary(set));
+  const bool is_table =
+      fs::path(options.input).filename().string().find(".csv") != std::string::npos;
+  fmt::print("{}", is_table ? data::summary(data::RawTable::read(options.input))
+                            : data::summary(data::load_image_set(options.input)));
   return kDone;
 }
 
@@ -122,7 +125,8 @@ void add_data(Program& program) {
   idx->add_option("--out", options->out, "File to write")->required();
   add_image_options(*idx, options);
 
-  CLI::App* showing = add(command, "show", "Sizes, splits, groups, licence", show);
+  CLI::App* showing = add(
+      command, "show", "Of images: sizes, splits, groups, licence; of a table: its columns", show);
   showing->add_option("FILE", options->input, "Data set file")->required();
 }
 

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "data/gzip_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/csv_table.h"
 #include "outerloop/io/hdf5.h"
+#include "outerloop/io/seal.h"
 
 namespace outerloop::data {
 namespace {
@@ -36,6 +38,10 @@ std::vector<double> numbers(const Tensor& tensor) {
 }  // namespace
 
 RawTable RawTable::read(const std::filesystem::path& file) {
+  if (io::is_sealed(file)) {
+    throw BadInput(
+        fmt::format("{}: images, not a table: tasks.family=images reads it", file.string()));
+  }
   std::string head(kHdf5Signature.size(), '\0');
   if (std::FILE* opened = std::fopen(file.c_str(), "rb")) {
     head.resize(std::fread(head.data(), 1, head.size(), opened));
@@ -151,6 +157,48 @@ std::optional<double> RawTable::number(size_t column, size_t row) const {
 
 std::string RawTable::place(size_t column, size_t row) const {
   return fmt::format("{}: row {}, column {}", file_, row + first_row_, columns_[column].name);
+}
+
+namespace {
+
+// "numbers from 1 to 7", or "names: 3 different"; and how many are missing.
+std::string describe_column(const RawTable& table, size_t column) {
+  std::set<std::string> names;
+  double least = std::numeric_limits<double>::infinity();
+  double most = -least;
+  size_t missing = 0;
+  bool numbers = true;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    const std::string text = table.text(column, row);
+    if (text.empty()) {
+      ++missing;
+      continue;
+    }
+    names.insert(text);
+    const auto value = parse_number<double>(text);
+    numbers = numbers && value.has_value();
+    if (!value) continue;
+    least = std::min(least, *value);
+    most = std::max(most, *value);
+  }
+  std::string about = names.empty() ? "nothing"
+                      : numbers     ? fmt::format("numbers from {:.6g} to {:.6g}", least, most)
+                                    : fmt::format("names, {} different", names.size());
+  if (missing > 0) about += fmt::format(", {} missing", missing);
+  return about;
+}
+
+}  // namespace
+
+std::string summary(const RawTable& table) {
+  const std::vector<std::string> columns = table.columns();
+  size_t width = 4;
+  for (const std::string& name : columns) width = std::max(width, name.size());
+  std::string text = fmt::format("table of {} rows\n", table.rows());
+  for (size_t c = 0; c < columns.size(); ++c) {
+    text += fmt::format("  {:{}}  {}\n", columns[c], width, describe_column(table, c));
+  }
+  return text;
 }
 
 }  // namespace outerloop::data

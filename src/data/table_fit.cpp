@@ -149,8 +149,8 @@ class Fit {
     for (const size_t row : rows_) names.insert(table_.text(column, row));
     names.erase("");
     if (names.size() > kMostCategories) {
-      throw BadInput(fmt::format("{}: more than {} different values; is it a number?",
-                                 table_.columns()[column], kMostCategories));
+      throw BadInput(fmt::format("{}: more than {} different names; is it a number?",
+                                 table_.place(column, 0), kMostCategories));
     }
     return in_order(names);
   }

@@ -123,6 +123,11 @@ TEST(DataCommand, ImportsAndShowsAFolderOfImages) {
 TEST(DataCommand, RefusesWhatIsNotThere) {
   const std::string out = (fresh_folder("data_command_nothing") / "x.h5").string();
   EXPECT_EQ(call({"data", "show", "/no/such.h5"}).code, kBadInput);
+  const Result table =
+      call({"data", "show", OUTERLOOP_SOURCE_DIR "/configs/datasets/flights/flights.csv.gz"});
+  EXPECT_TRUE(contains(table.out, "table of 35263 rows")) << table.out;
+  EXPECT_TRUE(contains(table.out, "numbers from")) << table.out;
+  EXPECT_TRUE(contains(table.out, "names, 308 different")) << table.out;
   EXPECT_EQ(call({"data", "import", "images", "/no/such", "--out", out}).code, kBadInput);
   EXPECT_EQ(call({"data", "import", "omniglot", "/no/such", "--out", out}).code, kBadInput);
 }

@@ -10,6 +10,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/data/raw_table.h"
 #include "outerloop/data/table_family.h"
 #include "outerloop/data/table_set.h"
 #include "outerloop/io/hdf5.h"
@@ -36,6 +37,15 @@ std::filesystem::path written(const std::string& text, const std::string& name =
   const auto file = fresh_folder("table") / name;
   write_file_atomically(file, text);
   return file;
+}
+
+TEST(RawTable, DoesNotTakeImagesForATable) {
+  try {
+    RawTable::read(OUTERLOOP_SOURCE_DIR "/configs/datasets/omniglot28.h5");
+    FAIL();
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find("tasks.family=images"), std::string::npos);
+  }
 }
 
 std::string refusal(const std::string& text, const TableColumns& columns) {

@@ -44,4 +44,7 @@ class RawTable {
   std::vector<Column> columns_;
 };
 
+// For a person: rows, and for each column what its cells are.
+std::string summary(const RawTable& table);
+
 }  // namespace outerloop::data
