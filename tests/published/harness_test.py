@@ -33,7 +33,8 @@ class Rows(unittest.TestCase):
         self.assertEqual(len({row.name for row in rows}), len(rows))
 
     def test_the_table_is_what_results_json_gives(self):
-        table_now = table.render(store.load_rows(), store.load_results(), store.load_peer())
+        table_now = table.render(store.load_rows(), store.load_results(), store.load_peer(),
+                                 store.load_baselines())
         self.assertEqual(store.TABLE.read_text(), table_now, "run tests/published/run.sh --table")
 
 
@@ -42,7 +43,7 @@ class Table(unittest.TestCase):
                     published={"mean": 98.7, "ci95": 0.4})
 
     def status(self, mean):
-        return table.render([self.row], {"r": {"seeds": accuracy_run(mean)}}, {})
+        return table.render([self.row], {"r": {"seeds": accuracy_run(mean)}}, {}, {})
 
     def test_an_accuracy_whose_interval_reaches_the_published_one_is_reproduced(self):
         self.assertIn("| reproduced |", self.status(0.982))
@@ -50,8 +51,8 @@ class Table(unittest.TestCase):
 
     def test_a_row_that_is_not_finished_says_how_far_it_is(self):
         half = {"r": {"seeds": {}, "progress": self.row.iterations // 2}}
-        self.assertIn("50 % trained", table.render([self.row], half, {}))
-        self.assertIn("not started", table.render([self.row], {}, {}))
+        self.assertIn("50 % trained", table.render([self.row], half, {}, {}))
+        self.assertIn("not started", table.render([self.row], {}, {}, {}))
 
     def test_losses_are_judged_by_the_median_seed(self):
         expected = {"range": [0.35, 0.41], "median": 0.2}
@@ -61,6 +62,27 @@ class Table(unittest.TestCase):
         self.assertEqual(table.loss_status([point(0.43, 0.2)], expected),
                          "median seed outside; 0 of 1 seeds inside")
         self.assertIn("median task", table.loss_status([point(0.4, 0.3)], expected))
+
+    def test_a_row_of_a_table_is_judged_by_the_hierarchical_model(self):
+        row = store.Row(name="r", title="maml", config="spi_maml", table="spi",
+                        overrides=("tasks.shots=10", "learner.algorithm=maml"))
+        simple = {name: {"mean": 0.9, "ci95": 0.02} for name in
+                  ("global mean", "support mean", "task ridge", "pooled", "hierarchical")}
+        known = {"spi": {"target_variance": 2.0, "shots": {"10": {"loss": simple}}}}
+        for loss, status in ((0.89, "| below |"), (0.93, "| as good, 3.3 % more |"),
+                             (0.95, "| above, 5.6 % more |")):
+            run_of = {"tasks": 20, "commit": "c", "date": "d",
+                      "curve": [{"step": 5, "mean": loss, "ci95": 0.02}]}
+            text = table.render([row], {"r": {"seeds": {"0": run_of}}}, {}, known)
+            self.assertIn(status, text)
+            self.assertIn(f"| {2 * loss:.3f} ± 0.0400 [", text)  # in squared rating points
+        self.assertIn("not started", table.render([row], {}, {}, known))
+
+    def test_rows_of_a_table_go_through_its_algorithms(self):
+        rows = list(store.table_rows("t", "flights_maml", [5, 10], {"anil": ["inner.steps=3"]}))
+        self.assertEqual([row["name"] for row in rows], ["t_anil_k5", "t_anil_k10"])
+        self.assertEqual(rows[0]["overrides"],
+                         ["tasks.shots=5", "learner.algorithm=anil", "inner.steps=3"])
 
 
 class Runs(unittest.TestCase):

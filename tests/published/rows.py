@@ -12,6 +12,7 @@ RUNS = ROOT / "runs" / "published"
 RESULTS = HERE / "results.json"
 TABLE = HERE / "RESULTS.md"
 MODELS = HERE / "models"
+BASELINES = HERE / "baselines.json"  # written by run.sh --baselines
 PEER = HERE / "peer_sinusoid.json"  # written by peer_sinusoid.py
 
 
@@ -24,11 +25,17 @@ class Row:
     overrides: tuple = ()
     expected: dict = dataclasses.field(default_factory=dict)  # loss by inner step
     published: dict = None  # accuracy in percent
+    table: str = ""  # name of a data set of tables: entry of baselines.json
     remark: str = ""
 
     @property
     def is_regression(self):
-        return bool(self.expected)
+        return bool(self.expected) or bool(self.table)
+
+    @property
+    def shots(self):
+        """Of a row of a table: its first override."""
+        return self.overrides[0].removeprefix("tasks.shots=")
 
     @property
     def config_file(self):
@@ -44,8 +51,18 @@ class Row:
 
 
 def load_rows():
-    rows = json.loads((HERE / "rows.json").read_text())["rows"]
+    file = json.loads((HERE / "rows.json").read_text())
+    rows = file["rows"] + [row for entry in file["tables"] for row in table_rows(**entry)]
     return [Row(**{**row, "overrides": tuple(row.get("overrides", ()))}) for row in rows]
+
+
+def table_rows(table, config, shots, algorithms):
+    """Each algorithm from each number of support rows, three seeds."""
+    for k in shots:
+        for algorithm, overrides in algorithms.items():
+            yield {"name": f"{table}_{algorithm}_k{k}", "title": algorithm, "config": config,
+                   "seeds": 3, "table": table,
+                   "overrides": [f"tasks.shots={k}", f"learner.algorithm={algorithm}", *overrides]}
 
 
 def load_results():
@@ -56,6 +73,11 @@ def load_results():
 def load_peer():
     """{row name: {seed: {step: mean over tasks below 20}}}"""
     return json.loads(PEER.read_text()) if PEER.exists() else {}
+
+
+def load_baselines():
+    """{table: what `outerloop baselines --json` says}"""
+    return json.loads(BASELINES.read_text()) if BASELINES.exists() else {}
 
 
 def model_file(row):
