@@ -1,4 +1,4 @@
-// outerloop bench importance RUN: how fast a learner's permuted copies are scored.
+// outerloop bench importance: how fast the permuted copies of a learner or of a network are scored.
 
 #include "cli/bench_importance.h"
 
@@ -17,6 +17,7 @@
 #include "outerloop/exec/executable.h"
 #include "outerloop/exec/fma_peak.h"
 #include "outerloop/farm/run.h"
+#include "outerloop/interp/importance_bench.h"
 
 namespace outerloop::cli {
 namespace {
@@ -24,7 +25,7 @@ namespace {
 constexpr int kBatches = 5;
 
 struct Options {
-  std::string run;
+  std::string source;
   std::vector<std::string> words;
   RunImportanceFlags flags;
   bool json = false;
@@ -123,7 +124,7 @@ int bench_importance(const Options& options, comm::Communicator& ranks) {
   std::optional<interp::RunImportanceJob> job;
   int threads = 1;
   comm::fail_together(ranks, "command line and run", [&] {
-    const auto spec = run_importance_spec(options.run, options.words, options.flags);
+    const auto spec = run_importance_spec(options.source, options.words, options.flags);
     threads = spec.threads;
     job.emplace(spec);
   });
@@ -134,18 +135,32 @@ int bench_importance(const Options& options, comm::Communicator& ranks) {
   return kDone;
 }
 
+int bench_network(const Options& options) {
+  refuse_flags_of_runs(options.flags);
+  std::optional<interp::ImportanceSpec> spec;
+  if (!options.source.empty()) {
+    spec = interp::read_importance_spec(options.source, options.words);
+  }
+  const auto benches = interp::bench_importance(spec);
+  fmt::print("{}", options.json ? interp::to_json_text(benches) : interp::describe(benches));
+  return kDone;
+}
+
 }  // namespace
 
 void add_bench_importance(CLI::App& bench, Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = bench.add_subcommand(
       "importance", "Scores of permuted copies per second, fraction of the FMA peak");
-  command->add_option("RUN", options->run, "Run folder or checkpoint file")->required();
-  command->add_option("WORDS", options->words, "key=value of the run's protocol");
+  command->add_option("SOURCE", options->source,
+                      "Run folder or checkpoint file; or a config with model: mlp, on one thread; "
+                      "without: a network 50-64-64-1 on 10,000 rows");
+  command->add_option("WORDS", options->words, "key=value of the run's protocol or of the config");
   add_run_importance_flags(*command, options->flags);
   command->add_flag("--json", options->json, "print JSON");
   command->callback([&program, options] {
     program.action = [options] {
+      if (!is_run(options->source)) return bench_network(*options);
       return run_on_ranks(
           [&](comm::Communicator& ranks) { return bench_importance(*options, ranks); });
     };

@@ -61,15 +61,23 @@ PermutationScorer::PermutationScorer(const PermutationProblem& problem, Exchange
   check_sizes(problem_, exchange_);
   if (exchange_.is_exact) check_exact(problem_);
   if (!problem_.residuals.empty()) residuals_ = {problem_.residuals, problem_.x.columns()};
-  GatheredRows untouched{.x = &problem_.x, .rows = exchange_.rows};
-  std::vector<uint32_t> all_rows(exchange_.baseline_of_all_rows ? problem_.x.rows() : 0);
+  targets_ = gathered(problem_.targets, exchange_.rows);
+  weights_ = gathered(problem_.weights, exchange_.rows);
+  const std::vector<double>& shares = exchange_.shares;
+  if (!shares.empty() && weights_.empty()) weights_.assign(shares.size(), 1.0);
+  for (size_t i = 0; i < shares.size(); ++i) weights_[i] *= shares[i];
+  if (!exchange_.baseline_of_all_rows) {
+    baselines_ = scores({.x = &problem_.x, .rows = exchange_.rows}, targets_, weights_);
+    return;
+  }
+  std::vector<uint32_t> all_rows(problem_.x.rows());
   std::iota(all_rows.begin(), all_rows.end(), 0);
-  if (exchange_.baseline_of_all_rows) untouched.rows = all_rows;
-  baselines_ = scores(untouched, exchange_.shares);
+  baselines_ = scores({.x = &problem_.x, .rows = all_rows}, problem_.targets, problem_.weights);
 }
 
 std::vector<double> PermutationScorer::scores(const GatheredRows& rows,
-                                              std::span<const double> shares) const {
+                                              std::span<const double> targets,
+                                              std::span<const double> weights) const {
   const BlockModel& model = problem_.model;
   std::vector<double> predictions(rows.size() * model.width);
   const size_t block = model.coupling.empty() ? kBlock : rows.size();
@@ -78,10 +86,6 @@ std::vector<double> PermutationScorer::scores(const GatheredRows& rows,
     model.predict(rows.part(begin, count),
                   std::span(predictions).subspan(begin * model.width, count * model.width));
   }
-  const std::vector<double> targets = gathered(problem_.targets, rows.rows);
-  std::vector<double> weights = gathered(problem_.weights, rows.rows);
-  if (!shares.empty() && weights.empty()) weights.assign(rows.size(), 1.0);
-  for (size_t i = 0; i < shares.size(); ++i) weights[i] *= shares[i];
   std::vector<double> result;
   for (const Metric& metric : problem_.metrics) {
     result.push_back(metric.score(targets, {predictions, model.width}, weights));
@@ -96,7 +100,7 @@ std::vector<double> PermutationScorer::decreases(size_t group, size_t repeat) co
                                .columns = problem_.groups[group].columns,
                                .donors = donors,
                                .residuals = problem_.residuals.empty() ? nullptr : &residuals_};
-  std::vector<double> result = scores(exchanged, exchange_.shares);
+  std::vector<double> result = scores(exchanged, targets_, weights_);
   for (size_t m = 0; m < result.size(); ++m) result[m] = baselines_[m] - result[m];
   return result;
 }

@@ -181,6 +181,24 @@ TEST(ImportanceCommand, MendsAJournal) {
   EXPECT_EQ(result_of(run), values);
 }
 
+TEST(BenchImportance, PrintsWhatScriptsReadOfANetwork) {
+  const TemporaryFolder folder;
+  const std::string network = "parameters=" + write_network(folder).string();
+  const Result result =
+      call({"bench", "importance", "--json", kIris, "model=mlp", network, "metrics=[accuracy]"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  for (const char* precision : {"float32", "float64"}) {
+    const json bench = json::parse(result.out).at(precision);
+    for (const char* key : {"seconds", "cpu_seconds", "cells_per_s", "rows_per_s", "dense_gflops",
+                            "gemm_gflops", "fraction_of_gemm"}) {
+      EXPECT_GT(bench.at(key), 0) << key;
+    }
+    EXPECT_EQ(bench.at("cells"), 40);
+    EXPECT_EQ(bench.at("rows"), 150);
+    EXPECT_EQ(bench.at("dense_flops_per_row"), 2 * (4 * 5 + 5 * 3));
+  }
+}
+
 TEST(ImportanceCommand, RefusesTheFolderOfAnotherJob) {
   const TemporaryFolder folder;
   const fs::path run = run_iris(folder, "iris");

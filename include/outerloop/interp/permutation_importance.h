@@ -42,11 +42,14 @@ class PermutationScorer {
   std::vector<double> decreases(size_t group, size_t repeat) const;
 
  private:
-  std::vector<double> scores(const GatheredRows& rows, std::span<const double> shares) const;
+  std::vector<double> scores(const GatheredRows& rows, std::span<const double> targets,
+                             std::span<const double> weights) const;
 
   PermutationProblem problem_;
   Exchange exchange_;
   TableView residuals_;
+  std::vector<double> targets_;  // of the places
+  std::vector<double> weights_;  // of the places, or none
   std::vector<double> baselines_;
 };
 

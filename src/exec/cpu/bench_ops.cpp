@@ -197,11 +197,13 @@ std::vector<Tensor> draw_inputs(const OpSample& sample) {
       0, static_cast<int32_t>(std::max<int64_t>(sample.index_limit, 1) - 1));
   std::vector<Tensor> inputs;
   for (const TensorType& type : sample.inputs) {
-    Tensor& tensor = inputs.emplace_back(type.dtype, type.shape);
     if (type.dtype == DType::i32) {
+      Tensor& tensor = inputs.emplace_back(type.dtype, type.shape);
       std::ranges::generate(tensor.as<int32_t>(), [&] { return index(generator); });
     } else {
-      std::ranges::generate(tensor.as<float>(), [&] { return real(generator); });
+      Tensor drawn(DType::f32, type.shape);
+      std::ranges::generate(drawn.as<float>(), [&] { return real(generator); });
+      inputs.push_back(type.dtype == DType::f32 ? drawn : drawn.cast(type.dtype));
     }
   }
   if (sample.diagonal != 0) {
