@@ -88,6 +88,14 @@ bool all_stuck(const std::vector<Sighting>& seen, Clock::time_point now,
 
 }  // namespace
 
+std::vector<Sighting> heard_by(int rank, int deputy, std::vector<Sighting> seen) {
+  if (rank == 0 || rank == deputy) return seen;
+  for (int r = 1; r < static_cast<int>(seen.size()); ++r) {
+    if (r != deputy && r != rank) seen[static_cast<size_t>(r)].watched = false;
+  }
+  return seen;
+}
+
 std::optional<Verdict> judge(const std::vector<Sighting>& seen,
                              const std::vector<std::string>& hosts, Clock::time_point now,
                              const WatchdogOptions& options) {

@@ -22,6 +22,9 @@ struct Sighting {
   std::string collective;  // that one in words
 };
 
+// What `rank` may judge by: rank 0 and its deputy hear of all, the others of these two alone.
+std::vector<Sighting> heard_by(int rank, int deputy, std::vector<Sighting> seen);
+
 // `seen`: by rank.
 std::optional<Verdict> judge(const std::vector<Sighting>& seen,
                              const std::vector<std::string>& hosts, Clock::time_point now,

@@ -119,20 +119,13 @@ class Watchdog::Watch {
   // One rank speaks for all: rank 0, later its deputy if rank 0 has not, and only then the others,
   // who know of these two alone.
   std::optional<Verdict> find_failure(Clock::time_point now) const {
-    std::optional<Verdict> verdict;
-    if (ranks_.rank() == 0) {
-      verdict = judge(seen_, ranks_.hosts(), now, options_);
-    } else if (ranks_.rank() == deputy_) {
-      const milliseconds turn = seen_[0].lost ? milliseconds(0) : options_.interval;
-      verdict = judge(seen_, ranks_.hosts(), now - turn, options_);
-    } else {
-      std::vector<Sighting> known = seen_;
-      for (size_t r = 1; r < known.size(); ++r) {
-        if (r != static_cast<size_t>(ranks_.rank())) known[r].watched = false;
-      }
-      const milliseconds turn{std::min(50 * ranks_.rank(), 2000)};
-      verdict = judge(known, ranks_.hosts(), now - 3 * options_.interval - turn, options_);
+    milliseconds turn(0);
+    if (ranks_.rank() == deputy_ && !seen_[0].lost) turn = options_.interval;
+    if (ranks_.rank() != 0 && ranks_.rank() != deputy_) {
+      turn = 3 * options_.interval + milliseconds(std::min(50 * ranks_.rank(), 2000));
     }
+    std::optional<Verdict> verdict =
+        judge(heard_by(ranks_.rank(), deputy_, seen_), ranks_.hosts(), now - turn, options_);
     if (verdict) verdict->found_here = true;
     return verdict;
   }

@@ -83,6 +83,20 @@ TEST(Judge, NamesTheRankAndTheCollectiveThatItDidNotEnter) {
   }
 }
 
+TEST(Judge, EveryRankKnowsOfTheFirstAndItsDeputy) {
+  const auto watched = [](int rank) {
+    std::vector<int> result;
+    const auto known = heard_by(rank, 2, std::vector<Sighting>(5));
+    for (int r = 0; r < 5; ++r) {
+      if (known[static_cast<size_t>(r)].watched) result.push_back(r);
+    }
+    return result;
+  };
+  EXPECT_EQ(watched(0), (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(watched(2), (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(watched(3), (std::vector<int>{0, 2, 3}));
+}
+
 TEST(Deputy, IsOnAnotherHostIfThereIsOne) {
   EXPECT_EQ(deputy_of({"a", "a"}), 1);
   EXPECT_EQ(deputy_of({"a", "b", "a"}), 1);
