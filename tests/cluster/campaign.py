@@ -5,7 +5,7 @@ hosts and under Slurm, and damaged checkpoints by the thousand.
   tests/cluster/campaign.py build/release --faults 200 --table tests/cluster/CAMPAIGN.md
 
 Needs what the other tests of this folder need (tools/packages.sh --cluster; root). The same words
-again go on where it was stopped; results lie in BUILD_FOLDER/campaign/."""
+again go on where it was stopped, so --minutes=30 does a part. Results lie in BUILD/campaign/."""
 
 import argparse
 import datetime
@@ -30,6 +30,8 @@ def parse():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--launcher", choices=LAUNCHERS, action="append",
                         help="only this one; twice: both, the default")
+    parser.add_argument("--lanes", type=int, default=1,
+                        help="trainings side by side under each launcher; they mostly wait")
     parser.add_argument("--minutes", type=float, default=1e6,
                         help="begin no training after this time; the same words go on later")
     parser.add_argument("--damages", type=int, default=10_000,
@@ -54,18 +56,18 @@ def train(options, results):
     launchers = options.launcher or list(LAUNCHERS)
     each = -(-options.faults // (FAULTS_EACH * len(launchers)))
     done = {(course["launcher"], course["training"]) for course in read(results)}
-    running = {}
+    running = []
     for name in launchers:
         left = [str(i) for i in range(each) if (name, i) not in done]
-        words = [sys.executable, HERE / "faulted.py", options.build, name, options.seed, results,
-                 until, commit(), *left]
-        if left:
-            running[name] = subprocess.Popen([str(word) for word in words])
-    codes = {name: process.wait() for name, process in running.items()}
-    broken = [name for name, code in codes.items() if code not in (0, SKIPPED)]
+        for numbers in filter(None, (left[lane::options.lanes] for lane in range(options.lanes))):
+            words = [sys.executable, HERE / "faulted.py", options.build, name, options.seed,
+                     results, until, commit(), *numbers]
+            running.append((name, subprocess.Popen([str(word) for word in words])))
+    codes = [(name, process.wait()) for name, process in running]
+    broken = [name for name, code in codes if code not in (0, SKIPPED)]
     if broken:
         sys.exit(f"the part under {' and '.join(broken)} has failed")
-    return [name for name, code in codes.items() if code == SKIPPED]
+    return [name for name, code in codes if code == SKIPPED]
 
 
 def damage(options, results):
@@ -102,8 +104,9 @@ def main():
     damage(options, results)
     courses = read(results)
     if options.table:
-        command = " ".join(["tests/cluster/campaign.py", *sys.argv[1:]])
-        write_table(options.table, courses, command, datetime.date.today())
+        words = [word for word in sys.argv[1:] if not word.startswith("--minutes=")]
+        command = " ".join(["tests/cluster/campaign.py", *words])
+        write_table(options.table, courses, command, options.faults, datetime.date.today())
     failed = [course for course in courses
               if course["broke"] or any(fault["bad"] for fault in course["faults"])]
     if failed:

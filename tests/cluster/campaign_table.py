@@ -10,22 +10,25 @@ PAGE = """# Fault campaign
 
     {command}
 
-Last part run on {date}; commits of the program: {commits}.
+{done} of {asked} faults are done, the last on {date}; commits of the program: {commits}.
 
-Each training meets {each} faults at random times, one after the other. After each it starts again on
-another number of ranks, and at last it ends undisturbed. Its last checkpoint is compared byte for
+Each training meets {each} faults at random times, one after the other. After each it starts again
+on another number of ranks, and at last it ends undisturbed. Its last checkpoint is compared byte for
 byte with that of one process that nothing disturbed. A checkpoint is due every {every} iterations.
 A fault fails when its training still runs after {deadlines},
 ends with the exit code of a success, loses more than an interval, or has other bytes in the end.
 Two things may cost one interval more: a checkpoint that was being written or found the disk full,
-and a damage to the newest checkpoint, which must be told. Where one rank or host was hit: how often the first line of
-error names it.
+and a damage to the newest checkpoint, which must be told. Where one rank or host was hit, the table
+also counts how often the first line of error names it; nobody is left to tell of the host that
+mpirun or the script of the job ran on.
 
-| fault | under | faults | equal bytes | most iterations lost | the same while writing | longest time to the end (s) | named | failed |
+| fault | under | faults | equal bytes | most lost | most lost while writing | longest end | named | failed |
 |---|---|---:|---:|---:|---:|---:|---:|---:|
 {rows}
 
-{failures}## Damaged checkpoints
+{failures}Starts that ended by themselves before any fault and were repeated: {failed_starts}.
+
+## Damaged checkpoints
 
 Read after each damage; every one must be refused by name.
 
@@ -48,9 +51,9 @@ def row(kind, launcher, faults):
     cells = [kind, launcher, len(faults), sum(fault.get("equal", False) for fault in faults),
              most(count for count, writing in lost if not writing),
              most(count for count, writing in lost if writing),
-             most(fault["seconds"] for fault in faults if "seconds" in fault),
+             f"{most(fault['seconds'] for fault in faults)} s",
              f"{sum(named)} of {len(named)}" if named else "–",
-             sum(bool(fault["bad"]) or not fault.get("equal") for fault in faults)]
+             sum(bool(fault["bad"]) for fault in faults)]
     return f"| {' | '.join(map(str, cells))} |"
 
 
@@ -84,12 +87,14 @@ def damages(courses):
     return lines
 
 
-def write_table(file, courses, command, date):
+def write_table(file, courses, command, asked, date):
     each = max((len(course["faults"]) for course in courses), default=0)
     deadlines = " or ".join(f"{place.deadline} s under {name}"
                             for name, place in LAUNCHERS.items())
     file.write_text(PAGE.format(
-        command=command, date=date, each=each, every=EVERY, deadlines=deadlines,
+        command=command, date=date, asked=asked, each=each,
+        done=sum(len(course["faults"]) for course in courses), every=EVERY, deadlines=deadlines,
         commits=", ".join(sorted({course["commit"] for course in courses})),
         rows="\n".join(rows(courses)), failures=failures(courses),
+        failed_starts=sum(len(course.get("failed_starts", [])) for course in courses),
         damages="\n".join(damages(courses))), encoding="utf-8")

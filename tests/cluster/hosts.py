@@ -111,6 +111,8 @@ class Hosts:
     def kill(self, name):
         self.processes[name].kill()
         self.processes[name].wait()
+        # The kernel itself takes its time for that, in which the name is taken.
+        subprocess.run(["ip", "link", "delete", f"to-{name}"], capture_output=True, check=False)
 
     @staticmethod
     def set_link(name, state):

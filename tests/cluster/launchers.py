@@ -51,6 +51,7 @@ class Started:
 
 class Mpirun:
     name = "mpirun"
+    commands = ["mpirun", "ip", "unshare", "nsenter"]
     most_ranks = 3
     deadline = 60  # seconds from a fault to the end of all processes
 
@@ -102,6 +103,7 @@ class Submitted:
 
 class Slurm:
     name = "slurm"
+    commands = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "ip", "unshare"]
     most_ranks = 4
     deadline = 90  # Slurm itself needs 10 to 30 s to miss a node
 
