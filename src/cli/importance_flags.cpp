@@ -98,7 +98,9 @@ void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
 
 bool is_run(const fs::path& source) {
   std::error_code ignored;
-  return fs::is_directory(source, ignored) || source.extension() == ".h5";
+  const fs::path ending = source.extension();
+  if (ending == ".yaml" || ending == ".yml") return false;
+  return ending == ".h5" || !fs::is_regular_file(source, ignored);
 }
 
 void refuse_flags_of_runs(const RunImportanceFlags& f) {

@@ -22,7 +22,7 @@ struct RunImportanceFlags {
 
 void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags);
 
-// A folder, or a checkpoint file.
+// Not a YAML file: a folder, a checkpoint file, or nothing at all.
 bool is_run(const std::filesystem::path& source);
 
 // Throws BadInput when any is given.

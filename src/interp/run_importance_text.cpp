@@ -57,9 +57,10 @@ Json json_of(const RunImportance& result, const RunBudgetSpent& budget) {
 std::string describe_protocol(const RunImportance& result) {
   std::string text = fmt::format(
       "{} ({}) at {}: {} tasks of the {} split, each from {} support rows, scored on {} query rows "
-      "after {} steps. ",
+      "after {} step{}. ",
       result.algorithm, result.family, result.checkpoint_file.filename().string(), result.tasks,
-      name_of(result.spec.split), result.support_rows, result.query_rows, result.steps);
+      name_of(result.spec.split), result.support_rows, result.query_rows, result.steps,
+      result.steps == 1 ? "" : "s");
   text += fmt::format(
       "A decrease is the score of a task less the score with a group of inputs permuted between "
       "the rows of one set, never between support and query, over the whole set; {}seed {}. ",

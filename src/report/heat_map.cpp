@@ -28,9 +28,11 @@ std::string heat_map(const HeatMap& map) {
     for (const double value : map.values) most = std::max(most, std::abs(value));
   }
   const double left = map.row_names.empty() ? 0 : longest(map.row_names) + 8;
-  const double slant = map.column_names.empty() ? 0 : longest(map.column_names) * kSlope;
+  const double slant = map.column_names.empty() ? 0 : longest(map.column_names) * kSlope + 10;
   const double top = map.column_names.empty() ? 0 : slant + 8;
-  const double width = left + static_cast<double>(map.columns) * map.cell_width + slant;
+  const std::string scale = fmt::format("full colour: {:.3g} {}", most, map.unit);
+  const double grid = static_cast<double>(map.columns) * map.cell_width + slant;
+  const double width = left + std::max(grid, static_cast<double>(scale.size()) * kLetter);
   const double height = top + static_cast<double>(rows) * map.cell_height + 20;
   // An image is not drawn larger than its cells ask for.
   const std::string style =
@@ -67,8 +69,8 @@ std::string heat_map(const HeatMap& map) {
           value < 0 ? 1 : 0, opaque * strength, value, escape(map.unit));
     }
   }
-  svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">full colour: {:.3g} {}</text>\n</svg>\n",
-                     left, height - 5, most, escape(map.unit));
+  svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n</svg>\n", left, height - 5,
+                     escape(scale));
   return svg;
 }
 

@@ -266,6 +266,7 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {sine_run(), {"--estimands", "labels"}, "is of --bins"},
       {image_run(), {"--bins", "4"}, "tasks with one input"},
       {folder / "none.h5", {}, "no such run folder"},
+      {folder / "none", {"--tasks", "3"}, "no such run folder"},
       {OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml", {"--tasks", "3"}, "are for runs"},
   };
   for (const Case& c : cases) {

@@ -241,8 +241,10 @@ TEST(ImageFamily, SaysWhyThereAreTooFewClasses) {
 TEST(ImageFamily, RefusesOptionsThatDoNotFitTheSet) {
   ImageFamilyOptions options;
   options.split_scheme = "nonsense";
-  EXPECT_EQ(message_of<BadInput>([&] { make_image_family(small(), kShape, options); }),
-            "data set 'small' has no split scheme 'nonsense'; it has all, half");
+  EXPECT_EQ(
+      message_of<BadInput>([&] { make_image_family(small(), kShape, options); }),
+      "data set 'small' has no split scheme 'nonsense'; it has all, half: name it in tasks.split, "
+      "or leave that empty");
 
   ImageSet ungrouped = small_set();
   ungrouped.class_group.clear();
