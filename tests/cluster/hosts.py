@@ -66,6 +66,9 @@ class Hosts:
         outside = self.processes[name].pid
         first = call("cat", f"/proc/{outside}/task/{outside}/children").split()[0]
         (HOME / f"{name}.pid").write_text(first)
+        # The kernel takes its time with the link of a host that was killed; its end must not go
+        # before the last words of the connections through it.
+        subprocess.run(["ip", "link", "delete", f"to-{name}"], capture_output=True, check=False)
         # With its old hardware address: the others know it for a minute.
         call("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0",
              "address", f"02:00:00:00:00:0{name[1:]}", "netns", first)
@@ -111,8 +114,6 @@ class Hosts:
     def kill(self, name):
         self.processes[name].kill()
         self.processes[name].wait()
-        # The kernel itself takes its time for that, in which the name is taken.
-        subprocess.run(["ip", "link", "delete", f"to-{name}"], capture_output=True, check=False)
 
     @staticmethod
     def set_link(name, state):
