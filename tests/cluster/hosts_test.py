@@ -119,7 +119,7 @@ class HostsTraining(unittest.TestCase):
                                  "it did not enter ")
             self.hosts.await_without("outerloop", HOSTS)
 
-    def test_a_job_of_the_farm_goes_on_after_a_dead_host_and_without_a_stopped_rank(self):
+    def test_a_job_of_the_farm_goes_on_after_a_dead_host(self):
         whole, run = FarmJob("farm-whole"), FarmJob("farm")
         call(PROGRAM, *whole.words())
         started = self.start(run, HOSTS)
@@ -129,18 +129,11 @@ class HostsTraining(unittest.TestCase):
         self.assertNotEqual(started.returncode, 0)
         self.hosts.start("h3")
         self.hosts.await_without("", HOSTS)
-        before = run.done()
-        started = self.start(run, HOSTS, "--lease=3s")
-        await_that(lambda: run.done() > before + 5000, LONG, "more results")
-        self.hosts.signal_rank("h3", signal.SIGSTOP)
-        await_that(lambda: (run.folder / "importance.json").exists(), LONG, "the report")
-        # Open MPI 4.1 does not always get over the end of a stopped process.
-        self.hosts.signal_rank("h3", signal.SIGKILL)
-        text = self.end_of(started, run, DEADLINE)
-        self.assertIn("warning: rank 2 on h3 does not answer", text)
+        started = self.start(run, HOSTS)
+        text = self.end_of(started, run, LONG)
+        self.assertEqual(started.returncode, 0, text)
         for name in ("journal/importance.h5", "importance.json"):
             self.assertEqual((run.folder / name).read_bytes(), (whole.folder / name).read_bytes())
-        self.hosts.await_without("outerloop", HOSTS)
 
     def test_supervise_starts_a_run_again_whose_rank_was_killed(self):
         run = Training("killed")
