@@ -20,16 +20,18 @@ struct Range {
   int64_t end;
 };
 
+// Fewer are done before another thread has heard of them.
+constexpr int64_t kLeastElements = 2048;
+
 // A norm over all elements cannot be cut; everything else is elementwise.
 std::vector<Range> ranges_of_threads(const config::Outer& config, int64_t elements,
                                      int64_t threads) {
-  const int64_t pieces = config.clip_norm ? 1 : threads;
+  const int64_t most = std::max<int64_t>(elements / kLeastElements, 1);
+  const int64_t pieces = config.clip_norm ? 1 : std::min(threads, most);
   const int64_t blocks = elements / optim::kThetaAlignment;
-  const auto border = [&](int64_t t) {
-    return std::min(t, pieces) * blocks / pieces * optim::kThetaAlignment;
-  };
+  const auto border = [&](int64_t t) { return t * blocks / pieces * optim::kThetaAlignment; };
   std::vector<Range> ranges;
-  for (int64_t t = 0; t < threads; ++t) ranges.push_back({border(t), border(t + 1)});
+  for (int64_t t = 0; t < pieces; ++t) ranges.push_back({border(t), border(t + 1)});
   return ranges;
 }
 
@@ -109,12 +111,10 @@ void OuterUpdate::make_states(std::span<const std::string> names) {
 void OuterUpdate::make_shards(CallCompiler& compiler) {
   std::map<int64_t, optim::OuterPlan> plans;  // by elements: shards of one size share a program
   for (const auto& [begin, end] : ranges_of_threads(config_, mean_.elements(), pool_.size())) {
-    shards_.push_back(nullptr);
-    if (begin == end) continue;
     optim::OuterPlan& plan = plans[end - begin];
     if (!plan.update) plan = optim::make_outer_plan(config_, end - begin);
     if (state_.optimizer.empty()) make_states(plan.state);
-    shards_.back() = std::make_unique<Shard>(plan.update, compiler, begin, end);
+    shards_.push_back(std::make_unique<Shard>(plan.update, compiler, begin, end));
     bind(*shards_.back());
   }
 }
@@ -163,25 +163,28 @@ void OuterUpdate::set_scalars(int64_t iteration) {
   scalars_[2] = static_cast<float>(values.correction2);
 }
 
+template <class Work>
+void OuterUpdate::on_shards(Work work) {
+  if (shards_.size() == 1) return work(*shards_.front());
+  pool_.run([&](int thread) {
+    const auto t = static_cast<size_t>(thread);
+    if (t < shards_.size()) work(*shards_[t]);
+  });
+}
+
 bool OuterUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) {
   set_scalars(iteration);
   const float scale = 1.0f / static_cast<float>(present);
-  pool_.run([&](int thread) {
-    Shard* shard = shards_[static_cast<size_t>(thread)].get();
-    if (shard == nullptr) return;
-    comm::finish_tree(nodes, shard->begin, shard->end, mean_.as<float>());
-    const auto mean = mean_.as<float>().subspan(static_cast<size_t>(shard->begin),
-                                                static_cast<size_t>(shard->end - shard->begin));
+  on_shards([&](Shard& shard) {
+    comm::finish_tree(nodes, shard.begin, shard.end, mean_.as<float>());
+    const auto mean = mean_.as<float>().subspan(static_cast<size_t>(shard.begin),
+                                                static_cast<size_t>(shard.end - shard.begin));
     for (float& value : mean) value *= scale;
     // Clipping would make a finite step of an infinite gradient.
-    shard->finite = all_finite(mean) && shard->compute();
+    shard.finite = all_finite(mean) && shard.compute();
   });
-  const auto is_finite = [](const auto& shard) { return shard == nullptr || shard->finite; };
-  if (!std::ranges::all_of(shards_, is_finite)) return false;
-  pool_.run([&](int thread) {
-    Shard* shard = shards_[static_cast<size_t>(thread)].get();
-    if (shard != nullptr) shard->commit();
-  });
+  if (!std::ranges::all_of(shards_, [](const auto& shard) { return shard->finite; })) return false;
+  on_shards([](Shard& shard) { shard.commit(); });
   ++state_.updates;
   return true;
 }
@@ -192,7 +195,6 @@ size_t OuterUpdate::planned_bytes(const config::Config& config, const optim::The
   size_t sum = vector.bytes() * (config.outer.weight_decay > 0 ? 2 : 1);  // mean, decay mask
   std::map<int64_t, size_t> known;                                        // by elements
   for (const auto& [begin, end] : ranges_of_threads(config.outer, layout.elements, threads)) {
-    if (begin == end) continue;
     size_t& bytes = known[end - begin];
     if (bytes == 0) {
       const auto update = optim::make_outer_plan(config.outer, end - begin).update;
@@ -207,7 +209,7 @@ size_t OuterUpdate::planned_bytes(const config::Config& config, const optim::The
 
 size_t OuterUpdate::bytes() const {
   size_t sum = mean_.bytes() + (decay_mask_.empty() ? 0 : decay_mask_.bytes());
-  for (const auto& shard : shards_) sum += shard ? shard->bytes() : 0;
+  for (const auto& shard : shards_) sum += shard->bytes();
   return sum;
 }
 

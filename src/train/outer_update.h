@@ -49,6 +49,8 @@ class OuterUpdate {
   void make_states(std::span<const std::string> names);
   void bind(Shard& shard);
   void set_scalars(int64_t iteration);
+  template <class Work>
+  void on_shards(Work work);
 
   config::Outer config_;
   ThreadPool& pool_;
@@ -56,7 +58,7 @@ class OuterUpdate {
   Tensor mean_;        // gradient
   Tensor decay_mask_;  // empty: nothing decays
   std::array<float, 3> scalars_{};
-  std::vector<std::unique_ptr<Shard>> shards_;  // by thread; null: nothing to do
+  std::vector<std::unique_ptr<Shard>> shards_;  // of the first threads, one each
 };
 
 }  // namespace outerloop::train
