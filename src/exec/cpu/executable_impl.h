@@ -1,23 +1,16 @@
 #pragma once
-// A lowered program with its memory planned.
+// A planned program with its kernels.
 
 #include <memory>
 #include <vector>
 
-#include "exec/cpu/plan.h"
+#include "exec/cpu/kernel.h"
+#include "exec/plan/program_plan.h"
 #include "outerloop/exec/executable.h"
-#include "outerloop/ops/records.h"
 
 namespace outerloop::exec {
 
-enum class Place : uint8_t { unused, input, output, lane_arena, shared_arena };
-
-struct Location {
-  Place place = Place::unused;
-  int64_t at = 0;  // input or output number, or offset in bytes
-};
-
-// Steps that run together, with the kernels' operands as locations.
+// Kernels that run together, with their operands as locations.
 struct StepList {
   std::vector<Kernel> kernels;
   std::vector<int32_t> first_operand;  // one more than kernels

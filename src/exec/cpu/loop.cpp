@@ -1,4 +1,4 @@
-#include "exec/cpu/loop_nest.h"
+#include "exec/cpu/loop.h"
 
 namespace outerloop::exec {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "exec/cpu/loop_nest.h"
+#include "exec/cpu/loop.h"
 #include "exec/cpu/thread_scratch.h"
 #include "outerloop/tensor/ordered.h"
 

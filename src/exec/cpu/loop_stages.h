@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "exec/cpu/loop_nest.h"
+#include "exec/cpu/loop.h"
 #include "outerloop/ir/scalar.h"
 
 namespace outerloop::exec {

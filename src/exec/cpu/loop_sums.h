@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "exec/cpu/jit.h"
-#include "exec/cpu/loop_nest.h"
+#include "exec/cpu/loop.h"
 
 namespace outerloop::exec {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "exec/cpu/kernel.h"
+#include "exec/plan/specs.h"
 
 namespace outerloop::exec {
 
@@ -37,11 +37,5 @@ LoopNest make_nest(const LoopSpec& spec);
 
 Reduction reduction_of(LoopOutputKind kind);
 bool is_maximum(LoopOutputKind kind);
-
-// The plain loop, one element after the other.
-Kernel make_oracle_loop(const LoopSpec& spec);
-// Generated code; no kernel where addresses would not fit their instructions (strides of
-// gigabytes).
-Kernel make_generated_loop(const LoopNest& nest, Isa isa);
 
 }  // namespace outerloop::exec

@@ -1,12 +1,10 @@
 #pragma once
-// What a compiled program is made of: kernels, and where each of their operands lives.
+// A program as kernel calls, before memory is planned.
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
-#include "exec/cpu/kernel.h"
-#include "outerloop/exec/executable.h"
+#include "exec/plan/specs.h"
 #include "outerloop/ir/program.h"
 
 namespace outerloop::exec {
@@ -19,21 +17,21 @@ struct BufferId {
 
 // One kernel call.
 struct Step {
-  Kernel kernel;
-  std::vector<BufferId> reads;   // in the order that the kernel states
+  StepSpec spec;
+  std::vector<BufferId> reads;   // in the order that the spec states
   std::vector<BufferId> writes;  // after the reads
   // writes[i] may take the memory of one of reads[in_place[i][...]].
   std::vector<std::vector<int32_t>> in_place;
   int32_t equation = -1;
 };
 
-// The result of lowering a program, before memory is planned.
+// The result of lowering a program.
 struct Lowered {
   std::vector<Step> steps;
   std::vector<int64_t> buffer_bytes;  // by buffer
   std::vector<BufferId> root;         // by buffer: the one whose memory it is (reshapes)
 };
 
-Lowered lower(const Program& program, Isa isa, KernelCache& kernels);
+Lowered lower(const Program& program);
 
 }  // namespace outerloop::exec

@@ -1,4 +1,4 @@
-#include "exec/cpu/loop_nest.h"
+#include "exec/plan/loop_nest.h"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "exec/cpu/kernel.h"
+#include "exec/plan/specs.h"
 
 namespace outerloop::exec {
 

@@ -1,12 +1,9 @@
-// Equations outside of fused bodies: constants, reductions, aliases, and ops without tuned kernels.
+// Equations outside of fused bodies: constants, reductions, aliases, and ops that stay as they are.
 
 #include <array>
-#include <cstring>
 
-#include "exec/cpu/extents.h"
-#include "exec/cpu/lowering.h"
-#include "exec/oracle_kernels.h"
-#include "outerloop/base/error.h"
+#include "exec/plan/extents.h"
+#include "exec/plan/lowering.h"
 #include "outerloop/ops/records.h"
 #include "outerloop/ops/reduce.h"
 
@@ -45,7 +42,7 @@ void lower_constant(Lowering& lowering, const Equation& equation) {
   LoopSpec spec{.dtype = type.dtype, .extents = {type.shape.elements()}};
   spec.body = builder.finish(std::array{builder.constant(equation.attributes.real("value"))});
   spec.outputs = {{LoopOutputKind::store, {1}}};
-  lowering.call(lowering.kernel(make_loop, spec), {}, {Lowering::buffer(value)});
+  lowering.call(std::move(spec), {}, {Lowering::buffer(value)});
 }
 
 void lower_alias(Lowering& lowering, const Equation& equation) {
@@ -65,50 +62,22 @@ void lower_reduction(Lowering& lowering, const Equation& equation) {
     const int64_t bytes = step.outer * step.inner * static_cast<int64_t>(size_of(type.dtype));
     const BufferId target =
         i + 1 == steps.size() ? Lowering::buffer(output) : lowering.scratch(bytes);
-    const LoopSpec spec = step_spec(type.dtype, step, equation.op == &ops::sum);
-    lowering.call(lowering.kernel(make_loop, spec), {source}, {target});
+    LoopSpec spec = step_spec(type.dtype, step, equation.op == &ops::sum);
+    lowering.call(std::move(spec), {source}, {target});
     source = target;
   }
 }
 
-namespace {
-
-// A call of an oracle kernel on bound memory.
-struct PlainCall {
-  static constexpr size_t kMaxInputs = 16;
-  oracle::Kernel kernel = nullptr;
-  Attributes attributes;
-  std::vector<TensorType> inputs;
-  TensorType output;
-
-  static void run(const void* state, void* const* operands) {
-    const auto& call = *static_cast<const PlainCall*>(state);
-    std::array<Tensor, kMaxInputs> inputs;
-    for (size_t i = 0; i < call.inputs.size(); ++i) {
-      inputs[i] = Tensor::view(call.inputs[i].dtype, call.inputs[i].shape,
-                               static_cast<std::byte*>(operands[i]));
-    }
-    Tensor output = Tensor::view(call.output.dtype, call.output.shape,
-                                 static_cast<std::byte*>(operands[call.inputs.size()]));
-    std::memset(output.data(), 0, output.bytes());
-    call.kernel(call.attributes, {inputs.data(), call.inputs.size()}, output);
-  }
-};
-
-}  // namespace
-
 void lower_plain(Lowering& lowering, const Equation& equation) {
-  PlainCall call{.kernel = oracle::find_kernel(*equation.op), .attributes = equation.attributes};
-  OL_ASSERT(call.kernel != nullptr, "no kernel for " + std::string(equation.op->name));
-  OL_ASSERT(equation.inputs.size() <= PlainCall::kMaxInputs, "too many operands");
+  PlainSpec spec{.op = equation.op,
+                 .attributes = equation.attributes,
+                 .output = lowering.type(equation.outputs.front())};
   std::vector<BufferId> reads;
   for (ValueId input : equation.inputs) {
-    call.inputs.push_back(lowering.type(input));
+    spec.inputs.push_back(lowering.type(input));
     reads.push_back(Lowering::buffer(input));
   }
-  call.output = lowering.type(equation.outputs.front());
-  lowering.call(Kernel(PlainCall::run, std::make_shared<const PlainCall>(std::move(call))), reads,
-                {Lowering::buffer(equation.outputs.front())});
+  lowering.call(std::move(spec), reads, {Lowering::buffer(equation.outputs.front())});
 }
 
 }  // namespace outerloop::exec

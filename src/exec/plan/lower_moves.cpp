@@ -1,8 +1,7 @@
 // Equations that move elements, or pick them by index.
 
-#include "exec/cpu/copy.h"
-#include "exec/cpu/extents.h"
-#include "exec/cpu/lowering.h"
+#include "exec/plan/extents.h"
+#include "exec/plan/lowering.h"
 #include "outerloop/ops/records.h"
 
 namespace outerloop::exec {
@@ -32,17 +31,17 @@ void call_moves(Lowering& lowering, const Equation& equation, std::vector<Move> 
   const TensorType& type = lowering.type(output);
   std::vector<BufferId> reads;
   for (ValueId input : equation.inputs) reads.push_back(Lowering::buffer(input));
-  const MoveSpec spec{.element_bytes = static_cast<int>(size_of(type.dtype)),
-                      .moves = std::move(moves),
-                      .fills = fills,
-                      .target_elements = type.shape.elements()};
-  lowering.call(lowering.kernel(make_moves, spec), reads, {Lowering::buffer(output)});
+  MoveSpec spec{.element_bytes = static_cast<int>(size_of(type.dtype)),
+                .moves = std::move(moves),
+                .fills = fills,
+                .target_elements = type.shape.elements()};
+  lowering.call(std::move(spec), reads, {Lowering::buffer(output)});
 }
 
-void call_by_index(Lowering& lowering, const Equation& equation, Kernel kernel) {
+void call_by_index(Lowering& lowering, const Equation& equation, StepSpec spec) {
   std::vector<BufferId> reads;
   for (ValueId input : equation.inputs) reads.push_back(Lowering::buffer(input));
-  lowering.call(std::move(kernel), reads, {Lowering::buffer(equation.outputs.front())});
+  lowering.call(std::move(spec), reads, {Lowering::buffer(equation.outputs.front())});
 }
 
 const Shape& input_shape(const Lowering& lowering, const Equation& equation, size_t i = 0) {
@@ -50,6 +49,25 @@ const Shape& input_shape(const Lowering& lowering, const Equation& equation, siz
 }
 const TensorType& output_type(const Lowering& lowering, const Equation& equation) {
   return lowering.type(equation.outputs.front());
+}
+
+// One index for each row of a matrix.
+RowsSpec per_row(const TensorType& matrix) {
+  return {.dtype = matrix.dtype,
+          .outer = matrix.shape[0],
+          .extent = matrix.shape[1],
+          .count = matrix.shape[0]};
+}
+
+MaxPoolSpec windows_of(const Lowering& lowering, const Equation& equation) {
+  const TensorType& x = lowering.type(equation.inputs[0]);
+  return {.dtype = x.dtype,
+          .images = x.shape[0],
+          .height = x.shape[1],
+          .width = x.shape[2],
+          .channels = x.shape[3],
+          .window = equation.attributes.integer("window"),
+          .stride = equation.attributes.integer("stride")};
 }
 
 RowsSpec rows(const TensorType& type, int64_t axis, int64_t count) {
@@ -119,54 +137,59 @@ void lower_concat(Lowering& lowering, const Equation& equation) {
 void lower_gather(Lowering& lowering, const Equation& equation) {
   const RowsSpec spec = rows(lowering.type(equation.inputs[0]), equation.attributes.integer("axis"),
                              input_shape(lowering, equation, 1).elements());
-  call_by_index(lowering, equation, lowering.kernel(make_gather_rows, spec));
+  call_by_index(lowering, equation, IndexSpec{IndexKind::gather_rows, spec, {}});
 }
 
 void lower_scatter_add(Lowering& lowering, const Equation& equation) {
   const RowsSpec spec = rows(output_type(lowering, equation), equation.attributes.integer("axis"),
                              input_shape(lowering, equation, 1).elements());
-  call_by_index(lowering, equation, lowering.kernel(make_scatter_add_rows, spec));
+  call_by_index(lowering, equation, IndexSpec{IndexKind::scatter_add_rows, spec, {}});
 }
 
 void lower_take(Lowering& lowering, const Equation& equation) {
   const TensorType& type = output_type(lowering, equation);
-  call_by_index(lowering, equation, make_take(type.dtype, type.shape.elements()));
+  const RowsSpec spec{.dtype = type.dtype,
+                      .extent = input_shape(lowering, equation).elements(),
+                      .count = type.shape.elements()};
+  call_by_index(lowering, equation, IndexSpec{IndexKind::take, spec, {}});
 }
 
 void lower_scatter(Lowering& lowering, const Equation& equation) {
   const TensorType& type = output_type(lowering, equation);
-  call_by_index(lowering, equation,
-                make_scatter_add(type.dtype, input_shape(lowering, equation).elements(),
-                                 type.shape.elements()));
+  IndexSpec spec{IndexKind::scatter_add,
+                 {.dtype = type.dtype,
+                  .extent = type.shape.elements(),
+                  .count = input_shape(lowering, equation).elements()},
+                 {}};
+  const Equation* indices = lowering.maker(equation.inputs[1]);
+  if (indices != nullptr && indices->op == &ops::max_pool_index &&
+      lowering.type(indices->inputs.front()).shape.elements() == type.shape.elements()) {
+    spec.windows = windows_of(lowering, *indices);
+  }
+  call_by_index(lowering, equation, spec);
 }
 
 void lower_take_per_row(Lowering& lowering, const Equation& equation) {
   const TensorType& given = lowering.type(equation.inputs[0]);
-  call_by_index(lowering, equation, make_take_per_row(given.dtype, given.shape[0], given.shape[1]));
+  call_by_index(lowering, equation, IndexSpec{IndexKind::take_per_row, per_row(given), {}});
 }
 
 void lower_put_per_row(Lowering& lowering, const Equation& equation) {
   const TensorType& type = output_type(lowering, equation);
-  call_by_index(lowering, equation, make_put_per_row(type.dtype, type.shape[0], type.shape[1]));
+  call_by_index(lowering, equation, IndexSpec{IndexKind::put_per_row, per_row(type), {}});
 }
 
 void lower_max_pool_index(Lowering& lowering, const Equation& equation) {
-  const TensorType& x = lowering.type(equation.inputs[0]);
-  const MaxPoolSpec spec{.dtype = x.dtype,
-                         .images = x.shape[0],
-                         .height = x.shape[1],
-                         .width = x.shape[2],
-                         .channels = x.shape[3],
-                         .window = equation.attributes.integer("window"),
-                         .stride = equation.attributes.integer("stride")};
-  call_by_index(lowering, equation, make_max_pool_index(spec, lowering.isa()));
+  call_by_index(lowering, equation, windows_of(lowering, equation));
 }
 
 void lower_one_hot(Lowering& lowering, const Equation& equation) {
-  const TensorType& type = output_type(lowering, equation);
   const int64_t labels = input_shape(lowering, equation).elements();
-  const int64_t classes = equation.attributes.integer("classes");
-  call_by_index(lowering, equation, make_one_hot(type.dtype, labels, classes));
+  const RowsSpec spec{.dtype = output_type(lowering, equation).dtype,
+                      .outer = labels,
+                      .extent = equation.attributes.integer("classes"),
+                      .count = labels};
+  call_by_index(lowering, equation, IndexSpec{IndexKind::one_hot, spec, {}});
 }
 
 }  // namespace outerloop::exec

@@ -1,4 +1,4 @@
-#include "exec/cpu/body_analysis.h"
+#include "exec/plan/body_analysis.h"
 
 #include <algorithm>
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "exec/cpu/body_analysis.h"
-#include "exec/cpu/extents.h"
-#include "exec/cpu/lowering.h"
+#include "exec/plan/body_analysis.h"
+#include "exec/plan/extents.h"
+#include "exec/plan/lowering.h"
 #include "outerloop/base/error.h"
 #include "outerloop/ir/builder.h"
 #include "outerloop/ops/records.h"
@@ -109,7 +109,7 @@ void lower_loop(Lowering& lowering, const Equation& equation, const Program& pro
     spec.outputs.push_back(loop_output(body, loop, output.value));
   }
   const bool reduces = body.reduction() != nullptr;
-  lowering.call(lowering.kernel(make_loop, spec), reads, outputs_of(equation),
+  lowering.call(std::move(spec), reads, outputs_of(equation),
                 reduces ? std::vector<std::vector<int32_t>>{}
                         : in_place_candidates(body, lowering, equation, reads, 0));
 }
@@ -189,17 +189,16 @@ void lower_contraction(Lowering& lowering, const Equation& equation, const Progr
   }
   // The head's own operands are in `reads`, so none of them is overwritten while it is read.
   auto in_place = in_place_candidates(body, lowering, equation, reads, 2);
-  Kernel kernel;
+  const Epilogue epilogue = epilogue_of(body, program);
   if (head.op == &ops::matmul) {
     MatmulSpec spec = matmul_spec(program, head);
-    spec.epilogue = epilogue_of(body, program);
-    kernel = lowering.kernel(make_matmul, spec);
+    spec.epilogue = epilogue;
+    lowering.call(std::move(spec), reads, outputs_of(equation), std::move(in_place));
   } else {
     ConvSpec spec = conv_spec(program, head);
-    spec.epilogue = epilogue_of(body, program);
-    kernel = lowering.kernel(make_conv, spec);
+    spec.epilogue = epilogue;
+    lowering.call(std::move(spec), reads, outputs_of(equation), std::move(in_place));
   }
-  lowering.call(kernel, reads, outputs_of(equation), std::move(in_place));
 }
 
 // A single equation as one with a body, so that it takes the path of fused ones. A value that it

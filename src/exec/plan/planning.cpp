@@ -1,34 +1,24 @@
 // From kernel calls to memory: which steps run once for all lanes, where each buffer lives.
 
 #include <algorithm>
-#include <cstring>
 
-#include "exec/cpu/executable_impl.h"
-#include "outerloop/ops/records.h"
+#include "exec/plan/program_plan.h"
+#include "exec/plan/steps.h"
 #include "outerloop/passes/memory_plan.h"
 
 namespace outerloop::exec {
 namespace {
 
-Kernel copy_kernel(int64_t bytes) {
-  return {[](const void* state, void* const* operands) {
-            std::memcpy(operands[1], operands[0], *static_cast<const size_t*>(state));
-          },
-          std::make_shared<const size_t>(static_cast<size_t>(bytes))};
-}
-
 class Planner {
  public:
-  Planner(Program optimised, Isa isa, KernelCache& kernels)
-      : impl_(std::make_unique<Executable::Impl>()), lowered_(lower(optimised, isa, kernels)) {
-    impl_->isa = isa;
-    impl_->optimised = std::move(optimised);
+  explicit Planner(Program optimised) : lowered_(lower(optimised)) {
+    plan_.optimised = std::move(optimised);
     locations_.resize(lowered_.buffer_bytes.size());
     memory_.resize(lowered_.buffer_bytes.size());
     for (size_t b = 0; b < memory_.size(); ++b) memory_[b] = static_cast<int32_t>(b);
   }
 
-  std::unique_ptr<const Executable::Impl> run() {
+  ProgramPlan run() {
     place_inputs();
     find_shared_equations();
     claim_outputs();
@@ -39,11 +29,11 @@ class Planner {
     }
     emit();
     count_flops();
-    return std::move(impl_);
+    return std::move(plan_);
   }
 
  private:
-  const Program& program() const { return impl_->optimised; }
+  const Program& program() const { return plan_.optimised; }
   int32_t root(BufferId buffer) const {
     return lowered_.root[static_cast<size_t>(buffer.index)].index;
   }
@@ -175,37 +165,36 @@ class Planner {
       location(written) = {shared ? Place::shared_arena : Place::lane_arena,
                            plan.offsets[static_cast<size_t>(index)]};
     }
-    (shared ? impl_->shared_arena_bytes : impl_->lane_arena_bytes) = plan.arena_bytes;
-    if (!shared) impl_->peak_live_bytes = plan.peak_live_bytes;
+    (shared ? plan_.shared_arena_bytes : plan_.lane_arena_bytes) = plan.arena_bytes;
+    if (!shared) plan_.peak_live_bytes = plan.peak_live_bytes;
   }
 
-  void append(StepList& list, Kernel kernel, const std::vector<Location>& operands,
-              int32_t equation) {
-    if (list.first_operand.empty()) list.first_operand.push_back(0);
-    list.kernels.push_back(std::move(kernel));
-    list.operands.insert(list.operands.end(), operands.begin(), operands.end());
-    list.first_operand.push_back(static_cast<int32_t>(list.operands.size()));
-    list.equation.push_back(equation);
+  static void append(StepTable& table, StepSpec spec, const std::vector<Location>& operands,
+                     int32_t equation) {
+    table.specs.push_back(std::move(spec));
+    table.operands.insert(table.operands.end(), operands.begin(), operands.end());
+    table.first_operand.push_back(static_cast<int32_t>(table.operands.size()));
+    table.equation.push_back(equation);
   }
 
   void emit() {
-    for (const Step& current : lowered_.steps) {
+    for (Step& current : lowered_.steps) {
       std::vector<Location> operands;
       for (BufferId read : current.reads) operands.push_back(location(root(read)));
       for (BufferId write : current.writes) operands.push_back(location(root(write)));
-      StepList& list =
-          shared_equation_[static_cast<size_t>(current.equation)] ? impl_->shared : impl_->lane;
-      append(list, current.kernel, operands, current.equation);
+      const bool shared = shared_equation_[static_cast<size_t>(current.equation)];
+      append(shared ? plan_.shared : plan_.lane, std::move(current.spec), operands,
+             current.equation);
     }
     for (const Copy& copy : copies_) {
-      append(impl_->lane, copy_kernel(copy.bytes),
+      append(plan_.lane, CopySpec{copy.bytes},
              {location(copy.source), {Place::output, copy.output}}, -1);
     }
   }
 
   void count_flops() {
     for (size_t e = 0; e < program().equations.size(); ++e) {
-      Flops& flops = shared_equation_[e] ? impl_->shared_flops : impl_->lane_flops;
+      Flops& flops = shared_equation_[e] ? plan_.shared_flops : plan_.lane_flops;
       flops.all += flops_of(program(), program().equations[e]);
       flops.dense += dense_flops_of(program(), program().equations[e]);
     }
@@ -217,7 +206,7 @@ class Planner {
     int64_t bytes = 0;
   };
 
-  std::unique_ptr<Executable::Impl> impl_;
+  ProgramPlan plan_;
   Lowered lowered_;
   std::vector<Location> locations_;  // by root
   std::vector<int32_t> memory_;      // by root: whose memory it takes
@@ -228,8 +217,8 @@ class Planner {
 
 }  // namespace
 
-std::unique_ptr<const Executable::Impl> plan(Program optimised, Isa isa, KernelCache& kernels) {
-  return Planner(std::move(optimised), isa, kernels).run();
+ProgramPlan plan_program(Program optimised) {
+  return Planner(std::move(optimised)).run();
 }
 
 }  // namespace outerloop::exec

@@ -1,4 +1,4 @@
-#include "exec/cpu/lowering.h"
+#include "exec/plan/lowering.h"
 
 #include <fmt/format.h>
 
@@ -57,12 +57,16 @@ LowerRule find_rule(const OpDef& op) {
   }
 }
 
-Lowering::Lowering(const Program& program, Isa isa, KernelCache::Impl& kernels)
-    : program_(program), isa_(isa), kernels_(kernels) {
+Lowering::Lowering(const Program& program) : program_(program), producers_(producers(program)) {
   for (const TensorType& type : program.values) {
     lowered_.root.push_back({static_cast<int32_t>(lowered_.buffer_bytes.size())});
     lowered_.buffer_bytes.push_back(static_cast<int64_t>(type.bytes()));
   }
+}
+
+const Equation* Lowering::maker(ValueId value) const {
+  const int32_t e = producers_[static_cast<size_t>(value.index)];
+  return e < 0 ? nullptr : &program_.equations[static_cast<size_t>(e)];
 }
 
 BufferId Lowering::scratch(int64_t bytes) {
@@ -77,11 +81,11 @@ void Lowering::alias(ValueId value, ValueId source) {
       lowered_.root[static_cast<size_t>(source.index)];
 }
 
-void Lowering::call(Kernel kernel, std::vector<BufferId> reads, std::vector<BufferId> writes,
+void Lowering::call(StepSpec spec, std::vector<BufferId> reads, std::vector<BufferId> writes,
                     std::vector<std::vector<int32_t>> in_place) {
   in_place.resize(writes.size());
   lowered_.steps.push_back(
-      {std::move(kernel), std::move(reads), std::move(writes), std::move(in_place), equation_});
+      {std::move(spec), std::move(reads), std::move(writes), std::move(in_place), equation_});
 }
 
 Lowered Lowering::run() {
@@ -93,8 +97,8 @@ Lowered Lowering::run() {
   return std::move(lowered_);
 }
 
-Lowered lower(const Program& program, Isa isa, KernelCache& kernels) {
-  return Lowering(program, isa, kernels.impl()).run();
+Lowered lower(const Program& program) {
+  return Lowering(program).run();
 }
 
 }  // namespace outerloop::exec

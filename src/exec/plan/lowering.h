@@ -1,20 +1,20 @@
 #pragma once
 // Lowering: equations become kernel calls through a table keyed by op record.
 
-#include "exec/cpu/kernel_cache.h"
-#include "exec/cpu/plan.h"
+#include "exec/plan/steps.h"
 #include "outerloop/ir/op_def.h"
 
 namespace outerloop::exec {
 
 class Lowering {
  public:
-  Lowering(const Program& program, Isa isa, KernelCache::Impl& kernels);
+  explicit Lowering(const Program& program);
 
   Lowered run();
 
-  Isa isa() const { return isa_; }
   const TensorType& type(ValueId value) const { return program_.type(value); }
+  // The equation that makes a value; nullptr for inputs.
+  const Equation* maker(ValueId value) const;
 
   static BufferId buffer(ValueId value) { return {value.index}; }
   BufferId scratch(int64_t bytes);
@@ -22,26 +22,18 @@ class Lowering {
   void alias(ValueId value, ValueId source);
   // The buffer whose memory it is.
   BufferId root(BufferId buffer) const { return lowered_.root[static_cast<size_t>(buffer.index)]; }
-  void call(Kernel kernel, std::vector<BufferId> reads, std::vector<BufferId> writes,
+  void call(StepSpec spec, std::vector<BufferId> reads, std::vector<BufferId> writes,
             std::vector<std::vector<int32_t>> in_place = {});
-
-  // make(spec, isa()), unless there is one already.
-  template <class Spec>
-  Kernel kernel(Kernel (*make)(const Spec&, Isa), const Spec& spec) {
-    return kernels_.get(make, spec, isa_);
-  }
 
  private:
   const Program& program_;
-  Isa isa_;
+  std::vector<int32_t> producers_;
   Lowered lowered_;
   int32_t equation_ = -1;
-  KernelCache::Impl& kernels_;
 };
 
 using LowerRule = void (*)(Lowering&, const Equation&);
 
-// nullptr when the op has no rule.
 LowerRule find_rule(const OpDef& op);
 
 // Rules by family; the table is in lowering.cpp.
@@ -62,7 +54,7 @@ void lower_slice(Lowering& lowering, const Equation& equation);
 void lower_take(Lowering& lowering, const Equation& equation);
 void lower_take_per_row(Lowering& lowering, const Equation& equation);
 void lower_transpose(Lowering& lowering, const Equation& equation);
-// Ops without a tuned kernel run the oracle's.
+// Ops outside of the families keep their records.
 void lower_plain(Lowering& lowering, const Equation& equation);
 
 }  // namespace outerloop::exec
