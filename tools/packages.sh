@@ -31,6 +31,7 @@ build_packages='
   openmpi-bin         command  mpirun
 '
 test_packages='
+  busybox-static      command  busybox
   clang-format        command  clang-format
   python3             command  python3
   python3-h5py        python   h5py

@@ -9,6 +9,7 @@
 
 #include "cli/doctor_checks.h"
 #include "cli/ranks.h"
+#include "outerloop/base/program_files.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/mpi.h"
 
@@ -78,6 +79,8 @@ Finding check_mpi(const fs::path&) {
 }
 
 Finding check_launcher(const fs::path&) {
+  const fs::path beside = program_files().command.parent_path() / "mpirun";  // in a bundle
+  if (fs::exists(beside)) return {.text = beside.string()};
   const auto found = find_program("mpirun");
   if (found) return {.text = found->string()};
   return {Verdict::notice, "no mpirun on the PATH",

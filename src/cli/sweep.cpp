@@ -12,6 +12,7 @@
 #include "cli/farm_job.h"
 #include "cli/program.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/program_files.h"
 #include "outerloop/report/sweep_report.h"
 #include "outerloop/sweep/result.h"
 #include "outerloop/sweep/run.h"
@@ -37,10 +38,6 @@ struct Options {
   bool fresh = false;
 };
 
-fs::path program_file() {
-  return fs::read_symlink("/proc/self/exe");
-}
-
 int plan(const Options& options) {
   const fs::path spec = options.path;
   const SweepFolder folder{options.out.empty() ? fs::path("runs") / spec.stem()
@@ -53,8 +50,9 @@ int plan(const Options& options) {
 }
 
 int run(const Options& options) {
-  sweep::RunOptions settings{
-      .program = program_file(), .workers = options.workers, .farm = farm_options(options.farm)};
+  sweep::RunOptions settings{.program = program_files().command,
+                             .workers = options.workers,
+                             .farm = farm_options(options.farm)};
   const SweepFolder folder{options.path};
   const sweep::Plan plan = sweep::read_plan(folder);
   FarmSession session(!options.farm.quiet, options.color);
@@ -78,7 +76,7 @@ int run(const Options& options) {
 
 // Beside the program in its source tree or where it is installed.
 fs::path sweep_script() {
-  const fs::path beside = program_file().parent_path();
+  const fs::path beside = program_files().command.parent_path();
   for (const char* place : {"../../launch", "../share/outerloop/launch"}) {
     const fs::path script = (beside / place / "sweep.sbatch").lexically_normal();
     if (fs::is_regular_file(script)) return script;
@@ -86,7 +84,7 @@ fs::path sweep_script() {
   throw BadInput(
       fmt::format("sweep.sbatch is not near {}; run sbatch by hand with the script of "
                   "the source tree's folder launch",
-                  program_file().string()));
+                  program_files().command.string()));
 }
 
 int submit(const Options& options) {
@@ -97,7 +95,7 @@ int submit(const Options& options) {
   words.insert(words.end(), options.slurm.begin(), options.slurm.end());
   words.push_back(sweep_script().string());
   words.push_back(fs::absolute(folder.root).string());
-  words.push_back(program_file().string());
+  words.push_back(program_files().command.string());
   if (options.print) {
     fmt::print("{}\n", fmt::join(words, " "));
     return kDone;

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "outerloop/base/program_files.h"
 #include "outerloop/config/read.h"
 
 namespace outerloop::config {
@@ -12,10 +13,7 @@ namespace fs = std::filesystem;
 // Where the shipped configs are, seen from the program: build/<preset>/outerloop in a source tree,
 // bin/outerloop where it is installed.
 std::vector<fs::path> shipped_folders() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (error) return {};
-  const fs::path beside = program.parent_path();
+  const fs::path beside = program_files().command.parent_path();
   return {beside / "../../configs", beside / "../share/outerloop/configs"};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "outerloop/base/program_files.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
@@ -40,7 +41,8 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
 // Ranks of different programs, configs or data would give neither's results.
 void Training::require_one_run() {
   if (ranks.size() == 1) return;
-  comm::require_equal(ranks, "program", "the program", checkpoint::content_hash("/proc/self/exe"),
+  comm::require_equal(ranks, "program", "the program",
+                      checkpoint::content_hash(program_files().code),
                       "start the same outerloop on every host");
   comm::require_equal(ranks, "config", "the config", hash,
                       "give every rank the same config file and overrides");

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes a bundle of the build and runs it in a root file system that holds nothing else but a static
+# busybox: no C library, no MPI, no HDF5, no compiler. Exit 77: this machine cannot make such a root.
+#   check_bundle.sh WORK
+set -euo pipefail
+work=$1
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+busybox=$(command -v busybox) || skip "no busybox; install busybox-static"
+inside=(unshare --mount --pid --fork)
+((EUID == 0)) || inside+=(--map-root-user)
+"${inside[@]}" true 2>/dev/null || skip "namespaces are not allowed here"
+
+root=$work/root
+rm -rf "$work"
+mkdir -p "$root"/{bin,dev,proc,sys,tmp,work}
+cp "$busybox" "$root/bin/"
+for name in sh dirname readlink hostname; do ln -s busybox "$root/bin/$name"; done
+chroot_here() {
+  # shellcheck disable=SC2016  # the inner shell expands
+  "${inside[@]}" sh -c '
+    mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" &&
+      mount --rbind /sys "$0/sys" &&
+      exec chroot "$0" /bin/busybox env -i PATH=/bin HOME=/tmp "$@"' "$root" "$@"
+}
+chroot_here /bin/sh -c : 2>/dev/null || skip "busybox is not static, or chroot is not allowed"
+
+tools/bundle.sh "$root/opt/any where/outerloop"  # a place of its own, with a space
+size=$(du -sm "$root/opt" | cut -f1)
+((size <= 60)) || { echo "the bundle takes $size MiB: expected at most 60"; exit 1; }
+
+# $1 and $2 are the inner shell's.
+cat >"$root/work/check" <<'END'
+set -e
+cd "/opt/any where/outerloop"
+bin/outerloop doctor >/work/doctor || [ $? = 1 ]  # findings are none of this check's business
+train="bin/outerloop train configs/sinusoid_maml.yaml outer.iterations=40 test.tasks=20
+       runtime.threads=1 checkpoint.every=20"
+$train run_dir=/work/alone
+ln -s "/opt/any where/outerloop/bin/outerloop" /bin/outerloop
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+bin/mpirun -q --oversubscribe -np 2 $train run_dir=/work/ranks
+outerloop ckpt diff /work/alone /work/ranks
+outerloop train configs/omniglot_maml.yaml outer.iterations=2 validation.every=0 test.tasks=2 \
+  runtime.threads=1 run_dir=/work/omniglot
+END
+chroot_here /bin/sh /work/check
+for file in alone ranks omniglot; do
+  [[ -s $root/work/$file/report.html ]] || { echo "no report of $file"; exit 1; }
+done
+echo "a bundle of $size MiB ran in a bare root"
