@@ -15,7 +15,7 @@ struct Writer {
   Builder builder;
   OuterPlan plan;
 
-  Expr input(const std::string& name) { return builder.input(name, vector, Binding::shared); }
+  Expr input(const std::string& name) { return builder.input(name, vector, Binding::per_lane); }
   Expr scalar(const std::string& name) {
     return builder.input(name, {vector.dtype, {}}, Binding::shared);
   }

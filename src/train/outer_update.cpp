@@ -123,17 +123,17 @@ void OuterUpdate::bind(Shard& shard) {
   const auto part = [&](Tensor& tensor) { return tensor.as<float>().data() + shard.begin; };
   std::map<std::string, float*, std::less<>> homes{{"theta", part(state_.theta)}};
   for (io::NamedTensor& item : state_.optimizer) homes["state/" + item.name] = part(item.value);
-  SharedInputs inputs{{"gradient", part(mean_)},
-                      {"rate", &scalars_[0]},
-                      {"correction1", &scalars_[1]},
-                      {"correction2", &scalars_[2]}};
-  inputs.insert(homes.begin(), homes.end());
+  std::map<std::string, const float*, std::less<>> inputs{homes.begin(), homes.end()};
+  inputs["gradient"] = part(mean_);
   if (!decay_mask_.empty()) inputs["decay_mask"] = part(decay_mask_);
-  shard.call.bind_shared(inputs);
+  shard.call.bind_shared(
+      {{"rate", &scalars_[0]}, {"correction1", &scalars_[1]}, {"correction2", &scalars_[2]}});
   shard.instance.emplace(shard.call.instance(
       shard.workspace,
-      [](const std::string& name, const TensorType&) -> const void* {
-        throw_internal_error("shared inputs", __FILE__, __LINE__, "the update reads " + name);
+      [&](const std::string& name, const TensorType&) {
+        const auto input = inputs.find(name);
+        OL_ASSERT(input != inputs.end(), "nobody gives the update's input " + name);
+        return input->second;
       },
       [&](const std::string& name, const TensorType& type) {
         const auto home = homes.find(name);
@@ -172,16 +172,28 @@ void OuterUpdate::on_shards(Work work) {
   });
 }
 
+// Piece by piece, each of which stays in the L1 cache. Returns whether all of it is finite.
+bool OuterUpdate::take_mean(std::span<const comm::SlotNode> nodes, int64_t begin, int64_t end,
+                            float scale) {
+  constexpr int64_t kPiece = 2048;
+  const std::span<float> all = mean_.as<float>();
+  bool finite = true;
+  for (int64_t first = begin; first < end; first += kPiece) {
+    const int64_t last = std::min(first + kPiece, end);
+    comm::finish_tree(nodes, first, last, all);
+    const auto mean = all.subspan(static_cast<size_t>(first), static_cast<size_t>(last - first));
+    for (float& value : mean) value *= scale;
+    finite = all_finite(mean) && finite;
+  }
+  return finite;
+}
+
 bool OuterUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) {
   set_scalars(iteration);
   const float scale = 1.0f / static_cast<float>(present);
   on_shards([&](Shard& shard) {
-    comm::finish_tree(nodes, shard.begin, shard.end, mean_.as<float>());
-    const auto mean = mean_.as<float>().subspan(static_cast<size_t>(shard.begin),
-                                                static_cast<size_t>(shard.end - shard.begin));
-    for (float& value : mean) value *= scale;
     // Clipping would make a finite step of an infinite gradient.
-    shard.finite = all_finite(mean) && shard.compute();
+    shard.finite = take_mean(nodes, shard.begin, shard.end, scale) && shard.compute();
   });
   if (!std::ranges::all_of(shards_, [](const auto& shard) { return shard->finite; })) return false;
   on_shards([](Shard& shard) { shard.commit(); });

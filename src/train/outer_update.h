@@ -49,6 +49,7 @@ class OuterUpdate {
   void make_states(std::span<const std::string> names);
   void bind(Shard& shard);
   void set_scalars(int64_t iteration);
+  bool take_mean(std::span<const comm::SlotNode> nodes, int64_t begin, int64_t end, float scale);
   template <class Work>
   void on_shards(Work work);
 

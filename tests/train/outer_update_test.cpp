@@ -12,7 +12,7 @@
 namespace outerloop::train {
 namespace {
 
-constexpr int64_t kElements = 80;
+constexpr int64_t kElements = 6224;  // enough for three threads
 using Vector = std::vector<float>;
 
 Vector drawn(float seed) {

@@ -29,7 +29,7 @@ struct ThetaLayout {
 inline constexpr int64_t kThetaAlignment = 16;  // elements
 ThetaLayout make_theta_layout(std::span<const std::pair<std::string, Shape>> parameters);
 
-// One update of `elements` elements, all inputs shared. Inputs, (elements,) unless said:
+// One update of `elements` elements, its scalars shared. Inputs, (elements,) unless said:
 //   theta, gradient
 //   state/<name>   for each of `state`
 //   decay_mask     with weight decay: 1 where it applies
