@@ -171,7 +171,7 @@ Generated neighbourhood(const OpCase& c, DType dtype, uint32_t seed) {
     Expr y = results[i];
     if (!is_floating(y.dtype())) {
       builder.output(fmt::format("index {}", i), y);
-      y = image.valid() ? take(image, y) : one_hot(y, 8, dtype);
+      y = image.valid() ? take(image, y) : one_hot(y, 9, dtype);
     }
     const Expr after = tanh(y) * 0.5 + y;
     builder.output(fmt::format("y{}", i), after);

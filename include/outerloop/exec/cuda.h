@@ -1,0 +1,80 @@
+#pragma once
+// Programs on an NVIDIA GPU: all lanes of a call side by side, with the bits of the CPU.
+//
+//   const auto device = cuda::open_device(0);
+//   const auto executable = cuda::Executable::compile(program, device);
+//   cuda::Lanes lanes(executable, 32);
+//   lanes.bind_input(i, theta);                          // shared
+//   lanes.bind_input(j, supports, bytes_of_a_support);   // lane l reads at supports + l * bytes
+//   lanes.bind_output(k, gradients, bytes_of_a_gradient);
+//   lanes.run(stream);                                   // launches; nothing waits
+//   const DeviceGraph graph = lanes.record(stream);      // the same, launched as one
+//   device->launch(stream, graph);
+//
+// Inputs and outputs are numbered as in the source program and live in device memory. Addresses
+// stay bound until bound again; a graph keeps those of its recording. Binding and running throw
+// BadInput on a number that the program has not, null or misaligned memory, and on what a run needs
+// and nobody bound.
+
+#include <memory>
+
+#include "outerloop/exec/device.h"
+#include "outerloop/ir/program.h"
+#include "outerloop/passes/pass.h"
+#include "outerloop/tensor/tensor.h"
+
+namespace outerloop::exec::cuda {
+
+// The GPU of this number. Throws BadInput with what is missing and what to do: a build without
+// CUDA, no driver, no such GPU, no NVRTC library.
+std::shared_ptr<Device> open_device(int ordinal);
+
+// Immutable but for the device, whose thread it belongs to.
+class Executable {
+ public:
+  static std::shared_ptr<const Executable> compile(const Program& program,
+                                                   std::shared_ptr<Device> device,
+                                                   const passes::Options& options = {});
+  ~Executable();
+
+  const Program& optimised() const;   // after the passes
+  size_t lane_arena_bytes() const;    // planned, per lane
+  size_t shared_arena_bytes() const;  // planned, once
+  size_t lane_launches() const;       // kernels that a run of all lanes launches
+  size_t shared_launches() const;     // before them, for what depends on shared inputs alone
+  size_t distinct_kernels() const;
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Executable(std::unique_ptr<const Impl> impl);
+  std::unique_ptr<const Impl> impl_;
+};
+
+// The lanes of one call, with their working memory.
+class Lanes {
+ public:
+  Lanes(std::shared_ptr<const Executable> executable, int64_t count);
+  ~Lanes();
+  Lanes(Lanes&&) noexcept;
+
+  // Of a shared input the stride is not looked at.
+  void bind_input(int index, std::byte* data, int64_t lane_stride = 0);
+  void bind_output(int index, std::byte* data, int64_t lane_stride);
+
+  // What depends on shared inputs alone, then the lanes.
+  void run(const DeviceStream& stream);
+  DeviceGraph record(const DeviceStream& stream);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Copies inputs to the device and outputs back: for tests, tools and one-off calls. By lane;
+// shared inputs are those of the first lane.
+std::vector<std::vector<Tensor>> run_once(const std::shared_ptr<const Executable>& executable,
+                                          const std::vector<std::vector<Tensor>>& lane_inputs);
+
+}  // namespace outerloop::exec::cuda

@@ -1,0 +1,94 @@
+#pragma once
+// A machine with memory of its own that runs generated kernels: an NVIDIA GPU
+// (outerloop/exec/cuda.h), or a stand-in that tests run on.
+//
+// Work of one stream runs in order; copies and launches return before it is done. Handles are
+// shared: the last copy gives the resource back, without waiting for work that still uses it, so
+// synchronise first. Every function throws SystemFailure with what failed and why. A device and
+// what it gives belong to one thread at a time.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace outerloop::exec {
+
+// One kernel as CUDA C++: an extern "C" function `name` that takes one struct of operands
+// (src/exec/cuda/device/operands.h), after the text that all kernels share.
+struct KernelSource {
+  std::string name;
+  std::string text;
+};
+
+// Addresses are the device's; the host may not follow them.
+struct DeviceMemory {
+  std::shared_ptr<void> owner;
+  std::byte* data = nullptr;
+  size_t bytes = 0;
+};
+
+struct DeviceStream {
+  std::shared_ptr<void> handle;
+};
+struct DeviceEvent {
+  std::shared_ptr<void> handle;
+};
+struct DeviceFunction {
+  std::shared_ptr<void> owner;
+  void* handle = nullptr;
+};
+// Recorded work of a stream.
+struct DeviceGraph {
+  std::shared_ptr<void> handle;
+};
+
+// One operand of a kernel: lane i reads and writes at base + i * lane_stride (bytes).
+struct DeviceOperand {
+  std::byte* base = nullptr;
+  int64_t lane_stride = 0;
+};
+
+struct DeviceLimits {
+  int threads_per_block = 1024;
+  int64_t blocks = (int64_t{1} << 31) - 1;  // of a launch, one axis
+  size_t shared_bytes = 48 * 1024;          // of a block, without asking for more
+  size_t argument_bytes = 4096;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  virtual std::string name() const = 0;
+  virtual DeviceLimits limits() const = 0;
+
+  virtual DeviceMemory allocate(size_t bytes) = 0;  // content undefined
+  virtual DeviceStream make_stream() = 0;
+  virtual void upload(const DeviceStream& stream, std::byte* to,
+                      std::span<const std::byte> from) = 0;
+  virtual void download(const DeviceStream& stream, std::span<std::byte> to,
+                        const std::byte* from) = 0;
+  virtual void synchronize(const DeviceStream& stream) = 0;
+
+  // `prelude` stands before each kernel. In the order of `kernels`.
+  virtual std::vector<DeviceFunction> compile(std::string_view prelude,
+                                              std::span<const KernelSource> kernels) = 0;
+  virtual void launch(const DeviceStream& stream, const DeviceFunction& function, int64_t blocks,
+                      int threads, std::span<const DeviceOperand> operands) = 0;
+
+  virtual DeviceEvent record(const DeviceStream& stream) = 0;
+  virtual void wait(const DeviceStream& stream, const DeviceEvent& event) = 0;
+  // Both events must have happened.
+  virtual double seconds_between(const DeviceEvent& first, const DeviceEvent& second) = 0;
+
+  // Launches of the stream are recorded rather than run until end_recording(); nothing else may be
+  // asked of it between.
+  virtual void begin_recording(const DeviceStream& stream) = 0;
+  virtual DeviceGraph end_recording(const DeviceStream& stream) = 0;
+  virtual void launch(const DeviceStream& stream, const DeviceGraph& graph) = 0;
+};
+
+}  // namespace outerloop::exec

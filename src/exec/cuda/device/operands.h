@@ -1,0 +1,35 @@
+#pragma once
+// What a kernel gets: base addresses, and how far apart the lanes of each operand are.
+
+#include "exec/cuda/device/arithmetic.h"
+
+namespace ol {
+
+struct Operand {
+  char* base;
+  long long lane_stride;  // bytes; 0: all lanes have the same
+};
+
+template <int Count>
+struct Operands {
+  Operand at[Count];
+};
+
+// The operands of one lane.
+template <int Count>
+struct Pointers {
+  char* at[Count];
+
+  OL_DEVICE Pointers(const Operands<Count>& operands, unsigned lane) {
+#pragma unroll
+    for (int i = 0; i < Count; ++i) {
+      at[i] = operands.at[i].base + static_cast<long long>(lane) * operands.at[i].lane_stride;
+    }
+  }
+  template <class T>
+  OL_DEVICE T* get(int i) const {
+    return reinterpret_cast<T*>(at[i]);
+  }
+};
+
+}  // namespace ol

@@ -1,0 +1,296 @@
+// A planned program as launches on a device.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "exec/cuda/source.h"
+#include "exec/plan/program_plan.h"
+#include "outerloop/base/error.h"
+#include "outerloop/exec/cuda.h"
+
+namespace outerloop::exec::cuda {
+namespace {
+
+// One kernel with its operands as locations.
+struct PlannedLaunch {
+  size_t function = 0;
+  int64_t blocks = 0;  // per lane
+  int threads = 0;
+  std::vector<Location> operands;
+};
+
+}  // namespace
+
+struct Executable::Impl {
+  std::shared_ptr<Device> device;
+  Program optimised;
+  size_t lane_arena_bytes = 0;
+  size_t shared_arena_bytes = 0;
+  std::vector<DeviceFunction> functions;
+  std::vector<PlannedLaunch> shared;
+  std::vector<PlannedLaunch> lane;
+};
+
+namespace {
+
+// Kernels of a program, equal ones once.
+class KernelList {
+ public:
+  std::vector<PlannedLaunch> launches(const StepTable& table) {
+    std::vector<PlannedLaunch> result;
+    for (size_t s = 0; s < table.specs.size(); ++s) {
+      const Location* operands = &table.operands[static_cast<size_t>(table.first_operand[s])];
+      for (const StepKernel& kernel : kernels_of(table.specs[s])) {
+        PlannedLaunch& launch = result.emplace_back();
+        launch.function = add(kernel_source(kernel.code));
+        launch.blocks = kernel.code.blocks;
+        launch.threads = kernel.code.threads;
+        for (int operand : kernel.operands) launch.operands.push_back(operands[operand]);
+      }
+    }
+    return result;
+  }
+  const std::vector<KernelSource>& sources() const { return sources_; }
+
+ private:
+  size_t add(KernelSource source) {
+    const auto [known, is_new] = places_.try_emplace(source.name, sources_.size());
+    if (is_new) sources_.push_back(std::move(source));
+    return known->second;
+  }
+
+  std::vector<KernelSource> sources_;
+  std::unordered_map<std::string, size_t> places_;
+};
+
+// Arenas of neighbouring lanes start on lines of their own.
+constexpr size_t kLaneAlignment = 256;
+
+int64_t lane_stride(size_t bytes) {
+  return static_cast<int64_t>((bytes + kLaneAlignment - 1) / kLaneAlignment * kLaneAlignment);
+}
+
+}  // namespace
+
+Executable::Executable(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+Executable::~Executable() = default;
+
+std::shared_ptr<const Executable> Executable::compile(const Program& program,
+                                                      std::shared_ptr<Device> device,
+                                                      const passes::Options& options) {
+  ProgramPlan plan = plan_program(passes::optimise(program, options));
+  KernelList kernels;
+  auto impl = std::make_unique<Impl>();
+  impl->shared = kernels.launches(plan.shared);
+  impl->lane = kernels.launches(plan.lane);
+  impl->functions = device->compile(device_prelude(), kernels.sources());
+  impl->device = std::move(device);
+  impl->optimised = std::move(plan.optimised);
+  impl->lane_arena_bytes = static_cast<size_t>(plan.lane_arena_bytes);
+  impl->shared_arena_bytes = static_cast<size_t>(plan.shared_arena_bytes);
+  return std::shared_ptr<const Executable>(new Executable(std::move(impl)));
+}
+
+const Program& Executable::optimised() const {
+  return impl_->optimised;
+}
+size_t Executable::lane_arena_bytes() const {
+  return impl_->lane_arena_bytes;
+}
+size_t Executable::shared_arena_bytes() const {
+  return impl_->shared_arena_bytes;
+}
+size_t Executable::lane_launches() const {
+  return impl_->lane.size();
+}
+size_t Executable::shared_launches() const {
+  return impl_->shared.size();
+}
+size_t Executable::distinct_kernels() const {
+  return impl_->functions.size();
+}
+
+struct Lanes::Impl {
+  // An input or output of the program.
+  struct External {
+    std::string_view what;
+    std::string_view name;
+    TensorType type;
+    std::vector<DeviceOperand*> places;
+    bool per_lane = true;
+    bool bound = false;
+  };
+  struct Launch {
+    const DeviceFunction* function;
+    int64_t blocks;
+    int threads;
+    std::vector<DeviceOperand> operands;
+  };
+
+  std::shared_ptr<const Executable> executable;
+  Device* device;
+  int64_t count;
+  DeviceMemory lane_arena, shared_arena;
+  std::vector<External> inputs, outputs;
+  std::vector<Launch> launches;
+
+  Impl(std::shared_ptr<const Executable> e, int64_t lanes)
+      : executable(std::move(e)), device(executable->impl().device.get()), count(lanes) {
+    const Executable::Impl& plan = executable->impl();
+    if (count < 1) throw BadInput(fmt::format("a call needs one lane or more, came {}", count));
+    lane_arena = device->allocate(static_cast<size_t>(lane_stride(plan.lane_arena_bytes) * count));
+    shared_arena = device->allocate(plan.shared_arena_bytes);
+    for (const ProgramInput& input : plan.optimised.inputs) {
+      inputs.push_back({"input",
+                        input.name,
+                        plan.optimised.type(input.value),
+                        {},
+                        input.binding == Binding::per_lane});
+    }
+    for (const ProgramOutput& output : plan.optimised.outputs) {
+      outputs.push_back({"output", output.name, plan.optimised.type(output.value), {}});
+    }
+    launches.reserve(plan.shared.size() + plan.lane.size());
+    for (const PlannedLaunch& launch : plan.shared) add(launch, 1);
+    for (const PlannedLaunch& launch : plan.lane) add(launch, count);
+  }
+
+  void add(const PlannedLaunch& planned, int64_t lanes) {
+    const DeviceLimits limits = device->limits();
+    Launch& launch = launches.emplace_back(
+        Launch{&executable->impl().functions[planned.function], planned.blocks * lanes,
+               planned.threads, std::vector<DeviceOperand>(planned.operands.size())});
+    if (launch.blocks > limits.blocks) {
+      throw BadInput(
+          fmt::format("{} lanes of {} blocks each are more than the {} of a launch: run "
+                      "fewer lanes at a time",
+                      lanes, planned.blocks, limits.blocks));
+    }
+    OL_ASSERT(launch.operands.size() * sizeof(DeviceOperand) <= limits.argument_bytes &&
+                  launch.threads <= limits.threads_per_block,
+              "a kernel is outside of the device's limits");
+    for (size_t i = 0; i < planned.operands.size(); ++i)
+      place(planned.operands[i], launch.operands[i]);
+  }
+
+  void place(const Location& location, DeviceOperand& operand) {
+    const auto at = static_cast<size_t>(location.at);
+    switch (location.place) {
+      case Place::input:
+        inputs[at].places.push_back(&operand);
+        break;
+      case Place::output:
+        outputs[at].places.push_back(&operand);
+        break;
+      case Place::lane_arena:
+        operand = {lane_arena.data + at, lane_stride(executable->lane_arena_bytes())};
+        break;
+      case Place::shared_arena:
+        operand = {shared_arena.data + at, 0};
+        break;
+      case Place::unused:
+        OL_ASSERT(false, "an operand has no place");
+    }
+  }
+
+  static void bind(std::vector<External>& list, std::string_view what, int index, std::byte* data,
+                   int64_t stride) {
+    if (index < 0 || static_cast<size_t>(index) >= list.size()) {
+      throw BadInput(fmt::format("the program has {} {}s, there is none of number {}", list.size(),
+                                 what, index));
+    }
+    External& value = list[static_cast<size_t>(index)];
+    const auto alignment = static_cast<int64_t>(size_of(value.type.dtype));
+    if (data == nullptr && value.type.bytes() > 0) {
+      throw BadInput(fmt::format("no memory for {} '{}' of the program, {}", what, value.name,
+                                 to_string(value.type)));
+    }
+    if (reinterpret_cast<intptr_t>(data) % alignment != 0 || stride % alignment != 0) {
+      throw BadInput(
+          fmt::format("the memory of {} '{}' and the distance of its lanes must be "
+                      "multiples of {} bytes",
+                      what, value.name, alignment));
+    }
+    for (DeviceOperand* operand : value.places) *operand = {data, value.per_lane ? stride : 0};
+    value.bound = true;
+  }
+
+  void check_bound() const {
+    for (const auto* list : {&inputs, &outputs}) {
+      for (const External& value : *list) {
+        if (value.bound || value.places.empty()) continue;
+        throw BadInput(
+            fmt::format("{} '{}' of the program, {}, is not bound: bind it before running",
+                        value.what, value.name, to_string(value.type)));
+      }
+    }
+  }
+
+  void run(const DeviceStream& stream) const {
+    check_bound();
+    for (const Launch& launch : launches) {
+      device->launch(stream, *launch.function, launch.blocks, launch.threads, launch.operands);
+    }
+  }
+};
+
+Lanes::Lanes(std::shared_ptr<const Executable> executable, int64_t count)
+    : impl_(std::make_unique<Impl>(std::move(executable), count)) {}
+Lanes::~Lanes() = default;
+Lanes::Lanes(Lanes&&) noexcept = default;
+
+void Lanes::bind_input(int index, std::byte* data, int64_t lane_stride) {
+  Impl::bind(impl_->inputs, "input", index, data, lane_stride);
+}
+void Lanes::bind_output(int index, std::byte* data, int64_t lane_stride) {
+  Impl::bind(impl_->outputs, "output", index, data, lane_stride);
+}
+void Lanes::run(const DeviceStream& stream) {
+  impl_->run(stream);
+}
+DeviceGraph Lanes::record(const DeviceStream& stream) {
+  impl_->check_bound();
+  impl_->device->begin_recording(stream);
+  impl_->run(stream);
+  return impl_->device->end_recording(stream);
+}
+
+std::vector<std::vector<Tensor>> run_once(const std::shared_ptr<const Executable>& executable,
+                                          const std::vector<std::vector<Tensor>>& lane_inputs) {
+  Device& device = *executable->impl().device;
+  const Program& program = executable->optimised();
+  const auto count = static_cast<int64_t>(lane_inputs.size());
+  Lanes lanes(executable, count);
+  const DeviceStream stream = device.make_stream();
+  std::vector<DeviceMemory> memory;
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    const size_t bytes = program.type(program.inputs[i].value).bytes();
+    std::byte* data = memory.emplace_back(device.allocate(bytes * lane_inputs.size())).data;
+    for (size_t lane = 0; lane < lane_inputs.size(); ++lane) {
+      const Tensor& tensor = lane_inputs[lane][i];
+      device.upload(stream, data + lane * bytes, {tensor.data(), tensor.bytes()});
+    }
+    lanes.bind_input(static_cast<int>(i), data, static_cast<int64_t>(bytes));
+  }
+  std::vector<std::byte*> results;
+  for (size_t o = 0; o < program.outputs.size(); ++o) {
+    const size_t bytes = program.type(program.outputs[o].value).bytes();
+    results.push_back(memory.emplace_back(device.allocate(bytes * lane_inputs.size())).data);
+    lanes.bind_output(static_cast<int>(o), results.back(), static_cast<int64_t>(bytes));
+  }
+  lanes.run(stream);
+  std::vector<std::vector<Tensor>> outputs(lane_inputs.size());
+  for (size_t o = 0; o < program.outputs.size(); ++o) {
+    const TensorType& type = program.type(program.outputs[o].value);
+    for (size_t lane = 0; lane < outputs.size(); ++lane) {
+      Tensor& tensor = outputs[lane].emplace_back(type.dtype, type.shape);
+      device.download(stream, {tensor.data(), tensor.bytes()}, results[o] + lane * type.bytes());
+    }
+  }
+  device.synchronize(stream);
+  return outputs;
+}
+
+}  // namespace outerloop::exec::cuda

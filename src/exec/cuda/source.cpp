@@ -1,0 +1,78 @@
+#include "exec/cuda/source.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "exec/cuda/device_text.h"
+#include "outerloop/base/hash.h"
+
+namespace outerloop::exec::cuda {
+namespace {
+
+StepKernel with_all_operands(KernelCode code) {
+  StepKernel kernel{std::move(code), {}};
+  kernel.operands.resize(static_cast<size_t>(kernel.code.operands));
+  std::iota(kernel.operands.begin(), kernel.operands.end(), 0);
+  return kernel;
+}
+
+struct KernelsOf {
+  using Kernels = std::vector<StepKernel>;
+  Kernels operator()(const LoopSpec& spec) const { return {with_all_operands(loop_kernel(spec))}; }
+  Kernels operator()(const MatmulSpec& spec) const {
+    return {with_all_operands(matmul_kernel(spec))};
+  }
+  Kernels operator()(const ConvSpec& spec) const { return {with_all_operands(conv_kernel(spec))}; }
+  Kernels operator()(const IndexSpec& spec) const {
+    return {with_all_operands(index_kernel(spec))};
+  }
+  Kernels operator()(const MaxPoolSpec& spec) const {
+    return {with_all_operands(max_pool_kernel(spec))};
+  }
+  Kernels operator()(const PlainSpec& spec) const {
+    return {with_all_operands(plain_kernel(spec))};
+  }
+  Kernels operator()(const MoveSpec& spec) const { return move_kernels(spec); }
+  // Elements of all types are whole numbers of four bytes.
+  Kernels operator()(const CopySpec& spec) const {
+    const int64_t words = spec.bytes / 4;
+    return move_kernels(
+        {.moves = {{.extents = {words}, .source = {1}, .target = {1}}}, .target_elements = words});
+  }
+};
+
+}  // namespace
+
+std::string_view device_prelude() {
+  static const std::string text = [] {
+    std::string all;
+    for (std::string_view part : device_headers()) all += part;
+    return all;
+  }();
+  return text;
+}
+
+KernelSource kernel_source(const KernelCode& code) {
+  const std::string key =
+      fmt::format("{}\n{} {} {}", code.run, code.operands, code.threads, code.blocks);
+  const std::string name =
+      "ol_" + to_hex(xxh3_128({reinterpret_cast<const std::byte*>(key.data()), key.size()}));
+  return {.name = name,
+          .text = fmt::format(
+              "namespace {0}_code {{\n{1}}}\n"
+              "extern \"C\" __global__ void __launch_bounds__({2})\n"
+              "    {0}(const ol::Operands<{3}> operands) {{\n"
+              "  const unsigned lane = blockIdx.x / {4}U;\n"
+              "  {0}_code::run(ol::Pointers<{3}>(operands, lane), blockIdx.x - lane * {4}U);\n"
+              "}}\n",
+              name, code.run, code.threads, code.operands, code.blocks)};
+}
+
+std::vector<StepKernel> kernels_of(const StepSpec& spec) {
+  std::vector<StepKernel> kernels = std::visit(KernelsOf{}, spec);
+  std::erase_if(kernels, [](const StepKernel& kernel) { return kernel.code.blocks == 0; });
+  return kernels;
+}
+
+}  // namespace outerloop::exec::cuda

@@ -1,0 +1,232 @@
+#include "exec/cuda/host_device.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::testing_support {
+namespace {
+
+namespace fs = std::filesystem;
+using exec::DeviceFunction;
+using exec::DeviceOperand;
+using exec::KernelSource;
+
+constexpr size_t kGuard = 4096;
+constexpr std::byte kGuardByte{0xA5};
+constexpr std::byte kGarbage{0xFF};  // a NaN in both types, and no index
+
+using HostKernel = bool (*)(const void* operands, unsigned blocks, unsigned threads);
+
+// A folder of this process that goes with the object.
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = (fs::temp_directory_path() / "outerloop-kernels-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) throw SystemFailure("no temporary folder");
+    folder_ = pattern;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  const fs::path& folder() const { return folder_; }
+
+ private:
+  fs::path folder_;
+};
+
+// Compiles one file; gives what the compiler says where it fails.
+std::string compile_file(const fs::path& source, const fs::path& library) {
+  const fs::path log = library.string() + ".log";
+  const std::string command = fmt::format(
+      "{} -std=c++20 -O1 -mfma -mno-avx512f -ffp-contract=off -fno-strict-aliasing -fPIC -shared "
+      "-Wno-unused -I{}/tests -o {} {} > {} 2>&1",
+      "g++", OUTERLOOP_SOURCE_DIR, library.string(), source.string(), log.string());
+  if (std::system(command.c_str()) == 0) return "";
+  std::ifstream text(log);
+  return {std::istreambuf_iterator<char>(text), {}};
+}
+
+std::string host_source(std::string_view prelude, std::span<const KernelSource> kernels) {
+  std::string text = "#include \"exec/cuda/host_shim.h\"\n" + std::string(prelude);
+  for (const KernelSource& kernel : kernels) {
+    text += kernel.text;
+    text += fmt::format(
+        "extern \"C\" bool host_{0}(const void* operands, unsigned blocks, unsigned threads) {{\n"
+        "  return host_launch({0}, operands, blocks, threads);\n}}\n",
+        kernel.name);
+  }
+  return text;
+}
+
+}  // namespace
+
+struct HostDevice::Memory {
+  std::vector<std::byte> bytes;
+  bool whole() const {
+    const auto is_guard = [](std::byte b) { return b == kGuardByte; };
+    return std::all_of(bytes.begin(), bytes.begin() + kGuard, is_guard) &&
+           std::all_of(bytes.end() - kGuard, bytes.end(), is_guard);
+  }
+};
+
+struct HostDevice::Kernel {
+  KernelSource source;
+  std::shared_ptr<void> library;
+  HostKernel entry = nullptr;
+};
+
+struct HostDevice::Launch {
+  DeviceFunction function;
+  int64_t blocks;
+  int threads;
+  std::vector<DeviceOperand> operands;
+};
+
+struct HostDevice::Stream {
+  bool recording = false;
+  std::vector<Launch> recorded;
+};
+
+HostDevice::HostDevice() = default;
+HostDevice::~HostDevice() = default;
+
+exec::DeviceMemory HostDevice::allocate(size_t bytes) {
+  auto memory = std::make_shared<Memory>();
+  memory->bytes.assign(bytes + 2 * kGuard, kGarbage);
+  std::fill_n(memory->bytes.begin(), kGuard, kGuardByte);
+  std::fill_n(memory->bytes.end() - kGuard, kGuard, kGuardByte);
+  std::erase_if(memory_, [](const auto& known) { return known.expired(); });
+  memory_.push_back(memory);
+  ++allocations_;
+  return {memory, memory->bytes.data() + kGuard, bytes};
+}
+
+exec::DeviceStream HostDevice::make_stream() {
+  return {std::make_shared<Stream>()};
+}
+void HostDevice::upload(const exec::DeviceStream&, std::byte* to, std::span<const std::byte> from) {
+  std::memcpy(to, from.data(), from.size());
+}
+void HostDevice::download(const exec::DeviceStream&, std::span<std::byte> to,
+                          const std::byte* from) {
+  std::memcpy(to.data(), from, to.size());
+}
+void HostDevice::synchronize(const exec::DeviceStream&) {
+  for (const auto& memory : memory_) {
+    const auto held = memory.lock();
+    EXPECT_TRUE(held == nullptr || held->whole()) << "a kernel wrote outside of its memory";
+  }
+}
+
+std::vector<DeviceFunction> HostDevice::compile(std::string_view prelude,
+                                                std::span<const KernelSource> kernels) {
+  prelude_ = prelude;
+  std::vector<DeviceFunction> functions;
+  for (const KernelSource& source : kernels) {
+    std::shared_ptr<Kernel>& kernel = kernels_[source.name];
+    if (kernel == nullptr) {
+      kernel = std::make_shared<Kernel>(Kernel{source});
+      pending_.push_back(kernel);
+    }
+    functions.push_back({kernel, kernel.get()});
+  }
+  return functions;
+}
+
+// In two parts side by side, where there is enough to share out.
+void HostDevice::build() {
+  const Scratch scratch;
+  const size_t parts = std::clamp<size_t>(pending_.size() / 8, 1, 2);
+  std::vector<std::string> errors(parts);
+  std::vector<std::thread> compilers;
+  const auto file = [&](size_t part, std::string_view suffix) {
+    return scratch.folder() / fmt::format("kernels{}.{}", part, suffix);
+  };
+  for (size_t part = 0; part < parts; ++part) {
+    compilers.emplace_back([&, part] {
+      std::vector<KernelSource> sources;
+      for (size_t i = part; i < pending_.size(); i += parts) sources.push_back(pending_[i]->source);
+      std::ofstream(file(part, "cpp")) << host_source(prelude_, sources);
+      errors[part] = compile_file(file(part, "cpp"), file(part, "so"));
+    });
+  }
+  for (std::thread& compiler : compilers) compiler.join();
+  for (size_t part = 0; part < parts; ++part) {
+    if (!errors[part].empty()) throw SystemFailure("kernels do not compile: " + errors[part]);
+    const std::shared_ptr<void> library(dlopen(file(part, "so").c_str(), RTLD_NOW | RTLD_LOCAL),
+                                        [](void* handle) {
+                                          if (handle != nullptr) dlclose(handle);
+                                        });
+    if (library == nullptr) throw SystemFailure(dlerror());
+    for (size_t i = part; i < pending_.size(); i += parts) {
+      Kernel& kernel = *pending_[i];
+      kernel.library = library;
+      kernel.entry = reinterpret_cast<HostKernel>(
+          dlsym(library.get(), ("host_" + kernel.source.name).c_str()));
+    }
+  }
+  pending_.clear();
+}
+
+void HostDevice::run(const Launch& launch) {
+  ++launches_;
+  const auto& kernel = *static_cast<const Kernel*>(launch.function.handle);
+  if (kernel.entry == nullptr) build();
+  EXPECT_TRUE(kernel.entry(launch.operands.data(), static_cast<unsigned>(launch.blocks),
+                           static_cast<unsigned>(launch.threads)))
+      << "threads of a block met different barriers";
+}
+
+void HostDevice::launch(const exec::DeviceStream& stream, const DeviceFunction& function,
+                        int64_t blocks, int threads, std::span<const DeviceOperand> operands) {
+  Launch launch{function, blocks, threads, {operands.begin(), operands.end()}};
+  auto& queue = *static_cast<Stream*>(stream.handle.get());
+  if (queue.recording) {
+    queue.recorded.push_back(std::move(launch));
+  } else {
+    run(launch);
+  }
+}
+
+namespace {
+using Time = std::chrono::steady_clock::time_point;
+}
+
+exec::DeviceEvent HostDevice::record(const exec::DeviceStream&) {
+  return {std::make_shared<Time>(std::chrono::steady_clock::now())};
+}
+void HostDevice::wait(const exec::DeviceStream&, const exec::DeviceEvent&) {}
+double HostDevice::seconds_between(const exec::DeviceEvent& first,
+                                   const exec::DeviceEvent& second) {
+  const auto time = [](const exec::DeviceEvent& event) {
+    return *static_cast<const Time*>(event.handle.get());
+  };
+  return std::chrono::duration<double>(time(second) - time(first)).count();
+}
+
+void HostDevice::begin_recording(const exec::DeviceStream& stream) {
+  static_cast<Stream*>(stream.handle.get())->recording = true;
+}
+exec::DeviceGraph HostDevice::end_recording(const exec::DeviceStream& stream) {
+  auto& queue = *static_cast<Stream*>(stream.handle.get());
+  queue.recording = false;
+  return {std::make_shared<std::vector<Launch>>(std::exchange(queue.recorded, {}))};
+}
+void HostDevice::launch(const exec::DeviceStream&, const exec::DeviceGraph& graph) {
+  for (const Launch& launch : *static_cast<const std::vector<Launch>*>(graph.handle.get())) {
+    run(launch);
+  }
+}
+
+}  // namespace outerloop::testing_support

@@ -1,0 +1,60 @@
+#pragma once
+// A device for tests: generated kernels compiled by the host's compiler and run thread by thread.
+// Memory lies between guards, and starts as NaN. Kernels are compiled when the first of them is
+// launched, all that came until then at once.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "outerloop/exec/device.h"
+
+namespace outerloop::testing_support {
+
+class HostDevice : public exec::Device {
+ public:
+  HostDevice();
+  ~HostDevice() override;
+
+  std::string name() const override { return "host"; }
+  exec::DeviceLimits limits() const override { return {}; }
+  exec::DeviceMemory allocate(size_t bytes) override;
+  exec::DeviceStream make_stream() override;
+  void upload(const exec::DeviceStream& stream, std::byte* to,
+              std::span<const std::byte> from) override;
+  void download(const exec::DeviceStream& stream, std::span<std::byte> to,
+                const std::byte* from) override;
+  // Fails the test where a guard was written over.
+  void synchronize(const exec::DeviceStream& stream) override;
+  std::vector<exec::DeviceFunction> compile(std::string_view prelude,
+                                            std::span<const exec::KernelSource> kernels) override;
+  void launch(const exec::DeviceStream& stream, const exec::DeviceFunction& function,
+              int64_t blocks, int threads, std::span<const exec::DeviceOperand> operands) override;
+  exec::DeviceEvent record(const exec::DeviceStream& stream) override;
+  void wait(const exec::DeviceStream& stream, const exec::DeviceEvent& event) override;
+  double seconds_between(const exec::DeviceEvent& first, const exec::DeviceEvent& second) override;
+  void begin_recording(const exec::DeviceStream& stream) override;
+  exec::DeviceGraph end_recording(const exec::DeviceStream& stream) override;
+  void launch(const exec::DeviceStream& stream, const exec::DeviceGraph& graph) override;
+
+  size_t launches() const { return launches_; }
+  size_t allocations() const { return allocations_; }
+  size_t kernels() const { return kernels_.size(); }
+
+ private:
+  struct Memory;
+  struct Stream;
+  struct Launch;
+  struct Kernel;
+  void build();
+  void run(const Launch& launch);
+
+  std::vector<std::weak_ptr<Memory>> memory_;
+  std::string prelude_;
+  std::map<std::string, std::shared_ptr<Kernel>> kernels_;  // by name
+  std::vector<std::shared_ptr<Kernel>> pending_;            // not compiled yet
+  size_t launches_ = 0;
+  size_t allocations_ = 0;
+};
+
+}  // namespace outerloop::testing_support
