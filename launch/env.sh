@@ -10,6 +10,9 @@ if [[ -z ${OUTERLOOP:-} ]]; then
     echo "outerloop: no program yet; tools/build.sh makes it, or set OUTERLOOP to its place" >&2
     exit 2
   }
+elif ! command -v "$OUTERLOOP" >/dev/null; then
+  echo "outerloop: OUTERLOOP=$OUTERLOOP is no program" >&2
+  exit 2
 fi
 export OUTERLOOP
 

@@ -18,8 +18,12 @@ shift
 # shellcheck source=/dev/null
 source "$root/launch/env.sh"
 # The threads of one rank take all cores of its host, unless you say how many ranks there are.
-[[ " ${launcher[*]} " =~ \ (-n|-np|--map-by|-map-by)\  ]] || launcher+=(--map-by ppr:1:node)
+how_many=' --?(n|np|c|N|npernode|npersocket|map-by) '
+[[ " ${launcher[*]} " =~ $how_many ]] || launcher+=(--map-by ppr:1:node)
 for name in OUTERLOOP_DATA HDF5_USE_FILE_LOCKING; do
   [[ -z ${!name:-} ]] || launcher+=(-x "$name")
 done
+# Below, -q keeps back what mpirun says when a rank ends badly, its own complaints too: about a word
+# that it does not know, a file that is not there, a host that does not answer. So it tries first.
+mpirun "${launcher[@]}" true || exit
 exec mpirun -q "${launcher[@]}" "$OUTERLOOP" "$@"

@@ -1,0 +1,59 @@
+"""What the scripts of launch/ say to wrong words, and that mpirun.sh starts as many ranks as asked."""
+
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB = {"SLURM_JOB_ID": "1", "SLURM_SUBMIT_DIR": str(ROOT)}
+BENCH = ["--", "bench", "comm", "--most-bytes", "1024", "--seconds", "0.001"]
+
+# script, words, variables, exit codes, what it says
+CASES = [
+    ("mpirun.sh", [], {}, [2], "usage: launch/mpirun.sh [words for mpirun] -- COMMAND"),
+    ("mpirun.sh", ["--help"], {}, [2], "usage: launch/mpirun.sh"),
+    ("mpirun.sh", ["-np", "2", "--"], {}, [2], "usage: launch/mpirun.sh"),
+    ("mpirun.sh", ["-np", "2", *BENCH], {"OUTERLOOP": "/no/program"}, [2],
+     "outerloop: OUTERLOOP=/no/program is no program"),
+    ("mpirun.sh", ["--hostfile", "/no/hosts", *BENCH], {}, range(1, 128), "/no/hosts"),
+    ("mpirun.sh", ["-np", "some", *BENCH], {}, range(1, 128), "some"),
+    ("mpirun.sh", ["-np", "2", "--", "train", "no.yaml"], {}, [2], "error: no.yaml: no such config"),
+    ("slurm.sbatch", [], {}, [2], "usage: sbatch [words for sbatch] launch/slurm.sbatch train"),
+    ("slurm.sbatch", ["train", "c.yaml"], {}, [2], "usage: sbatch"),
+    ("slurm.sbatch", [], JOB, [2], "usage: sbatch"),
+    ("slurm.sbatch", ["train", "c.yaml"], {**JOB, "SLURM_SUBMIT_DIR": "/"}, [2],
+     "outerloop: no launch/env.sh in /; call sbatch in the project's folder"),
+    ("sweep.sbatch", [], {}, [2], "usage: sbatch --array=0-N launch/sweep.sbatch SWEEP [PROGRAM]"),
+    ("sweep.sbatch", ["--help"], {}, [2], "usage: sbatch"),
+    ("sweep.sbatch", ["/no/sweep", os.environ["OUTERLOOP"]], {}, [2],
+     "error: /no/sweep is no sweep"),
+    ("farm.sbatch", ["outerloop"], {}, [2], "usage: sbatch --array=0-N launch/farm.sbatch PROGRAM"),
+    ("farm.sbatch", ["--help", "importance"], {}, [2], "usage: sbatch"),
+]
+
+
+def launch(script, words, variables=()):
+    without = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+    return subprocess.run(["bash", ROOT / "launch" / script, *words], env={**without, **dict(variables)},
+                          capture_output=True, text=True, timeout=120, check=False)
+
+
+class Launch(unittest.TestCase):
+    def test_wrong_words_are_told_what_is_wrong(self):
+        for script, words, variables, codes, text in CASES:
+            with self.subTest(script=script, words=words):
+                run = launch(script, words, variables)
+                self.assertIn(text, run.stderr + run.stdout)
+                self.assertIn(run.returncode, codes, run.stderr)
+
+    def test_mpirun_starts_as_many_ranks_as_asked_however_that_is_written(self):
+        for word in ("-np", "--np", "-n", "-c", "-N"):
+            with self.subTest(word=word):
+                run = launch("mpirun.sh", [word, "3", *BENCH])
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertIn("mpi, 3 ranks", run.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
