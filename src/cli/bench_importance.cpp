@@ -160,7 +160,7 @@ void add_bench_importance(CLI::App& bench, Program& program) {
   command->add_flag("--json", options->json, "print JSON");
   command->callback([&program, options] {
     program.action = [options] {
-      if (!is_run(options->source)) return bench_network(*options);
+      if (options->source.empty() || !is_run(options->source)) return bench_network(*options);
       return run_on_ranks(
           [&](comm::Communicator& ranks) { return bench_importance(*options, ranks); });
     };
