@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -17,6 +18,13 @@ constexpr const char* kScript =
     "sleep 10; if [ \"$(cat /proc/$1/comm)\" = \"$2\" ]; then kill -9 \"$1\"; fi";
 
 }  // namespace
+
+int place_in_launch() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (const char* place = std::getenv(name)) return std::atoi(place);
+  }
+  return 0;
+}
 
 void end_launcher_later() {
   const std::string launcher = std::to_string(getppid());

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "cli/launcher.h"
 #include "cli/version.h"
 #include "outerloop/base/edit_distance.h"
 #include "outerloop/base/error.h"
@@ -45,6 +46,8 @@ std::string command_path(const CLI::App& app) {
 
 int refuse_command_line(const Program& program, const CLI::ParseError& error, int argc,
                         const char* const* argv) {
+  // All ranks were given the same words: the first one speaks.
+  if (place_in_launch() > 0) return kBadInput;
   const std::string better = suggestion(program.app, argc, argv);
   const std::string text =
       better.empty() ? fmt::format("{}; see `{} --help`", error.what(), command_path(program.app))

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <string_view>
 #include <thread>
 
 #include "cli/launcher.h"
@@ -19,8 +18,7 @@ namespace {
 
 // Each would train alone, all in one folder.
 int refuse_ranks_apart(int tasks) {
-  const char* task = std::getenv("SLURM_PROCID");
-  if (task != nullptr && std::string_view(task) != "0") return kBadInput;  // the first one speaks
+  if (place_in_launch() > 0) return kBadInput;  // the first one speaks
   throw BadInput(fmt::format(
       "srun started {} tasks that do not know of each other: use srun --mpi=pmix (srun --mpi=list "
       "shows what there is) or mpirun in the job; if they are to train apart, unset "
