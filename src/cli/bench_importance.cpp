@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -35,6 +36,7 @@ struct Speed {
   int64_t ranks = 1, threads = 1, tasks = 0, groups = 0, repeats = 0;
   double seconds = 0;         // of all tasks, the median of the batches
   double cells_per_task = 0;  // scores of a permuted copy
+  double spared_share = 0;    // of the cells: the copy was equal to the original
   double rows_per_task = 0;   // answered, those of untouched queries too
   double flops_per_task = 0;
   double peak_gflops = 0;  // of all threads' cores
@@ -66,21 +68,30 @@ void warm_up(farm::Job& job, ThreadPool& pool) {
   });
 }
 
-void count(const interp::RunImportanceJob& job, Speed& speed) {
-  const interp::ImportanceRound& round = job.round();
-  const interp::TaskWork work = job.work();
-  speed.tasks = round.tasks;
-  speed.groups = static_cast<int64_t>(round.groups.size());
-  speed.repeats = round.repeats;
-  speed.cells_per_task = static_cast<double>(work.cells);
-  speed.rows_per_task = static_cast<double>(work.rows);
-  speed.flops_per_task = work.flops;
+// Of all ranks, per task, since `before`.
+void count(const interp::RunImportanceJob& job, const interp::TaskWork& before,
+           comm::Communicator& ranks, Speed& speed) {
+  const interp::TaskWork now = job.work();
+  std::array<double, 4> done{static_cast<double>(now.cells - before.cells),
+                             static_cast<double>(now.spared - before.spared),
+                             static_cast<double>(now.rows - before.rows), now.flops - before.flops};
+  ranks.all_reduce("work", std::span(done), comm::Reduction::sum);
+  const auto tasks = static_cast<double>(kBatches * speed.tasks);
+  speed.cells_per_task = done[0] / tasks;
+  speed.spared_share = done[1] / done[0];
+  speed.rows_per_task = done[2] / tasks;
+  speed.flops_per_task = done[3] / tasks;
 }
 
 Speed measure(interp::RunImportanceJob& job, comm::Communicator& ranks, ThreadPool& pool) {
-  Speed speed{.ranks = ranks.size(), .threads = pool.size()};
-  count(job, speed);
+  const interp::ImportanceRound& round = job.round();
+  Speed speed{.ranks = ranks.size(),
+              .threads = pool.size(),
+              .tasks = round.tasks,
+              .groups = static_cast<int64_t>(round.groups.size()),
+              .repeats = round.repeats};
   warm_up(job, pool);
+  const interp::TaskWork before = job.work();
   std::vector<double> seconds;
   for (int i = 0; i < kBatches; ++i) {
     ranks.barrier("batch");
@@ -90,6 +101,7 @@ Speed measure(interp::RunImportanceJob& job, comm::Communicator& ranks, ThreadPo
   }
   std::ranges::sort(seconds);
   speed.seconds = seconds[seconds.size() / 2];
+  count(job, before, ranks, speed);
   speed.peak_gflops = peak_of(ranks, pool);
   return speed;
 }
@@ -103,6 +115,7 @@ nlohmann::ordered_json json_of(const Speed& s) {
           {"seconds", s.seconds},
           {"tasks_per_s", s.per_s(1)},
           {"cells_per_s", s.per_s(s.cells_per_task)},
+          {"spared_share", s.spared_share},
           {"rows_per_s", s.per_s(s.rows_per_task)},
           {"flops_per_task", s.flops_per_task},
           {"gflops", s.per_s(s.flops_per_task) * 1e-9},
@@ -114,10 +127,11 @@ std::string describe(const Speed& s) {
   return fmt::format(
       "{} rank(s) of {} thread(s), {} tasks x {} groups x {} repeats\n"
       "{:.4g} tasks/s, {:.4g} cells/s, {:.4g} rows/s (median of {})\n"
+      "{:.1f} % of the cells are copies equal to the original, which need no answers\n"
       "{:.4g} MFLOP/task, {:.1f} GFLOP/s = {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n",
       s.ranks, s.threads, s.tasks, s.groups, s.repeats, s.per_s(1), s.per_s(s.cells_per_task),
-      s.per_s(s.rows_per_task), kBatches, s.flops_per_task * 1e-6, s.per_s(s.flops_per_task) * 1e-9,
-      100 * s.fraction(), s.peak_gflops);
+      s.per_s(s.rows_per_task), kBatches, 100 * s.spared_share, s.flops_per_task * 1e-6,
+      s.per_s(s.flops_per_task) * 1e-9, 100 * s.fraction(), s.peak_gflops);
 }
 
 int bench_importance(const Options& options, comm::Communicator& ranks) {

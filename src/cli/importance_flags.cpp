@@ -89,7 +89,18 @@ void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--metrics", flags.metrics, "mse, mae, r2; log_loss, accuracy, … [mse; log_loss,accuracy]")
       ->delimiter(',');
   add("--group", flags.groups, "NAME=FEATURE,FEATURE…: features that change rows together");
-  add("--patch", flags.patch, "Images: side of the square of pixels that is a group [4]");
+  add("--patch", flags.patch,
+      "Images: side of the square of pixels that is a group; their values come from the same "
+      "pixels "
+      "of another image of the task [4]");
+  add("--superpixels", flags.superpixels,
+      "Images: about so many regions of like pixels as groups, by SLIC on the mean training image, "
+      "so "
+      "that a region is the same pixels in all images");
+  add("--strokes", flags.strokes,
+      "Drawings: each image's own pieces of line as groups, the largest first, the last with all "
+      "smaller ones. Without the pen's path: the ink is thinned and cut where lines meet, so a "
+      "stroke that others cross or touch is several pieces");
   add("--bins", flags.bins,
       "One input: so many places along it; the support labels in each, permuted (estimand labels)");
   add("--threads", flags.threads, "0: one per core that the process may use [0]");
@@ -105,8 +116,9 @@ bool is_run(const fs::path& source) {
 
 void refuse_flags_of_runs(const RunImportanceFlags& f) {
   const bool any = f.checkpoint || f.split || f.out || f.tasks || f.seed || f.repeats || f.patch ||
-                   f.bins || f.threads || f.budget || f.half_width || f.exact || f.curve ||
-                   !f.estimands.empty() || !f.metrics.empty() || !f.groups.empty();
+                   f.superpixels || f.strokes || f.bins || f.threads || f.budget || f.half_width ||
+                   f.exact || f.curve || !f.estimands.empty() || !f.metrics.empty() ||
+                   !f.groups.empty();
   if (!any) return;
   throw BadInput(
       "these flags are for runs; a YAML file of a model takes key=value words, such as "
@@ -122,7 +134,9 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
   spec.tasks = flags.tasks;
   spec.seed = flags.seed;
   if (flags.repeats) spec.repeats = positive("--repeats", *flags.repeats);
-  if (flags.patch) spec.patch = positive("--patch", *flags.patch);
+  spec.patch = flags.patch;
+  spec.superpixels = flags.superpixels;
+  spec.strokes = flags.strokes;
   spec.budget = budget_of(flags);
   spec.bins = flags.bins;
   spec.exact = flags.exact;

@@ -15,7 +15,8 @@ struct RunImportanceFlags {
   std::optional<std::string> checkpoint, split, out;
   std::optional<std::string> budget;
   std::optional<double> half_width;
-  std::optional<int64_t> tasks, seed, repeats, patch, bins, threads;
+  std::optional<int64_t> tasks, seed, repeats, bins, threads;
+  std::optional<int64_t> patch, superpixels, strokes;
   bool exact = false, curve = false;
   std::vector<std::string> estimands, metrics, groups;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "interp/line_pieces.h"
+
 namespace outerloop::interp {
 namespace {
 
@@ -43,6 +45,12 @@ std::vector<float> image_of(const RunProblem& problem, data::Episode& episode,
   return {pixels.begin(), pixels.end()};
 }
 
+std::vector<int32_t> regions_of(const RunProblem& problem, const std::vector<float>& image) {
+  if (!problem.scoring.lines) return problem.regions;
+  const LineGroups& lines = *problem.scoring.lines;
+  return line_pieces(image, {lines.height, lines.width}, lines.most);
+}
+
 std::vector<float> mean_image(const RunProblem& problem, data::Episode& episode, int64_t tasks) {
   const auto size = static_cast<size_t>(problem.setup.test_shape.example.elements());
   std::vector<double> sums(size);
@@ -61,9 +69,6 @@ std::vector<float> mean_image(const RunProblem& problem, data::Episode& episode,
 
 void add_classes(const RunProblem& problem, const DoneRound& round, RunImportance& result) {
   if (problem.scoring.classes == 0) return;
-  const Shape& shape = problem.setup.test_shape.example;
-  result.image = {shape[0], shape[1], shape[2]};
-  result.patch = problem.spec.patch;
   std::map<std::string, Sums> classes;
   const data::TaskFamily& tasks = *problem.setup.test_tasks;
   for (size_t cell = 0; cell < round.results->cells(); ++cell) {
@@ -80,8 +85,9 @@ void add_classes(const RunProblem& problem, const DoneRound& round, RunImportanc
   order.resize(std::min(order.size(), kMostClasses));
   for (auto& [name, sums] : order) {
     for (double& value : sums.values) value /= static_cast<double>(sums.tasks);
-    result.classes.push_back(
-        {name, sums.tasks, sums.values, image_of(problem, episode, sums.example)});
+    ClassFinding& one = result.classes.emplace_back(ClassFinding{name, sums.tasks, sums.values});
+    one.image = image_of(problem, episode, sums.example);
+    one.regions = regions_of(problem, one.image);
   }
   const auto cells = static_cast<int64_t>(round.results->cells());
   result.mean_image = mean_image(problem, episode, std::min(kMeanTasks, cells));

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "interp/adapter_learner.h"
+#include "interp/pixel_groups.h"
 #include "interp/run_importance_impl.h"
 #include "outerloop/base/error.h"
 #include "outerloop/train/evaluate_run.h"
@@ -35,31 +36,6 @@ std::vector<FeatureGroup> table_groups(const data::TablePreparation& table,
       columns.insert(columns.end(), inputs[feature].begin(), inputs[feature].end());
     }
     group.columns = std::move(columns);
-  }
-  return groups;
-}
-
-// Squares of pixels with all their channels, row by row; those at the right and lower edge may be
-// smaller.
-std::vector<FeatureGroup> patches(const Shape& image, int64_t side, std::array<int64_t, 2>& grid) {
-  if (side < 1 || side > std::min(image[0], image[1])) {
-    throw BadInput(fmt::format("--patch: expected 1 to {} pixels for images of {} x {}, got {}",
-                               std::min(image[0], image[1]), image[0], image[1], side));
-  }
-  grid = {(image[0] + side - 1) / side, (image[1] + side - 1) / side};
-  std::vector<FeatureGroup> groups;
-  for (int64_t top = 0; top < image[0]; top += side) {
-    for (int64_t left = 0; left < image[1]; left += side) {
-      FeatureGroup& group = groups.emplace_back();
-      group.name = fmt::format("{},{}", top / side, left / side);
-      for (int64_t y = top; y < std::min(top + side, image[0]); ++y) {
-        for (int64_t x = left; x < std::min(left + side, image[1]); ++x) {
-          for (int64_t c = 0; c < image[2]; ++c) {
-            group.columns.push_back(static_cast<uint32_t>((y * image[1] + x) * image[2] + c));
-          }
-        }
-      }
-    }
   }
   return groups;
 }
@@ -95,6 +71,10 @@ std::vector<PlaceBin> bins_of(const train::Setup& setup, uint64_t seed, int64_t 
 
 std::vector<FeatureGroup> groups_of(RunProblem& job) {
   const train::Setup& setup = job.setup;
+  const bool asks_pixels = job.spec.patch || job.spec.superpixels || job.spec.strokes;
+  if (asks_pixels && !setup.data.images) {
+    throw BadInput("--patch, --superpixels and --strokes are of images; this run has none");
+  }
   if (job.spec.bins) {
     job.scoring.bins = bins_of(setup, job.seed, *job.spec.bins);
     std::vector<FeatureGroup> groups;
@@ -107,7 +87,7 @@ std::vector<FeatureGroup> groups_of(RunProblem& job) {
   if (!job.spec.groups.empty()) {
     throw BadInput("--group names features of a table; this run has none");
   }
-  if (setup.data.images) return patches(setup.test_shape.example, job.spec.patch, job.grid);
+  if (setup.data.images) return pixel_groups(job);
   std::vector<FeatureGroup> groups;
   const auto inputs = static_cast<uint32_t>(setup.test_shape.example.elements());
   for (uint32_t i = 0; i < inputs; ++i) {
@@ -150,28 +130,6 @@ std::vector<Estimand> estimands_of(const RunImportanceSpec& spec, bool has_steps
                             Estimand::drop, Estimand::across};
   if (has_steps) all.insert(all.begin(), Estimand::prior);
   return all;
-}
-
-// In the order of tasks and rows, in double.
-std::vector<float> training_means(const train::Setup& setup, uint64_t seed) {
-  data::Episode episode(setup.train_tasks->spec());
-  const auto inputs = static_cast<size_t>(setup.train_shape.example.elements());
-  std::vector<double> sums(inputs);
-  double rows = 0;
-  for (uint32_t slot = 0; slot < kMeanTasks; ++slot) {
-    setup.train_tasks->draw({.seed = seed, .split = data::Split::train, .slot = slot},
-                            episode.buffers());
-    for (const Tensor* set : {&episode.support_x, &episode.query_x}) {
-      const auto values = set->as<float>();
-      for (size_t i = 0; i < values.size(); ++i) {
-        sums[i % inputs] += static_cast<double>(values[i]);
-      }
-      rows += static_cast<double>(values.size() / inputs);
-    }
-  }
-  std::vector<float> means;
-  for (const double sum : sums) means.push_back(static_cast<float>(sum / rows));
-  return means;
 }
 
 // How many tasks are scored, at most by a budget; each counts once.
@@ -217,10 +175,32 @@ RunProblem::RunProblem(const RunImportanceSpec& s)
     scoring.classes = setup.test_tasks->shape().ways;
   }
   if (std::ranges::find(scoring.estimands, Estimand::drop) != scoring.estimands.end()) {
-    scoring.means = training_means(setup, seed);
+    scoring.means = training_means();
   }
   tasks = tasks_of(*this);
   learners.resize(static_cast<size_t>(std::max(1, spec.threads)));
+}
+
+// In the order of tasks and rows, in double.
+const std::vector<float>& RunProblem::training_means() {
+  if (!means.empty()) return means;
+  data::Episode episode(setup.train_tasks->spec());
+  const auto inputs = static_cast<size_t>(setup.train_shape.example.elements());
+  std::vector<double> sums(inputs);
+  double rows = 0;
+  for (uint32_t slot = 0; slot < kMeanTasks; ++slot) {
+    setup.train_tasks->draw({.seed = seed, .split = data::Split::train, .slot = slot},
+                            episode.buffers());
+    for (const Tensor* set : {&episode.support_x, &episode.query_x}) {
+      const auto values = set->as<float>();
+      for (size_t i = 0; i < values.size(); ++i) {
+        sums[i % inputs] += static_cast<double>(values[i]);
+      }
+      rows += static_cast<double>(values.size() / inputs);
+    }
+  }
+  for (const double sum : sums) means.push_back(static_cast<float>(sum / rows));
+  return means;
 }
 
 data::TaskKey RunProblem::key_of(uint64_t slot) const {

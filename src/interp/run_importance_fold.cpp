@@ -46,7 +46,11 @@ class Fold {
                          .tasks = static_cast<int64_t>(tasks_.size()),
                          .left_out = left_out_,
                          .bins = problem_.scoring.bins,
-                         .grid = problem_.grid};
+                         .regions = problem_.regions};
+    if (setup.data.images) {
+      const Shape& shape = setup.test_shape.example;
+      result.image = {shape[0], shape[1], shape[2]};
+    }
     result.spec.seed = static_cast<int64_t>(problem_.seed);
     for (const FeatureGroup& group : problem_.scoring.groups) result.groups.push_back(group.name);
     for (const int64_t task : tasks_) result.task_names.push_back(name_of_task(task));

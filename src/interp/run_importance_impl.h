@@ -16,6 +16,8 @@ struct RunProblem {
   explicit RunProblem(const RunImportanceSpec& spec);
 
   data::TaskKey key_of(uint64_t slot) const;
+  // Of each input over training tasks.
+  const std::vector<float>& training_means();
   // Made when its thread asks for it first.
   TaskLearner& learner(int thread);
 
@@ -25,9 +27,10 @@ struct RunProblem {
   std::string content_hash;
   Tensor theta;
   uint64_t seed;
-  TaskScoring scoring;  // all groups
-  std::array<int64_t, 2> grid = {0, 0};
-  int64_t tasks = 0;  // to be scored at most
+  TaskScoring scoring;           // all groups
+  std::vector<float> means;      // of training_means(), once it was asked
+  std::vector<int32_t> regions;  // images: the group of each pixel, where all images have the same
+  int64_t tasks = 0;             // to be scored at most
   std::vector<std::unique_ptr<TaskLearner>> learners;
 };
 
@@ -49,7 +52,6 @@ struct RunImportanceJob::Impl {
   ImportanceRound round;
   TaskScoring scoring;  // the round's groups and repeats
   TaskCosts costs;
-  TaskWork work;
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<farm::Cell> cells;
   std::vector<TaskColumn> columns;

@@ -31,6 +31,7 @@ std::string content_of(const RunProblem& job, const TaskScoring& scoring) {
     json["groups"].push_back({{"name", group.name}, {"inputs", group.columns}});
   }
   for (const PlaceBin& bin : scoring.bins) json["bins"].push_back({bin.low, bin.high});
+  if (scoring.lines) json["line_pieces"] = {scoring.lines->most, scoring.lines->places};
   return json.dump();
 }
 
@@ -51,9 +52,11 @@ RunImportanceJob::Impl::Impl(std::shared_ptr<RunProblem> of, const ImportanceRou
     : problem(std::move(of)), round(r), scoring(problem->scoring) {
   scoring.groups.clear();
   scoring.bins.clear();
+  if (scoring.lines) scoring.lines->places.clear();
   for (const size_t g : round.groups) {
     scoring.groups.push_back(problem->scoring.groups[g]);
     if (problem->spec.bins) scoring.bins.push_back(problem->scoring.bins[g]);
+    if (scoring.lines) scoring.lines->places.push_back(problem->scoring.lines->places[g]);
   }
   scoring.repeats = round.repeats;
   for (int64_t task = 0; task < round.tasks; ++task) {
@@ -62,7 +65,6 @@ RunImportanceJob::Impl::Impl(std::shared_ptr<RunProblem> of, const ImportanceRou
   workers.resize(problem->learners.size());
   const TaskScorer& scorer = *worker(0).scorer;
   costs = scorer.costs();
-  work = scorer.work();
   for (const TaskColumn& column : scorer.columns()) {
     columns.push_back(column);
     names.push_back(scorer.name_of(column));
@@ -129,7 +131,16 @@ TaskCosts RunImportanceJob::costs() const {
   return impl_->costs;
 }
 TaskWork RunImportanceJob::work() const {
-  return impl_->work;
+  TaskWork sum;
+  for (const auto& worker : impl_->workers) {
+    if (!worker) continue;
+    const TaskWork& own = worker->scorer->work();
+    sum.cells += own.cells;
+    sum.spared += own.spared;
+    sum.rows += own.rows;
+    sum.flops += own.flops;
+  }
+  return sum;
 }
 const std::vector<TaskColumn>& RunImportanceJob::task_columns() const {
   return impl_->columns;

@@ -1,6 +1,7 @@
 // What a run relies on, as text.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -52,6 +53,34 @@ Json json_of(const RunImportance& result, const RunBudgetSpent& budget) {
           {"wider", budget.wide}};
 }
 
+std::string_view kind_of_pixels(const RunImportanceSpec& spec) {
+  return spec.superpixels ? "superpixels" : spec.strokes ? "line pieces" : "squares";
+}
+
+std::string describe_pixels(const RunImportance& result) {
+  const RunImportanceSpec& spec = result.spec;
+  if (spec.superpixels) {
+    return fmt::format(
+        "Groups: {} superpixels (SLIC on the mean training image), the same pixels in all images. ",
+        result.groups.size());
+  }
+  if (spec.strokes) {
+    return "Groups: each image's own pieces of line, the largest first; the ink is thinned and cut "
+           "where lines meet, which without the pen's path stands for its strokes. ";
+  }
+  return fmt::format("Groups: squares of {0} x {0} pixels. ", spec.patch.value_or(4));
+}
+
+// Row by row.
+Json json_of_regions(const RunImportance& result, const std::vector<int32_t>& regions) {
+  Json rows = Json::array();
+  const auto width = static_cast<size_t>(result.image[1]);
+  for (size_t first = 0; first < regions.size(); first += width) {
+    rows.push_back(fmt::format("{}", fmt::join(std::span(regions).subspan(first, width), " ")));
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string describe_protocol(const RunImportance& result) {
@@ -65,6 +94,7 @@ std::string describe_protocol(const RunImportance& result) {
       "A decrease is the score of a task less the score with a group of inputs permuted between "
       "the rows of one set, never between support and query, over the whole set; {}seed {}. ",
       result.spec.exact ? "prior and query over all donors, others " : "", *result.spec.seed);
+  if (result.image[0] > 0) text += describe_pixels(result);
   text += result.budget ? result.budget->text + " "
                         : fmt::format("{} draw{} per task and group. ", result.spec.repeats,
                                       result.spec.repeats == 1 ? "" : "s");
@@ -138,8 +168,14 @@ std::string to_json(const RunImportance& result) {
     }
     entry["query_by_task"] = result.matrix[m];
   }
+  if (result.image[0] > 0) {
+    json["pixels"] = {{"groups", kind_of_pixels(result.spec)}, {"image", result.image}};
+    if (!result.regions.empty()) json["pixels"]["of"] = json_of_regions(result, result.regions);
+  }
   for (const ClassFinding& one : result.classes) {
-    json["classes"].push_back({{"class", one.name}, {"tasks", one.tasks}, {"means", one.means}});
+    Json& entry = json["classes"].emplace_back(
+        Json{{"class", one.name}, {"tasks", one.tasks}, {"means", one.means}});
+    if (result.spec.strokes) entry["example"] = json_of_regions(result, one.regions);
   }
   return json.dump(1) + "\n";
 }

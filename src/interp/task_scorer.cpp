@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
+#include "interp/group_inputs.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/philox.h"
 #include "outerloop/interp/exchange.h"
@@ -49,7 +51,11 @@ struct TaskScorer::Impl {
   };
 
   Impl(const TaskScoring& s, TaskLearner& l, const data::EpisodeSpec& spec, Donors d)
-      : scoring(s), learner(l), donors(std::move(d)) {
+      : scoring(s),
+        learner(l),
+        donors(std::move(d)),
+        support_inputs(scoring),
+        query_inputs(scoring) {
     support_rows = static_cast<size_t>(spec.support_x.shape[0]);
     query_rows = static_cast<size_t>(spec.query_x.shape[0]);
     inputs = static_cast<size_t>(spec.query_x.shape.elements()) / query_rows;
@@ -148,8 +154,10 @@ struct TaskScorer::Impl {
     task_ = task;
     values_ = values;
     std::ranges::fill(values, 0.0);
+    support_inputs.look_at(support);
+    query_inputs.look_at(query);
     learner.begin(episode);
-    learner.adapt(support);
+    adapt(support);
     score_baselines();
     draw();
     score_query_parts();
@@ -157,6 +165,25 @@ struct TaskScorer::Impl {
     if (wants(Estimand::support) || wants(Estimand::support_query)) score_support();
     if (wants(Estimand::drop)) score_drop();
     if (wants(Estimand::labels)) score_labels(episode);
+  }
+
+  void adapt(std::span<const float> rows) {
+    learner.adapt(rows);
+    done.flops += learner.adapt_cost();
+  }
+
+  void answer(int64_t step, std::span<const float> rows) {
+    const size_t count = rows.size() / inputs;
+    predictions.resize(count * learner.width());
+    learner.answer(step, rows, predictions);
+    done.rows += static_cast<int64_t>(count);
+    done.flops += static_cast<double>(count / query_rows) * learner.answer_cost();
+  }
+
+  // Decreases of copies that are equal to the original: they stay 0.
+  void spare(size_t cells) {
+    done.cells += static_cast<int64_t>(cells);
+    done.spared += static_cast<int64_t>(cells);
   }
 
   void score_baselines() {
@@ -170,8 +197,7 @@ struct TaskScorer::Impl {
 
   // Per metric, of one query set.
   std::vector<double> scores_at(int64_t step, std::span<const float> rows) {
-    predictions.resize(query_rows * learner.width());
-    learner.answer(step, rows, predictions);
+    answer(step, rows);
     return scores_of(predictions);
   }
 
@@ -233,37 +259,50 @@ struct TaskScorer::Impl {
     }
   }
 
-  // Gives the group's columns of each row those of its donor row in `source`.
-  void exchange(const FeatureGroup& group, std::span<const uint32_t> from,
+  // Gives the group's inputs of each row those of its donor row in `source`. Whether one changes.
+  bool exchange(const GroupInputs& of, size_t group, std::span<const uint32_t> from,
                 std::span<const float> source, std::span<float> rows) const {
+    bool changes = false;
     for (size_t row = 0; row < from.size(); ++row) {
-      for (const uint32_t column : group.columns) {
-        rows[row * inputs + column] = source[from[row] * inputs + column];
+      for (const uint32_t input : of.of(group, row)) {
+        const float value = source[from[row] * inputs + input];
+        float& place = rows[row * inputs + input];
+        changes |= std::bit_cast<uint32_t>(value) != std::bit_cast<uint32_t>(place);
+        place = value;
       }
     }
+    return changes;
   }
 
-  template <class Done>
-  void flush(std::span<const int64_t> steps, Done done) {
-    predictions.resize(waiting.size() * query_rows * learner.width());
+  template <class Take>
+  void flush(std::span<const int64_t> steps, Take take) {
+    if (waiting.empty()) return;
     for (const int64_t step : steps) {
-      learner.answer(step, copies, predictions);
+      answer(step, copies);
       const size_t size = query_rows * learner.width();
       for (size_t c = 0; c < waiting.size(); ++c) {
         const auto answers = std::span(predictions).subspan(c * size, size);
-        done(step, waiting[c], scores_of(answers), answers);
+        take(step, waiting[c], scores_of(answers), answers);
       }
     }
     waiting.clear();
     copies.clear();
   }
 
-  std::span<float> add_copy(const Copy& copy) {
-    waiting.push_back(copy);
+  // A copy of the queries with values from `source`. It waits, if it is not the original.
+  template <class Take>
+  void add_copy(const Copy& copy, std::span<const uint32_t> from, std::span<const float> source,
+                std::span<const int64_t> steps, Take take) {
     copies.insert(copies.end(), query.begin(), query.end());
-    return std::span(copies).last(query.size());
+    const auto rows = std::span(copies).last(query.size());
+    if (!exchange(query_inputs, copy.group, from, source, rows)) {
+      copies.resize(copies.size() - query.size());
+      return spare(steps.size());
+    }
+    done.cells += static_cast<int64_t>(steps.size());
+    waiting.push_back(copy);
+    if ((waiting.size() + 1) * query_rows > kRowsOfCall) flush(steps, take);
   }
-  bool is_full() const { return (waiting.size() + 1) * query_rows > kRowsOfCall; }
 
   const Part* part_of(Estimand estimand, int64_t step) const {
     for (const Part& part : parts) {
@@ -290,7 +329,7 @@ struct TaskScorer::Impl {
     if (steps.empty()) return;
     const double share = scoring.exact ? 1 / static_cast<double>(query_rows) : 1;
     const double of_draw = 1 / static_cast<double>(exact_donors.size());
-    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
+    const auto take = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
                           std::span<const double> answers) {
       put(part_of(Estimand::query, step), copy, scores, share);
       put(part_of(Estimand::prior, step), copy, scores, share);
@@ -298,16 +337,15 @@ struct TaskScorer::Impl {
     };
     for (size_t g = 0; g < scoring.groups.size(); ++g) {
       for (size_t r = 0; r < exact_donors.size(); ++r) {
-        exchange(scoring.groups[g], exact_donors[r], query, add_copy({g, static_cast<int64_t>(r)}));
-        if (is_full()) flush(steps, done);
+        add_copy({g, static_cast<int64_t>(r)}, exact_donors[r], query, steps, take);
       }
     }
-    flush(steps, done);
+    flush(steps, take);
   }
 
   void score_across() {
     const std::vector<int64_t> steps{learner.steps()};
-    const auto done = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
+    const auto take = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
                           std::span<const double>) {
       put(part_of(Estimand::across, step), copy, scores);
     };
@@ -322,47 +360,68 @@ struct TaskScorer::Impl {
                           foreign.begin() + static_cast<std::ptrdiff_t>(row * inputs));
       }
       for (size_t g = 0; g < scoring.groups.size(); ++g) {
-        exchange(scoring.groups[g], places, foreign, add_copy({g, r}));
-        if (is_full()) flush(steps, done);
+        add_copy({g, r}, places, foreign, steps, take);
       }
     }
-    flush(steps, done);
+    flush(steps, take);
   }
 
-  // Each (group, repeat) adapts anew.
+  // Each (group, repeat) adapts anew, first those whose support set stays what it was.
   void score_support() {
-    const int64_t last = learner.steps();
     std::vector<float> changed(support.size());
-    std::vector<float> asked(query.size());
-    for (size_t g = 0; g < scoring.groups.size(); ++g) {
-      for (int64_t r = 0; r < scoring.repeats; ++r) {
-        const auto k = static_cast<size_t>(r);
-        std::ranges::copy(support, changed.begin());
-        exchange(scoring.groups[g], support_donors[k], support, changed);
-        learner.adapt(changed);
-        if (wants(Estimand::support)) {
-          put(part_of(Estimand::support, last), {g, r}, scores_at(last, query));
+    for (const bool changes : {false, true}) {
+      for (size_t g = 0; g < scoring.groups.size(); ++g) {
+        for (int64_t r = 0; r < scoring.repeats; ++r) {
+          std::ranges::copy(support, changed.begin());
+          const auto& from = support_donors[static_cast<size_t>(r)];
+          if (exchange(support_inputs, g, from, support, changed) != changes) continue;
+          if (changes) adapt(changed);
+          score_of_support({g, r}, changes);
         }
-        if (!wants(Estimand::support_query)) continue;
-        std::ranges::copy(query, asked.begin());
-        exchange(scoring.groups[g], query_donors[k], query, asked);
-        put(part_of(Estimand::support_query, last), {g, r}, scores_at(last, asked));
       }
     }
+  }
+
+  // With the learner as it has adapted to the copy of the support set.
+  void score_of_support(const Copy& copy, bool support_changes) {
+    const int64_t last = learner.steps();
+    if (wants(Estimand::support)) {
+      if (!support_changes)
+        spare(1);
+      else
+        put_one(Estimand::support, copy, scores_at(last, query));
+    }
+    if (!wants(Estimand::support_query)) return;
+    std::vector<float> asked(query.begin(), query.end());
+    const auto& from = query_donors[static_cast<size_t>(copy.repeat)];
+    const bool query_changes = exchange(query_inputs, copy.group, from, query, asked);
+    if (!support_changes && !query_changes) return spare(1);
+    put_one(Estimand::support_query, copy, scores_at(last, asked));
+  }
+
+  void put_one(Estimand estimand, const Copy& copy, const std::vector<double>& scores) {
+    ++done.cells;
+    put(part_of(estimand, learner.steps()), copy, scores);
   }
 
   void score_drop() {
-    const int64_t last = learner.steps();
-    const auto masked = [&](const FeatureGroup& group, std::span<const float> rows) {
-      std::vector<float> result(rows.begin(), rows.end());
-      for (size_t row = 0; row < rows.size(); row += inputs) {
-        for (const uint32_t c : group.columns) result[row + c] = scoring.means[c];
-      }
-      return result;
+    std::vector<uint32_t> means_of(std::max(support_rows, query_rows), 0);
+    std::vector<float> masked_support, masked_query;
+    const auto masked = [&](const GroupInputs& of, size_t group, std::span<const float> rows,
+                            std::vector<float>& result) {
+      result.assign(rows.begin(), rows.end());
+      const auto from = std::span(means_of).first(rows.size() / inputs);
+      return exchange(of, group, from, scoring.means, result);
     };
     for (size_t g = 0; g < scoring.groups.size(); ++g) {
-      learner.adapt(masked(scoring.groups[g], support));
-      put(part_of(Estimand::drop, last), {g, 0}, scores_at(last, masked(scoring.groups[g], query)));
+      const bool support_changes = masked(support_inputs, g, support, masked_support);
+      const bool query_changes = masked(query_inputs, g, query, masked_query);
+      if (!support_changes && !query_changes) {
+        spare(1);
+        continue;
+      }
+      adapt(masked_support);
+      put_one(Estimand::drop, {g, 0}, scores_at(learner.steps(), masked_query));
     }
   }
 
@@ -379,9 +438,13 @@ struct TaskScorer::Impl {
           const bool is_in = scoring.bins[g].low <= x && x < scoring.bins[g].high;
           if (is_in) changed[row] = labels[from[row]];
         }
+        if (std::ranges::equal(changed, labels)) {
+          spare(1);
+          continue;
+        }
         learner.relabel(changed);
-        learner.adapt(support);
-        put(part_of(Estimand::labels, learner.steps()), {g, r}, scores_at(learner.steps(), query));
+        adapt(support);
+        put_one(Estimand::labels, {g, r}, scores_at(learner.steps(), query));
       }
     }
   }
@@ -393,12 +456,14 @@ struct TaskScorer::Impl {
   std::vector<TaskColumn> columns;
   std::vector<Part> parts;
   size_t first_of_classes = 0;  // column
+  TaskWork done;
 
   // Of the task at hand.
   uint64_t task_ = 0;
   std::span<double> values_;
   std::vector<double> targets;
   std::span<const float> support, query;
+  GroupInputs support_inputs, query_inputs;
   std::vector<std::vector<double>> baselines;  // by step, by metric
   std::vector<double> class_baselines;
   std::vector<std::vector<uint32_t>> query_donors, support_donors, exact_donors;  // by repeat
@@ -446,27 +511,8 @@ TaskCosts TaskScorer::costs() const {
   return costs;
 }
 
-TaskWork TaskScorer::work() const {
-  const TaskScoring& scoring = impl_->scoring;
-  TaskWork work;
-  double adapts = 1;
-  for (const Impl::Part& part : impl_->parts) {
-    const int64_t copies = part.repeats * static_cast<int64_t>(scoring.groups.size());
-    const bool is_exact =
-        scoring.exact && (part.estimand == Estimand::prior || part.estimand == Estimand::query);
-    work.cells += is_exact ? copies * static_cast<int64_t>(impl_->query_rows) : copies;
-    if (part.estimand == Estimand::drop || part.estimand == Estimand::labels) {
-      adapts += static_cast<double>(copies);
-    }
-  }
-  if (impl_->wants(Estimand::support) || impl_->wants(Estimand::support_query)) {
-    adapts += static_cast<double>(scoring.groups.size()) * static_cast<double>(scoring.repeats);
-  }
-  const auto sets = work.cells + static_cast<int64_t>(impl_->baselines.size());
-  work.rows = sets * static_cast<int64_t>(impl_->query_rows);
-  work.flops = adapts * impl_->learner.adapt_cost() +
-               static_cast<double>(sets) * impl_->learner.answer_cost();
-  return work;
+const TaskWork& TaskScorer::work() const {
+  return impl_->done;
 }
 
 void TaskScorer::score(const data::Episode& episode, uint64_t task, std::span<double> values) {

@@ -23,10 +23,8 @@ double longest(const std::vector<std::string>& names) {
 
 std::string heat_map(const HeatMap& map) {
   const size_t rows = map.columns == 0 ? 0 : map.values.size() / map.columns;
-  double most = map.most;
-  if (most == 0) {
-    for (const double value : map.values) most = std::max(most, std::abs(value));
-  }
+  double most = 0;
+  for (const double value : map.values) most = std::max(most, std::abs(value));
   const double left = map.row_names.empty() ? 0 : longest(map.row_names) + 8;
   const double slant = map.column_names.empty() ? 0 : longest(map.column_names) * kSlope + 10;
   const double top = map.column_names.empty() ? 0 : slant + 8;
@@ -34,25 +32,15 @@ std::string heat_map(const HeatMap& map) {
   const double grid = static_cast<double>(map.columns) * map.cell_width + slant;
   const double width = left + std::max(grid, static_cast<double>(scale.size()) * kLetter);
   const double height = top + static_cast<double>(rows) * map.cell_height + 20;
-  // An image is not drawn larger than its cells ask for.
-  const std::string style =
-      map.background.empty() ? std::string() : fmt::format(" style=\"max-width:{:.0f}px\"", width);
   std::string svg = fmt::format(
-      "<svg class=\"plot\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\"{}>\n",
-      width, height, escape(map.about), style);
+      "<svg class=\"plot\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">\n", width,
+      height, escape(map.about));
   for (size_t c = 0; c < map.column_names.size(); ++c) {
     const double x = left + (static_cast<double>(c) + 0.5) * map.cell_width;
     svg += fmt::format(
         "<text x=\"{0:.1f}\" y=\"{1:.1f}\" transform=\"rotate(-45 {0:.1f} {1:.1f})\">{2}</text>\n",
         x, top - 6, escape(map.column_names[c]));
   }
-  if (!map.background.empty()) {
-    svg += fmt::format(
-        "<image href=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
-        "preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"/>\n",
-        map.background, left, top, map.background_width, map.background_height);
-  }
-  const double opaque = map.background.empty() ? 1 : 0.75;  // the image shows through
   for (size_t r = 0; r < rows; ++r) {
     const double y = top + static_cast<double>(r) * map.cell_height;
     if (r < map.row_names.size()) {
@@ -66,7 +54,7 @@ std::string heat_map(const HeatMap& map) {
           "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
           "style=\"fill:var(--c{})\" fill-opacity=\"{:.3f}\"><title>{:.4g} {}</title></rect>\n",
           left + static_cast<double>(c) * map.cell_width, y, map.cell_width, map.cell_height,
-          value < 0 ? 1 : 0, opaque * strength, value, escape(map.unit));
+          value < 0 ? 1 : 0, strength, value, escape(map.unit));
     }
   }
   svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n</svg>\n", left, height - 5,

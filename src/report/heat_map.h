@@ -13,9 +13,6 @@ struct HeatMap {
   std::vector<std::string> row_names;     // written at the left; empty: not
   std::vector<std::string> column_names;  // written above, slanting; empty: not
   double cell_width = 28, cell_height = 28;
-  std::string background;  // URL of an image under the cells, or empty
-  double background_width = 0, background_height = 0;
-  double most = 0;   // magnitude of the full colour; 0: the largest
   std::string unit;  // of the values, in the tool tips
 };
 

@@ -13,6 +13,7 @@
 #include "report/heat_map.h"
 #include "report/html.h"
 #include "report/plot.h"
+#include "report/region_map.h"
 
 namespace outerloop::report {
 namespace {
@@ -89,28 +90,25 @@ std::string url_of(const RunImportance& result, const std::vector<float>& pixels
   return "data:image/png;base64," + base64(data::encode_png(image));
 }
 
-// Over an image, of which the patches at the right and lower edge may reach out.
-void put_image(const RunImportance& result, const std::vector<float>& pixels, HeatMap& map) {
-  if (pixels.empty()) return;
-  const auto patch = static_cast<double>(result.patch);
-  map.background = url_of(result, pixels);
-  map.background_width = static_cast<double>(result.image[1]) * map.cell_width / patch;
-  map.background_height = static_cast<double>(result.image[0]) * map.cell_height / patch;
+// Regions of an image, without values.
+RegionMap map_of(const RunImportance& result, const std::vector<int32_t>& regions,
+                 const std::vector<float>& pixels) {
+  return {.height = result.image[0],
+          .width = result.image[1],
+          .regions = regions,
+          .names = result.groups,
+          .background = pixels.empty() ? std::string() : url_of(result, pixels)};
 }
 
-// Squares of an image by place.
 std::string map_card(const RunImportance& result, const EstimandFinding& finding,
                      const std::string& metric) {
-  HeatMap map{.about = fmt::format("Importance of places of the image, {}", finding.name),
-              .columns = static_cast<size_t>(result.grid[1]),
-              .cell_width = 40,
-              .cell_height = 40,
-              .unit = metric};
+  RegionMap map = map_of(result, result.regions, result.mean_image);
+  map.about = fmt::format("Importance of places of the image, {}", finding.name);
+  map.unit = metric;
   for (const GroupFinding& group : finding.groups) {
     map.values.push_back(group.tasks.interval.mean);
   }
-  put_image(result, result.mean_image, map);
-  return card(about(finding.name).heading, heat_map(map), escape(about(finding.name).question));
+  return card(about(finding.name).heading, region_map(map), escape(about(finding.name).question));
 }
 
 // One map for each class, over one of its images, all on one scale.
@@ -122,13 +120,12 @@ std::string class_maps(const RunImportance& result) {
   }
   std::string cards;
   for (const ClassFinding& one : result.classes) {
-    HeatMap map{.about = "Importance of places of the image in the class " + one.name,
-                .columns = static_cast<size_t>(result.grid[1]),
-                .values = one.means,
-                .most = most,
-                .unit = result.metrics.front().metric};
-    put_image(result, one.image, map);
-    cards += card(one.name, heat_map(map), fmt::format("{} tasks", one.tasks));
+    RegionMap map = map_of(result, one.regions, one.image);
+    map.about = "Importance of places of the image in the class " + one.name;
+    map.values = one.means;
+    map.most = most;
+    map.unit = result.metrics.front().metric;
+    cards += card(one.name, region_map(map), fmt::format("{} tasks", one.tasks));
   }
   return section(
       "Class by class", cards,
@@ -167,7 +164,7 @@ std::string places_card(const RunImportance& result, const EstimandFinding& find
 }
 
 std::string findings(const RunImportance& result, const MetricFinding& metric) {
-  const bool image = result.grid[0] > 0;
+  const bool image = !result.regions.empty();
   std::string cards;
   for (const About& one : kAbout) {
     const int64_t step = one.name == "prior" ? 0 : result.steps;

@@ -54,6 +54,8 @@ svg .grid { stroke: var(--grid); fill: none; }
 .band { opacity: .16; }
 .bar { opacity: .55; }
 .rule { stroke: var(--soft); stroke-dasharray: 3 4; fill: none; }
+.outline { fill: none; stroke: var(--soft); stroke-width: 1; vector-effect: non-scaling-stroke;
+  stroke-opacity: .5; }
 .s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); } .s2 { stroke: var(--c2); }
 .s3 { stroke: var(--c3); }
 .f0 { fill: var(--c0); } .f1 { fill: var(--c1); } .f2 { fill: var(--c2); } .f3 { fill: var(--c3); }

@@ -112,6 +112,56 @@ TEST(RunImportance, MapsImages) {
   for (const json& one : found["classes"]) EXPECT_EQ(one["means"].size(), 16u);
 }
 
+TEST(RunImportance, MapsSuperpixels) {
+  const TemporaryFolder folder;
+  const Words words{"--superpixels", "9", "--tasks", "6", "--estimands", "query,drop"};
+  const Result result = importance(image_run(), folder / "out", words);
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json found = result_of(folder / "out");
+  const size_t groups = found["metrics"][0]["estimands"][0]["groups"].size();
+  EXPECT_GE(groups, 5u);
+  EXPECT_LE(groups, 18u);
+  EXPECT_EQ(found["pixels"]["groups"], "superpixels");
+  ASSERT_EQ(found["pixels"]["of"].size(), 12u);  // rows of pixels
+  for (const json& one : found["classes"]) EXPECT_EQ(one["means"].size(), groups);
+  const std::string page = read_file(folder / "out/report.html");
+  for (const char* words_of_page :
+       {"superpixels (SLIC on the mean training image)", "Blue: the learner needs the place",
+        "class=\"outline\"", "<title>1 at "}) {
+    EXPECT_TRUE(contains(page, words_of_page)) << words_of_page;
+  }
+}
+
+TEST(RunImportance, TellsPiecesOfLines) {
+  const TemporaryFolder folder;
+  const Words words{"--strokes", "3", "--tasks", "6", "--estimands", "query,support,drop"};
+  const Result result = importance(image_run(), folder / "out", words);
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json found = result_of(folder / "out");
+  EXPECT_GT(group_of(found, "query", "piece 1")["mean"].get<double>(), 0);
+  EXPECT_FALSE(group_of(found, "drop", "piece 3 and smaller").is_null());
+  EXPECT_EQ(found["pixels"]["groups"], "line pieces");
+  EXPECT_FALSE(found["pixels"].contains("of")) << "each image has its own";
+  for (const json& one : found["classes"]) EXPECT_EQ(one["example"].size(), 12u);
+  const std::string page = read_file(folder / "out/report.html");
+  for (const char* words_of_page : {"cut where lines meet", "piece 1", "class=\"outline\""}) {
+    EXPECT_TRUE(contains(page, words_of_page)) << words_of_page;
+  }
+}
+
+// A round of a budget has some of the groups: these keep their pieces.
+TEST(RunImportance, PiecesOfLinesAreTheSameAloneAndTogether) {
+  const TemporaryFolder folder;
+  const Words words{"--strokes", "2",       "--budget", "auto",        "--half-width",
+                    "0.02",      "--tasks", "300",      "--estimands", "query"};
+  ASSERT_EQ(importance(image_run(), folder / "out", words).code, kDone);
+  const json rounds = result_of(folder / "out")["budget"]["rounds"];
+  ASSERT_GT(rounds.size(), 1u);
+  const auto some =
+      std::ranges::find_if(rounds, [](const json& r) { return r["groups"].size() == 1; });
+  EXPECT_NE(some, rounds.end()) << rounds;
+}
+
 // Classes have the same number of queries, so the mean over all classes is the mean over all rows.
 TEST(RunImportance, ClassesAddUpToTheWhole) {
   const TemporaryFolder folder;
@@ -260,7 +310,13 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {table_run(), {"--half-width", "0.1"}, "--half-width is of --budget auto"},
       {table_run(), {"inner.rate=3"}, "inner.rate"},
       {image_run(), {"--exact"}, "batch norm couples them"},
-      {image_run(), {"--patch", "13"}, "expected 1 to 12 pixels"},
+      {image_run(), {"--patch", "13"}, "expected 1 to 12 for images of 12 x 12"},
+      {image_run(), {"--patch", "0"}, "--patch: expected 1 to 12"},
+      {image_run(), {"--superpixels", "37"}, "--superpixels: expected 2 to 36"},
+      {image_run(), {"--strokes", "17"}, "--strokes: expected 1 to 16"},
+      {image_run(), {"--strokes", "3", "--patch", "4"}, "give one of them"},
+      {table_run(), {"--superpixels", "9"}, "are of images; this run has none"},
+      {OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml", {"--strokes", "3"}, "are for runs"},
       {sine_run(), {"--group", "a=x"}, "names features of a table"},
       {sine_run(), {"--bins", "1"}, "--bins: expected 2 to 1000"},
       {sine_run(), {"--estimands", "labels"}, "is of --bins"},

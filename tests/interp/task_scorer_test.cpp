@@ -67,6 +67,7 @@ class Ridge final : public TaskLearner {
   }
   void relabel(std::span<const float> y) override { y_.assign(y.begin(), y.end()); }
   void adapt(std::span<const float> x) override {
+    ++adaptations;
     std::array<std::array<double, kInputs + 1>, kInputs> system{};
     for (size_t i = 0; i < kInputs; ++i) system.at(i).at(i) = kPull.at(i);
     for (size_t row = 0; row < y_.size(); ++row) {
@@ -99,6 +100,7 @@ class Ridge final : public TaskLearner {
   }
 
   bool couples = false;
+  int adaptations = 0;
 
  private:
   static double at(std::span<const float> x, size_t row, size_t column) {
@@ -153,6 +155,7 @@ class Toy {
   }
 
   TaskScorer& scorer() { return scorer_; }
+  const Ridge& learner() const { return learner_; }
 
  private:
   TaskScoring scoring_;
@@ -187,6 +190,61 @@ TEST(TaskScorer, WhatIsNotReadIsExactlyZero) {
     EXPECT_EQ(seen.at({Estimand::query, 3})[task], 0) << "constant inside the task";
     EXPECT_EQ(seen.at({Estimand::support, 3})[task], 0) << "constant inside the task";
   }
+}
+
+// x4 is constant in a task, so its copies are the task itself, but for those with its mean or with
+// the queries of other tasks.
+TEST(TaskScorer, CopiesThatAreTheOriginalAreNotScored) {
+  struct Case {
+    std::vector<Estimand> estimands;
+    int64_t cells, spared;
+    int adaptations;
+  };
+  for (const Case& c : {Case{{Estimand::prior, Estimand::query}, 4, 4, 1},
+                        Case{{Estimand::support, Estimand::support_query}, 4, 4, 1},
+                        Case{{Estimand::across}, 2, 0, 1}, Case{{Estimand::drop}, 1, 0, 2}}) {
+    TaskScoring scoring = all_estimands();
+    scoring.groups = {{"x4", {3}}};
+    scoring.estimands = c.estimands;
+    Toy toy(scoring);
+    toy.values(3);
+    const TaskWork& work = toy.scorer().work();
+    EXPECT_EQ(work.cells, c.cells);
+    EXPECT_EQ(work.spared, c.spared);
+    EXPECT_EQ(work.rows, kQuery * (2 + c.cells - c.spared)) << "two untouched sets";
+    EXPECT_EQ(toy.learner().adaptations, c.adaptations);
+  }
+}
+
+// One support row of x1 alone differs: some permutations move it, others do not.
+TEST(TaskScorer, SupportSetsThatStayAreScoredWithTheTasksOwnAdaptation) {
+  data::Episode episode = toy(4);
+  for (size_t row = 0; row < kSupport; ++row) {
+    episode.support_x.as<float>()[row * kInputs] = row == 0 ? 2.0F : 0.5F;
+  }
+  TaskScoring scoring = all_estimands();
+  scoring.groups = {{"x1", {0}}};
+  scoring.estimands = {Estimand::query, Estimand::support, Estimand::support_query};
+  scoring.repeats = 40;
+  Ridge learner;
+  TaskScorer scorer(scoring, learner, toy_spec(), {});
+  std::vector<double> values(scorer.columns().size());
+  scorer.score(episode, 4, values);
+  std::map<Estimand, std::map<int64_t, double>> found;
+  for (size_t c = 0; c < values.size(); ++c) {
+    const TaskColumn& column = scorer.columns()[c];
+    if (!column.is_baseline) found[column.estimand][column.repeat] = values[c];
+  }
+  int64_t stayed = 0;
+  for (const auto& [repeat, decrease] : found[Estimand::support]) {
+    if (decrease != 0) continue;
+    ++stayed;
+    EXPECT_EQ(found[Estimand::support_query][repeat], found[Estimand::query][repeat]);
+  }
+  EXPECT_EQ(scorer.work().spared, stayed);
+  EXPECT_GT(stayed, 0);
+  EXPECT_LT(stayed, 40);
+  EXPECT_EQ(learner.adaptations, 1 + 40 - stayed);
 }
 
 TEST(TaskScorer, ValuesOfATaskDependOnNothingElse) {

@@ -32,7 +32,10 @@ struct RunImportanceSpec {
   std::vector<std::string> metrics;  // empty: mse, or log_loss and accuracy
   std::vector<NamedGroup> groups;    // of a table's features; other features are alone
   std::optional<int64_t> bins;       // one input: places along it as groups, estimand labels
-  int64_t patch = 4;                 // images: side of a square of pixels, a group each
+  // Images, at most one of them; none: patch = 4.
+  std::optional<int64_t> patch;        // side of a square of pixels, a group each
+  std::optional<int64_t> superpixels;  // about so many regions of the mean training image
+  std::optional<int64_t> strokes;      // so many pieces of the lines of each image, by size
   int threads = 1;
 };
 
@@ -66,8 +69,9 @@ struct MetricFinding {
 struct ClassFinding {
   std::string name;
   int64_t tasks = 0;
-  std::vector<double> means;  // of each group
-  std::vector<float> image;   // one of its queries, (height, width, channels), 0 … 1
+  std::vector<double> means;     // of each group
+  std::vector<float> image;      // one of its queries, (height, width, channels), 0 … 1
+  std::vector<int32_t> regions;  // the group of each of its pixels, or -1
 };
 
 // Tasks first … first + tasks - 1, scored alike. Groups by their place among all.
@@ -100,12 +104,11 @@ struct RunImportance {
   // (metric, task, group) of `query` after the last step, of the first tasks, which have all
   // groups: for pictures.
   std::vector<std::vector<double>> matrix;
-  std::vector<PlaceBin> bins;            // of the groups, where they are places
-  std::vector<ClassFinding> classes;     // those in most tasks, by the first metric
-  std::array<int64_t, 3> image = {};     // height, width, channels
-  int64_t patch = 0;                     // pixels
-  std::vector<float> mean_image;         // of queries
-  std::array<int64_t, 2> grid = {0, 0};  // images: groups as rows and columns of patches
+  std::vector<PlaceBin> bins;         // of the groups, where they are places
+  std::vector<ClassFinding> classes;  // those in most tasks, by the first metric
+  std::array<int64_t, 3> image = {};  // height, width, channels
+  std::vector<float> mean_image;      // of queries
+  std::vector<int32_t> regions;       // the group of each pixel; empty: each image has its own
 };
 
 struct RunProblem;
@@ -130,7 +133,7 @@ class RunImportanceJob final : public farm::Job {
   const std::shared_ptr<RunProblem>& problem() const;
   const ImportanceRound& round() const;
   TaskCosts costs() const;  // in FLOPs
-  TaskWork work() const;    // of a cell
+  TaskWork work() const;    // of all cells that were run here; not while one is at work
   const std::vector<TaskColumn>& task_columns() const;
 
   struct Impl;

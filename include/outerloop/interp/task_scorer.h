@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,9 +61,17 @@ struct PlaceBin {
   float low = 0, high = 0;
 };
 
+// Pieces of the lines of a drawing, each row's own.
+struct LineGroups {
+  int64_t height = 0, width = 0;  // of a row, with one channel
+  int64_t most = 0;               // pieces of a row, the last with all smaller ones
+  std::vector<int32_t> places;    // of each group its piece: 0 is a row's largest
+};
+
 struct TaskScoring {
   std::vector<FeatureGroup> groups;  // columns are inputs of a row
   std::vector<PlaceBin> bins;        // of the groups, which have no columns then: for labels alone
+  std::optional<LineGroups> lines;   // of the groups, which have no columns then
   std::vector<Metric> metrics;
   std::vector<Estimand> estimands;  // each once
   // Classes to tell apart: query after the last step by the first metric, of the rows of each class
@@ -88,11 +97,12 @@ struct TaskColumn {
   int64_t label = -1;  // of the rows; -1: all
 };
 
-// Counted, of one score().
+// Counted, of all score() so far.
 struct TaskWork {
-  int64_t cells = 0;  // scores of a permuted copy
-  int64_t rows = 0;   // answered, those of untouched queries too
-  double flops = 0;   // in the unit of the learner's costs
+  int64_t cells = 0;   // scores of a permuted copy
+  int64_t spared = 0;  // of them: the copy was equal to the original, so there was nothing to do
+  int64_t rows = 0;    // answered, those of untouched queries too
+  double flops = 0;    // in the unit of the learner's costs
 };
 
 class TaskScorer {
@@ -109,9 +119,9 @@ class TaskScorer {
   // "log_loss/query@5/temp/1"
   std::string name_of(const TaskColumn& column) const;
 
-  // Of all estimands together.
+  // Of all estimands together, if no copy is spared.
   TaskCosts costs() const;
-  TaskWork work() const;
+  const TaskWork& work() const;
 
   // Fills one value per column. A pure function of the episode, the task's number (below 2^40) and
   // the seed.
