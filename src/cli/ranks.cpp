@@ -66,7 +66,9 @@ comm::Watchdog watch(comm::Communicator& ranks, const comm::WatchdogOptions& opt
   // mpirun should see for itself that a host was cut off: once a rank has ended, it waits for ever
   // for that host to hear of it. With launch/env.sh it needs 7 s longer than we do.
   const auto wait = options.silence / 2 + std::chrono::seconds(5);
-  return comm::Watchdog(ranks, options, [=](const comm::Verdict& verdict) {
+  comm::WatchdogOptions all = options;
+  all.ending = wait + std::chrono::seconds(5);
+  return comm::Watchdog(ranks, all, [=](const comm::Verdict& verdict) {
     if (verdict.found_here) tell(fmt::format("error: {}\n", verdict.text));
     try {
       file_sink(log)(LogLevel::error, verdict.text);

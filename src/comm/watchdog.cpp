@@ -33,6 +33,7 @@ class Watchdog::Watch {
         options_(options),
         end_(std::move(end)),
         deputy_(deputy_of(ranks.hosts())),
+        third_(deputy_ == 1 ? 2 : 1),
         peers_(meet(ranks, deputy_)),
         seen_(static_cast<size_t>(ranks.size())) {
     // They count from here, however long the meeting took.
@@ -116,16 +117,20 @@ class Watchdog::Watch {
     return std::nullopt;
   }
 
-  // One rank speaks for all: rank 0, later its deputy if rank 0 has not, and only then the others,
-  // who know of these two alone.
+  // How long this rank leaves it to others to speak: rank 0 speaks for all, its deputy if rank 0
+  // has not, then the third. The rest, who hear of the first two alone, wait until the third would
+  // have ended the run.
+  milliseconds turn() const {
+    const bool first_lost = seen_[0].lost, deputy_lost = seen_[static_cast<size_t>(deputy_)].lost;
+    if (ranks_.rank() == 0) return {};
+    if (ranks_.rank() == deputy_) return first_lost ? milliseconds(0) : options_.interval;
+    const milliseconds third = first_lost && deputy_lost ? milliseconds(0) : 3 * options_.interval;
+    return ranks_.rank() == third_ ? third : third + options_.ending;
+  }
+
   std::optional<Verdict> find_failure(Clock::time_point now) const {
-    milliseconds turn(0);
-    if (ranks_.rank() == deputy_ && !seen_[0].lost) turn = options_.interval;
-    if (ranks_.rank() != 0 && ranks_.rank() != deputy_) {
-      turn = 3 * options_.interval + milliseconds(std::min(50 * ranks_.rank(), 2000));
-    }
     std::optional<Verdict> verdict =
-        judge(heard_by(ranks_.rank(), deputy_, seen_), ranks_.hosts(), now - turn, options_);
+        judge(heard_by(ranks_.rank(), deputy_, seen_), ranks_.hosts(), now - turn(), options_);
     if (verdict) verdict->found_here = true;
     return verdict;
   }
@@ -140,6 +145,7 @@ class Watchdog::Watch {
   std::function<void(const Verdict&)> end_;
   Socket wake_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // readable: the thread is to end
   int deputy_;
+  int third_;  // the first of the others
   std::vector<Peer> peers_;
   std::vector<Sighting> seen_;  // by rank
   std::jthread thread_;

@@ -57,7 +57,7 @@ pid_t find_rank(pid_t launcher, int rank) {
 
 struct Fault {
   const char* name;
-  int rank;
+  std::vector<int> ranks;
   int signal;
   int code;
   const char* said;
@@ -67,7 +67,7 @@ class FailedRank : public WatchedTraining, public testing::WithParamInterface<Fa
 
 TEST_P(FailedRank, EndsTheRunWithOneLineAndTheNextStartGoesOn) {
   const Fault& fault = GetParam();
-  const Words launch{"-q", "-np", "3", OUTERLOOP_BINARY_DIR "/outerloop"};
+  const Words launch{"-q", "-np", "5", OUTERLOOP_BINARY_DIR "/outerloop"};
   Process process(launch + train("run", 1'000'000'000) + Words{"--rank-silence", "3s"}, {},
                   OUTERLOOP_MPIEXEC);
   const auto saved = [this] {
@@ -75,18 +75,22 @@ TEST_P(FailedRank, EndsTheRunWithOneLineAndTheNextStartGoesOn) {
            !checkpoint::Store::open_read(checkpoints("run")).list().empty();
   };
   ASSERT_TRUE(process.await(saved)) << process.wait().error;
-  const pid_t rank = find_rank(process.id(), fault.rank);
-  ASSERT_GT(rank, 0);
+  std::vector<pid_t> processes;
+  for (const int rank : fault.ranks) {
+    processes.push_back(find_rank(process.id(), rank));
+    ASSERT_GT(processes.back(), 0);
+  }
   const auto failed_at = std::chrono::steady_clock::now();
-  kill(rank, fault.signal);
+  for (const pid_t failing : processes) kill(failing, fault.signal);
   const Ended ended = process.wait();
   EXPECT_LT(std::chrono::steady_clock::now() - failed_at, std::chrono::seconds(60));
   EXPECT_EQ(ended.code, fault.code) << ended.error;
   const size_t line = ended.error.find("error: ");
   ASSERT_NE(line, std::string::npos) << ended.error;
   EXPECT_EQ(ended.error.find("error: ", line + 1), std::string::npos) << ended.error;
-  EXPECT_TRUE(ended.error.substr(line).starts_with(fmt::format("error: rank {} on ", fault.rank)))
-      << ended.error;
+  EXPECT_TRUE(std::ranges::any_of(fault.ranks, [&](int rank) {
+    return ended.error.substr(line).starts_with(fmt::format("error: rank {} on ", rank));
+  })) << ended.error;
   EXPECT_TRUE(contains(ended.error.substr(line), fault.said)) << ended.error;
 
   const int64_t reached = checkpoint::Store::open_read(checkpoints("run")).list().back().iteration;
@@ -102,12 +106,15 @@ TEST_P(FailedRank, EndsTheRunWithOneLineAndTheNextStartGoesOn) {
 constexpr const char* kSilent = "gave no sign of life for 3 s; it did not enter ";
 constexpr const char* kGone = "is gone: it was killed, or its host is dead; ";
 
-// The first rank is the one that the others report to.
+// The first rank is the one that the others report to, the second its deputy.
 INSTANTIATE_TEST_SUITE_P(All, FailedRank,
-                         testing::Values(Fault{"StoppedFirst", 0, SIGSTOP, kFailed, kSilent},
-                                         Fault{"Stopped", 2, SIGSTOP, kFailed, kSilent},
-                                         Fault{"KilledFirst", 0, SIGKILL, 128 + SIGKILL, kGone},
-                                         Fault{"Killed", 2, SIGKILL, 128 + SIGKILL, kGone}),
+                         testing::Values(Fault{"StoppedFirst", {0}, SIGSTOP, kFailed, kSilent},
+                                         Fault{"Stopped", {2}, SIGSTOP, kFailed, kSilent},
+                                         Fault{"StoppedBoth", {0, 1}, SIGSTOP, kFailed, kSilent},
+                                         Fault{"KilledFirst", {0}, SIGKILL, 128 + SIGKILL, kGone},
+                                         Fault{"Killed", {2}, SIGKILL, 128 + SIGKILL, kGone},
+                                         Fault{
+                                             "KilledBoth", {0, 1}, SIGKILL, 128 + SIGKILL, kGone}),
                          [](const auto& one) { return one.param.name; });
 
 TEST_F(WatchedTraining, RefusesASilenceThatSlowRanksWouldKeep) {

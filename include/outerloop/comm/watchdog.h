@@ -26,6 +26,8 @@ struct WatchdogOptions {
   // Living ranks of which one waits for so long in a collective that another did not enter. Longer
   // than any work between two collectives.
   std::chrono::milliseconds stall{600'000};
+  // What `end` takes until the launcher has ended all ranks.
+  std::chrono::milliseconds ending{20'000};
 };
 
 // Why the run cannot go on, in one line: "rank 5 on node07 gave no sign of life for 30 s; it did
@@ -39,7 +41,8 @@ struct Verdict {
 class Watchdog {
  public:
   // Collective. `end` is called at most once, from another thread, to end the process: by the rank
-  // that found the failure (rank 0 or, where it is the one, its deputy) and by those it could tell.
+  // that found the failure (rank 0; its deputy, where it is the one; where both are, one of the
+  // others) and by those it could tell.
   // It should say the text at once (where found_here), and exit only after the launcher had time to
   // notice too: once rank 0 is gone, Open MPI's mpirun waits for ever for a host whose link was
   // cut. With --mca oob_tcp_keepalive_time and the like set to a little more than `silence`, it
