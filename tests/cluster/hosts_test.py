@@ -9,7 +9,7 @@ import time
 import unittest
 
 import places
-from places import PROGRAM, PROJECT, WORK, Training, await_that, call, main
+from places import PROGRAM, PROJECT, WORK, Training, await_that, call, main, patience
 
 DEADLINE = 60  # seconds from a fault to the end of the run
 LONG = 240  # three ranks on one busy core made 4 iterations a second
@@ -48,13 +48,16 @@ class HostsTraining(unittest.TestCase):
 
     def end_of(self, started, run, seconds):
         """What a started run has said when it ends; a late one shows what the hosts run."""
-        try:
-            return started.communicate(timeout=seconds)[0]
-        except subprocess.TimeoutExpired:
-            running = "\n".join(self.hosts.running())
-            started.kill()
-            said = started.communicate()[0]
-            self.fail(f"no end within {seconds} s\n{said}\nrunning:\n{running}\nlog:\n{run.log()}")
+        begin = time.monotonic()
+        while time.monotonic() - begin < patience(seconds):
+            try:
+                return started.communicate(timeout=5)[0]
+            except subprocess.TimeoutExpired:
+                pass
+        running = "\n".join(self.hosts.running())
+        started.kill()
+        said = started.communicate()[0]
+        self.fail(f"no end within {seconds} s\n{said}\nrunning:\n{running}\nlog:\n{run.log()}")
 
     def finish(self, run, names):
         """The rest of the run on the hosts named, when these are empty."""

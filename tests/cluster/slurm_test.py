@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """The scripts of launch/ as they are, on a real Slurm of four nodes: slurm_test.py BUILD_FOLDER"""
 
+import os
 import re
+import signal
 import subprocess
 import unittest
 from pathlib import Path
 
 import places
+from launchers import ranks
 from places import PROGRAM, PROJECT, WORK, Training, await_that, call, main
 
 SWEEP = """
@@ -50,6 +53,19 @@ class SlurmTraining(unittest.TestCase):
         self.assertEqual(run.hosts(), ["n1", "n2", "n4"])
         run.expect_bytes_of_an_undisturbed_run(self)
         self.slurm.nodes["n3"] = self.slurm.start_node("n3")
+
+    def test_a_stopped_rank_is_named_and_the_queue_goes_on_to_the_same_bytes(self):
+        run = Training("stopped")
+        job = Job(SCRIPT, [*run.words(), "--rank-silence=6s"], "--time=10")
+        await_that(lambda: run.newest() >= 50, LONG, "checkpoints", job.told)
+        os.kill(ranks()[1], signal.SIGSTOP)
+        job.await_text("error: rank 1 on n2 gave no sign of life for 6 s; it did not enter ", LONG)
+        await_that(lambda: int(job.field("Restarts")) > 0, LONG, "a new place in the queue",
+                   job.told)
+        self.assertEqual(job.text().count("error: rank "), 1, job.text())
+        run.set_iterations(run.newest() + 30)
+        self.assertEqual(job.await_end(LONG), "COMPLETED", job.told())
+        run.expect_bytes_of_an_undisturbed_run(self)
 
     def test_tasks_that_srun_starts_apart_are_refused_with_one_line(self):
         run = Training("apart")
