@@ -97,6 +97,14 @@ void say_hung(comm::Communicator& ranks, const farm::Outcome& outcome, int code)
   ranks.abort(code);
 }
 
+constexpr int64_t kStopNow = -1;  // in place of the tasks of the next round
+
+bool is_to_stop(const farm::RunOptions& settings, const Stopwatch& since_begin,
+                const std::optional<std::chrono::seconds>& max_wall) {
+  if (!settings.stop_requested().empty()) return true;
+  return max_wall && since_begin.seconds() >= static_cast<double>(max_wall->count());
+}
+
 // Rounds until the budget is spent, each with a journal of its own.
 int run_in_rounds(comm::Communicator& ranks, const Options& options, ColorMode color) {
   const bool leads = ranks.rank() == 0;
@@ -137,10 +145,19 @@ int run_in_rounds(comm::Communicator& ranks, const Options& options, ColorMode c
       if (!outcome.hung.empty()) say_hung(ranks, outcome, kStopped);
     }
     if (!goes_on) return kStopped;
+    bool stops = false;
     comm::fail_together(ranks, "budget", [&] {
-      if (leads) plan = budget->plan(std::move(outcome.results));
+      if (!leads) return;
+      plan = budget->plan(std::move(outcome.results));
+      // A short round may be over before the farm looks at the signal or the clock.
+      stops = plan.front() > 0 && is_to_stop(settings, since_begin, max_wall);
     });
+    if (stops) plan.front() = kStopNow;
     ranks.broadcast("budget", std::span(plan), 0);
+    if (plan.front() == kStopNow) {
+      session.log().info("stopped after round {}; the same command goes on", budget->number());
+      return kStopped;
+    }
   } while (budget->begin(plan));
   if (!leads) return kDone;
   const interp::RunImportance result = budget->fold();
