@@ -4,6 +4,7 @@
 import argparse
 import importlib.machinery
 import importlib.util
+import re
 import subprocess
 import sys
 import unittest
@@ -64,6 +65,16 @@ class Predictions(unittest.TestCase):
                           "90 % or more up to 4096 ranks"])
         self.assertEqual(table("--alpha-us", "50", "--gbytes-per-s", "1e9", "--every", "0"),
                          ["below 90 % from 2 ranks on: latency"] * 2)
+
+    def test_predictions_stand_beside_trainings_on_this_machine(self):
+        done = subprocess.run(
+            [sys.executable, SCRIPT, ROOT / "configs/sinusoid_maml.yaml", "outer.meta_batch=8",
+             "--rounds", "2", "--seconds", "0.4"], capture_output=True, text=True, check=True)
+        rows = re.findall(r"^ +(\d+) +([\d.]+) +([\d.]+) +[\d.]+ of it$", done.stdout, re.MULTILINE)
+        self.assertEqual([int(ranks) for ranks, _, _ in rows], [1, 2, 4])
+        for _, predicted, measured in rows:
+            self.assertGreater(float(predicted), 0)
+            self.assertGreater(float(measured), 0)
 
 
 unittest.main()
