@@ -117,7 +117,7 @@ class LoopSource {
           type_, k, live, combine);
     });
     body += fmt::format("#pragma unroll\nfor (unsigned r = 0; r < {}U; ++r) {{\n", count);
-    if (count > 1) body += fmt::format("const unsigned i{} = r;\n", axis);
+    if (count != 1) body += fmt::format("const unsigned i{} = r;\n", axis);
     body += elements(fmt::format("[r % {}U]", ways));
     body += "}\n";
     body += for_each_sum([&](size_t k, std::string_view combine, const std::string& target) {

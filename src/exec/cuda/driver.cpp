@@ -1,0 +1,41 @@
+#include "exec/cuda/driver.h"
+
+#include <fmt/format.h>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::exec::cuda {
+namespace {
+
+constexpr const char* kAdvice =
+    "install an NVIDIA driver for CUDA 12.8 or newer (nvidia-smi shows it), or set "
+    "runtime.device=cpu";
+
+}  // namespace
+
+// The header's names are macros: spelled out, they are those of the library.
+#define OL_TEXT(name) #name
+#define OL_LOAD(name) \
+  name = reinterpret_cast<decltype(name)>(library.symbol(OL_TEXT(name), kAdvice));
+
+Driver::Driver() : library({"libcuda.so.1", "libcuda.so"}) {
+  if (!library.is_open()) {
+    throw BadInput(fmt::format("there is no NVIDIA driver (libcuda.so.1): {}", kAdvice));
+  }
+  OL_DRIVER_FUNCTIONS(OL_LOAD)
+  if (const CUresult result = cuInit(0); result != CUDA_SUCCESS) {
+    throw BadInput(
+        fmt::format("the NVIDIA driver does not start, {}: {}", describe(result), kAdvice));
+  }
+}
+
+std::string Driver::describe(CUresult result) const {
+  const char* name = nullptr;
+  const char* words = nullptr;
+  cuGetErrorName(result, &name);
+  cuGetErrorString(result, &words);
+  return fmt::format("{} ({})", name == nullptr ? "unknown error" : name,
+                     words == nullptr ? std::to_string(result) : words);
+}
+
+}  // namespace outerloop::exec::cuda

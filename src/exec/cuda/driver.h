@@ -1,0 +1,40 @@
+#pragma once
+// The driver of NVIDIA GPUs, loaded when a GPU is asked for.
+
+#include <cuda.h>
+
+#include <string>
+
+#include "exec/cuda/checked.h"
+#include "exec/cuda/library.h"
+
+namespace outerloop::exec::cuda {
+
+#define OL_DRIVER_FUNCTIONS(X)                                                                    \
+  X(cuInit)                                                                                       \
+  X(cuDriverGetVersion)                                                                           \
+  X(cuGetErrorName)                                                                               \
+  X(cuGetErrorString) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName)                       \
+      X(cuDeviceGetAttribute) X(cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease)            \
+          X(cuCtxSetCurrent) X(cuMemAlloc) X(cuMemFree) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) \
+              X(cuStreamCreate) X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamWaitEvent)    \
+                  X(cuStreamBeginCapture) X(cuStreamEndCapture) X(cuModuleLoadData)               \
+                      X(cuModuleUnload) X(cuModuleGetFunction) X(cuLaunchKernel) X(cuEventCreate) \
+                          X(cuEventDestroy) X(cuEventRecord) X(cuEventElapsedTime)                \
+                              X(cuGraphInstantiate) X(cuGraphLaunch) X(cuGraphExecDestroy)        \
+                                  X(cuGraphDestroy)
+
+// The functions by their names in the header, which stand for the versions that it declares.
+struct Driver {
+  // Throws BadInput where there is no driver, or one too old.
+  Driver();
+
+  Library library;
+#define OL_MEMBER(name) decltype(&::name) name = nullptr;
+  OL_DRIVER_FUNCTIONS(OL_MEMBER)
+#undef OL_MEMBER
+
+  std::string describe(CUresult result) const;
+};
+
+}  // namespace outerloop::exec::cuda

@@ -1,0 +1,259 @@
+// A GPU behind the CUDA driver.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <thread>
+
+#include "exec/cuda/driver.h"
+#include "exec/cuda/kernel_store.h"
+#include "exec/cuda/nvrtc.h"
+#include "outerloop/base/hash.h"
+#include "outerloop/exec/cuda.h"
+
+namespace outerloop::exec::cuda {
+namespace {
+
+#define OL_CUDA(expression) \
+  OL_CHECKED(expression, [this](CUresult failure) { return driver_->describe(failure); })
+
+template <class Handle>
+Handle as(const std::shared_ptr<void>& handle) {
+  return static_cast<Handle>(handle.get());
+}
+CUdeviceptr address(const std::byte* data) {
+  return reinterpret_cast<CUdeviceptr>(data);
+}
+
+// The driver with one GPU's primary context. Handles keep it alive.
+struct Context {
+  explicit Context(int ordinal) {
+    const auto describe = [this](CUresult failure) { return driver.describe(failure); };
+    int count = 0;
+    OL_CHECKED(driver.cuDeviceGetCount(&count), describe);
+    if (ordinal < 0 || ordinal >= count) {
+      throw BadInput(
+          fmt::format("there is no GPU {}: this process sees {} (CUDA_VISIBLE_DEVICES chooses)",
+                      ordinal, count));
+    }
+    OL_CHECKED(driver.cuDeviceGet(&device, ordinal), describe);
+    OL_CHECKED(driver.cuDevicePrimaryCtxRetain(&context, device), describe);
+  }
+  ~Context() {
+    if (context != nullptr) driver.cuDevicePrimaryCtxRelease(device);
+  }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  Driver driver;
+  CUdevice device = 0;
+  CUcontext context = nullptr;
+};
+
+class DriverDevice : public Device {
+ public:
+  explicit DriverDevice(int ordinal)
+      : context_(std::make_shared<const Context>(ordinal)), driver_(&context_->driver) {
+    std::array<char, 256> name{};
+    OL_CUDA(driver_->cuDeviceGetName(name.data(), static_cast<int>(name.size()), context_->device));
+    architecture_ = fmt::format("sm_{}{}", attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+                                attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
+    name_ = fmt::format("{} {} ({})", name.data(), ordinal, architecture_);
+    limits_.threads_per_block = attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
+    limits_.blocks = attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X);
+    limits_.shared_bytes =
+        static_cast<size_t>(attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK));
+  }
+
+  std::string name() const override { return name_; }
+  DeviceLimits limits() const override { return limits_; }
+
+  DeviceMemory allocate(size_t bytes) override {
+    if (bytes == 0) return {};
+    use();
+    CUdeviceptr data = 0;
+    OL_CUDA(driver_->cuMemAlloc(&data, bytes));
+    return {owner(reinterpret_cast<void*>(data),
+                  [](const Driver& driver, void* p) {
+                    driver.cuMemFree(reinterpret_cast<CUdeviceptr>(p));
+                  }),
+            reinterpret_cast<std::byte*>(data), bytes};
+  }
+
+  DeviceStream make_stream() override {
+    use();
+    CUstream stream = nullptr;
+    OL_CUDA(driver_->cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+    return {owner(stream, [](const Driver& driver, void* s) {
+      driver.cuStreamDestroy(static_cast<CUstream>(s));
+    })};
+  }
+  void upload(const DeviceStream& stream, std::byte* to, std::span<const std::byte> from) override {
+    if (from.empty()) return;
+    use();
+    OL_CUDA(driver_->cuMemcpyHtoDAsync(address(to), from.data(), from.size(),
+                                       as<CUstream>(stream.handle)));
+  }
+  void download(const DeviceStream& stream, std::span<std::byte> to,
+                const std::byte* from) override {
+    if (to.empty()) return;
+    use();
+    OL_CUDA(driver_->cuMemcpyDtoHAsync(to.data(), address(from), to.size(),
+                                       as<CUstream>(stream.handle)));
+  }
+  void synchronize(const DeviceStream& stream) override {
+    use();
+    OL_CUDA(driver_->cuStreamSynchronize(as<CUstream>(stream.handle)));
+  }
+
+  std::vector<DeviceFunction> compile(std::string_view prelude,
+                                      std::span<const KernelSource> kernels) override {
+    const std::vector<std::string> code = machine_code(prelude, kernels);
+    use();
+    std::vector<DeviceFunction> functions;
+    for (size_t k = 0; k < kernels.size(); ++k) {
+      CUmodule module = nullptr;
+      OL_CUDA(driver_->cuModuleLoadData(&module, code[k].data()));
+      const auto held = owner(module, [](const Driver& driver, void* m) {
+        driver.cuModuleUnload(static_cast<CUmodule>(m));
+      });
+      CUfunction function = nullptr;
+      OL_CUDA(driver_->cuModuleGetFunction(&function, module, kernels[k].name.c_str()));
+      functions.push_back({held, function});
+    }
+    return functions;
+  }
+
+  void launch(const DeviceStream& stream, const DeviceFunction& function, int64_t blocks,
+              int threads, std::span<const DeviceOperand> operands) override {
+    use();
+    std::array<void*, 1> arguments{const_cast<DeviceOperand*>(operands.data())};
+    OL_CUDA(driver_->cuLaunchKernel(static_cast<CUfunction>(function.handle),
+                                    static_cast<unsigned>(blocks), 1, 1,
+                                    static_cast<unsigned>(threads), 1, 1, 0,
+                                    as<CUstream>(stream.handle), arguments.data(), nullptr));
+  }
+
+  DeviceEvent record(const DeviceStream& stream) override {
+    use();
+    CUevent event = nullptr;
+    OL_CUDA(driver_->cuEventCreate(&event, CU_EVENT_DEFAULT));
+    DeviceEvent result{owner(event, [](const Driver& driver, void* e) {
+      driver.cuEventDestroy(static_cast<CUevent>(e));
+    })};
+    OL_CUDA(driver_->cuEventRecord(event, as<CUstream>(stream.handle)));
+    return result;
+  }
+  void wait(const DeviceStream& stream, const DeviceEvent& event) override {
+    use();
+    OL_CUDA(driver_->cuStreamWaitEvent(as<CUstream>(stream.handle), as<CUevent>(event.handle), 0));
+  }
+  double seconds_between(const DeviceEvent& first, const DeviceEvent& second) override {
+    use();
+    float milliseconds = 0;
+    OL_CUDA(driver_->cuEventElapsedTime(&milliseconds, as<CUevent>(first.handle),
+                                        as<CUevent>(second.handle)));
+    return milliseconds * 1e-3;
+  }
+
+  void begin_recording(const DeviceStream& stream) override {
+    use();
+    OL_CUDA(driver_->cuStreamBeginCapture(as<CUstream>(stream.handle),
+                                          CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+  }
+  DeviceGraph end_recording(const DeviceStream& stream) override {
+    use();
+    CUgraph graph = nullptr;
+    OL_CUDA(driver_->cuStreamEndCapture(as<CUstream>(stream.handle), &graph));
+    const auto held = owner(graph, [](const Driver& driver, void* g) {
+      driver.cuGraphDestroy(static_cast<CUgraph>(g));
+    });
+    CUgraphExec executable = nullptr;
+    OL_CUDA(driver_->cuGraphInstantiate(&executable, graph, 0));
+    return {owner(executable, [](const Driver& driver, void* g) {
+      driver.cuGraphExecDestroy(static_cast<CUgraphExec>(g));
+    })};
+  }
+  void launch(const DeviceStream& stream, const DeviceGraph& graph) override {
+    use();
+    OL_CUDA(driver_->cuGraphLaunch(as<CUgraphExec>(graph.handle), as<CUstream>(stream.handle)));
+  }
+
+ private:
+  using Release = void (*)(const Driver& driver, void* handle);
+
+  void use() const { OL_CUDA(driver_->cuCtxSetCurrent(context_->context)); }
+
+  int attribute(CUdevice_attribute which) const {
+    int value = 0;
+    OL_CUDA(driver_->cuDeviceGetAttribute(&value, which, context_->device));
+    return value;
+  }
+
+  // What goes wrong while a resource is given back has nobody to tell.
+  std::shared_ptr<void> owner(void* handle, Release release) const {
+    return {handle, [context = context_, release](void* held) {
+              context->driver.cuCtxSetCurrent(context->context);
+              release(context->driver, held);
+            }};
+  }
+
+  // From disk where it is there, else by the compiler, on all cores.
+  std::vector<std::string> machine_code(std::string_view prelude,
+                                        std::span<const KernelSource> kernels) {
+    if (nvrtc_ == nullptr) nvrtc_ = std::make_unique<const Nvrtc>();
+    const uint64_t hash =
+        xxh3_64({reinterpret_cast<const std::byte*>(prelude.data()), prelude.size()});
+    const KernelStore store(kernel_folder(), fmt::format("{}-nvrtc{}-{}", architecture_,
+                                                         nvrtc_->version(), to_hex(hash)));
+    std::vector<std::string> code(kernels.size());
+    std::vector<size_t> missing;
+    for (size_t k = 0; k < kernels.size(); ++k) {
+      if (auto known = store.find(kernels[k].name)) {
+        code[k] = std::move(*known);
+      } else {
+        missing.push_back(k);
+      }
+    }
+    std::atomic<size_t> next = 0;
+    std::vector<std::exception_ptr> failures(missing.size());
+    const auto work = [&] {
+      for (size_t i = next++; i < missing.size(); i = next++) {
+        const KernelSource* kernel = &kernels[missing[i]];
+        try {
+          code[missing[i]] = nvrtc_->compile(prelude, {&kernel, 1}, architecture_).cubin;
+          store.keep(kernel->name, code[missing[i]]);
+        } catch (...) {
+          failures[i] = std::current_exception();
+        }
+      }
+    };
+    {
+      const size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+      std::vector<std::jthread> workers;
+      for (size_t i = 1; i < std::min(cores, missing.size()); ++i) workers.emplace_back(work);
+      work();
+    }
+    for (const std::exception_ptr& failure : failures) {
+      if (failure != nullptr) std::rethrow_exception(failure);
+    }
+    return code;
+  }
+
+  std::shared_ptr<const Context> context_;
+  const Driver* driver_;
+  std::unique_ptr<const Nvrtc> nvrtc_;
+  std::string name_;
+  std::string architecture_;
+  DeviceLimits limits_;
+};
+
+}  // namespace
+
+std::shared_ptr<Device> open_device(int ordinal) {
+  return std::make_shared<DriverDevice>(ordinal);
+}
+
+}  // namespace outerloop::exec::cuda

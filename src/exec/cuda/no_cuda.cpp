@@ -1,0 +1,14 @@
+// A build without CUDA's headers.
+
+#include "outerloop/base/error.h"
+#include "outerloop/exec/cuda.h"
+
+namespace outerloop::exec::cuda {
+
+std::shared_ptr<Device> open_device(int) {
+  throw BadInput(
+      "this program was built without CUDA: build it where the CUDA toolkit's headers are, or set "
+      "runtime.device=cpu");
+}
+
+}  // namespace outerloop::exec::cuda

@@ -1,0 +1,231 @@
+// Every kernel of every shipped config, without a GPU: what is launched is within the limits of all
+// GPUs, and the GPU's compiler makes code of it that fits a multiprocessor without spilling.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "exec/cuda/nvrtc.h"
+#include "exec/cuda/source.h"
+#include "exec/plan/program_plan.h"
+#include "outerloop/base/atomic_file.h"
+#include "outerloop/base/error.h"
+#include "outerloop/base/hash.h"
+#include "outerloop/config/read.h"
+#include "outerloop/meta/plan.h"
+#include "outerloop/train/setup.h"
+
+namespace outerloop::exec::cuda {
+namespace {
+
+struct Kernel {
+  KernelSource source;
+  int threads = 0;
+  int64_t blocks = 0;
+  size_t operands = 0;
+  std::string config;  // the first with it
+  // Of the compiler.
+  int registers = 0;
+  int shared_bytes = 0;
+  int spilled_bytes = 0;
+  std::string failure;
+};
+
+// The kernels of the training of all configs, by name.
+class Kernels {
+ public:
+  Kernels() {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(OUTERLOOP_SOURCE_DIR "/configs")) {
+      const bool trains = !entry.path().stem().string().ends_with("_importance");
+      if (trains && entry.path().extension() == ".yaml") files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    for (const std::filesystem::path& file : files) add_config(file);
+  }
+
+  std::map<std::string, Kernel>& all() { return kernels_; }
+  const std::vector<std::string>& skipped() const { return skipped_; }
+  size_t configs() const { return configs_; }
+
+ private:
+  void add_config(const std::filesystem::path& file) {
+    const std::string name = file.stem();
+    try {
+      const config::Resolved resolved = config::read_config(file, {});
+      const train::Setup setup = train::make_training_setup(resolved.config, resolved.folder);
+      const meta::GradientPlan plan = meta::make_gradient_plan(setup.learner, setup.train_shape);
+      add_call(plan.last, name);
+      for (const meta::Call& call : plan.forward) add_call(call, name);
+      for (const meta::Call& call : plan.backward) add_call(call, name);
+      ++configs_;
+    } catch (const BadInput& failure) {
+      skipped_.push_back(fmt::format("{}: {}", name, failure.what()));
+    }
+  }
+
+  void add_call(const meta::Call& call, const std::string& config) {
+    if (call.program == nullptr || !programs_.insert(call.program).second) return;
+    const ProgramPlan plan = plan_program(passes::optimise(*call.program));
+    for (const StepTable* table : {&plan.shared, &plan.lane}) {
+      for (const StepSpec& spec : table->specs) {
+        for (const StepKernel& kernel : kernels_of(spec)) {
+          KernelSource source = kernel_source(kernel.code);
+          const std::string name = source.name;
+          kernels_.try_emplace(name, Kernel{std::move(source), kernel.code.threads,
+                                            kernel.code.blocks, kernel.operands.size(), config});
+        }
+      }
+    }
+  }
+
+  std::map<std::string, Kernel> kernels_;
+  std::set<std::shared_ptr<const Program>> programs_;
+  std::vector<std::string> skipped_;
+  size_t configs_ = 0;
+};
+
+int number(const std::string& report, const std::string& pattern) {
+  std::smatch found;
+  return std::regex_search(report, found, std::regex(pattern)) ? std::stoi(found[1]) : 0;
+}
+
+// The lines that the compiler writes about one kernel.
+std::string part_about(const std::string& report, const std::string& name) {
+  const std::string head = "Compiling entry function '";
+  const size_t start = report.find(head + name);
+  if (start == std::string::npos) return "";
+  return report.substr(start, report.find(head, start + head.size()) - start);
+}
+
+void compile(const Nvrtc& nvrtc, std::span<Kernel* const> kernels) {
+  std::vector<const KernelSource*> sources;
+  for (const Kernel* kernel : kernels) sources.push_back(&kernel->source);
+  std::string all, failure;
+  try {
+    all = nvrtc.compile(device_prelude(), sources, "sm_90").report;
+  } catch (const std::exception& caught) {
+    failure = caught.what();
+  }
+  for (Kernel* kernel : kernels) {
+    const std::string report = part_about(all, kernel->source.name);
+    kernel->failure = failure;
+    kernel->registers = number(report, "Used ([0-9]+) registers");
+    kernel->shared_bytes = number(report, "([0-9]+) bytes smem");
+    kernel->spilled_bytes = number(report, "([0-9]+) bytes spill stores") +
+                            number(report, "([0-9]+) bytes spill loads") +
+                            number(report, "([0-9]+) bytes stack frame");
+  }
+}
+
+void compile_all(const Nvrtc& nvrtc, std::map<std::string, Kernel>& kernels) {
+  constexpr size_t kAtATime = 32;
+  std::vector<Kernel*> list;
+  for (auto& [name, kernel] : kernels) {
+    if (kernel.registers == 0) list.push_back(&kernel);
+  }
+  std::atomic<size_t> next = 0;
+  std::vector<std::thread> workers;
+  for (unsigned i = 0; i < std::max(std::thread::hardware_concurrency(), 1U); ++i) {
+    workers.emplace_back([&] {
+      for (size_t k = next.fetch_add(kAtATime); k < list.size(); k = next.fetch_add(kAtATime)) {
+        compile(nvrtc, std::span(list).subspan(k, std::min(kAtATime, list.size() - k)));
+      }
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+}
+
+// What the compiler said, kept from run to run: most kernels stay as they are.
+class Report {
+ public:
+  explicit Report(const std::string& compiler)
+      : head_(
+            fmt::format("# {} {}: kernel, registers, bytes of shared memory, bytes spilled; "
+                        "threads of a block, blocks per lane, config",
+                        compiler,
+                        to_hex(xxh3_64({reinterpret_cast<const std::byte*>(device_prelude().data()),
+                                        device_prelude().size()})))) {}
+
+  void read(std::map<std::string, Kernel>& kernels) const {
+    std::ifstream file(kFile);
+    std::string line, name;
+    if (!std::getline(file, line) || line != head_) return;
+    while (std::getline(file, line)) {
+      std::istringstream words(line);
+      Kernel known;
+      words >> name >> known.registers >> known.shared_bytes >> known.spilled_bytes;
+      const auto found = kernels.find(name);
+      if (!words || found == kernels.end()) continue;
+      found->second.registers = known.registers;
+      found->second.shared_bytes = known.shared_bytes;
+      found->second.spilled_bytes = known.spilled_bytes;
+    }
+  }
+
+  void write(const std::map<std::string, Kernel>& kernels) const {
+    std::string text = head_ + "\n";
+    for (const auto& [name, k] : kernels) {
+      if (!k.failure.empty()) continue;
+      text += fmt::format("{} {} {} {} {} {} {}\n", name, k.registers, k.shared_bytes,
+                          k.spilled_bytes, k.threads, k.blocks, k.config);
+    }
+    write_file_atomically(kFile, text);
+  }
+
+ private:
+  static constexpr const char* kFile = OUTERLOOP_BINARY_DIR "/cuda_kernels.txt";
+  std::string head_;
+};
+
+TEST(KernelsOfConfigs, FitTheMachine) {
+  Kernels kernels;
+  for (const std::string& skipped : kernels.skipped()) std::cout << "skipped " << skipped << "\n";
+  EXPECT_GT(kernels.configs(), 0u);
+  constexpr int64_t kManyLanes = 1024;
+  const DeviceLimits limits;
+  for (const auto& [name, k] : kernels.all()) {
+    EXPECT_TRUE(k.threads > 0 && k.threads % 32 == 0 && k.threads <= limits.threads_per_block)
+        << k.threads << " threads\n"
+        << k.source.text;
+    EXPECT_LE(k.blocks * kManyLanes, limits.blocks) << k.source.text;
+    EXPECT_LE(k.operands * sizeof(DeviceOperand), limits.argument_bytes) << k.source.text;
+  }
+  std::unique_ptr<const Nvrtc> nvrtc;
+  try {
+    nvrtc = std::make_unique<const Nvrtc>();
+  } catch (const BadInput& missing) {
+    GTEST_SKIP() << missing.what();
+  }
+  const Report report("NVRTC " + nvrtc->version() + " for sm_90");
+  report.read(kernels.all());
+  compile_all(*nvrtc, kernels.all());
+  report.write(kernels.all());
+  constexpr int kRegistersOfMultiprocessor = 65536;
+  int most_registers = 0, most_shared = 0;
+  for (const auto& [name, k] : kernels.all()) {
+    EXPECT_EQ("", k.failure) << k.config;
+    EXPECT_EQ(0, k.spilled_bytes) << k.config << "\n" << k.source.text;
+    EXPECT_LE(static_cast<size_t>(k.shared_bytes), limits.shared_bytes) << k.source.text;
+    EXPECT_LE(k.registers * k.threads, kRegistersOfMultiprocessor) << k.source.text;
+    EXPECT_GT(k.registers, 0) << "the compiler's report has changed its words";
+    most_registers = std::max(most_registers, k.registers);
+    most_shared = std::max(most_shared, k.shared_bytes);
+  }
+  std::cout << fmt::format(
+      "NVRTC {}: {} kernels of {} configs for sm_90, at most {} registers and {} bytes of shared "
+      "memory\n",
+      nvrtc->version(), kernels.all().size(), kernels.configs(), most_registers, most_shared);
+}
+
+}  // namespace
+}  // namespace outerloop::exec::cuda
