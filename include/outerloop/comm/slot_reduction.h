@@ -14,19 +14,10 @@
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
-#include "outerloop/comm/communicator.h"
-#include "outerloop/comm/slot_tree.h"
+#include "outerloop/comm/exchange_plan.h"
 #include "outerloop/tensor/tensor.h"
 
 namespace outerloop::comm {
-
-// [first, end)
-struct Range {
-  int64_t first = 0;
-  int64_t end = 0;
-  int64_t size() const { return end - first; }
-  bool operator==(const Range&) const = default;
-};
 
 class SlotReduction {
  public:
@@ -54,34 +45,26 @@ class SlotReduction {
 
  private:
   struct Group {
-    Range elements;
-    std::vector<Range> shards;         // by rank
-    std::vector<int64_t> shard_sizes;  // of these
-    std::vector<uint8_t> present;      // by rank and root
-    std::vector<SlotNode> own;         // this rank's roots
+    std::vector<uint8_t> present;  // of all roots, by rank
+    std::vector<SlotNode> own;     // this rank's roots
     Pending flags;
     Pending exchange;
     Pending gather;
     bool begun = false;
   };
 
-  void merge(Group& group, std::span<const SlotNode> nodes);
-  void exchange(Group& group);
-  void finish_shard(const Group& group, std::span<float> total);
-  const Range& own_shard(const Group& group) const;
-  int64_t own_offset(const Group& group) const;
+  void finish_shard(size_t group, std::span<float> total);
 
   Communicator& ranks_;
   ThreadPool& pool_;
+  ExchangePlan plan_;
   std::vector<Group> groups_;
-  std::vector<std::vector<SlotNode>> roots_;  // by rank, without data
-  std::vector<int64_t> root_counts_;          // by rank
-  std::vector<Tensor> received_;              // by root of the other ranks: all own shards
-  Tensor absent_;                             // goes where a root has no data
-  std::vector<size_t> begun_;                 // groups, in the order in which they began
-  std::vector<SlotNode> nodes_;               // of all ranks
-  std::vector<Piece<const float>> sends_;
-  std::vector<Piece<float>> receives_;
+  std::vector<Tensor> buffers_;   // by root of the other ranks: all own shards
+  std::vector<float*> received_;  // these
+  Tensor absent_;                 // goes where a root has no data
+  std::vector<size_t> begun_;     // groups, in the order in which they began
+  std::vector<SlotNode> nodes_;   // of all ranks
+  ExchangePlan::Pieces pieces_;
 };
 
 }  // namespace outerloop::comm
