@@ -167,6 +167,13 @@ class Communicator {
   // another one failed, throws RankFailure when none has arrived.
   std::optional<Letter> take() { return do_take(); }
 
+  // For collectives of the same ranks through another library, which have their places in this log
+  // and count here too: also called by all ranks in the same order. Returns the sequence number.
+  uint64_t enter_beside(Verb verb, Label label, Traffic traffic) {
+    return enter(verb, label, traffic).sequence;
+  }
+  void leave_beside(uint64_t sequence) { log_.leave(sequence); }
+
   // Ends all ranks' processes at once with that exit code, for a rank that fails alone.
   [[noreturn]] virtual void abort(int code) noexcept = 0;
 

@@ -1,0 +1,51 @@
+#pragma once
+// Ranks with one NVIDIA GPU each, through NCCL.
+//
+// A DeviceSlotReduction over them gives the bits of SlotReduction, whatever the number of ranks,
+// their placement, NCCL's version and the algorithms it picks: NCCL only moves data, and the sums
+// are made by the slots' tree. all_reduce_fast gives that up: NCCL adds in an order of its own,
+// which changes with the number of ranks, the topology and the size of the message. All ranks get
+// the same bits from both.
+//
+// The library is loaded when it is first asked for: libnccl.so.2, or the file that the variable
+// OUTERLOOP_NCCL names. A program without GPUs needs none.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "outerloop/base/error.h"
+#include "outerloop/comm/device_ranks.h"
+
+namespace outerloop::comm {
+
+// An NCCL call failed: says which, on which rank and where. Or the library cannot be used.
+class NcclError : public SystemFailure {
+ public:
+  using SystemFailure::SystemFailure;
+};
+
+struct NcclOptions {
+  std::chrono::milliseconds connect{60'000};  // for all ranks to find each other
+  // Without progress in a collective for so long, the run ends. Longer than any work between two
+  // collectives, and than what a stream has to do before one; and longer than a Watchdog's, which
+  // also knows of ranks that do not answer here.
+  std::chrono::milliseconds stall{660'000};
+  // For the other ranks to say where they are, once a rank ran out of time.
+  std::chrono::milliseconds answer{5'000};
+};
+
+struct NcclConnection {
+  std::unique_ptr<DeviceRanks> ranks;  // null: two ranks share a GPU, which NCCL refuses
+  // Then in words: "ranks 0 and 2 share GPU-5e1f… on node07; …". Their sums can go through `host`.
+  std::string note;
+};
+
+// Collective over `host`, which outlives the connection, as `device` does. `gpu`: what tells this
+// rank's GPU from others of its host, such as its UUID; it is the thread's current device. When it
+// fails on any rank, all throw AgreedFailure (AgreedBadInput where their libraries differ).
+NcclConnection connect_nccl(Communicator& host, DeviceCalls& device, std::string_view gpu,
+                            const NcclOptions& options = {});
+
+}  // namespace outerloop::comm

@@ -1,0 +1,34 @@
+#pragma once
+// One rank with a GPU of the fake NCCL, for tests.
+
+#include <array>
+#include <string>
+
+#include "comm/fake_nccl.h"
+#include "comm/fake_stream.h"
+#include "outerloop/comm/device_slot_reduction.h"
+#include "outerloop/comm/nccl.h"
+
+namespace outerloop::comm {
+
+// What a kernel will do, as host code on the stream.
+inline void finish_on_stream(std::span<const SlotNode> nodes, std::span<float> sums,
+                             DeviceStream stream) {
+  static_cast<FakeStream*>(stream)->push([nodes = std::vector(nodes.begin(), nodes.end()), sums] {
+    finish_tree(nodes, 0, static_cast<int64_t>(sums.size()), sums);
+  });
+}
+
+// Connected, each rank to a GPU of its own.
+struct DeviceRank {
+  explicit DeviceRank(Communicator& host, const NcclOptions& options = {}) {
+    fake_nccl::use_gpu(host.rank());
+    ranks = connect_nccl(host, device, "GPU-" + std::to_string(host.rank()), options).ranks;
+  }
+
+  FakeDevice device;
+  FakeStream compute, exchange, gather;
+  std::unique_ptr<DeviceRanks> ranks;  // ends first: streams wait for what it aborts
+};
+
+}  // namespace outerloop::comm

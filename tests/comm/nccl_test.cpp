@@ -1,0 +1,223 @@
+// Ranks with GPUs against a fake NCCL: what they say to each other, and the sum's bits.
+
+#include "outerloop/comm/nccl.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <numeric>
+#include <thread>
+
+#include "comm/device_rank.h"
+#include "comm/slot_problems.h"
+#include "outerloop/comm/local.h"
+
+namespace outerloop::comm {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr float kGarbage = -7e30f;
+
+// This rank's roots on its GPU, computed late.
+class RootsOnDevice {
+ public:
+  RootsOnDevice(const std::vector<Leaf>& leaves, const Range& slots, int64_t elements)
+      : own_(leaves, slots, elements) {
+    roots_ = own_.nodes;
+    roots_.resize(merge_siblings(roots_, 0, elements));
+    for (SlotNode& root : roots_) {
+      final_.emplace_back(root.data, root.data + (root.present ? elements : 0));
+      buffers_.emplace_back(static_cast<size_t>(elements), kGarbage);
+      root.data = root.present ? buffers_.back().data() : nullptr;
+    }
+  }
+  std::span<const SlotNode> roots() const { return roots_; }
+
+  void compute(const Range& elements, FakeStream& stream) {
+    stream.push([this, elements] {
+      std::this_thread::sleep_for(100us);
+      for (size_t i = 0; i < roots_.size(); ++i) {
+        if (!roots_[i].present) continue;
+        std::copy(final_[i].begin() + elements.first, final_[i].begin() + elements.end,
+                  buffers_[i].begin() + elements.first);
+      }
+    });
+  }
+  void overwrite(FakeStream& stream) {
+    stream.push([this] {
+      for (auto& buffer : buffers_) std::ranges::fill(buffer, kGarbage);
+    });
+  }
+
+ private:
+  OwnSlots own_;
+  std::vector<SlotNode> roots_;
+  std::vector<std::vector<float>> final_, buffers_;
+};
+
+// Two rounds on end, the host never waiting for its GPU, which overwrites everything between them.
+void check_device_sum(DeviceRank& rank, DeviceSlotReduction& reduction, const Problem& problem,
+                      const Ranges& deal, double absent, uint32_t seed) {
+  rank.compute.drain();
+  rank.exchange.drain();
+  std::vector<float> memory;
+  reduction.deal(deal, [&](int64_t elements) {
+    memory.assign(static_cast<size_t>(elements), kGarbage);
+    return memory.data();
+  });
+  const Ranges groups = ranges_of(problem.groups);
+  std::vector<size_t> order(groups.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::shuffle(order, std::mt19937(seed));
+  const Range& own = deal[static_cast<size_t>(rank.ranks->host().rank())];
+  std::vector<float> total(static_cast<size_t>(problem.elements));
+  std::vector<std::vector<float>> results(2);
+  std::deque<RootsOnDevice> roots;
+  std::vector<Leaf> expected;
+  for (auto& result : results) {
+    const auto leaves = random_leaves(problem.slots, problem.elements, absent, seed++);
+    expected.push_back(node_by_definition(leaves, 6, 0));
+    RootsOnDevice& mine = roots.emplace_back(leaves, own, problem.elements);
+    rank.compute.push([&] { std::ranges::fill(total, kGarbage); });
+    for (const size_t g : order) {
+      mine.compute(groups[g], rank.compute);
+      reduction.begin(g, mine.roots(), &rank.compute);
+    }
+    EXPECT_EQ(reduction.finish(total, &rank.compute), expected.back().has_value());
+    rank.compute.push([&] { result = total; });
+    mine.overwrite(rank.compute);
+  }
+  rank.ranks->wait();
+  rank.compute.drain();
+  for (size_t i = 0; i < results.size(); ++i) {
+    expect_bits(results[i], expected[i],
+                std::to_string(problem.slots) + " slots, round " + std::to_string(i));
+  }
+}
+
+void sum_has_the_bits_of_the_definition(DeviceRank& rank) {
+  const int size = rank.ranks->host().size();
+  uint32_t seed = 0;
+  for (const Problem& problem : problems()) {
+    DeviceSlotReduction reduction(*rank.ranks, ranges_of(problem.groups),
+                                  {&rank.exchange, &rank.gather}, finish_on_stream);
+    for (const double absent : {0.0, 0.3, 1.0}) {
+      seed += 10;
+      check_device_sum(rank, reduction, problem, evenly(problem.slots, size), absent, seed);
+      check_device_sum(rank, reduction, problem, at_random(problem.slots, size, seed), absent,
+                       seed);
+    }
+  }
+}
+
+void sum_can_be_dropped(DeviceRank& rank) {
+  const Problem problem{9, 200, {0, 64, 200}};
+  const Ranges deal = evenly(problem.slots, rank.ranks->host().size());
+  DeviceSlotReduction reduction(*rank.ranks, ranges_of(problem.groups),
+                                {&rank.exchange, &rank.gather}, finish_on_stream);
+  std::vector<float> memory;
+  reduction.deal(deal, [&](int64_t elements) {
+    memory.resize(static_cast<size_t>(elements));
+    return memory.data();
+  });
+  RootsOnDevice roots(random_leaves(problem.slots, problem.elements, 0.2, 1),
+                      deal[static_cast<size_t>(rank.ranks->host().rank())], problem.elements);
+  roots.compute({0, 200}, rank.compute);
+  reduction.begin(1, roots.roots(), &rank.compute);
+  reduction.drop(&rank.compute);
+  roots.overwrite(rank.compute);
+  check_device_sum(rank, reduction, problem, deal, 0.2, 2);
+}
+
+// As SlotReduction over the host does.
+void sum_sends_what_the_formula_says(DeviceRank& rank) {
+  Communicator& host = rank.ranks->host();
+  const int64_t others = host.size() - 1;
+  const int64_t elements = 16 * 5 * host.size();  // even shards
+  DeviceSlotReduction reduction(*rank.ranks, ranges_of({0, elements}),
+                                {&rank.exchange, &rank.gather}, finish_on_stream);
+  for (const int64_t slots : {8, 25}) {
+    const Ranges deal = evenly(slots, host.size());
+    const Range own = deal[static_cast<size_t>(host.rank())];
+    const auto roots = static_cast<int64_t>(subtree_roots(own.first, own.end).size());
+    const auto sent = [&] {
+      return host.traffic(Verb::all_to_all).sent + host.traffic(Verb::all_gather).sent;
+    };
+    const int64_t before = sent();
+    check_device_sum(rank, reduction, {slots, elements, {0, elements}}, deal, 0.1, 9);
+    EXPECT_EQ(sent() - before,
+              2 * ((roots + 1) * others * 4 * elements / host.size() + roots * others));
+  }
+}
+
+void fast_sum_adds_up(DeviceRank& rank) {
+  const int size = rank.ranks->host().size();
+  std::vector<float> values(1000);
+  rank.compute.push([&] {
+    std::this_thread::sleep_for(1ms);
+    std::iota(values.begin(), values.end(), static_cast<float>(rank.ranks->host().rank()));
+  });
+  rank.ranks->all_reduce_fast("meta-gradient", values, &rank.compute);
+  rank.ranks->wait();
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(values[static_cast<size_t>(i)], static_cast<float>(size * i + size * (size - 1) / 2));
+  }
+}
+
+void every_collective_enters_the_log(DeviceRank& rank) {
+  Communicator& host = rank.ranks->host();
+  std::vector<float> values(64);
+  rank.ranks->all_reduce_fast("first", values, &rank.compute);
+  rank.ranks->wait();
+  host.barrier("in between");
+  const uint64_t before = host.log().entered();
+  rank.ranks->exchange("second", {}, {}, &rank.compute);
+  const Collective last = host.log().last();
+  EXPECT_EQ(describe(last), "all_to_all 'second' (#" + std::to_string(before + 1) + ")");
+  rank.ranks->wait();
+  for (const Collective& collective : host.log().recent()) EXPECT_TRUE(collective.left);
+}
+
+struct DeviceCase {
+  const char* name;
+  void (*run)(DeviceRank& rank);
+};
+constexpr DeviceCase kCases[]{
+    {"SumHasTheBitsOfTheDefinition", sum_has_the_bits_of_the_definition},
+    {"SumCanBeDropped", sum_can_be_dropped},
+    {"SumSendsWhatTheFormulaSays", sum_sends_what_the_formula_says},
+    {"FastSumAddsUp", fast_sum_adds_up},
+    {"EveryCollectiveEntersTheLog", every_collective_enters_the_log},
+};
+
+// For all tests of the program.
+const int kFakeIsLoaded = setenv("OUTERLOOP_NCCL", OUTERLOOP_FAKE_NCCL, 1);
+
+class Nccl : public testing::TestWithParam<std::tuple<int, DeviceCase>> {};
+
+TEST_P(Nccl, Conforms) {
+  const auto& [size, checked] = GetParam();
+  ASSERT_EQ(kFakeIsLoaded, 0);
+  fake_nccl::set({});
+  run_ranks(size, [run = checked.run](Communicator& host) {
+    DeviceRank rank(host);
+    run(rank);
+    rank.ranks->finish();
+  });
+  EXPECT_EQ(fake_nccl::alive(), 0);
+}
+
+std::string name_of(const testing::TestParamInfo<Nccl::ParamType>& info) {
+  const auto& [size, checked] = info.param;
+  return std::string(checked.name) + "_" + std::to_string(size);
+}
+
+INSTANTIATE_TEST_SUITE_P(cases, Nccl,
+                         testing::Combine(testing::Values(1, 2, 3, 4, 8),
+                                          testing::ValuesIn(kCases)),
+                         name_of);
+
+}  // namespace
+}  // namespace outerloop::comm
