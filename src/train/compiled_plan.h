@@ -19,14 +19,8 @@ struct CompiledGradientPlan {
   Flops flops_per_task() const;
   size_t steps_per_task() const;  // kernel calls
 
-  std::vector<CompiledCall> forward;
-  std::vector<CompiledCall> last;        // one
-  std::vector<CompiledCall> backward;    // from the last segment to the first
-  std::vector<size_t> backward_segment;  // which segment each backward call belongs to
-
- private:
-  template <class Visitor>
-  void each(Visitor visitor);
+  meta::GradientPlan plan;
+  std::vector<CompiledCall> calls;  // in the order of PlacedCalls (lane_plan.h)
 };
 
 }  // namespace outerloop::train

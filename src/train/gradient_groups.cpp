@@ -27,10 +27,10 @@ void to_later_steps(Milestone& when, const Final& final) {
 }
 
 // By the output's name: what the last call that writes it says.
-std::map<std::string, Final> finals_of(const LanePlan& lane) {
+std::map<std::string, Final> finals_of(const CompiledGradientPlan& plan) {
   std::map<std::string, Final> finals;
-  for (size_t c = 0; c < lane.calls.size(); ++c) {
-    const exec::Executable& executable = lane.calls[c].call->executable();
+  for (size_t c = 0; c < plan.calls.size(); ++c) {
+    const exec::Executable& executable = plan.calls[c].executable();
     const Program& program = executable.optimised();
     const std::vector<int32_t> producer = producers(program);
     const std::vector<size_t> steps = executable.steps_to_outputs();
@@ -58,9 +58,10 @@ std::vector<comm::Range> parameter_groups(const optim::ThetaLayout& layout) {
   return groups;
 }
 
-std::vector<FinalGroup> order_of_groups(const LanePlan& lane, const optim::ThetaLayout& layout,
+std::vector<FinalGroup> order_of_groups(const CompiledGradientPlan& plan,
+                                        const optim::ThetaLayout& layout,
                                         std::span<const comm::Range> groups) {
-  const std::map<std::string, Final> finals = finals_of(lane);
+  const std::map<std::string, Final> finals = finals_of(plan);
   std::vector<Final> last(groups.size());  // by the program
   std::vector<FinalGroup> order;
   for (size_t g = 0; g < groups.size(); ++g) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "outerloop/comm/slot_reduction.h"
-#include "train/lane_plan.h"
+#include "train/compiled_plan.h"
 
 namespace outerloop::train {
 
@@ -27,7 +27,8 @@ struct FinalGroup {
 
 // By when they are final. The order follows from the programs, not from how a processor runs them:
 // it is the same on all ranks.
-std::vector<FinalGroup> order_of_groups(const LanePlan& lane, const optim::ThetaLayout& layout,
+std::vector<FinalGroup> order_of_groups(const CompiledGradientPlan& plan,
+                                        const optim::ThetaLayout& layout,
                                         std::span<const comm::Range> groups);
 
 }  // namespace outerloop::train

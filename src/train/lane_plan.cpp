@@ -9,17 +9,11 @@ namespace {
 
 class Planner {
  public:
-  Planner(const CompiledGradientPlan& plan, const optim::ThetaLayout& layout) : layout_(layout) {
-    for (const auto* calls : {&plan.last, &plan.backward}) {
-      for (const CompiledCall& call : *calls) count_writers(call);
-    }
+  Planner(const meta::GradientPlan& plan, const optim::ThetaLayout& layout) : layout_(layout) {
+    const std::vector<PlacedCall> calls = calls_in_order(plan);
+    for (const PlacedCall& placed : calls) count_writers(*placed.call);
     make_gradients();
-    for (size_t s = 0; s < plan.forward.size(); ++s) wire(plan.forward[s], s, s + 1);
-    wire(plan.last.front(), plan.forward.size(), plan.forward.size() + 1);
-    for (size_t b = 0; b < plan.backward.size(); ++b) {
-      const size_t segment = plan.backward_segment[b];
-      wire(plan.backward[b], segment, segment + 1);
-    }
+    for (const PlacedCall& placed : calls) wire(*placed.call, placed.enter, placed.leave);
   }
 
   LanePlan take() { return std::move(result_); }
@@ -39,8 +33,8 @@ class Planner {
     return table[{border, name}] = buffer(type);
   }
 
-  void count_writers(const CompiledCall& call) {
-    for (const ProgramOutput& out : call.program().outputs) {
+  void count_writers(const meta::Call& call) {
+    for (const ProgramOutput& out : call.program->outputs) {
       if (out.name.starts_with("grad/")) ++writers_left_[out.name.substr(5)];
     }
   }
@@ -61,10 +55,9 @@ class Planner {
     return {result_.gradient + left % 2, static_cast<size_t>(entry->offset) * sizeof(float)};
   }
 
-  // `enter` and `leave` number the segment borders before and after the call.
-  void wire(const CompiledCall& call, size_t enter, size_t leave) {
+  void wire(const meta::Call& call, size_t enter, size_t leave) {
     LanePlan::Wires wires{.call = &call, .inputs = {}, .outputs = {}};
-    const Program& program = call.program();
+    const Program& program = *call.program;
     for (const ProgramInput& in : program.inputs) {
       const TensorType& type = program.type(in.value);
       if (in.name.starts_with("state/")) {
@@ -104,7 +97,18 @@ size_t LanePlan::bytes() const {
   return sum;
 }
 
-LanePlan plan_lane(const CompiledGradientPlan& plan, const optim::ThetaLayout& layout) {
+std::vector<PlacedCall> calls_in_order(const meta::GradientPlan& plan) {
+  std::vector<PlacedCall> calls;
+  const size_t segments = plan.forward.size();
+  for (size_t s = 0; s < segments; ++s) calls.push_back({&plan.forward[s], s, s + 1});
+  calls.push_back({&plan.last, segments, segments + 1});
+  for (size_t s = plan.backward.size(); s-- > 0;) {
+    if (plan.backward[s].program) calls.push_back({&plan.backward[s], s, s + 1});
+  }
+  return calls;
+}
+
+LanePlan plan_lane(const meta::GradientPlan& plan, const optim::ThetaLayout& layout) {
   return Planner(plan, layout).take();
 }
 

@@ -5,9 +5,19 @@
 #include <string>
 #include <vector>
 
-#include "train/compiled_plan.h"
+#include "outerloop/meta/plan.h"
+#include "outerloop/optim/outer.h"
 
 namespace outerloop::train {
+
+// A call of a plan. Segments of inner steps lie between numbered borders.
+struct PlacedCall {
+  const meta::Call* call;
+  size_t enter;  // the border before its steps
+  size_t leave;  // after them
+};
+// All that there is to run, in the order in which it runs. They point into the plan.
+std::vector<PlacedCall> calls_in_order(const meta::GradientPlan& plan);
 
 struct LanePlan {
   struct Place {
@@ -16,18 +26,18 @@ struct LanePlan {
   };
   using Places = std::map<std::string, Place, std::less<>>;
   struct Wires {
-    const CompiledCall* call;
-    Places inputs;  // those that are not here come from the task
+    const meta::Call* call;  // of the plan
+    Places inputs;           // those that are not here come from the task
     Places outputs;
   };
 
   std::vector<TensorType> buffers;  // states, cotangents, gradients, unused outputs
   size_t gradient = 0;              // buffer that holds the task's gradient in the end
-  std::vector<Wires> calls;         // in the order in which they run
+  std::vector<Wires> calls;         // as calls_in_order()
 
   size_t bytes() const;
 };
 
-LanePlan plan_lane(const CompiledGradientPlan& plan, const optim::ThetaLayout& layout);
+LanePlan plan_lane(const meta::GradientPlan& plan, const optim::ThetaLayout& layout);
 
 }  // namespace outerloop::train

@@ -8,14 +8,14 @@ LaneRunner::LaneRunner(const CompiledGradientPlan& plan,
                        std::shared_ptr<const data::TaskFamily> family,
                        const optim::ThetaLayout& layout)
     : family_(std::move(family)), workspace_(plan.workspace_bytes()), inputs_(family_->spec()) {
-  const LanePlan lane = plan_lane(plan, layout);
+  const LanePlan lane = plan_lane(plan.plan, layout);
   for (const TensorType& type : lane.buffers) buffers_.emplace_back(type.dtype, type.shape);
   gradient_ = buffers_[lane.gradient].as<float>();
-  for (const LanePlan::Wires& wires : lane.calls) bind(wires);
+  for (size_t c = 0; c < lane.calls.size(); ++c) bind(lane.calls[c], plan.calls[c]);
   OL_ASSERT(loss_ != nullptr, "the plan gives no loss");
 }
 
-void LaneRunner::bind(const LanePlan::Wires& wires) {
+void LaneRunner::bind(const LanePlan::Wires& wires, const CompiledCall& call) {
   const auto memory = [this](const LanePlan::Place& place) {
     return buffers_[place.buffer].data() + place.offset;
   };
@@ -23,7 +23,7 @@ void LaneRunner::bind(const LanePlan::Wires& wires) {
     if (const auto wire = wires.inputs.find(name); wire != wires.inputs.end()) {
       return memory(wire->second);
     }
-    const void* task = inputs_.find(name, type, wires.call->call().first_step);
+    const void* task = inputs_.find(name, type, wires.call->first_step);
     OL_ASSERT(task != nullptr, "nobody gives the input " + name);
     return task;
   };
@@ -35,8 +35,8 @@ void LaneRunner::bind(const LanePlan::Wires& wires) {
     if (name.starts_with("measure/")) measures_[name.substr(8)] = scalar;
     return place;
   };
-  calls_.push_back(wires.call->instance(workspace_, input, output));
-  steps_.push_back(wires.call->executable().lane_steps());
+  calls_.push_back(call.instance(workspace_, input, output));
+  steps_.push_back(call.executable().lane_steps());
 }
 
 size_t LaneRunner::buffer_bytes() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "outerloop/data/family.h"
+#include "train/compiled_plan.h"
 #include "train/gradient_groups.h"
 #include "train/lane_plan.h"
 #include "train/task_inputs.h"
@@ -54,7 +55,7 @@ class LaneRunner {
   void profile(std::vector<exec::StepTime>& times);
 
  private:
-  void bind(const LanePlan::Wires& wires);
+  void bind(const LanePlan::Wires& wires, const CompiledCall& call);
 
   std::shared_ptr<const data::TaskFamily> family_;
   exec::Workspace workspace_;

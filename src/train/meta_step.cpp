@@ -3,18 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/slot_tree.h"
-#include "train/gradient_groups.h"
+#include "train/device_team.h"
 #include "train/outer_update.h"
 #include "train/rank_sum.h"
 #include "train/slot_plan.h"
-#include "train/slot_worker.h"
 #include "train/task_results.h"
+#include "train/thread_team.h"
 
 namespace outerloop::train {
 
@@ -26,7 +25,7 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
   const CompiledGradientPlan plan(meta::make_gradient_plan(learner, shape), compiler);
   const size_t lane_bytes = plan.workspace_bytes();
   const size_t worker_bytes =
-      lane_bytes + plan_lane(plan, layout).bytes() + TaskInputs::bytes(family.spec());
+      lane_bytes + plan_lane(plan.plan, layout).bytes() + TaskInputs::bytes(family.spec());
   size_t bytes =
       plan.shared_bytes() + OuterUpdate::planned_bytes(config, layout, threads, compiler);
   for (const auto& [first, end] : dealt({0, config.outer.meta_batch}, threads)) {
@@ -40,52 +39,50 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
 
 struct MetaStep::Impl {
   Impl(const config::Config& c, const meta::Learner& l, const meta::TaskShape& shape,
-       const std::shared_ptr<const data::TaskFamily>& family, ThreadPool& p,
-       const exec::CompileOptions& options, comm::Communicator* all_ranks)
+       const std::shared_ptr<const data::TaskFamily>& family, ThreadPool& pool,
+       const exec::CompileOptions& options, comm::Communicator* all_ranks,
+       const std::shared_ptr<exec::Device>& device)
       : config(c),
         learner(l),
-        pool(p),
         compiler(options),
         layout(layout_of(learner.parameters)),
         parameter_ends(ends_of(layout)),
-        plan(meta::make_gradient_plan(learner, shape), compiler),
         update(config, learner.parameters, layout, pool, compiler),
         communicator(all_ranks),
-        results(config.outer.meta_batch, learner.measures.size()),
-        worker_times(static_cast<size_t>(pool.size())) {
-    bind_settings();
+        results(config.outer.meta_batch, learner.measures.size()) {
+    const meta::GradientPlan plan = meta::make_gradient_plan(learner, shape);
+    const SharedInputs shared = shared_inputs();
+    const TeamWork work{plan,   shared, update.state().theta.as<float>(),
+                        family, layout, learner.measures};
+    if (device) {
+      team = std::make_unique<DeviceTeam>(work, pool, device, options.passes);
+    } else {
+      team = std::make_unique<ThreadTeam>(work, pool, compiler);
+    }
     hashes.slots.resize(static_cast<size_t>(results.slots()));
     hashes.gradients.resize(layout.entries.size());
     hashes.state.resize(layout.entries.size());
     bit_sums.resize(layout.entries.size());
-    for (int t = 0; t < pool.size(); ++t) {
-      workers.push_back(std::make_unique<SlotWorker>(plan, family, layout, learner.measures));
-    }
-    if (all_ranks != nullptr && all_ranks->size() > 1) join(*all_ranks);
-    deal_to_threads(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
+    if (all_ranks != nullptr && all_ranks->size() > 1) join(*all_ranks, pool);
+    team->deal(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
   }
 
-  void join(comm::Communicator& all_ranks) {
+  void join(comm::Communicator& all_ranks, ThreadPool& pool) {
     const std::vector<comm::Range> groups = parameter_groups(layout);
-    order = order_of_groups(plan_lane(plan, layout), layout, groups);
+    order = team->order(groups);
     ranks.emplace(all_ranks, pool, config.runtime.reduction, groups, results);
-    if (!ranks->ordered()) return;
-    release = {.groups = order, .tell = [this](size_t place) { send_when_last(place); }};
-    unfinished = std::vector<std::atomic<int>>(groups.size());
+    if (ranks->ordered()) begin_group = [this](size_t place) { begin(place); };
   }
 
-  void deal_to_threads(const comm::Range& slots) {
-    const std::vector<comm::Range> parts = dealt(slots, pool.size());
-    for (size_t t = 0; t < workers.size(); ++t) workers[t]->deal(parts[t]);
-  }
+  void begin(size_t place) { ranks->begin(order[place].group, team->nodes()); }
 
-  void bind_settings() {
+  SharedInputs shared_inputs() {
     SharedInputs inputs = theta_inputs(update.state().theta.as<float>().data(), layout);
     if (learner.steps > 0) {
       multi_step_weights = Tensor(DType::f32, Shape{learner.steps});
       inputs["hyper/multi_step_weights"] = multi_step_weights.data();
     }
-    plan.bind_shared(inputs);
+    return inputs;
   }
 
   void set_settings(int64_t iteration) {
@@ -106,42 +103,17 @@ struct MetaStep::Impl {
             .slot = static_cast<uint32_t>(slot)};
   }
 
-  // All slots of this rank on all its threads; its sums are in `nodes` then.
-  void compute_slots(int64_t iteration, bool early, bool timed) {
-    for (std::atomic<int>& threads : unfinished) threads = pool.size();
-    const data::TaskKey key = task(iteration, 0);
-    pool.run([&](int thread) {
-      const auto t = static_cast<size_t>(thread);
-      workers[t]->run(key, results, release, early, timed ? &worker_times[t] : nullptr);
-    });
-    collect_nodes();
-  }
-
-  void collect_nodes() {
-    nodes.clear();
-    for (const auto& worker : workers) {
-      const auto part = worker->nodes();
-      nodes.insert(nodes.end(), part.begin(), part.end());
-    }
-  }
-
-  // Told by each thread, in the order of places: so the last ones come one after the other.
-  void send_when_last(size_t place) {
-    if (unfinished[place].fetch_sub(1, std::memory_order_acq_rel) > 1) return;
-    collect_nodes();
-    ranks->begin(order[place].group, nodes);
-  }
-
   // The tree over all ranks' slots, where they have others.
   std::span<const comm::SlotNode> finish_sum(int64_t iteration) {
-    if (!ranks) return nodes;
+    if (!ranks) return team->nodes();
     ranks->gather_results();
     if (results.any_late()) {
       ranks->drop();
-      compute_slots(iteration, /*early=*/false, /*timed=*/false);
+      team->run(task(iteration, 0), results, order, {}, nullptr);
+      for (size_t place = 0; place < order.size(); ++place) begin(place);
       ranks->gather_results();
     }
-    return ranks->finish(nodes);
+    return ranks->finish(team->nodes());
   }
 
   // ---- Hashes -----------------------------------------------------------------------------
@@ -151,9 +123,7 @@ struct MetaStep::Impl {
       hashes.slots[static_cast<size_t>(slot)] = results.of(slot).hash();
     }
     std::ranges::fill(bit_sums, LaneSums{});
-    for (const auto& worker : workers) {
-      for (size_t p = 0; p < bit_sums.size(); ++p) bit_sums[p] += worker->bit_sums()[p];
-    }
+    team->add_bit_sums_to(bit_sums);
     hash_each(bit_sums, hashes.gradients);
   }
 
@@ -169,8 +139,8 @@ struct MetaStep::Impl {
 
   SlotReplay recompute(int64_t iteration, int64_t slot) {
     set_settings(iteration);
-    plan.refresh();
-    return workers.front()->replay(task(iteration, slot));
+    team->refresh();
+    return team->replay(task(iteration, slot));
   }
 
   // Every runtime.self_check iterations, another slot each time; else none, -1.
@@ -189,9 +159,7 @@ struct MetaStep::Impl {
     std::vector<int64_t> both(2 * parameters);  // what they got; zeros elsewhere
     if (rank == owner) {
       std::ranges::fill(bit_sums, LaneSums{});
-      for (const auto& worker : workers) {
-        for (size_t p = 0; p < parameters; ++p) bit_sums[p] += worker->apart()[p];
-      }
+      team->add_apart_to(bit_sums);
       std::vector<uint32_t> own(parameters);
       hash_each(bit_sums, own);
       std::ranges::copy(own, both.begin());
@@ -226,10 +194,10 @@ struct MetaStep::Impl {
   MetaStepResult run(int64_t iteration, MetaStepTimes* times) {
     Stopwatch watch;
     const int64_t checked = slot_to_check(iteration);
-    for (const auto& worker : workers) worker->keep_apart(checked);
+    team->keep_apart(checked);
     set_settings(iteration);
-    plan.refresh();
-    compute_slots(iteration, /*early=*/ranks && ranks->ordered(), times != nullptr);
+    team->refresh();
+    team->run(task(iteration, 0), results, order, begin_group, times);
     MetaStepTimes own{.total = watch.lap()};
     const std::span<const comm::SlotNode> tree = finish_sum(iteration);
     hash_gradients();
@@ -240,54 +208,39 @@ struct MetaStep::Impl {
     if (present > 0 && !update.apply(iteration, tree, present)) result.nonfinite = results.slots();
     hash_state();
     own.update = watch.lap();
-    if (times != nullptr) add_times(*times, own);
-    if (ranks && ranks->plan_again(own.total)) deal_to_threads(ranks->own_slots());
-    return result;
-  }
-
-  // `own`: of this thread, `total` up to its reduction.
-  void add_times(MetaStepTimes& times, const MetaStepTimes& own) {
-    MetaStepTimes busiest;
-    for (MetaStepTimes& worker : worker_times) {
-      busiest.draw = std::max(busiest.draw, worker.draw);
-      busiest.compute = std::max(busiest.compute, worker.compute);
-      worker = {};
+    if (times != nullptr) {
+      times->reduce += own.reduce;
+      times->update += own.update;
+      times->total += own.total + own.reduce + own.update;
     }
-    times.draw += busiest.draw;
-    times.compute += busiest.compute;
-    times.reduce += own.reduce;
-    times.update += own.update;
-    times.total += own.total + own.reduce + own.update;
+    if (ranks && ranks->plan_again(own.total)) team->deal(ranks->own_slots());
+    return result;
   }
 
   config::Config config;
   meta::Learner learner;
-  ThreadPool& pool;
   CallCompiler compiler;
   optim::ThetaLayout layout;
   std::vector<int64_t> parameter_ends;
-  CompiledGradientPlan plan;
   OuterUpdate update;
   Tensor multi_step_weights;
   int64_t weights_epoch = -1;        // that they are of
   comm::Communicator* communicator;  // null: this process alone
-  std::vector<std::unique_ptr<SlotWorker>> workers;
   TaskResults results;
-  std::vector<MetaStepTimes> worker_times;
-  std::vector<comm::SlotNode> nodes;
+  std::unique_ptr<SlotTeam> team;
   // Where there are several ranks.
   std::optional<RankSum> ranks;
   std::vector<FinalGroup> order;
-  SlotWorker::Release release;
-  std::vector<std::atomic<int>> unfinished;  // threads, by place in the order
+  SlotTeam::Tell begin_group;  // where the sum is ordered
   StepHashes hashes;
   std::vector<LaneSums> bit_sums;  // by parameter, for a moment
 };
 
 MetaStep::MetaStep(const config::Config& config, const meta::Learner& learner,
                    const meta::TaskShape& shape, std::shared_ptr<const data::TaskFamily> family,
-                   ThreadPool& pool, const exec::CompileOptions& options, comm::Communicator* ranks)
-    : impl_(std::make_unique<Impl>(config, learner, shape, family, pool, options, ranks)) {}
+                   ThreadPool& pool, const exec::CompileOptions& options, comm::Communicator* ranks,
+                   const std::shared_ptr<exec::Device>& device)
+    : impl_(std::make_unique<Impl>(config, learner, shape, family, pool, options, ranks, device)) {}
 MetaStep::~MetaStep() = default;
 
 const optim::ThetaLayout& MetaStep::layout() const {
@@ -302,7 +255,7 @@ void MetaStep::set_state(const OuterState& state) {
 }
 
 bool MetaStep::has_accuracy() const {
-  return impl_->workers.front()->runner().has_accuracy();
+  return impl_->team->has_accuracy();
 }
 
 MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
@@ -318,37 +271,27 @@ SlotReplay MetaStep::recompute(int64_t iteration, int64_t slot) {
 }
 
 void MetaStep::set_gradient_hook(const GradientHook& hook) {
-  for (const auto& worker : impl_->workers) worker->set_gradient_hook(hook);
+  impl_->team->set_gradient_hook(hook);
 }
 
 Flops MetaStep::flops_per_task() const {
-  return impl_->plan.flops_per_task();
+  return impl_->team->flops_per_task();
 }
 size_t MetaStep::steps_per_task() const {
-  return impl_->plan.steps_per_task();
+  return impl_->team->steps_per_task();
 }
 size_t MetaStep::planned_lane_bytes() const {
-  return impl_->plan.workspace_bytes();
+  return impl_->team->lane_bytes();
 }
 
 size_t MetaStep::buffer_bytes() const {
-  size_t bytes = impl_->plan.shared_bytes() + impl_->update.bytes();
-  if (impl_->ranks) bytes += impl_->ranks->bytes();
-  for (const auto& worker : impl_->workers) {
-    bytes += worker->bytes() + impl_->plan.workspace_bytes();
-  }
-  return bytes;
+  const size_t bytes = impl_->update.bytes() + impl_->team->bytes();
+  return impl_->ranks ? bytes + impl_->ranks->bytes() : bytes;
 }
 
 std::vector<exec::StepTime> MetaStep::profile(int64_t iteration, int repeats) {
-  LaneRunner& runner = impl_->workers.front()->runner();
-  impl_->plan.refresh();
-  runner.draw({.seed = static_cast<uint64_t>(impl_->config.seed),
-               .iteration = static_cast<uint64_t>(iteration)});
-  std::vector<exec::StepTime> times;
-  for (int i = 0; i < repeats; ++i) runner.profile(times);
-  for (exec::StepTime& time : times) time.seconds /= repeats;
-  return times;
+  impl_->team->refresh();
+  return impl_->team->profile(impl_->task(iteration, 0), repeats);
 }
 
 }  // namespace outerloop::train

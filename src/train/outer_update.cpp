@@ -61,7 +61,8 @@ struct OuterUpdate::Shard {
   }
 
   size_t bytes() const {
-    size_t sum = workspace.bytes().size() + call.executable().shared_arena_bytes();
+    const exec::Executable& executable = call.executable();
+    size_t sum = executable.lane_arena_bytes() + executable.shared_arena_bytes();
     for (const Result& result : results) sum += result.value.bytes();
     return sum;
   }

@@ -24,19 +24,18 @@ void SlotWorker::deal(const comm::Range& slots) {
   sums_ = comm::SlotAccumulator(elements_, slots.first, slots.end);
 }
 
-void SlotWorker::run(data::TaskKey key, TaskResults& results, const Release& release, bool early,
+void SlotWorker::run(data::TaskKey key, TaskResults& results, const Release& release,
                      MetaStepTimes* times) {
-  times != nullptr ? run_slots<true>(key, results, release, early, times)
-                   : run_slots<false>(key, results, release, early, times);
+  times != nullptr ? run_slots<true>(key, results, release, times)
+                   : run_slots<false>(key, results, release, times);
 }
 
 template <bool kTimed>
 void SlotWorker::run_slots(data::TaskKey key, TaskResults& results, const Release& release,
-                           bool early, [[maybe_unused]] MetaStepTimes* times) {
+                           [[maybe_unused]] MetaStepTimes* times) {
   sums_.clear();
   std::ranges::fill(bit_sums_, LaneSums{});
   std::ranges::fill(apart_sums_, LaneSums{});
-  early = early && slots_.size() > 0;
   [[maybe_unused]] Stopwatch watch;
   for (int64_t slot = slots_.first; slot < slots_.end; ++slot) {
     key.slot = static_cast<uint32_t>(slot);
@@ -45,14 +44,15 @@ void SlotWorker::run_slots(data::TaskKey key, TaskResults& results, const Releas
     const bool last = slot + 1 == slots_.end;
     TaskResults::Task task = results.of(slot);
     hash_ = 0;
-    task.set(early && last ? compute_and_release(key, release) : compute_and_add(key));
+    task.set(last && !release.groups.empty() ? compute_and_release(key, release)
+                                             : compute_and_add(key));
     task.set_hash(hash_);
     task.loss = runner_.loss();
     task.accuracy = runner_.accuracy();
     for (size_t m = 0; m < measures_.size(); ++m) task.measures[m] = *measures_[m];
     if constexpr (kTimed) times->compute += watch.lap();
   }
-  if (early) return;
+  if (slots_.size() > 0) return;
   for (size_t place = 0; place < release.groups.size(); ++place) release.tell(place);
 }
 

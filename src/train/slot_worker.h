@@ -30,11 +30,10 @@ class SlotWorker {
   // The slots of run(), from now on.
   void deal(const comm::Range& slots);
 
-  // Fills in the results of its slots. `early`: tells of groups inside the last slot, not after it;
-  // a slot that turns out not finite after it was told of is late, and the sums are worth nothing.
-  // `key`: all but the slot. `times` may be null.
-  void run(data::TaskKey key, TaskResults& results, const Release& release, bool early,
-           MetaStepTimes* times);
+  // Fills in the results of its slots. Groups are told of inside the last slot: one that turns out
+  // not finite after that is late, and the sums are worth nothing. `key`: all but the slot. `times`
+  // may be null.
+  void run(data::TaskKey key, TaskResults& results, const Release& release, MetaStepTimes* times);
 
   std::span<const comm::SlotNode> nodes() const { return sums_.nodes(); }
   // Of each parameter's gradients, over the slots of the last run().
@@ -53,7 +52,7 @@ class SlotWorker {
 
  private:
   template <bool kTimed>
-  void run_slots(data::TaskKey key, TaskResults& results, const Release& release, bool early,
+  void run_slots(data::TaskKey key, TaskResults& results, const Release& release,
                  MetaStepTimes* times);
   TaskResults::State compute_and_add(const data::TaskKey& key);
   TaskResults::State compute_and_release(const data::TaskKey& key, const Release& release);

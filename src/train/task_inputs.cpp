@@ -22,12 +22,19 @@ void copy_one(const Tensor& from, Tensor& to, const char* name) {
 
 }  // namespace
 
+void write_dropout_key(const data::TaskKey& key, std::span<int32_t> words) {
+  words[0] = static_cast<int32_t>(key.seed & 0xFFFFFFFFu);
+  words[1] = static_cast<int32_t>(key.seed >> 32);
+  words[2] = static_cast<int32_t>(key.iteration & 0xFFFFFFFFu);
+  words[3] = static_cast<int32_t>(key.slot);
+}
+
 TaskInputs::TaskInputs(const data::EpisodeSpec& spec)
     : episode_(spec), buffers_(episode_.buffers()), dropout_key_(kKeyType.dtype, kKeyType.shape) {}
 
 void TaskInputs::draw(const data::TaskFamily& family, const data::TaskKey& key) {
   family.draw(key, buffers_);
-  set_key(key);
+  write_dropout_key(key, dropout_key_.as<int32_t>());
 }
 
 void TaskInputs::copy(const data::Episode& episode, const data::TaskKey& key) {
@@ -42,15 +49,7 @@ void TaskInputs::copy_support(const data::Episode& episode, const data::TaskKey&
   if (!episode_.minibatches.empty()) {
     copy_one(episode.minibatches, episode_.minibatches, "minibatches");
   }
-  set_key(key);
-}
-
-void TaskInputs::set_key(const data::TaskKey& key) {
-  const auto words = dropout_key_.as<int32_t>();
-  words[0] = static_cast<int32_t>(key.seed & 0xFFFFFFFFu);
-  words[1] = static_cast<int32_t>(key.seed >> 32);
-  words[2] = static_cast<int32_t>(key.iteration & 0xFFFFFFFFu);
-  words[3] = static_cast<int32_t>(key.slot);
+  write_dropout_key(key, dropout_key_.as<int32_t>());
 }
 
 const void* TaskInputs::find(const std::string& name, const TensorType& type,

@@ -6,6 +6,9 @@
 
 namespace outerloop::train {
 
+// Four words.
+void write_dropout_key(const data::TaskKey& key, std::span<int32_t> words);
+
 class TaskInputs {
  public:
   explicit TaskInputs(const data::EpisodeSpec& spec);
@@ -25,8 +28,6 @@ class TaskInputs {
   static size_t bytes(const data::EpisodeSpec& spec);  // that one holds
 
  private:
-  void set_key(const data::TaskKey& key);
-
   data::Episode episode_;
   data::EpisodeBuffers buffers_;
   Tensor dropout_key_;

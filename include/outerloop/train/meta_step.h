@@ -11,6 +11,7 @@
 #include "outerloop/comm/communicator.h"
 #include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
+#include "outerloop/exec/device.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/learner.h"
 #include "outerloop/ops/records.h"
@@ -74,13 +75,14 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
                                     const meta::TaskShape& shape, const data::TaskFamily& family,
                                     int64_t threads, const exec::CompileOptions& options = {});
 
-// The slots are dealt to the ranks (null: this process alone) and their threads; every rank gets
-// the same results, state and bits. run() is collective.
+// The slots are dealt to the ranks (null: this process alone) and their threads, or the device of
+// each rank; every rank gets the same results, state and bits. run() is collective.
 class MetaStep {
  public:
   MetaStep(const config::Config& config, const meta::Learner& learner, const meta::TaskShape& shape,
            std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
-           const exec::CompileOptions& options = {}, comm::Communicator* ranks = nullptr);
+           const exec::CompileOptions& options = {}, comm::Communicator* ranks = nullptr,
+           const std::shared_ptr<exec::Device>& device = nullptr);
   ~MetaStep();
 
   const optim::ThetaLayout& layout() const;

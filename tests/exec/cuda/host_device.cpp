@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include "outerloop/base/error.h"
@@ -183,6 +184,9 @@ void HostDevice::run(const Launch& launch) {
   ++launches_;
   const auto& kernel = *static_cast<const Kernel*>(launch.function.handle);
   if (kernel.entry == nullptr) build();
+  // What a block shares is static, and one for all devices.
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   EXPECT_TRUE(kernel.entry(launch.operands.data(), static_cast<unsigned>(launch.blocks),
                            static_cast<unsigned>(launch.threads)))
       << "threads of a block met different barriers";

@@ -1,0 +1,156 @@
+#include "train/device_batch.h"
+
+#include <array>
+
+#include "outerloop/base/error.h"
+#include "train/slot_plan.h"
+#include "train/task_inputs.h"
+
+namespace outerloop::train {
+namespace {
+
+constexpr const char* kKey = "dropout_key";
+
+}  // namespace
+
+DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
+                         const optim::ThetaLayout& layout, int64_t tasks)
+    : plan_(plan),
+      family_(std::move(family)),
+      tasks_(tasks),
+      elements_(layout.elements),
+      gradients_(static_cast<size_t>(tasks * elements_)) {
+  make_episodes(family_->spec());
+  const LanePlan& lane = plan_.lane();
+  for (const TensorType& type : lane.buffers) {
+    buffers_.push_back(plan_.device().allocate(type.bytes() * static_cast<size_t>(tasks)));
+  }
+  // Parameters that no call writes a gradient of, and padding, stay zero.
+  for (size_t b : {lane.gradient, lane.gradient + 1}) {
+    if (b >= buffers_.size() || buffers_[b].bytes != gradients_.size() * sizeof(float)) continue;
+    plan_.device().upload(plan_.stream(), buffers_[b].data, std::as_bytes(std::span(gradients_)));
+  }
+  for (size_t c = 0; c < plan_.calls().size(); ++c) bind(c);
+  OL_ASSERT(results_.contains("loss"), "the plan gives no loss");
+  plan_.device().begin_recording(plan_.stream());
+  for (exec::cuda::Lanes& lanes : lanes_) lanes.run(plan_.stream());
+  graph_ = plan_.device().end_recording(plan_.stream());
+}
+
+void DeviceBatch::make_episodes(const data::EpisodeSpec& spec) {
+  make_field("support_x", spec.support_x.dtype, spec.support_x.shape);
+  make_field("support_y", spec.support_y.dtype, spec.support_y.shape);
+  make_field("query_x", spec.query_x.dtype, spec.query_x.shape);
+  make_field("query_y", spec.query_y.dtype, spec.query_y.shape);
+  if (spec.minibatches) make_field("minibatch", spec.minibatches->dtype, spec.minibatches->shape);
+  make_field(kKey, DType::i32, Shape{4});
+}
+
+void DeviceBatch::make_field(const std::string& name, DType dtype, const Shape& shape) {
+  Field& field = fields_[name];
+  field.host = Tensor(dtype, Shape{tasks_, shape.elements()});
+  field.task_bytes = TensorType{dtype, shape}.bytes();
+  field.memory = plan_.device().allocate(field.host.bytes());
+}
+
+// Empty where the episodes have another type there, or nothing.
+template <class T>
+std::span<T> DeviceBatch::of_task(const std::string& name, DType dtype, int64_t task) {
+  const auto field = fields_.find(name);
+  if (field == fields_.end() || field->second.host.dtype() != dtype) return {};
+  const size_t count = field->second.task_bytes / sizeof(T);
+  return field->second.host.template as<T>().subspan(static_cast<size_t>(task) * count, count);
+}
+
+data::EpisodeBuffers DeviceBatch::episode(int64_t task) {
+  return {.support_x = of_task<float>("support_x", DType::f32, task),
+          .query_x = of_task<float>("query_x", DType::f32, task),
+          .support_targets = of_task<float>("support_y", DType::f32, task),
+          .query_targets = of_task<float>("query_y", DType::f32, task),
+          .support_labels = of_task<int32_t>("support_y", DType::i32, task),
+          .query_labels = of_task<int32_t>("query_y", DType::i32, task),
+          .minibatches = of_task<int32_t>("minibatch", DType::i32, task)};
+}
+
+void DeviceBatch::draw(const data::TaskKey& key, ThreadPool& pool) {
+  const std::vector<comm::Range> parts = dealt({0, tasks_}, pool.size());
+  pool.run([&](int thread) {
+    const comm::Range& part = parts[static_cast<size_t>(thread)];
+    data::TaskKey own = key;
+    for (int64_t task = part.first; task < part.end; ++task) {
+      own.slot = key.slot + static_cast<uint32_t>(task);
+      family_->draw(own, episode(task));
+      write_dropout_key(own, of_task<int32_t>(kKey, DType::i32, task));
+    }
+  });
+}
+
+void DeviceBatch::bind(size_t c) {
+  const LanePlan::Wires& wires = plan_.lane().calls[c];
+  const DevicePlan::Call& call = plan_.calls()[c];
+  const Program& program = *wires.call->program;
+  exec::cuda::Lanes& lanes = lanes_.emplace_back(call.executable, tasks_);
+  for (const auto& [index, data] : call.shared) lanes.bind_input(index, data);
+  const auto stride = [&](const LanePlan::Place& place) {
+    return static_cast<int64_t>(plan_.lane().buffers[place.buffer].bytes());
+  };
+  const auto memory = [&](const LanePlan::Place& place) {
+    return buffers_[place.buffer].data + place.offset;
+  };
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    const ProgramInput& input = program.inputs[i];
+    if (input.binding == Binding::shared) continue;
+    const auto index = static_cast<int>(i);
+    if (const auto wire = wires.inputs.find(input.name); wire != wires.inputs.end()) {
+      lanes.bind_input(index, memory(wire->second), stride(wire->second));
+      continue;
+    }
+    const auto field = fields_.find(input.name);
+    OL_ASSERT(field != fields_.end(), "nobody gives the input " + input.name);
+    const auto [host, device_memory, task_bytes] = field->second;
+    size_t offset = 0;
+    if (input.name == "minibatch") {  // the rows of this call's steps
+      const Shape& shape = program.type(input.value).shape;
+      offset =
+          static_cast<size_t>(wires.call->first_step * shape[shape.rank() - 1]) * sizeof(int32_t);
+    }
+    lanes.bind_input(index, device_memory.data + offset, static_cast<int64_t>(task_bytes));
+  }
+  for (size_t o = 0; o < program.outputs.size(); ++o) {
+    const std::string& name = program.outputs[o].name;
+    const LanePlan::Place& place = wires.outputs.find(name)->second;
+    lanes.bind_output(static_cast<int>(o), memory(place), stride(place));
+    if (name == "loss" || name == "accuracy" || name.starts_with("measure/")) {
+      results_[name] = {std::vector<float>(static_cast<size_t>(tasks_)), memory(place)};
+    }
+  }
+}
+
+void DeviceBatch::compute() {
+  exec::Device& device = plan_.device();
+  const exec::DeviceStream& stream = plan_.stream();
+  for (const auto& [name, field] : fields_) {
+    device.upload(stream, field.memory.data, {field.host.data(), field.host.bytes()});
+  }
+  device.launch(stream, graph_);
+  for (auto& [name, result] : results_) {
+    device.download(stream, std::as_writable_bytes(std::span(result.values)), result.source);
+  }
+  device.download(stream, std::as_writable_bytes(std::span(gradients_)),
+                  buffers_[plan_.lane().gradient].data);
+  device.synchronize(stream);
+}
+
+std::span<float> DeviceBatch::gradient(int64_t task) {
+  return std::span(gradients_)
+      .subspan(static_cast<size_t>(task * elements_), static_cast<size_t>(elements_));
+}
+
+size_t DeviceBatch::bytes() const {
+  size_t sum = plan_.lane_bytes() * static_cast<size_t>(tasks_);
+  for (const auto& [name, field] : fields_) sum += field.memory.bytes;
+  for (const exec::DeviceMemory& buffer : buffers_) sum += buffer.bytes;
+  return sum;
+}
+
+}  // namespace outerloop::train

@@ -1,0 +1,96 @@
+#include "train/device_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "outerloop/base/error.h"
+
+namespace outerloop::train {
+
+DevicePlan::DevicePlan(const TeamWork& work, std::shared_ptr<exec::Device> device,
+                       const passes::Options& options)
+    : device_(std::move(device)),
+      stream_(device_->make_stream()),
+      plan_(work.plan),
+      lane_(plan_lane(plan_, work.layout)) {
+  theta_.source = std::as_bytes(work.theta);
+  theta_.memory = device_->allocate(theta_.source.size());
+  for (const LanePlan::Wires& wires : lane_.calls) {
+    calls_.push_back(compile(*wires.call, work.shared, options));
+  }
+  for (const auto& [host, copy] : constants_) {
+    device_->upload(stream_, copy.memory.data, copy.source);
+  }
+  device_->synchronize(stream_);
+}
+
+DevicePlan::Call DevicePlan::compile(const meta::Call& call, const SharedInputs& shared,
+                                     const passes::Options& options) {
+  const Program& program = *call.program;
+  auto& executable = known_[call.program.get()];
+  if (!executable) executable = exec::cuda::Executable::compile(program, device_, options);
+  const Flops flops = flops_of(executable->optimised());
+  flops_.all += flops.all;
+  flops_.dense += flops.dense;
+
+  Call result{.executable = executable, .shared = {}};
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    const ProgramInput& input = program.inputs[i];
+    if (input.binding != Binding::shared) continue;
+    const size_t bytes = program.type(input.value).bytes();
+    std::byte* data = nullptr;
+    for (const meta::Constant& constant : call.constants) {
+      if (constant.name != input.name) continue;
+      data = place({constant.value.data(), bytes}, constants_);
+    }
+    if (const auto found = shared.find(input.name); found != shared.end()) {
+      data = place({static_cast<const std::byte*>(found->second), bytes}, settings_);
+    }
+    OL_ASSERT(data != nullptr, fmt::format("nobody gives the shared input '{}'", input.name));
+    result.shared.emplace_back(static_cast<int>(i), data);
+  }
+  return result;
+}
+
+std::byte* DevicePlan::place(std::span<const std::byte> source,
+                             std::map<const void*, Copy>& copies) {
+  const std::byte* theta = theta_.source.data();
+  if (source.data() >= theta && source.data() < theta + theta_.source.size()) {
+    return theta_.memory.data + (source.data() - theta);
+  }
+  Copy& copy = copies[source.data()];
+  if (copy.memory.data == nullptr) copy = {device_->allocate(source.size()), source};
+  return copy.memory.data;
+}
+
+void DevicePlan::refresh() {
+  device_->upload(stream_, theta_.memory.data, theta_.source);
+  for (const auto& [host, copy] : settings_) {
+    device_->upload(stream_, copy.memory.data, copy.source);
+  }
+}
+
+size_t DevicePlan::launches() const {
+  size_t sum = 0;
+  for (const Call& call : calls_) {
+    sum += call.executable->shared_launches() + call.executable->lane_launches();
+  }
+  return sum;
+}
+
+size_t DevicePlan::lane_bytes() const {
+  size_t bytes = 0;
+  for (const Call& call : calls_) bytes = std::max(bytes, call.executable->lane_arena_bytes());
+  return bytes;
+}
+
+size_t DevicePlan::shared_bytes() const {
+  size_t sum = theta_.memory.bytes;
+  for (const auto* copies : {&settings_, &constants_}) {
+    for (const auto& [host, copy] : *copies) sum += copy.memory.bytes;
+  }
+  return sum;
+}
+
+}  // namespace outerloop::train

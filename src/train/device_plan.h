@@ -1,0 +1,58 @@
+#pragma once
+// A gradient plan compiled for a device, and what all its lanes read there.
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "outerloop/exec/cuda.h"
+#include "train/lane_plan.h"
+#include "train/slot_team.h"
+
+namespace outerloop::train {
+
+class DevicePlan {
+ public:
+  // One call: its executable, and the shared inputs by number.
+  struct Call {
+    std::shared_ptr<const exec::cuda::Executable> executable;
+    std::vector<std::pair<int, std::byte*>> shared;
+  };
+
+  DevicePlan(const TeamWork& work, std::shared_ptr<exec::Device> device,
+             const passes::Options& options);
+
+  // Copies what the training changes, theta and its settings, to the device.
+  void refresh();
+
+  exec::Device& device() const { return *device_; }
+  const exec::DeviceStream& stream() const { return stream_; }
+  const LanePlan& lane() const { return lane_; }
+  const std::vector<Call>& calls() const { return calls_; }  // as lane().calls
+  size_t launches() const;                                   // of kernels, for all lanes together
+  size_t lane_bytes() const;                                 // working memory of a task
+  size_t shared_bytes() const;
+  const Flops& flops() const { return flops_; }
+
+ private:
+  struct Copy {
+    exec::DeviceMemory memory;
+    std::span<const std::byte> source;
+  };
+
+  Call compile(const meta::Call& call, const SharedInputs& shared, const passes::Options& options);
+  // Where the device has what the host has there.
+  std::byte* place(std::span<const std::byte> source, std::map<const void*, Copy>& copies);
+
+  std::shared_ptr<exec::Device> device_;
+  exec::DeviceStream stream_;
+  meta::GradientPlan plan_;
+  LanePlan lane_;
+  std::map<const Program*, std::shared_ptr<const exec::cuda::Executable>> known_;
+  Copy theta_;
+  std::map<const void*, Copy> settings_, constants_;
+  std::vector<Call> calls_;
+  Flops flops_;
+};
+
+}  // namespace outerloop::train

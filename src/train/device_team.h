@@ -1,0 +1,56 @@
+#pragma once
+// The slots of a rank side by side on a device. Tasks are drawn, gradients added up and hashed on
+// the host.
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "train/device_batch.h"
+#include "train/slot_team.h"
+
+namespace outerloop::train {
+
+class DeviceTeam : public SlotTeam {
+ public:
+  DeviceTeam(const TeamWork& work, ThreadPool& pool, const std::shared_ptr<exec::Device>& device,
+             const passes::Options& options);
+
+  void refresh() override { plan_.refresh(); }
+  // All are final at once.
+  std::vector<FinalGroup> order(std::span<const comm::Range> groups) const override;
+  void deal(const comm::Range& slots) override;
+  void run(const data::TaskKey& key, TaskResults& results, std::span<const FinalGroup> order,
+           const Tell& tell, MetaStepTimes* times) override;
+  std::span<const comm::SlotNode> nodes() override { return sums_.nodes(); }
+  void add_bit_sums_to(std::span<LaneSums> parts) const override;
+  void keep_apart(int64_t slot) override { apart_ = slot; }
+  void add_apart_to(std::span<LaneSums> parts) const override;
+  SlotReplay replay(const data::TaskKey& key) override;
+  void set_gradient_hook(const GradientHook& hook) override { hook_ = hook; }
+  bool has_accuracy() const override;
+  Flops flops_per_task() const override { return plan_.flops(); }
+  size_t steps_per_task() const override { return plan_.launches(); }
+  size_t lane_bytes() const override { return plan_.lane_bytes(); }
+  size_t bytes() const override;
+  std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;
+
+ private:
+  void take(const data::TaskKey& key, int64_t task, TaskResults::Task result);
+
+  ThreadPool& pool_;
+  std::shared_ptr<const data::TaskFamily> family_;
+  const optim::ThetaLayout& layout_;
+  std::vector<meta::Measure> measures_;
+  std::vector<int64_t> parameter_ends_;
+  DevicePlan plan_;
+  DeviceBatch single_;  // replays
+  comm::Range slots_;
+  std::optional<DeviceBatch> batch_;
+  comm::SlotAccumulator sums_;
+  std::vector<LaneSums> bit_sums_, apart_sums_;  // by parameter
+  int64_t apart_ = -1;
+  GradientHook hook_;
+};
+
+}  // namespace outerloop::train
