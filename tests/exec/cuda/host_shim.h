@@ -109,17 +109,20 @@ class HostBlock {
     return block;
   }
 
-  // False when not all threads met the same barriers.
-  bool run(Body body, const void* arguments, unsigned threads) {
+  // False when not all threads met the same barriers. Forwards or backwards through the threads:
+  // what one order hides of a barrier that is missing, the other shows.
+  bool run(Body body, const void* arguments, unsigned threads, bool backwards) {
+    const auto nth = [&](unsigned i) { return backwards ? threads - 1 - i : i; };
     body_ = body;
     arguments_ = arguments;
     uniform_ = true;
     waiting_.assign(threads, false);
     if (fibers_.size() < threads) fibers_.resize(threads);
     has_barriers_ = true;
-    start(0);
-    has_barriers_ = waiting_[0];
-    for (unsigned t = 1; t < threads; ++t) {
+    start(nth(0));
+    has_barriers_ = waiting_[nth(0)];
+    for (unsigned i = 1; i < threads; ++i) {
+      const unsigned t = nth(i);
       if (has_barriers_) {
         start(t);
       } else {
@@ -128,9 +131,9 @@ class HostBlock {
       }
     }
     while (waiting_[0]) {
-      for (unsigned t = 0; t < threads; ++t) {
-        uniform_ = uniform_ && waiting_[t];
-        if (waiting_[t]) resume(t);
+      for (unsigned i = 0; i < threads; ++i) {
+        uniform_ = uniform_ && waiting_[nth(i)];
+        if (waiting_[nth(i)]) resume(nth(i));
       }
     }
     for (const bool waits : waiting_) uniform_ = uniform_ && !waits;
@@ -215,7 +218,9 @@ template <class Operands>
 bool host_launch(void (*kernel)(Operands), const void* operands, unsigned blocks,
                  unsigned threads) {
   static void (*running)(Operands);
+  static unsigned launches = 0;
   running = kernel;
+  ++launches;
   blockDim.x = threads;
   bool uniform = true;
   for (unsigned block = 0; block < blocks; ++block) {
@@ -223,7 +228,7 @@ bool host_launch(void (*kernel)(Operands), const void* operands, unsigned blocks
     const auto body = [](const void* arguments) {
       running(*static_cast<const Operands*>(arguments));
     };
-    uniform = HostBlock::current().run(body, operands, threads) && uniform;
+    uniform = HostBlock::current().run(body, operands, threads, (block + launches) % 2) && uniform;
   }
   return uniform;
 }

@@ -13,14 +13,18 @@ namespace {
 
 using testing_support::DeviceCheck;
 
-// Two lanes; the first input is per lane, the second is shared.
+// Two lanes. Then numbers whose products vanish: the sign of a zero shows every step of a chain,
+// one too many as well.
 void add(DeviceCheck& check, Builder& builder, Expr result, const std::string& what) {
   builder.output("y", result);
   const Program program = builder.finish();
-  check.add(
-      program,
-      {testing_support::draw_inputs(program, {}, 3), testing_support::draw_inputs(program, {}, 4)},
-      what);
+  for (const double size : {1.0, 1e-25}) {
+    std::vector<std::vector<Tensor>> lanes;
+    for (const uint32_t seed : {3, 4}) {
+      lanes.push_back(testing_support::draw_inputs(program, {.low = -size, .high = size}, seed));
+    }
+    check.add(program, std::move(lanes), what + fmt::format(" of {}", size));
+  }
 }
 
 TEST(Products, OfOddShapes) {
@@ -46,8 +50,9 @@ TEST(Products, OfOddShapes) {
     const Expr a = builder.input("a", {c.dtype, shape(c.m, c.k, c.transpose_a)}, Binding::per_lane);
     const Expr b = builder.input("b", {c.dtype, shape(c.k, c.n, c.transpose_b)}, Binding::shared);
     const Expr bias = builder.input("bias", {c.dtype, {c.n}}, Binding::per_lane);
-    add(check, builder, relu(matmul(a, b, c.transpose_a, c.transpose_b) + bias),
-        fmt::format("{} x {} x {} x {}", c.batch, c.m, c.n, c.k));
+    const Expr product = matmul(a, b, c.transpose_a, c.transpose_b);
+    builder.output("relu", relu(product + bias));
+    add(check, builder, product, fmt::format("{} x {} x {} x {}", c.batch, c.m, c.n, c.k));
   }
   check.run();
 }
