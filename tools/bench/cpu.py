@@ -11,6 +11,8 @@ import statistics
 import subprocess
 import sys
 
+import pairs
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PEERS = ROOT / "build" / "peers"
@@ -86,7 +88,9 @@ def copies_of_phi(workload, five, ten):
 BARS = [
     ("sinusoid: times JAX, one thread", speed("sine", "sine_jax"), 3.0, True),
     ("sinusoid: fraction of the FMA peak", value("sine", "fraction_of_peak"), 0.45, True),
-    ("sinusoid: two threads over one", speed("sine_2", "sine"), 1.8, True),
+    ("sinusoid: two threads over one, pairs in turn", value("sine_2 pairs", "two_over_one"), 1.8, True),
+    ("sinusoid: two processes apart over one, the machine's ceiling",
+     value("sine_2 pairs", "apart_over_one"), None, True),
     ("sinusoid: two threads over JAX on both cores", speed("sine_2", "sine_jax_2"), 5.0, True),
     ("sinusoid: AVX2, fraction of its FMA peak", value("sine_avx2", "fraction_of_peak"), None, True),
     ("sinusoid: time of 5 steps over 1", speed("sine", "sine_5"), 5.3, False),
@@ -98,7 +102,9 @@ BARS = [
     ("sinusoid: seconds to the first meta-step", value("sine", "seconds_to_first_step"), 0.3, False),
     ("Omniglot: times learn2learn, one thread", speed("omni", "omni_l2l"), 6.0, True),
     ("Omniglot: fraction of the FMA peak", value("omni", "fraction_of_peak"), 0.70, True),
-    ("Omniglot: two threads over one", speed("omni_2", "omni"), 1.85, True),
+    ("Omniglot: two threads over one, pairs in turn", value("omni_2 pairs", "two_over_one"), 1.85, True),
+    ("Omniglot: two processes apart over one, the machine's ceiling",
+     value("omni_2 pairs", "apart_over_one"), None, True),
     ("Omniglot: AVX2, fraction of its FMA peak", value("omni_avx2", "fraction_of_peak"), None, True),
     ("Omniglot: time of 5 steps over 1", speed("omni", "omni_5"), 5.3, False),
     ("Omniglot: time of segment 1 over all stored, 5 steps", speed("omni_5", "omni_5_segment"), 1.35,
@@ -113,8 +119,8 @@ BARS = [
 ]
 
 
-def command_of(case, options):
-    cpus = sorted(os.sched_getaffinity(0))[:case.threads]
+def command_of(case, options, cpus=None):
+    cpus = cpus or sorted(os.sched_getaffinity(0))[:case.threads]
     pinned = ["taskset", "-c", ",".join(map(str, cpus))]
     if case.program != OURS:
         return pinned + [PEERS / "bin/python", HERE / "peers.py", case.program, case.workload,
@@ -163,6 +169,20 @@ def measure(cases, options):
                          for key, entry in good[0].items() if isinstance(entry, (int, float))
                          } if good else results[0]
     return medians
+
+
+def measure_pairs(cases, options):
+    """{"NAME pairs": ratios} of our cases with two threads."""
+    found = {}
+    for case in cases:
+        if case.program != OURS or case.threads != 2 or len(pairs.CORES) < 2:
+            continue
+        short = argparse.Namespace(**{**vars(options), "seconds": options.pair_seconds})
+        found[f"{case.name} pairs"] = pairs.measure(
+            lambda cpus, two=case: command_of(dataclasses.replace(two, threads=len(cpus)), short, cpus),
+            options.pairs)
+        print(f"{case.name} pairs: {found[f'{case.name} pairs']}", file=sys.stderr)
+    return found
 
 
 def about_machine():
@@ -214,7 +234,8 @@ def render(report, cases):
         "(`peers.py` says which).\n\n"
         f"{about['date']}, commit {about['commit']}, {about['cores']} cores of {about['processor']}, "
         f"load {about['load_at_start']} at the start,\n{report['rounds']} round(s) of "
-        f"{report['seconds']:g} s.\n\n"
+        f"{report['seconds']:g} s. Two threads over one: medians of {report['pairs']} pairs of short "
+        "runs;\nbeside them two processes, one on each core, in the same minutes.\n\n"
         + table(["asked for", "measured", "bar", "reached"],
                 [bar_line(bar, results) for bar in BARS])
         + "\n"
@@ -227,6 +248,8 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/bench/cpu.sh", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=25, help="of one thread and two")
+    parser.add_argument("--pair-seconds", type=float, default=0.5, help="of each of their runs")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="print these, write nothing",
                         choices=[case.name for case in CASES])
     parser.add_argument("--no-peers", action="store_true", help="print ours alone, write nothing")
@@ -236,7 +259,8 @@ def main():
              if (not options.only or case.name in options.only)
              and (not options.no_peers or case.program == OURS)]
     report = {"about": about_machine(), "seconds": options.seconds, "rounds": options.rounds,
-              "results": measure(cases, options)}
+              "pairs": options.pairs,
+              "results": {**measure(cases, options), **measure_pairs(cases, options)}}
     text = render(report, cases)
     print(text)
     if cases == CASES:
