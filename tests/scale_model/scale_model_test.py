@@ -69,7 +69,8 @@ class Predictions(unittest.TestCase):
     def test_predictions_stand_beside_trainings_on_this_machine(self):
         done = subprocess.run(
             [sys.executable, SCRIPT, ROOT / "configs/sinusoid_maml.yaml", "outer.meta_batch=8",
-             "--rounds", "2", "--seconds", "0.4"], capture_output=True, text=True, check=True)
+             "--rounds", "1", "--seconds", "0.05", "--alpha-us", "2", "--gbytes-per-s", "10"],
+            capture_output=True, text=True, check=True)
         rows = re.findall(r"^ +(\d+) +([\d.]+) +([\d.]+) +[\d.]+ of it$", done.stdout, re.MULTILINE)
         self.assertEqual([int(ranks) for ranks, _, _ in rows], [1, 2, 4])
         for _, predicted, measured in rows:
