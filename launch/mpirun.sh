@@ -26,4 +26,20 @@ done
 # Below, -q keeps back what mpirun says when a rank ends badly, its own complaints too: about a word
 # that it does not know, a file that is not there, a host that does not answer. So it tries first.
 mpirun "${launcher[@]}" true || exit
-exec mpirun -q "${launcher[@]}" "$OUTERLOOP" "$@"
+
+# At Ctrl-C and SIGTERM mpirun would end its ranks within seconds. As SIGUSR1 they are a stop with a
+# checkpoint and exit code 75; the second one ends it. Of a group of its own it hears of them here alone.
+set -m
+mpirun -q "${launcher[@]}" "$OUTERLOOP" "$@" </dev/null &
+job=$!
+stop() {
+  kill -USR1 "$job"
+  trap 'kill "$job"' INT TERM USR1
+}
+trap stop INT TERM USR1
+# A signal ends a wait early.
+while true; do
+  code=0
+  wait "$job" || code=$?
+  kill -0 "$job" 2>/dev/null || exit "$code"
+done

@@ -1,7 +1,10 @@
 """What the scripts of launch/ say to wrong words, and that mpirun.sh starts as many ranks as asked."""
 
 import os
+import signal
 import subprocess
+import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -53,6 +56,20 @@ class Launch(unittest.TestCase):
                 run = launch("mpirun.sh", [word, "3", *BENCH])
                 self.assertEqual(run.returncode, 0, run.stderr)
                 self.assertIn("mpi, 3 ranks", run.stdout)
+
+    def test_a_signal_to_mpirun_stops_the_training_with_a_checkpoint(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            with self.subTest(signal=number), tempfile.TemporaryDirectory() as folder:
+                checkpoints = Path(folder, "run/ckpt")
+                words = ["-np", "2", "--", "train", ROOT / "configs/sinusoid_maml.yaml", "--quiet",
+                         f"run_dir={folder}/run", "outer.iterations=1000000000", "outer.meta_batch=4",
+                         "validation.every=0", "checkpoint.every=10", "runtime.threads=1"]
+                script = subprocess.Popen(["bash", ROOT / "launch/mpirun.sh", *words],
+                                          start_new_session=True)
+                while script.poll() is None and not (checkpoints / "latest").exists():
+                    time.sleep(0.1)
+                os.killpg(script.pid, number)  # as Ctrl-C does
+                self.assertEqual(script.wait(timeout=120), 75)
 
 
 if __name__ == "__main__":
