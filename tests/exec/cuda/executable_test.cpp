@@ -133,6 +133,19 @@ TEST(Lane, GivesTheSameBitsWhateverItsNeighbourHolds) {
   }
 }
 
+TEST(Device, SaysInOneLineWhatIsMissing) {
+  try {
+    open_device(0);
+    GTEST_SKIP() << "this machine has a GPU";
+  } catch (const BadInput& missing) {
+    const std::string words = missing.what();
+    EXPECT_EQ(std::string::npos, words.find('\n')) << words;
+    EXPECT_TRUE(words.find("runtime.device=cpu") != std::string::npos ||
+                words.find("CUDA_VISIBLE_DEVICES") != std::string::npos)
+        << words;
+  }
+}
+
 struct Refusal {
   std::string what;
   void (*run)(Lanes& lanes, const DeviceStream& stream, std::byte* memory);
