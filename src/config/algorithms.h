@@ -16,6 +16,7 @@ struct Algorithm {
   bool learns_rule = false;     // can learn inner.rate and inner.weight_decay
   bool is_per_step = false;     // has parameters and losses of each step
   bool embeds_jointly = false;  // can embed support and query as one batch
+  bool only_classes = false;    // has no answers that are numbers
 };
 
 // The order is that of the help.
@@ -52,7 +53,7 @@ inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
      .is_per_step = true},
     {.name = "reptile", .has_steps = true, .has_inner_rule = true},
     {.name = "imaml", .has_steps = true, .has_inner_rule = true},
-    {.name = "protonet", .embeds_jointly = true},
+    {.name = "protonet", .embeds_jointly = true, .only_classes = true},
     {.name = "r2d2", .embeds_jointly = true},
     {.name = "learned_optimizer", .has_steps = true, .has_order = true, .is_exact = true},
 });

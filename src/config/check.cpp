@@ -96,7 +96,7 @@ class Checker {
     const std::string_view family = word(c.tasks.family);
     refuse_if(c.tasks.ways != 1, "tasks.ways", "tasks of {} have no classes: set 1", family);
     refuse_if(c.test.ways > 1, "test.ways", "tasks of {} have no classes: set 0", family);
-    refuse_if(!algorithm.has_steps, "learner.algorithm",
+    refuse_if(algorithm.only_classes, "learner.algorithm",
               "{} classifies; tasks of {} have no classes", c.learner.algorithm, family);
   }
 

@@ -166,8 +166,8 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "imaml: the solver stops below this relative residual; 0 = never early"},
     {OL_KEY(learner.ridge.lambda), .bounds = above_zero(),
      .help = "r2d2: ridge strength at the start (learned)"},
-    {OL_KEY(learner.ridge.scale), .help = "r2d2: factor on the scores at the start (learned)"},
-    {OL_KEY(learner.ridge.bias), .help = "r2d2: offset on the scores at the start (learned)"},
+    {OL_KEY(learner.ridge.scale), .help = "r2d2: factor on the answers at the start (learned)"},
+    {OL_KEY(learner.ridge.bias), .help = "r2d2: offset on the answers at the start (learned)"},
 
     {OL_KEY(inner.steps), .bounds = between(1, 100000), .unit = "steps",
      .help = "adaptation steps in training; protonet and r2d2 take none"},

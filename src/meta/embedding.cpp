@@ -1,8 +1,5 @@
 #include "meta/embedding.h"
 
-#include <fmt/format.h>
-
-#include "outerloop/base/error.h"
 #include "outerloop/ops/ops.h"
 
 namespace outerloop::meta {
@@ -40,13 +37,8 @@ Embeddings embed(const nn::Model& model, const Values& theta, const Query& query
   return {slice_axis(all, 0, 0, rows), slice_axis(all, 0, rows, rows + task.shape.query_rows)};
 }
 
-Learner make_embedding_learner(const config::Config& config, const TaskShape& shape,
-                               const nn::Model& model,
+Learner make_embedding_learner(const config::Config& config, const nn::Model& model,
                                std::function<Expr(const Values&, const Query&)> predict) {
-  if (!shape.classification) {
-    throw BadInput(fmt::format("{}: wants tasks with classes, got regression; use maml",
-                               config.learner.algorithm));
-  }
   Learner learner;
   learner.algorithm = config.learner.algorithm;
   learner.parameters = model.parameters;

@@ -19,7 +19,7 @@ std::span<const Algorithm> algorithms() {
       {"mamlpp", "MAML with rates and norms per step and the losses of all steps", make_mamlpp},
       {"meta_sgd", "MAML with a learned rate per parameter", make_meta_sgd},
       {"protonet", "classes by the nearest mean of embeddings", make_protonet},
-      {"r2d2", "ridge regression on embeddings", make_r2d2},
+      {"r2d2", "ridge regression on embeddings, to classes or to numbers", make_r2d2},
       {"reptile", "moves the initialisation towards adapted weights", make_reptile},
   };
   return kAlgorithms;

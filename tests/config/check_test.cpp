@@ -81,6 +81,14 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
   }
 }
 
+TEST(CrossCheck, PrototypesAreOfClasses) {
+  EXPECT_EQ(
+      errors({"learner.algorithm=protonet"}),
+      std::vector<std::string>{"command line: word 1: learner.algorithm: protonet classifies; "
+                               "tasks of sinusoid have no classes"});
+  EXPECT_TRUE(errors({"learner.algorithm=r2d2"}).empty());
+}
+
 TEST(CrossCheck, SaysWhoseKeyItIs) {
   EXPECT_EQ(errors({"learner.joint_batch=true"}),
             std::vector<std::string>{"command line: word 1: learner.joint_batch: has no effect on "

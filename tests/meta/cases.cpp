@@ -140,6 +140,7 @@ std::vector<Case> make_exact_cases() {
            [](Case& c) {
              c.config.model.hidden = {5, 9};
            }),
+      make("r2d2_of_numbers", "r2d2", regression()),
       make("protonet_dropout", "protonet", classification(),
            [](Case& c) { c.config.model.dropout = 0.4; }),
       make("protonet_one_by_one_dropout", "protonet", classification(),

@@ -151,6 +151,46 @@ TEST(Prototypes, AreMeansOverClassesOfAnySize) {
   EXPECT_NEAR(logits[0], expected, 1e-13);
 }
 
+// A ridge of next to no strength is least squares whatever the weights that it is pulled to, one of
+// great strength leaves these alone.
+TEST(RidgeToNumbers, LiesBetweenItsRowsAndTheLearnedWeights) {
+  Case test = case_called("r2d2_of_numbers");
+  test.config.model.hidden = {9};  // linear
+  test.shape.query_rows = test.shape.support_rows;
+  NamedTensors inputs = inputs_of(test, learner_of(test), DType::f64);
+  inputs["query_x"] = inputs["support_x"];
+  const auto answers = [&](double lambda) {
+    inputs["theta/head/lambda"] = Tensor::from<double>({}, {lambda});
+    return evaluate(test, inputs, 0)[0].at("prediction").to_doubles();
+  };
+  const auto targets = inputs["support_y"].to_doubles();
+  const auto loose = answers(1e-9);
+  const auto x = inputs["support_x"].to_doubles();
+  const auto dense = inputs["theta/net/dense1/weight"].to_doubles();
+  const auto offset = inputs["theta/net/dense1/bias"].to_doubles();
+  const auto head = inputs["theta/head/weight"].to_doubles();
+  const auto strict = answers(1e12);
+  ASSERT_EQ(targets.size(), 12u);
+  double loose_error = 0, strict_error = 0;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    double expected = 0;
+    for (size_t f = 0; f < 9; ++f) {
+      double feature = offset[f];
+      for (size_t c = 0; c < 3; ++c) feature += x[i / 2 * 3 + c] * dense[c * 9 + f];
+      expected += feature * head[f * 2 + i % 2];
+    }
+    expected = number(inputs, "theta/head/scale") * expected + number(inputs, "theta/head/bias");
+    EXPECT_NEAR(strict[i], expected, 1e-9) << i;
+    loose_error += std::pow(loose[i] - targets[i], 2);
+    strict_error += std::pow(strict[i] - targets[i], 2);
+  }
+  EXPECT_LT(loose_error, strict_error);
+  // Whatever the learned weights, the fit is the same.
+  for (double& weight : inputs["theta/head/weight"].as<double>()) weight *= -2;
+  const auto other = answers(1e-9);
+  for (size_t i = 0; i < targets.size(); ++i) EXPECT_NEAR(other[i], loose[i], 1e-5) << i;
+}
+
 double accuracy(const std::vector<double>& logits, const std::vector<int32_t>& labels) {
   const auto rows = static_cast<int64_t>(labels.size());
   const int64_t classes = static_cast<int64_t>(logits.size()) / rows;
