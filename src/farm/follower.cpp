@@ -10,7 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPoll{1};
+constexpr milliseconds kPoll{1};   // for letters that somebody waits for
+constexpr milliseconds kQuiet{5};  // for others: each look takes the core from a worker
 constexpr milliseconds kAskEvery{100};
 constexpr milliseconds kPatience{120'000};  // with a leader that gives no sign of life
 constexpr double kSecondsAhead = 0.05;      // of work that waits here while letters travel
@@ -25,6 +26,7 @@ Follower::Follower(comm::Communicator& ranks, const RunOptions& options)
 std::optional<size_t> Follower::next(int) {
   std::unique_lock lock(mutex_);
   ++idle_;
+  if (cells_.empty()) nudge();
   changed_.wait(lock, [this] { return over_ || !cells_.empty(); });
   --idle_;
   if (over_) return std::nullopt;
@@ -45,6 +47,7 @@ void Follower::stop(const std::string& why) {
   letter.add(why);
   const std::lock_guard lock(mutex_);
   letters_.push_back(letter.bytes());
+  nudge();
 }
 
 void Follower::fail(const comm::Failure& failure) {
@@ -53,6 +56,7 @@ void Follower::fail(const comm::Failure& failure) {
   letter.add(failure.message);
   const std::lock_guard lock(mutex_);
   letters_.push_back(letter.bytes());
+  nudge();
 }
 
 void Follower::give_up() {
@@ -64,6 +68,13 @@ void Follower::give_up() {
 void Follower::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
+  nudge();
+}
+
+// With the mutex held.
+void Follower::nudge() {
+  is_nudged_ = true;
+  nudged_.notify_one();
 }
 
 // ---- The serving thread --------------------------------------------------------------------
@@ -80,9 +91,15 @@ void Follower::serve() {
     if (last) break;
     ask_for_cells();
     look_around();
-    if (!busy) std::this_thread::sleep_for(kPoll);
+    if (!busy) wait_for_work();
   }
   ranks_.post(0, LetterWriter(Subject::bye).bytes());
+}
+
+void Follower::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  nudged_.wait_for(lock, idle_ > 0 ? kPoll : kQuiet, [this] { return is_nudged_; });
+  is_nudged_ = false;
 }
 
 bool Follower::read_letters() {
@@ -113,6 +130,7 @@ void Follower::read(std::span<const std::byte> letter) {
     case Subject::lease:
       while (!reader.at_end()) cells_.push_back(reader.take<size_t>());
       asked_for_cells_ = false;
+      asked_idle_ = 0;
       break;
     case Subject::end: {
       const int code = reader.take<int>();
@@ -149,25 +167,27 @@ void Follower::send_results() {
   for (const auto& letter : letters) ranks_.post(0, letter);
 }
 
-// Threads that have nothing are waited for; where cells are short, so many more that nobody waits
-// for letters. Long cells are not hoarded: others may be idle.
+// A cell ahead, so that no thread waits for letters; where cells are short, many. Long ones are not
+// hoarded: others may be idle.
 void Follower::ask_for_cells() {
-  if (asked_for_cells_) return;
-  size_t wanted = 0;
+  size_t wanted = 0, idle = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (over_) return;
+    if (over_ || (asked_for_cells_ && idle_ <= asked_idle_)) return;
     const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
     const auto ahead =
         static_cast<size_t>(kSecondsAhead * static_cast<double>(delivered_) / (seconds + 1e-3));
-    wanted = ahead + idle_;
+    wanted = std::max<size_t>(ahead, 1) + idle_;
     wanted -= std::min(wanted, cells_.size());
+    idle = idle_;
   }
   if (wanted == 0) return;
   LetterWriter letter(Subject::want);
   letter.add(wanted);
+  letter.add(idle);
   ranks_.post(0, letter.bytes());
   asked_for_cells_ = true;
+  asked_idle_ = idle;
 }
 
 void Follower::look_around() {

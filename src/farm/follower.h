@@ -37,12 +37,15 @@ class Follower final : public Desk {
   void ask_for_cells();
   void look_around();
   void require_leader();
+  void nudge();
+  void wait_for_work();
 
   comm::Communicator& ranks_;
   const RunOptions& options_;
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable changed_, nudged_;
+  bool is_nudged_ = false;  // the serving thread is not to wait
   std::deque<size_t> cells_;
   LetterWriter results_{Subject::results};
   int64_t delivered_ = 0;
@@ -53,6 +56,7 @@ class Follower final : public Desk {
 
   // Of the serving thread alone.
   bool asked_for_cells_ = false;
+  size_t asked_idle_ = 0;  // threads that had none then
   Clock::time_point begun_ = Clock::now();
   Clock::time_point asked_ = begun_, woke_ = begun_;
   Clock::duration silence_{};  // of the leader

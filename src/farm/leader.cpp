@@ -16,7 +16,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPoll{1};        // for letters
+constexpr milliseconds kPoll{1};        // for letters, where somebody waits for the answer
+constexpr milliseconds kQuiet{5};       // for others: each look takes the core from a worker
 constexpr milliseconds kWaitAlone{20};  // where there are none
 constexpr milliseconds kAskEvery{100};  // whether to stop
 constexpr milliseconds kSyncEvery{1000};
@@ -158,8 +159,9 @@ void Leader::serve() {
     if (workers_.empty()) {
       changed_.wait_for(lock, kWaitAlone, [&] { return closed_ || (over() && !told); });
     } else {
+      const milliseconds pause = is_waited_for() ? kPoll : kQuiet;
       lock.unlock();
-      std::this_thread::sleep_for(kPoll);
+      std::this_thread::sleep_for(pause);
     }
   }
   if (journal_ != nullptr) journal_->sync();
@@ -182,6 +184,7 @@ void Leader::read(Worker& worker, std::span<const std::byte> letter) {
   switch (reader.take<Subject>()) {
     case Subject::want:
       worker.wanted = reader.take<size_t>();
+      worker.idle = reader.take<size_t>();
       break;
     case Subject::results:
       while (!reader.at_end()) {
@@ -206,7 +209,8 @@ void Leader::read(Worker& worker, std::span<const std::byte> letter) {
   }
 }
 
-// The fewer are left, the smaller the lots: nobody is to hold many while others have none.
+// The fewer are left, the smaller the lots: nobody is to hold many while others have none, and the
+// last ones go to those alone who have nothing.
 void Leader::lease_cells() {
   for (Worker& worker : workers_) {
     if (worker.wanted == 0) continue;
@@ -215,11 +219,11 @@ void Leader::lease_cells() {
       const std::lock_guard lock(mutex_);
       if (over()) return;
       const size_t fair = ledger_.waiting() / (2 * workers_.size() + 2);
-      const size_t most = std::min(worker.wanted, std::max<size_t>(fair, 1));
+      const size_t most = std::min(worker.wanted, std::max(fair, worker.idle));
       cells = ledger_.take(worker.rank, most, Clock::now());
     }
     if (cells.empty()) continue;
-    worker.wanted = 0;
+    worker.wanted = worker.idle = 0;
     LetterWriter letter(Subject::lease);
     letter.add(std::span<const size_t>(cells));
     ranks_.post(worker.rank, letter.bytes());
@@ -280,6 +284,12 @@ void Leader::post_end() {
     letter.add(failure_ ? failure_->message : told_);
   }
   for (const Worker& worker : workers_) ranks_.post(worker.rank, letter.bytes());
+}
+
+// With the mutex held. Towards the end a result may be the last one.
+bool Leader::is_waited_for() const {
+  return over() || ledger_.waiting() == 0 ||
+         std::ranges::any_of(workers_, [](const Worker& worker) { return worker.idle > 0; });
 }
 
 bool Leader::everybody_gone() const {

@@ -45,6 +45,7 @@ class Leader final : public Desk {
   struct Worker {
     int rank;
     size_t wanted = 0;
+    size_t idle = 1;    // threads that wait for them
     bool gone = false;  // it said goodbye
   };
 
@@ -60,6 +61,7 @@ class Leader final : public Desk {
   void look_around();
   void report(Clock::time_point now);
   void post_end();
+  bool is_waited_for() const;
   bool everybody_gone() const;
   std::string place_of(const Worker& worker) const;
 

@@ -157,6 +157,28 @@ TEST_F(FarmRun, AWorkerThatHangsCostsItsLeaseAlone) {
   EXPECT_EQ(read_file(journal), whole());
 }
 
+// Rank 1 is at its first cell for as long as another waits, so it must not hold the next one.
+TEST_F(FarmRun, TheLastCellsGoToThoseWhoHaveNone) {
+  cells_ = 4;
+  std::atomic<int> ran = 0;
+  std::atomic<bool> others_ran = true;
+  run_on(2, 1, {}, [&](int rank) {
+    ToyJob job(cells_);
+    job.before = [&, rank](size_t, int) {
+      if (rank == 0) {
+        sleep(20);
+      } else {
+        for (int i = 0; i < 500 && ran < 3; ++i) sleep(10);
+        others_ran = others_ran && ran == 3;
+      }
+      ++ran;
+    };
+    return job;
+  });
+  EXPECT_TRUE(others_ran);
+  EXPECT_EQ(ran, 4);
+}
+
 TEST_F(FarmRun, AFailingCellEndsAllRanksWithItsKeyAndKeepsTheOthers) {
   const fs::path journal = folder_ / "failed.h5";
   for (const int ranks : {1, 2}) {
