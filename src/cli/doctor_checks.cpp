@@ -19,6 +19,7 @@
 #include "outerloop/base/terminal.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/config/read.h"
+#include "outerloop/exec/cuda.h"
 #include "outerloop/exec/isa.h"
 #include "outerloop/io/hdf5.h"
 #include "outerloop/io/hdf5_version.h"
@@ -167,10 +168,18 @@ Finding clock(const fs::path& folder) {
 }
 
 Finding gpus(const fs::path&) {
-  int seen = 0;
-  while (fs::exists(fmt::format("/dev/nvidia{}", seen))) ++seen;
-  if (seen == 0) return {.text = "none seen; none is needed"};
-  return {.text = fmt::format("{} seen, not used: this build computes on the CPU", seen)};
+  const std::vector<std::string> names = exec::cuda::visible_devices();
+  if (names.empty()) {
+    if (!fs::exists("/dev/nvidia0")) return {.text = "none seen; none is needed"};
+    return {Verdict::notice, "/dev/nvidia0 is there, and no driver that this program can use",
+            "compare `nvidia-smi`; a build without CUDA's headers uses none"};
+  }
+  try {
+    exec::cuda::open_device(0);
+  } catch (const BadInput& error) {
+    return {Verdict::notice, fmt::format("{}, not usable", fmt::join(names, ", ")), error.what()};
+  }
+  return {.text = fmt::format("{}: runtime.device=cuda uses them", fmt::join(names, ", "))};
 }
 
 Finding terminal(const fs::path&) {

@@ -194,8 +194,6 @@ class Checker {
   }
 
   void check_runtime() {
-    refuse_if(c.runtime.device == Device::cuda, "runtime.device",
-              "this version computes on the CPU alone: set cpu or auto");
     refuse_if(c.runtime.numerics == Numerics::fast, "runtime.numerics",
               "this version has ordered numerics alone: set ordered");
   }

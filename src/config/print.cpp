@@ -82,8 +82,8 @@ std::string describe_origins(const Resolved& resolved) {
 std::string config_hash(const Config& config) {
   std::string text;
   for (const Key& key : schema()) {
-    if (!key.changes_results) continue;
-    const std::string value = format_value(key, config);
+    if (!key.changes_results && !key.once_changed_results) continue;
+    const std::string value = key.changes_results ? format_value(key, config) : default_text(key);
     if (key.newer && value == default_text(key)) continue;
     fmt::format_to(std::back_inserter(text), "{}: {}\n", key.path, value);
   }

@@ -13,6 +13,7 @@
 #include "outerloop/exec/fma_peak.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
+#include "train/device_choice.h"
 
 namespace outerloop::train {
 namespace {
@@ -111,9 +112,12 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   const Setup& setup = *made;
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   const exec::CompileOptions compile = compile_options(config);
-  MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile, &ranks);
+  const std::shared_ptr<exec::Device> device = choose_device(config, &ranks);
+  MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile, &ranks,
+                device);
   step.run(0);
   MetaStepBench bench{.isa = std::string(exec::name_of(compile.isa)),
+                      .device = name_of(device.get()),
                       .ranks = ranks.size(),
                       .threads = pool.size(),
                       .meta_batch = config.outer.meta_batch,
@@ -125,7 +129,8 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
                       .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
                       .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
                       .buffer_bytes = static_cast<int64_t>(step.buffer_bytes())};
-  const Measured measured = measure(step, ranks, pool, compile.isa, options.seconds);
+  const Measured measured =
+      measure(step, ranks, pool, device ? exec::Isa::scalar : compile.isa, options.seconds);
   add_speeds(bench, measured);
   bench.resident_mib = status_mib("VmRSS");
   bench.peak_resident_mib = status_mib("VmHWM");
@@ -144,11 +149,11 @@ std::string describe(const MetaStepBench& b) {
       "{} kernel calls/task, arena {:.2f} MiB/thread, buffers {:.2f} MiB, resident {:.1f} MiB "
       "(peak {:.1f})\n"
       "first step after {:.3f} s\n",
-      b.ranks, b.threads, b.isa, b.meta_batch, b.inner_steps, b.meta_steps_per_s, b.tasks_per_s,
-      b.repeats, b.flops_per_task / 1e6, b.gflops, b.dense_flops_per_task / 1e6, b.dense_gflops,
-      100 * b.fraction_of_peak, b.fma_peak_gflops, 100 * b.share_draw, 100 * b.share_compute,
-      100 * b.share_reduce, 100 * b.share_update, b.kernel_calls_per_task,
-      static_cast<double>(b.planned_lane_bytes) / (1 << 20),
+      b.ranks, b.threads, b.device == "cpu" ? b.isa : b.device, b.meta_batch, b.inner_steps,
+      b.meta_steps_per_s, b.tasks_per_s, b.repeats, b.flops_per_task / 1e6, b.gflops,
+      b.dense_flops_per_task / 1e6, b.dense_gflops, 100 * b.fraction_of_peak, b.fma_peak_gflops,
+      100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce, 100 * b.share_update,
+      b.kernel_calls_per_task, static_cast<double>(b.planned_lane_bytes) / (1 << 20),
       static_cast<double>(b.buffer_bytes) / (1 << 20), b.resident_mib, b.peak_resident_mib,
       b.seconds_to_first_step);
   double sum = 0;
@@ -165,6 +170,7 @@ std::string describe(const MetaStepBench& b) {
 
 std::string to_json_text(const MetaStepBench& b) {
   nlohmann::ordered_json json{{"isa", b.isa},
+                              {"device", b.device},
                               {"ranks", b.ranks},
                               {"threads", b.threads},
                               {"meta_batch", b.meta_batch},

@@ -10,6 +10,7 @@
 
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
+#include "outerloop/train/setup.h"
 #include "train/json.h"
 
 namespace outerloop::train {
@@ -18,7 +19,7 @@ std::filesystem::path RunFolder::log(int rank) const {
   return root / "log" / fmt::format("rank-{:03}.log", rank);
 }
 
-std::string describe_run(const config::Config& config, const Data& data, const std::string& isa,
+std::string describe_run(const config::Config& config, const Data& data, const std::string& device,
                          int threads, const std::vector<std::string>& hosts) {
   utsname machine{};
   uname(&machine);
@@ -29,7 +30,8 @@ std::string describe_run(const config::Config& config, const Data& data, const s
       {"version", build_version()},
       {"commit", build_commit()},
       {"compiler", __VERSION__},
-      {"isa", isa},
+      {"device", device},
+      {"isa", exec::name_of(compile_options(config).isa)},
       {"threads", threads},
       {"ranks", hosts.size()},
       {"hosts", hosts},

@@ -8,6 +8,7 @@
 #include "outerloop/comm/agreement.h"
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
+#include "train/device_choice.h"
 #include "train/outer_state.h"
 #include "train/preparation.h"
 
@@ -23,6 +24,7 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
   comm::fail_together(ranks, "data and tasks",
                       [&] { setup.emplace(make_training_setup(config, resolved.folder)); });
   require_one_run();
+  device = choose_device(config, &ranks);
   comm::fail_together(ranks, "run folder", [&] {
     if (!leads()) return;
     files.emplace(config, options,
@@ -31,7 +33,7 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
   comm::fail_together(ranks, "programs and memory", [&] {
     log_file = file_sink(RunFolder{config.run_dir}.log(ranks.rank()));
     step.emplace(config, setup->learner, setup->train_shape, setup->train_tasks, pool,
-                 compile_options(config), &ranks);
+                 compile_options(config), &ranks, device);
     step->set_gradient_hook(options.gradient_hook);
     if (config.log.hashes) hashes.emplace(ranks, hash_names(config, step->layout()));
   });
@@ -64,9 +66,10 @@ void Training::open_files() {
       say(LogLevel::info,
           fmt::format("resuming {} at iteration {}", files->source().string(), state.iteration));
     }
-    const std::string isa(exec::name_of(compile_options(config).isa));
-    files->open(config, describe_run(config, setup->data, isa, pool.size(), ranks.hosts()),
-                hash_names(config, step->layout()), state.iteration, state.best_iteration);
+    files->open(
+        config,
+        describe_run(config, setup->data, name_of(device.get()), pool.size(), ranks.hosts()),
+        hash_names(config, step->layout()), state.iteration, state.best_iteration);
   });
   run_ = Stopwatch();
 }

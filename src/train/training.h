@@ -71,6 +71,7 @@ class Training {
   std::optional<Setup> setup;
   std::optional<RunFiles> files;  // the leader's
   ThreadPool pool;
+  std::shared_ptr<exec::Device> device;  // of this rank; null: its threads
   std::optional<MetaStep> step;
   std::optional<HashLog> hashes;
   TrainingState state;

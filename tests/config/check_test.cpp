@@ -65,7 +65,6 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
            {"outer.schedule=step"},
            {"outer.warmup=2000"},
            {"validation.every=0", "validation.patience=1"},
-           {"runtime.device=cuda"},
            {"runtime.numerics=fast"},
        }) {
     EXPECT_EQ(errors(words).size(), 1u) << words[0];

@@ -51,6 +51,8 @@ struct Key {
   bool changes_results = true;  // enters the config hash
   // The key is newer than checkpoints that runs go on from: at its default it does not enter.
   bool newer = false;
+  // It changed results in versions whose checkpoints runs go on from: its default enters.
+  bool once_changed_results = false;
 };
 
 // In the order of config.h; the keys of a section are adjacent.

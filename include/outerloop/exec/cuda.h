@@ -17,6 +17,8 @@
 // and nobody bound.
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "outerloop/exec/device.h"
 #include "outerloop/ir/program.h"
@@ -28,6 +30,9 @@ namespace outerloop::exec::cuda {
 // The GPU of this number. Throws BadInput with what is missing and what to do: a build without
 // CUDA, no driver, no such GPU, no NVRTC library.
 std::shared_ptr<Device> open_device(int ordinal);
+
+// Names of the GPUs that this process sees; none without a driver, or in a build without CUDA.
+std::vector<std::string> visible_devices();
 
 // Immutable but for the device, whose thread it belongs to.
 class Executable {

@@ -13,6 +13,7 @@ namespace outerloop::train {
 
 struct MetaStepBench {
   std::string isa;
+  std::string device;  // "cpu", or a GPU's name
   int64_t ranks = 1;
   int64_t threads = 0;  // of each rank
   int64_t meta_batch = 0;

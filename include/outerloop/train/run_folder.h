@@ -30,8 +30,8 @@ struct RunFolder {
 };
 
 // Host, versions, machine, data set, protocol: what a checkpoint must not hold. JSON text.
-// `hosts`: of each rank.
-std::string describe_run(const config::Config& config, const Data& data, const std::string& isa,
+// `device`: what computes, "cpu" or a name; `hosts`: of each rank.
+std::string describe_run(const config::Config& config, const Data& data, const std::string& device,
                          int threads, const std::vector<std::string>& hosts);
 
 // Whether a training may be going on in the folder: on this host that is known, on others that

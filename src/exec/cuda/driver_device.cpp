@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <optional>
 #include <thread>
 
 #include "exec/cuda/driver.h"
@@ -254,6 +255,27 @@ class DriverDevice : public Device {
 
 std::shared_ptr<Device> open_device(int ordinal) {
   return std::make_shared<DriverDevice>(ordinal);
+}
+
+std::vector<std::string> visible_devices() {
+  std::optional<Driver> driver;
+  try {
+    driver.emplace();
+  } catch (const BadInput&) {  // no driver, or one without a GPU
+    return {};
+  }
+  std::vector<std::string> names;
+  int count = 0;
+  if (driver->cuDeviceGetCount(&count) != CUDA_SUCCESS) count = 0;
+  for (int i = 0; i < count; ++i) {
+    std::array<char, 256> name{};
+    CUdevice device = 0;
+    if (driver->cuDeviceGet(&device, i) != CUDA_SUCCESS) break;
+    if (driver->cuDeviceGetName(name.data(), static_cast<int>(name.size()), device) != CUDA_SUCCESS)
+      break;
+    names.emplace_back(name.data());
+  }
+  return names;
 }
 
 }  // namespace outerloop::exec::cuda

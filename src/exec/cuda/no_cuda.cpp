@@ -11,4 +11,8 @@ std::shared_ptr<Device> open_device(int) {
       "runtime.device=cpu");
 }
 
+std::vector<std::string> visible_devices() {
+  return {};
+}
+
 }  // namespace outerloop::exec::cuda

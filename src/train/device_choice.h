@@ -1,0 +1,22 @@
+#pragma once
+// Which GPU a rank computes on.
+
+#include <memory>
+#include <string>
+
+#include "outerloop/comm/communicator.h"
+#include "outerloop/config/config.h"
+#include "outerloop/exec/device.h"
+
+namespace outerloop::train {
+
+// By runtime.device; null: the processor. The ranks of a host take the GPUs that they see in turn.
+// Collective: throws the same on all ranks where one cannot have what is asked for, or where some
+// have a GPU and others none. `ranks` may be null: this process alone.
+std::shared_ptr<exec::Device> choose_device(const config::Config& config,
+                                            comm::Communicator* ranks);
+
+// For people: the GPU's name, or "cpu".
+std::string name_of(const exec::Device* device);
+
+}  // namespace outerloop::train
