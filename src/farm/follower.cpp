@@ -129,6 +129,7 @@ void Follower::read(std::span<const std::byte> letter) {
   switch (reader.take<Subject>()) {
     case Subject::lease:
       while (!reader.at_end()) cells_.push_back(reader.take<size_t>());
+      ++leases_;
       asked_for_cells_ = false;
       asked_idle_ = 0;
       break;
@@ -173,18 +174,17 @@ void Follower::ask_for_cells() {
   size_t wanted = 0, idle = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (over_ || (asked_for_cells_ && idle_ <= asked_idle_)) return;
+    idle = idle_ - std::min(idle_, cells_.size());  // some have one, and are about to see it
+    if (over_ || (asked_for_cells_ && idle <= asked_idle_)) return;
     const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
     const auto ahead =
         static_cast<size_t>(kSecondsAhead * static_cast<double>(delivered_) / (seconds + 1e-3));
     wanted = std::max<size_t>(ahead, 1) + idle_;
     wanted -= std::min(wanted, cells_.size());
-    idle = idle_;
   }
   if (wanted == 0) return;
   LetterWriter letter(Subject::want);
-  letter.add(wanted);
-  letter.add(idle);
+  for (const size_t number : {leases_, wanted, idle}) letter.add(number);
   ranks_.post(0, letter.bytes());
   asked_for_cells_ = true;
   asked_idle_ = idle;

@@ -57,6 +57,7 @@ class Follower final : public Desk {
   // Of the serving thread alone.
   bool asked_for_cells_ = false;
   size_t asked_idle_ = 0;  // threads that had none then
+  size_t leases_ = 0;      // that have come
   Clock::time_point begun_ = Clock::now();
   Clock::time_point asked_ = begun_, woke_ = begun_;
   Clock::duration silence_{};  // of the leader

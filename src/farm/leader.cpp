@@ -183,6 +183,8 @@ void Leader::read(Worker& worker, std::span<const std::byte> letter) {
   const std::lock_guard lock(mutex_);
   switch (reader.take<Subject>()) {
     case Subject::want:
+      // Written before the last lease had come, it asks for what that one brings.
+      if (reader.take<size_t>() != worker.leases) break;
       worker.wanted = reader.take<size_t>();
       worker.idle = reader.take<size_t>();
       break;
@@ -224,6 +226,7 @@ void Leader::lease_cells() {
     }
     if (cells.empty()) continue;
     worker.wanted = worker.idle = 0;
+    ++worker.leases;
     LetterWriter letter(Subject::lease);
     letter.add(std::span<const size_t>(cells));
     ranks_.post(worker.rank, letter.bytes());

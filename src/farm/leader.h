@@ -46,6 +46,7 @@ class Leader final : public Desk {
     int rank;
     size_t wanted = 0;
     size_t idle = 1;    // threads that wait for them
+    size_t leases = 0;  // sent
     bool gone = false;  // it said goodbye
   };
 

@@ -15,7 +15,7 @@ namespace outerloop::farm {
 
 enum class Subject : uint8_t {
   // to the leader
-  want,     // size_t twice: so many cells; so many threads that have none
+  want,     // size_t each: leases that have come; wanted cells; threads that have none
   results,  // so often: size_t cell, double for each column
   stop,     // text: why
   failure,  // int code, text

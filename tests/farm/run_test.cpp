@@ -153,7 +153,8 @@ TEST_F(FarmRun, AWorkerThatHangsCostsItsLeaseAlone) {
     return job;
   });
   EXPECT_TRUE(done_without);
-  EXPECT_EQ(ran.size(), cells_ + 1) << "one cell twice";
+  EXPECT_GT(ran.size(), cells_) << "its cell twice";
+  EXPECT_LE(ran.size(), cells_ + 2) << "and the one that waited there";
   EXPECT_EQ(read_file(journal), whole());
 }
 
