@@ -15,21 +15,19 @@ constexpr const char* kKey = "dropout_key";
 
 DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
                          const optim::ThetaLayout& layout, int64_t tasks)
-    : plan_(plan),
-      family_(std::move(family)),
-      tasks_(tasks),
-      elements_(layout.elements),
-      gradients_(static_cast<size_t>(tasks * elements_)) {
+    : plan_(plan), family_(std::move(family)), tasks_(tasks), elements_(layout.elements) {
   make_episodes(family_->spec());
   const LanePlan& lane = plan_.lane();
   for (const TensorType& type : lane.buffers) {
     buffers_.push_back(plan_.device().allocate(type.bytes() * static_cast<size_t>(tasks)));
   }
   // Parameters that no call writes a gradient of, and padding, stay zero.
+  const std::vector<std::byte> zeros(buffers_[lane.gradient].bytes);
   for (size_t b : {lane.gradient, lane.gradient + 1}) {
-    if (b >= buffers_.size() || buffers_[b].bytes != gradients_.size() * sizeof(float)) continue;
-    plan_.device().upload(plan_.stream(), buffers_[b].data, std::as_bytes(std::span(gradients_)));
+    if (b >= buffers_.size() || buffers_[b].bytes != zeros.size()) continue;
+    plan_.device().upload(plan_.stream(), buffers_[b].data, zeros);
   }
+  plan_.device().synchronize(plan_.stream());
   for (size_t c = 0; c < plan_.calls().size(); ++c) bind(c);
   OL_ASSERT(results_.contains("loss"), "the plan gives no loss");
   plan_.device().begin_recording(plan_.stream());
@@ -136,9 +134,17 @@ void DeviceBatch::compute() {
   for (auto& [name, result] : results_) {
     device.download(stream, std::as_writable_bytes(std::span(result.values)), result.source);
   }
-  device.download(stream, std::as_writable_bytes(std::span(gradients_)),
-                  buffers_[plan_.lane().gradient].data);
-  device.synchronize(stream);
+}
+
+void DeviceBatch::fetch_gradients() {
+  gradients_.resize(static_cast<size_t>(tasks_ * elements_));
+  plan_.device().download(plan_.stream(), std::as_writable_bytes(std::span(gradients_)),
+                          gradients());
+  plan_.device().synchronize(plan_.stream());
+}
+
+void DeviceBatch::put_gradients() {
+  plan_.device().upload(plan_.stream(), gradients(), std::as_bytes(std::span(gradients_)));
 }
 
 std::span<float> DeviceBatch::gradient(int64_t task) {

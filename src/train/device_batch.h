@@ -19,8 +19,11 @@ class DeviceBatch {
 
   // Draws task i for slot key.slot + i on the host.
   void draw(const data::TaskKey& key, ThreadPool& pool);
-  // Of the tasks drawn last. Returns when the results are here.
+  // Launches the tasks drawn last. The results are here when the plan's stream is synchronised.
   void compute();
+  // Copies gradients to the host and back, or the first of these alone. Wait for the work.
+  void fetch_gradients();
+  void put_gradients();
 
   int64_t tasks() const { return tasks_; }
   float loss(int64_t task) const { return scalar("loss", task); }
@@ -30,8 +33,11 @@ class DeviceBatch {
   float measure(const std::string& name, int64_t task) const {
     return scalar("measure/" + name, task);
   }
-  // (layout.elements,), padding is zero. May be changed.
+  // As fetched: (layout.elements,), padding is zero.
   std::span<float> gradient(int64_t task);
+  // On the device, tasks side by side.
+  std::byte* gradients() const { return buffers_[plan_.lane().gradient].data; }
+  std::byte* losses() const { return results_.at("loss").source; }
   size_t bytes() const;  // on the device
 
  private:
@@ -44,7 +50,7 @@ class DeviceBatch {
   // An output that is looked at on the host.
   struct Result {
     std::vector<float> values;  // by task
-    const std::byte* source = nullptr;
+    std::byte* source = nullptr;
   };
 
   void make_episodes(const data::EpisodeSpec& spec);
@@ -66,7 +72,7 @@ class DeviceBatch {
   std::vector<exec::DeviceMemory> buffers_;  // as LanePlan::buffers, of all tasks
   std::vector<exec::cuda::Lanes> lanes_;     // by call
   std::map<std::string, Result, std::less<>> results_;
-  std::vector<float> gradients_;
+  std::vector<float> gradients_;  // empty until fetched
   exec::DeviceGraph graph_;
 };
 

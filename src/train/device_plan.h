@@ -26,6 +26,7 @@ class DevicePlan {
   void refresh();
 
   exec::Device& device() const { return *device_; }
+  const std::shared_ptr<exec::Device>& shared_device() const { return device_; }
   const exec::DeviceStream& stream() const { return stream_; }
   const LanePlan& lane() const { return lane_; }
   const std::vector<Call>& calls() const { return calls_; }  // as lane().calls

@@ -1,7 +1,7 @@
 #include "train/device_team.h"
 
-#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "outerloop/base/stopwatch.h"
 
@@ -15,10 +15,7 @@ DeviceTeam::DeviceTeam(const TeamWork& work, ThreadPool& pool,
       measures_(work.measures),
       parameter_ends_(ends_of(layout_)),
       plan_(work, device, options),
-      single_(plan_, family_, layout_, 1),
-      sums_(0, 0, 0),
-      bit_sums_(parameter_ends_.size()),
-      apart_sums_(parameter_ends_.size()) {}
+      single_(plan_, family_, layout_, 1) {}
 
 std::vector<FinalGroup> DeviceTeam::order(std::span<const comm::Range> groups) const {
   std::vector<FinalGroup> order;
@@ -29,57 +26,71 @@ std::vector<FinalGroup> DeviceTeam::order(std::span<const comm::Range> groups) c
 void DeviceTeam::deal(const comm::Range& slots) {
   if (batch_ && slots == slots_) return;
   slots_ = slots;
-  sums_ = comm::SlotAccumulator(layout_.elements, slots.first, slots.end);
+  sums_.reset();
   batch_.reset();
-  if (slots.size() > 0) batch_.emplace(plan_, family_, layout_, slots.size());
+  if (slots.size() == 0) return;
+  batch_.emplace(plan_, family_, layout_, slots.size());
+  sums_.emplace(plan_, *batch_, layout_, slots);
+}
+
+std::span<const comm::SlotNode> DeviceTeam::nodes() {
+  return sums_ ? sums_->nodes() : std::span<const comm::SlotNode>();
 }
 
 void DeviceTeam::run(const data::TaskKey& key, TaskResults& results,
                      std::span<const FinalGroup> order, const Tell& tell, MetaStepTimes* times) {
   Stopwatch watch;
-  sums_.clear();
-  std::ranges::fill(bit_sums_, LaneSums{});
-  std::ranges::fill(apart_sums_, LaneSums{});
-  data::TaskKey own = key;
-  own.slot = static_cast<uint32_t>(slots_.first);
-  if (batch_) batch_->draw(own, pool_);
+  data::TaskKey first = key;
+  first.slot = static_cast<uint32_t>(slots_.first);
+  if (batch_) batch_->draw(first, pool_);
   if (times != nullptr) times->draw += watch.lap();
-  if (batch_) batch_->compute();
-  for (int64_t task = 0; task < slots_.size(); ++task, ++own.slot) {
-    take(own, task, results.of(own.slot));
+  if (batch_) {
+    batch_->compute();
+    if (hook_) call_hook(first);
+    sums_->run();
+    plan_.device().synchronize(plan_.stream());
   }
+  for (int64_t task = 0; task < slots_.size(); ++task) take(task, results.of(slots_.first + task));
   if (times != nullptr) times->compute += watch.lap();
   if (!tell) return;
   for (size_t place = 0; place < order.size(); ++place) tell(place);
 }
 
-void DeviceTeam::take(const data::TaskKey& key, int64_t task, TaskResults::Task result) {
-  const std::span<float> gradient = batch_->gradient(task);
-  if (hook_) hook_(static_cast<int64_t>(key.iteration), key.slot, 0, gradient);
-  const BitSum bits = add_bit_sums(gradient, 0, parameter_ends_, bit_sums_);
-  if (key.slot == apart_) add_bit_sums(gradient, 0, parameter_ends_, apart_sums_);
+void DeviceTeam::call_hook(const data::TaskKey& key) {
+  batch_->fetch_gradients();
+  for (int64_t task = 0; task < slots_.size(); ++task) {
+    hook_(static_cast<int64_t>(key.iteration), key.slot + task, 0, batch_->gradient(task));
+  }
+  batch_->put_gradients();
+}
+
+void DeviceTeam::take(int64_t task, TaskResults::Task result) {
   result.loss = batch_->loss(task);
   result.accuracy = batch_->accuracy(task);
   for (size_t m = 0; m < measures_.size(); ++m) {
     result.measures[m] = batch_->measure(measures_[m].name, task);
   }
-  result.set_hash(bits.hash);
-  const bool counts = bits.finite && std::isfinite(result.loss);
-  counts ? sums_.add(key.slot, gradient) : sums_.skip(key.slot);
-  result.set(counts ? TaskResults::State::counts : TaskResults::State::left_out);
+  std::vector<uint32_t> hashes(parameter_ends_.size());
+  hash_each(sums_->of(task), hashes);
+  result.set_hash(std::accumulate(hashes.begin(), hashes.end(), uint32_t{0}));
+  result.set(sums_->counts(task) ? TaskResults::State::counts : TaskResults::State::left_out);
 }
 
 void DeviceTeam::add_bit_sums_to(std::span<LaneSums> parts) const {
-  for (size_t p = 0; p < parts.size(); ++p) parts[p] += bit_sums_[p];
+  for (int64_t task = 0; task < slots_.size(); ++task) {
+    for (size_t p = 0; p < parts.size(); ++p) parts[p] += sums_->of(task)[p];
+  }
 }
 
 void DeviceTeam::add_apart_to(std::span<LaneSums> parts) const {
-  for (size_t p = 0; p < parts.size(); ++p) parts[p] += apart_sums_[p];
+  if (apart_ < slots_.first || apart_ >= slots_.end) return;
+  for (size_t p = 0; p < parts.size(); ++p) parts[p] += sums_->of(apart_ - slots_.first)[p];
 }
 
 SlotReplay DeviceTeam::replay(const data::TaskKey& key) {
   single_.draw(key, pool_);
   single_.compute();
+  single_.fetch_gradients();
   std::vector<LaneSums> sums(parameter_ends_.size());
   const BitSum bits = add_bit_sums(single_.gradient(0), 0, parameter_ends_, sums);
   SlotReplay result{.loss = single_.loss(0),
@@ -96,13 +107,14 @@ bool DeviceTeam::has_accuracy() const {
 
 size_t DeviceTeam::bytes() const {
   const size_t batch = batch_ ? batch_->bytes() : 0;
-  return plan_.shared_bytes() + single_.bytes() + batch + sums_.bytes();
+  return plan_.shared_bytes() + single_.bytes() + batch + (sums_ ? sums_->bytes() : 0);
 }
 
 std::vector<exec::StepTime> DeviceTeam::profile(const data::TaskKey& key, int repeats) {
   single_.draw(key, pool_);
   Stopwatch watch;
   for (int i = 0; i < repeats; ++i) single_.compute();
+  plan_.device().synchronize(plan_.stream());
   return {{.description = "all calls of one task, copies included",
            .seconds = watch.seconds() / repeats,
            .flops = plan_.flops().all}};

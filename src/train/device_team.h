@@ -1,12 +1,12 @@
 #pragma once
-// The slots of a rank side by side on a device. Tasks are drawn, gradients added up and hashed on
-// the host.
+// The slots of a rank side by side on a device. Tasks are drawn on the host; sums over the slots
+// come back.
 
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "train/device_batch.h"
+#include "train/device_sums.h"
 #include "train/slot_team.h"
 
 namespace outerloop::train {
@@ -22,7 +22,7 @@ class DeviceTeam : public SlotTeam {
   void deal(const comm::Range& slots) override;
   void run(const data::TaskKey& key, TaskResults& results, std::span<const FinalGroup> order,
            const Tell& tell, MetaStepTimes* times) override;
-  std::span<const comm::SlotNode> nodes() override { return sums_.nodes(); }
+  std::span<const comm::SlotNode> nodes() override;
   void add_bit_sums_to(std::span<LaneSums> parts) const override;
   void keep_apart(int64_t slot) override { apart_ = slot; }
   void add_apart_to(std::span<LaneSums> parts) const override;
@@ -36,7 +36,8 @@ class DeviceTeam : public SlotTeam {
   std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;
 
  private:
-  void take(const data::TaskKey& key, int64_t task, TaskResults::Task result);
+  void call_hook(const data::TaskKey& key);
+  void take(int64_t task, TaskResults::Task result);
 
   ThreadPool& pool_;
   std::shared_ptr<const data::TaskFamily> family_;
@@ -46,9 +47,9 @@ class DeviceTeam : public SlotTeam {
   DevicePlan plan_;
   DeviceBatch single_;  // replays
   comm::Range slots_;
+  // Of slots, where there are any.
   std::optional<DeviceBatch> batch_;
-  comm::SlotAccumulator sums_;
-  std::vector<LaneSums> bit_sums_, apart_sums_;  // by parameter
+  std::optional<DeviceSums> sums_;
   int64_t apart_ = -1;
   GradientHook hook_;
 };

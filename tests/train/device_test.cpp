@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "data/image_sets.h"
 #include "exec/cuda/host_device.h"
@@ -122,9 +123,10 @@ TEST_F(OnDevice, EveryLearnerTrainsWithTheBitsOfThreads) {
 }
 
 TEST_F(OnDevice, RanksOfDevicesGiveTheBitsOfOneProcess) {
-  const Case c{"", "sinusoid_maml", tiny() + Words{"inner.steps=1", "runtime.self_check=2"}};
-  const Course alone = course(c, nullptr);
-  for (const int size : {2, 6}) {  // of five slots
+  for (const auto& [size, tasks] : {std::pair{2, "5"}, std::pair{3, "2"}}) {
+    const Case c{"", "sinusoid_maml",
+                 tiny() + Words{"runtime.self_check=2", fmt::format("outer.meta_batch={}", tasks)}};
+    const Course alone = course(c, nullptr);
     std::vector<Course> courses(static_cast<size_t>(size));
     comm::run_ranks(size, [&](comm::Communicator& ranks) {
       courses[static_cast<size_t>(ranks.rank())] =
