@@ -6,17 +6,17 @@
 #include <cmath>
 
 #include "report/html.h"
+#include "report/plot_frame.h"
 
 namespace outerloop::report {
 namespace {
 
-constexpr double kLetter = 7.5;  // width of one, with room for wide ones
-constexpr double kSlope = 0.7;   // of slanting names: their height over their length
+constexpr double kSlope = 0.7;  // of slanting names: their height over their length
 
 double longest(const std::vector<std::string>& names) {
-  size_t letters = 0;
-  for (const std::string& name : names) letters = std::max(letters, name.size());
-  return static_cast<double>(letters) * kLetter;
+  double width = 0;
+  for (const std::string& name : names) width = std::max(width, text_width(name));
+  return width;
 }
 
 }  // namespace
@@ -30,11 +30,12 @@ std::string heat_map(const HeatMap& map) {
   const double top = map.column_names.empty() ? 0 : slant + 8;
   const std::string scale = fmt::format("full colour: {:.3g} {}", most, map.unit);
   const double grid = static_cast<double>(map.columns) * map.cell_width + slant;
-  const double width = left + std::max(grid, static_cast<double>(scale.size()) * kLetter);
+  const double width = left + std::max(grid, text_width(scale));
   const double height = top + static_cast<double>(rows) * map.cell_height + 20;
   std::string svg = fmt::format(
-      "<svg class=\"plot\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">\n", width,
-      height, escape(map.about));
+      "<svg class=\"plot\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\" "
+      "style=\"max-width:{:.0f}px\">\n",
+      width, height, escape(map.about), 1.2 * width);
   for (size_t c = 0; c < map.column_names.size(); ++c) {
     const double x = left + (static_cast<double>(c) + 0.5) * map.cell_width;
     svg += fmt::format(

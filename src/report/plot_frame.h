@@ -17,8 +17,9 @@ inline constexpr double kLine = 16;  // height of a line of text
 // A coordinate with one digit: "12.5", "12".
 std::string px(double value);
 
-// Of a text in the page's font, about.
+// Of a text in the page's font, about: enough for every font that the page may get.
 double text_width(const std::string& text);
+double bold_width(const std::string& text);
 
 // From values to pixels, linear or logarithmic.
 class Scale {

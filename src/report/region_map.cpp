@@ -6,13 +6,14 @@
 #include <cmath>
 
 #include "report/html.h"
+#include "report/plot_frame.h"
 
 namespace outerloop::report {
 namespace {
 
+constexpr double kPale = 0.5;     // of the image
 constexpr double kOpaque = 0.65;  // the image shows through
 constexpr double kFoot = 24;      // for the scale
-constexpr double kLetter = 7.5;   // width of one, with room for wide ones
 
 class Regions {
  public:
@@ -79,16 +80,19 @@ std::string region_map(const RegionMap& map) {
   const double height = scale * static_cast<double>(map.height);
   const double drawn = scale * static_cast<double>(map.width);
   const std::string legend = fmt::format("full colour: {:.3g} {}", most, map.unit);
-  const double width = std::max(drawn, static_cast<double>(legend.size()) * kLetter);
+  const double width = std::max(drawn, text_width(legend));
   std::string svg = fmt::format(
       "<svg class=\"plot\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\" "
       "style=\"max-width:{:.0f}px\">\n",
       width + 2, height + kFoot, escape(map.about), width);
   if (!map.background.empty()) {
+    // White paper and the colours for it in any scheme; the image pale, so that they show on ink.
     svg += fmt::format(
-        "<image href=\"{}\" x=\"1\" y=\"1\" width=\"{:.1f}\" height=\"{:.1f}\" "
+        "<g class=\"on-paper\">\n<rect x=\"1\" y=\"1\" width=\"{1:.1f}\" height=\"{2:.1f}\" "
+        "fill=\"#ffffff\"/>\n"
+        "<image href=\"{0}\" opacity=\"{3}\" x=\"1\" y=\"1\" width=\"{1:.1f}\" height=\"{2:.1f}\" "
         "preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"/>\n",
-        map.background, drawn, height);
+        map.background, drawn, height, kPale);
   }
   svg += fmt::format(
       "<g transform=\"translate(1 1) scale({:.4f})\" shape-rendering=\"crispEdges\">\n", scale);
@@ -104,7 +108,8 @@ std::string region_map(const RegionMap& map) {
         area, map.values[r] < 0 ? 1 : 0, opaque * strength, escape(map.names[r]), map.values[r],
         escape(map.unit));
   }
-  svg += fmt::format("<path class=\"outline\" d=\"{}\"/>\n</g>\n", regions.outlines());
+  svg += fmt::format("<path class=\"outline\" d=\"{}\"/>\n</g>\n{}", regions.outlines(),
+                     map.background.empty() ? "" : "</g>\n");
   svg += fmt::format("<text x=\"1\" y=\"{:.1f}\">{}</text>\n</svg>\n", height + kFoot - 6,
                      escape(legend));
   return svg;

@@ -27,7 +27,7 @@ using interp::RunImportance;
 
 constexpr size_t kMostBars = 30;
 constexpr size_t kMostTasks = 60;  // rows of the matrix
-constexpr size_t kMostCurves = 6;
+constexpr size_t kMostCurves = 4;  // as many as there are colours
 
 struct About {
   std::string_view name, heading, question;
@@ -125,7 +125,8 @@ std::string class_maps(const RunImportance& result) {
     map.values = one.means;
     map.most = most;
     map.unit = result.metrics.front().metric;
-    cards += card(one.name, region_map(map), fmt::format("{} tasks", one.tasks));
+    cards += card(one.name, region_map(map),
+                  fmt::format("{} task{}", one.tasks, one.tasks == 1 ? "" : "s"));
   }
   return section(
       "Class by class", cards,

@@ -54,6 +54,7 @@ svg .grid { stroke: var(--grid); fill: none; }
 .band { opacity: .16; }
 .bar { opacity: .55; }
 .rule { stroke: var(--soft); stroke-dasharray: 3 4; fill: none; }
+.on-paper { --c0: #0062a8; --c1: #b84a00; --soft: #5b6670; }
 .outline { fill: none; stroke: var(--soft); stroke-width: 1; vector-effect: non-scaling-stroke;
   stroke-opacity: .5; }
 .s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); } .s2 { stroke: var(--c2); }

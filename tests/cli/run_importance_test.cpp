@@ -100,6 +100,13 @@ TEST(RunImportance, TellsTheStoryOfFlights) {
   EXPECT_LT(season["p_joint"].get<double>(), 0.05);
   EXPECT_LT(warmth["p_joint"].get<double>(), 0.05);
   EXPECT_GT(season["mean"].get<double>(), 10 * std::abs(year["mean"].get<double>()));
+  ASSERT_EQ(
+      importance(run, folder.path() / "curve", {"--estimands", "query", "--tasks", "5", "--curve"})
+          .code,
+      kDone);
+  const std::string page = read_file(folder.path() / "curve/report.html");
+  EXPECT_TRUE(contains(page, "Along the inner steps"));
+  EXPECT_FALSE(contains(page, " s4\"")) << "there are four colours, s0 to s3";
 }
 
 TEST(RunImportance, MapsImages) {

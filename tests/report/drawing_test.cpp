@@ -8,10 +8,12 @@
 #include <regex>
 
 #include "report/bar_chart.h"
+#include "report/heat_map.h"
 #include "report/histogram.h"
 #include "report/html.h"
 #include "report/plot.h"
 #include "report/plot_frame.h"
+#include "report/region_map.h"
 
 namespace outerloop::report {
 namespace {
@@ -168,6 +170,38 @@ TEST(BarChart, CutsLongNamesBetweenCharacters) {
   const std::string svg = bar_chart("about", "fall", {{name, 1}});
   EXPECT_NE(svg.find("éé…</text>"), svg.npos);
   EXPECT_NE(svg.find(name), svg.npos);  // whole in the tooltip
+}
+
+TEST(RegionMaps, KeepTheOutlinesOfRegions) {
+  RegionMap map{.about = "two",
+                .height = 2,
+                .width = 3,
+                .regions = {0, 0, 1, 0, -1, 1},
+                .values = {0.5, -1},
+                .names = {"left", "right"},
+                .unit = "nats"};
+  const std::string svg = region_map(map);
+  for (const char* part :
+       {"d=\"M0 0h2v1h-2zM0 1h1v1h-1z\" style=\"fill:var(--c0)\" fill-opacity=\"0.500\"",
+        "d=\"M2 0h1v1h-1zM2 1h1v1h-1z\" style=\"fill:var(--c1)\" fill-opacity=\"1.000\"",
+        "<title>left: 0.5 nats</title>", "full colour: 1 nats",
+        // Above, between the rows, below; then the columns.
+        "d=\"M0 0H3M1 1H2M0 2H1M2 2H3M0 0V2M1 1V2M2 0V2M3 0V2\""}) {
+    EXPECT_NE(svg.find(part), svg.npos) << part << "\n" << svg;
+  }
+  EXPECT_EQ(svg.find("on-paper"), svg.npos);
+  map.background = "data:,";
+  EXPECT_NE(region_map(map).find("<g class=\"on-paper\">"), svg.npos) << "its own colours";
+}
+
+TEST(HeatMaps, HaveRoomForTheirNamesAndStaySmall) {
+  const std::string svg =
+      heat_map({.columns = 1, .values = {1}, .row_names = {"EV-EWR-MSN"}, .column_names = {"a"}});
+  const std::regex name("<text x=\"([0-9.]+)\"[^>]*text-anchor=\"end\">EV-EWR-MSN");
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(svg, found, name)) << svg;
+  EXPECT_GT(std::stod(found[1]), 82) << "as wide as a browser draws it";
+  EXPECT_NE(svg.find("style=\"max-width:"), svg.npos);
 }
 
 }  // namespace
