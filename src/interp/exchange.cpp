@@ -76,11 +76,10 @@ SklearnDraws sklearn_draws(uint32_t seed, size_t rows, size_t samples, size_t re
 
 Exchange sklearn_exchange(SklearnDraws draws) {
   Exchange result{.rows = draws.rows, .repeats = draws.donors.size(), .baseline_of_all_rows = true};
-  result.donors = [draws = std::move(draws)](size_t repeat) {
-    std::vector<uint32_t> donors = draws.donors[repeat];
+  for (std::vector<uint32_t>& donors : draws.donors) {
     for (uint32_t& donor : donors) donor = draws.rows[donor];
-    return donors;
-  };
+  }
+  result.donors = [donors = std::move(draws.donors)](size_t repeat) { return donors[repeat]; };
   return result;
 }
 

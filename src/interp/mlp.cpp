@@ -81,8 +81,8 @@ class TableMlp {
       worker->instance.run();
       const std::span<const T> output = std::as_const(worker->output).template as<T>();
       const size_t outputs = mlp_.outputs();
-      for (size_t i = 0; i < block.size(); ++i) {
-        for (size_t o = 0; o < outputs; ++o) {
+      for (size_t o = 0; o < outputs; ++o) {
+        for (size_t i = 0; i < block.size(); ++i) {
           predictions[(begin + i) * outputs + o] = static_cast<double>(output[o * kBlock + i]);
         }
       }
@@ -221,13 +221,14 @@ class TableMlp {
     if (block.columns.empty()) std::ranges::fill(steps, T{0});
     for (size_t j = 0; j < block.columns.size(); ++j) {
       const uint32_t c = block.columns[j];
-      const std::span<T> row = steps.subspan(j * kBlock, kBlock);
-      const auto column = columns_.template as<T>().subspan(c * x_.rows(), x_.rows());
-      for (size_t i = 0; i < block.size(); ++i) {
-        row[i] = block.residuals == nullptr
-                     ? column[block.donors[i]] - column[block.rows[i]]
-                     : static_cast<T>(block.residuals->row(block.donors[i])[c] -
-                                      block.residuals->row(block.rows[i])[c]);
+      T* const row = steps.subspan(j * kBlock, kBlock).data();
+      const T* const column = columns_.template as<T>().data() + c * x_.rows();
+      for (size_t i = 0; i < block.size() && block.residuals == nullptr; ++i) {
+        row[i] = column[block.donors[i]] - column[block.rows[i]];
+      }
+      for (size_t i = 0; i < block.size() && block.residuals != nullptr; ++i) {
+        row[i] = static_cast<T>(block.residuals->row(block.donors[i])[c] -
+                                block.residuals->row(block.rows[i])[c]);
       }
     }
   }

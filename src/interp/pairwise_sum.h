@@ -23,7 +23,9 @@ T pairwise_sum(std::span<const T> x) {
   if (n >= kLanes) {
     T lane[kLanes];
     for (; i < kLanes; ++i) lane[i] = x[i];
-    for (; i < n - n % kLanes; ++i) lane[i % kLanes] += x[i];
+    for (; i + kLanes <= n; i += kLanes) {
+      for (size_t l = 0; l < kLanes; ++l) lane[l] += x[i + l];
+    }
     total =
         ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
   }
