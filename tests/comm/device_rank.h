@@ -27,7 +27,7 @@ struct DeviceRank {
   }
 
   FakeDevice device;
-  FakeStream compute, exchange, gather;
+  FakeStream compute, backward, exchange, gather;
   std::unique_ptr<DeviceRanks> ranks;  // ends first: streams wait for what it aborts
 };
 

@@ -1,10 +1,10 @@
 #include "comm/fake_nccl.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,6 +25,7 @@ struct Transfer {
   const float* from;  // sends
   float* to;          // receives
   size_t count;
+  int number = 0;  // of the messages from this sender to this receiver
   bool taken = false;
 };
 struct Work {
@@ -35,9 +36,9 @@ struct Work {
 struct Clique {
   std::mutex mutex;
   std::condition_variable changed;
-  std::map<int, int> gpus;                                    // by rank
-  std::string refused;                                        // not empty: why it cannot be
-  std::map<std::pair<int, int>, std::deque<Transfer*>> mail;  // by sender and receiver
+  std::map<int, int> gpus;                       // by rank
+  std::string refused;                           // not empty: why it cannot be
+  std::map<std::array<int, 3>, Transfer*> mail;  // by sender, receiver and number
   std::vector<std::shared_ptr<struct State>> states;
 };
 
@@ -52,7 +53,8 @@ struct State {
   bool aborted = false;
   int polls = 0;  // until what was called is done
   std::function<void()> launch;
-  int issued = 0, served = 0;  // collectives
+  int issued = 0, served = 0;         // collectives
+  std::map<int, int> sent, received;  // messages by peer
 
   bool connected() const { return static_cast<int>(clique->gpus.size()) == size; }
   bool broken() const { return rank == knobs.broken_rank && issued > knobs.broken_from; }
@@ -86,26 +88,29 @@ void run(const std::shared_ptr<State>& state, Work& work, int number, bool hangs
     clique.changed.wait(lock, [&] { return state->aborted || done(); });
     return !state->aborted;
   };
-  if (!wait_until([&] { return !hangs && state->served == number; })) return;
+  if (!wait_until([&] { return !hangs && (!state->knobs.in_order || state->served == number); }))
+    return;
   for (const auto& step : work.before) step();
-  for (Transfer& send : work.sends) clique.mail[{state->rank, send.peer}].push_back(&send);
+  const auto box = [&](const Transfer& send) -> Transfer*& {
+    return clique.mail[{state->rank, send.peer, send.number}];
+  };
+  for (Transfer& send : work.sends) box(send) = &send;
   clique.changed.notify_all();
   for (const Transfer& receive : work.receives) {
-    auto& box = clique.mail[{receive.peer, state->rank}];
-    if (!wait_until([&] { return !box.empty(); })) break;
-    if (box.front()->count != receive.count) {
+    Transfer*& send = clique.mail[{receive.peer, state->rank, receive.number}];
+    if (!wait_until([&] { return send != nullptr; })) break;
+    if (send->count != receive.count) {
       state->error = ncclInvalidUsage;
       state->said = "a message of another size";
     } else if (receive.count > 0) {
-      std::memcpy(receive.to, box.front()->from, receive.count * sizeof(float));
+      std::memcpy(receive.to, send->from, receive.count * sizeof(float));
     }
-    box.front()->taken = true;
-    box.pop_front();
+    std::exchange(send, nullptr)->taken = true;
     clique.changed.notify_all();
   }
   const auto taken = [&] { return std::ranges::all_of(work.sends, &Transfer::taken); };
   if (!wait_until(taken)) {
-    for (Transfer& send : work.sends) std::erase(clique.mail[{state->rank, send.peer}], &send);
+    for (Transfer& send : work.sends) box(send) = nullptr;
     return;
   }
   for (const auto& step : work.after) step();
@@ -177,6 +182,10 @@ void set(const Knobs& knobs) {
 
 void use_gpu(int gpu) {
   current_gpu = gpu;
+}
+
+bool in_group() {
+  return group_depth > 0;
 }
 
 int alive() {
@@ -260,11 +269,6 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
     comm->state->aborted = true;
     comm->state->launch = nullptr;
     std::erase(comm->state->clique->states, comm->state);
-    for (const auto& other : comm->state->clique->states) {
-      if (comm->state->knobs.remote_errors && other->error == ncclSuccess) {
-        other->error = ncclRemoteError;
-      }
-    }
     comm->state->clique->changed.notify_all();
   }
   --count_alive;
@@ -310,6 +314,13 @@ ncclResult_t ncclGroupEnd() {
     return result;
   }
   const int number = state.issued++;
+  for (Transfer& send : work->sends) send.number = state.sent[send.peer]++;
+  for (Transfer& receive : work->receives) receive.number = state.received[receive.peer]++;
+  for (const auto& other : state.clique->states) {
+    if (state.broken() && state.knobs.remote_errors && other->rank != state.rank) {
+      other->error = ncclRemoteError;
+    }
+  }
   state.polls = 2;
   state.launch = [work, number, shared = comm->state, target = stream, hangs = state.broken()] {
     reinterpret_cast<FakeStream*>(target)->push([=] { run(shared, *work, number, hangs); });

@@ -2,7 +2,7 @@
 // An NCCL whose GPUs are threads' numbers and whose device memory is the host's. Its cudaStream_t
 // are FakeStreams. It is as strict as the real one: calls return early and do nothing until
 // ncclCommGetAsyncError was asked, no call may come before that, sends wait for their receivers,
-// collectives of a communicator run in order, and two ranks on one GPU are refused.
+// and two ranks on one GPU are refused.
 
 #include <nccl.h>
 
@@ -20,14 +20,17 @@ struct Knobs {
   int broken_rank = -1;
   int broken_from = 0;
   ncclResult_t error = ncclSystemError;
-  // Whether the others see ncclRemoteError when a rank aborts.
-  bool remote_errors = false;
+  bool remote_errors = false;  // whether the others see ncclRemoteError then
+  // Whether a communicator's collectives run in order, whatever their streams.
+  bool in_order = true;
 };
 
 // For communicators and calls from now on.
 void set(const Knobs& knobs);
 // The calling thread's current device.
 void use_gpu(int gpu);
+// Whether the calling thread began a group and did not end it.
+bool in_group();
 // Communicators that were neither destroyed nor aborted.
 int alive();
 

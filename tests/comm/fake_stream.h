@@ -2,7 +2,7 @@
 // Streams and events as CUDA has them, in host memory: work runs in order, later, on a thread of
 // the stream.
 
-#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -60,42 +60,30 @@ class FakeStream {
 
 class FakeDevice final : public DeviceCalls {
  public:
-  DeviceEvent make_event() override { return new std::shared_ptr(std::make_shared<Event>()); }
-  void free_event(DeviceEvent event) noexcept override {
-    delete static_cast<std::shared_ptr<Event>*>(event);
-  }
+  DeviceEvent make_event() override { return new std::shared_ptr<Mark>(); }
+  void free_event(DeviceEvent event) noexcept override { delete &mark_of(event); }
   void record(DeviceEvent event, DeviceStream stream) override {
-    const std::shared_ptr<Event> e = of(event);
-    const std::lock_guard lock(e->mutex);
-    stream_of(stream).push([e, number = ++e->recorded] {
-      const std::lock_guard inner(e->mutex);
-      e->reached = std::max(e->reached, number);
-      e->changed.notify_all();
+    mark_of(event) = std::make_shared<Mark>();
+    stream_of(stream).push([mark = mark_of(event)] {
+      mark->reached = true;
+      mark->reached.notify_all();
     });
   }
   bool reached(DeviceEvent event) override {
-    const std::shared_ptr<Event> e = of(event);
-    const std::lock_guard lock(e->mutex);
-    return e->reached == e->recorded;
+    return mark_of(event) == nullptr || mark_of(event)->reached;
   }
   void wait_for(DeviceStream stream, DeviceEvent event) override {
-    const std::shared_ptr<Event> e = of(event);
-    const std::lock_guard lock(e->mutex);
-    stream_of(stream).push([e, number = e->recorded] {
-      std::unique_lock inner(e->mutex);
-      e->changed.wait(inner, [&] { return e->reached >= number; });
-    });
+    if (mark_of(event) == nullptr) return;
+    stream_of(stream).push([mark = mark_of(event)] { mark->reached.wait(false); });
   }
 
  private:
-  struct Event {
-    std::mutex mutex;
-    std::condition_variable changed;
-    int64_t recorded = 0;
-    int64_t reached = 0;
+  // A place in a stream: those who wait for it do so even if the event is recorded again.
+  struct Mark {
+    std::atomic<bool> reached = false;
   };
-  static std::shared_ptr<Event> of(DeviceEvent event) {
-    return *static_cast<std::shared_ptr<Event>*>(event);
+  static std::shared_ptr<Mark>& mark_of(DeviceEvent event) {
+    return *static_cast<std::shared_ptr<Mark>*>(event);
   }
   static FakeStream& stream_of(DeviceStream stream) { return *static_cast<FakeStream*>(stream); }
 };

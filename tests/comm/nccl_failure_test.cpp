@@ -203,6 +203,7 @@ TEST(NcclRun, EndsOnAllRanksWithOneLine) {
         use_all_verbs(rank, values);
         ADD_FAILURE() << "nothing was thrown";
       } catch (const SystemFailure& error) {
+        EXPECT_FALSE(fake_nccl::in_group());
         // Nothing more is possible, and says why.
         EXPECT_THROW(
             try { rank.ranks->poll(); } catch (const NcclError& again) {

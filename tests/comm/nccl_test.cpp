@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
+#include <deque>
 #include <numeric>
 #include <thread>
 
@@ -132,6 +134,39 @@ void sum_can_be_dropped(DeviceRank& rank) {
 }
 
 // As SlotReduction over the host does.
+// The next round's shards come where this one's are read, and another stream makes its roots ready.
+void next_round_waits_for_the_tree(DeviceRank& rank) {
+  const Problem problem{8, 100, {0, 100}};
+  const Ranges deal = evenly(problem.slots, rank.ranks->host().size());
+  std::vector<float> memory;
+  std::array<std::vector<float>, 2> totals;
+  std::deque<RootsOnDevice> roots;
+  DeviceSlotReduction reduction(
+      *rank.ranks, ranges_of(problem.groups), {&rank.exchange, &rank.gather},
+      [](std::span<const SlotNode> nodes, std::span<float> sums, DeviceStream stream) {
+        static_cast<FakeStream*>(stream)->push([] { std::this_thread::sleep_for(5ms); });
+        finish_on_stream(nodes, sums, stream);
+      });
+  reduction.deal(deal, [&](int64_t elements) {
+    memory.resize(static_cast<size_t>(elements));
+    return memory.data();
+  });
+  for (uint32_t round = 0; round < 2; ++round) {
+    totals[round].resize(100);
+    const auto leaves = random_leaves(problem.slots, problem.elements, 0.2, round);
+    RootsOnDevice& mine = roots.emplace_back(
+        leaves, deal[static_cast<size_t>(rank.ranks->host().rank())], problem.elements);
+    mine.compute({0, 100}, rank.backward);
+    reduction.begin(0, mine.roots(), &rank.backward);
+    reduction.finish(totals[round], &rank.compute);
+  }
+  rank.ranks->wait();
+  for (uint32_t round = 0; round < 2; ++round) {
+    const auto leaves = random_leaves(problem.slots, problem.elements, 0.2, round);
+    expect_bits(totals[round], node_by_definition(leaves, 6, 0), "round " + std::to_string(round));
+  }
+}
+
 void sum_sends_what_the_formula_says(DeviceRank& rank) {
   Communicator& host = rank.ranks->host();
   const int64_t others = host.size() - 1;
@@ -187,6 +222,7 @@ struct DeviceCase {
 constexpr DeviceCase kCases[]{
     {"SumHasTheBitsOfTheDefinition", sum_has_the_bits_of_the_definition},
     {"SumCanBeDropped", sum_can_be_dropped},
+    {"NextRoundWaitsForTheTree", next_round_waits_for_the_tree},
     {"SumSendsWhatTheFormulaSays", sum_sends_what_the_formula_says},
     {"FastSumAddsUp", fast_sum_adds_up},
     {"EveryCollectiveEntersTheLog", every_collective_enters_the_log},
@@ -200,11 +236,16 @@ class Nccl : public testing::TestWithParam<std::tuple<int, DeviceCase>> {};
 TEST_P(Nccl, Conforms) {
   const auto& [size, checked] = GetParam();
   ASSERT_EQ(kFakeIsLoaded, 0);
-  fake_nccl::set({});
+  fake_nccl::set({.in_order = false});  // it is not relied on
   run_ranks(size, [run = checked.run](Communicator& host) {
+    std::vector<float> values(100);
     DeviceRank rank(host);
     run(rank);
+    rank.compute.push([] { std::this_thread::sleep_for(1ms); });
+    rank.ranks->all_reduce_fast("the last one", values, &rank.compute);
     rank.ranks->finish();
+    EXPECT_TRUE(host.log().last().left);
+    EXPECT_THROW(rank.ranks->poll(), NcclError);
   });
   EXPECT_EQ(fake_nccl::alive(), 0);
 }

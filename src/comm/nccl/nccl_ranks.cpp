@@ -128,6 +128,7 @@ void NcclRanks::finish() {
   wait_until([this] { return settled(); });
   guarded([&] { OL_NCCL(context_, ncclCommDestroy(context_.comm)); });
   context_.comm = nullptr;
+  failure_ = "the ranks have finished";
 }
 
 }  // namespace outerloop::comm

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ class NcclRanks final : public DeviceRanks {
   Collective place() const;                          // what this rank is in
   // Lets nothing out but after the work on the GPU was aborted and the other ranks were told.
   void guarded(const std::function<void()>& body);
+  // What another rank says of it, where a connection broke.
+  std::optional<std::string> cause_elsewhere();
   void end(const std::string& failure, bool told) noexcept;
 
   Communicator& host_;

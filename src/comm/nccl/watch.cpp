@@ -48,12 +48,6 @@ ncclResult_t NcclRanks::state() {
 void NcclRanks::judge_error() {
   const ncclResult_t result = state();
   if (result == ncclSuccess || result == ncclInProgress) return;
-  // The rank that began it says more.
-  const Clock::time_point now = Clock::now();
-  while (result == ncclRemoteError && Clock::now() - now < options_.answer) {
-    roll_call_.listen();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
   throw NcclError(error_text(context_, result));
 }
 
@@ -79,6 +73,22 @@ Collective NcclRanks::place() const {
   return under_way_.empty() ? host_.log().last() : under_way_.back().call;
 }
 
+std::optional<std::string> NcclRanks::cause_elsewhere() {
+  ncclResult_t result = ncclSuccess;
+  context_.library.ncclCommGetAsyncError(context_.comm, &result);
+  if (result != ncclRemoteError) return std::nullopt;
+  try {
+    const Clock::time_point now = Clock::now();
+    while (Clock::now() - now < options_.answer) {
+      roll_call_.listen();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  } catch (const RankFailure& cause) {
+    return cause.what();
+  }
+  return std::nullopt;
+}
+
 void NcclRanks::guarded(const std::function<void()>& body) {
   if (!failure_.empty()) throw NcclError(failure_);
   try {
@@ -88,6 +98,10 @@ void NcclRanks::guarded(const std::function<void()>& body) {
     throw;
   } catch (const SystemFailure& error) {
     if (!failure_.empty()) throw;  // judged further in
+    if (const auto cause = cause_elsewhere()) {
+      end(*cause, true);
+      throw RankFailure(*cause);
+    }
     const std::string failure =
         fmt::format("rank {} on {} failed in {}: {}", host_.rank(),
                     host_.hosts()[static_cast<size_t>(host_.rank())],
