@@ -34,12 +34,19 @@ std::shared_ptr<Device> open_device(int ordinal);
 // Names of the GPUs that this process sees; none without a driver, or in a build without CUDA.
 std::vector<std::string> visible_devices();
 
+// How the steps of a program are launched.
+enum class Steps : uint8_t {
+  one_kernel_if_it_fits,  // a lane that fits the GPU's shared memory is one block of one kernel
+  one_by_one,
+};
+
 // Immutable but for the device, whose thread it belongs to.
 class Executable {
  public:
   static std::shared_ptr<const Executable> compile(const Program& program,
                                                    std::shared_ptr<Device> device,
-                                                   const passes::Options& options = {});
+                                                   const passes::Options& options = {},
+                                                   Steps steps = Steps::one_kernel_if_it_fits);
   ~Executable();
 
   const Program& optimised() const;   // after the passes

@@ -21,6 +21,7 @@ namespace outerloop::exec {
 struct KernelSource {
   std::string name;
   std::string text;
+  size_t shared_bytes = 0;  // of a block, beside what the text declares
 };
 
 // Addresses are the device's; the host may not follow them.
@@ -39,6 +40,7 @@ struct DeviceEvent {
 struct DeviceFunction {
   std::shared_ptr<void> owner;
   void* handle = nullptr;
+  size_t shared_bytes = 0;
 };
 // Recorded work of a stream.
 struct DeviceGraph {
@@ -53,8 +55,9 @@ struct DeviceOperand {
 
 struct DeviceLimits {
   int threads_per_block = 1024;
-  int64_t blocks = (int64_t{1} << 31) - 1;  // of a launch, one axis
-  size_t shared_bytes = 48 * 1024;          // of a block, without asking for more
+  int64_t blocks = (int64_t{1} << 31) - 1;     // of a launch, one axis
+  size_t shared_bytes = 48 * 1024;             // of a block, that a kernel's text may declare
+  size_t shared_bytes_on_request = 48 * 1024;  // with what is asked for at launch
   size_t argument_bytes = 4096;
 };
 

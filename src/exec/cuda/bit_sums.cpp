@@ -17,7 +17,7 @@ constexpr int64_t kWays = 16;
 // of the words: words of a chain of m count m, m - 1, …, 1 times.
 KernelCode bit_sums_kernel(const std::vector<int64_t>& ends) {
   return element_kernel(
-      2, static_cast<int64_t>(ends.size()) * 2 * kWays,
+      2, static_cast<int64_t>(ends.size()) * 2 * kWays, Team{},
       fmt::format("constexpr unsigned borders[] = {{0, {0}}};\n"
                   "const unsigned part = e / 32, way = e % 16;\n"
                   "const unsigned groups = (borders[part + 1] - borders[part]) / 16;\n"

@@ -10,24 +10,41 @@
 
 namespace outerloop::exec::cuda {
 
-#define OL_DRIVER_FUNCTIONS(X)                                                               \
-  X(cuInit)                                                                                  \
-  X(cuDriverGetVersion)                                                                      \
-  X(cuGetErrorName)                                                                          \
-  X(cuGetErrorString)                                                                        \
-  X(cuDeviceGetCount)                                                                        \
-  X(cuDeviceGet)                                                                             \
-  X(cuDeviceGetName)                                                                         \
-  X(cuDeviceGetAttribute)                                                                    \
-  X(cuDevicePrimaryCtxRetain)                                                                \
-  X(cuDevicePrimaryCtxRelease)                                                               \
-  X(cuCtxSetCurrent)                                                                         \
-  X(cuMemAlloc) X(cuMemFree) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuStreamCreate)     \
-      X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamWaitEvent) X(cuStreamBeginCapture) \
-          X(cuStreamEndCapture) X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction) \
-              X(cuLaunchKernel) X(cuEventCreate) X(cuEventDestroy) X(cuEventRecord)          \
-                  X(cuEventElapsedTime) X(cuGraphInstantiate) X(cuGraphLaunch)               \
-                      X(cuGraphExecDestroy) X(cuGraphDestroy)
+#define OL_DRIVER_FUNCTIONS(X) \
+  X(cuInit)                    \
+  X(cuDriverGetVersion)        \
+  X(cuGetErrorName)            \
+  X(cuGetErrorString)          \
+  X(cuDeviceGetCount)          \
+  X(cuDeviceGet)               \
+  X(cuDeviceGetName)           \
+  X(cuDeviceGetAttribute)      \
+  X(cuDevicePrimaryCtxRetain)  \
+  X(cuDevicePrimaryCtxRelease) \
+  X(cuCtxSetCurrent)           \
+  X(cuMemAlloc)                \
+  X(cuMemFree)                 \
+  X(cuMemcpyHtoDAsync)         \
+  X(cuMemcpyDtoHAsync)         \
+  X(cuStreamCreate)            \
+  X(cuStreamDestroy)           \
+  X(cuStreamSynchronize)       \
+  X(cuStreamWaitEvent)         \
+  X(cuStreamBeginCapture)      \
+  X(cuStreamEndCapture)        \
+  X(cuModuleLoadData)          \
+  X(cuModuleUnload)            \
+  X(cuModuleGetFunction)       \
+  X(cuFuncSetAttribute)        \
+  X(cuLaunchKernel)            \
+  X(cuEventCreate)             \
+  X(cuEventDestroy)            \
+  X(cuEventRecord)             \
+  X(cuEventElapsedTime)        \
+  X(cuGraphInstantiate)        \
+  X(cuGraphLaunch)             \
+  X(cuGraphExecDestroy)        \
+  X(cuGraphDestroy)
 
 // The functions by their names in the header, which stand for the versions that it declares.
 struct Driver {

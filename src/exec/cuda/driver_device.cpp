@@ -66,6 +66,8 @@ class DriverDevice : public Device {
     limits_.blocks = attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X);
     limits_.shared_bytes =
         static_cast<size_t>(attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK));
+    limits_.shared_bytes_on_request =
+        static_cast<size_t>(attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN));
   }
 
   std::string name() const override { return name_; }
@@ -122,7 +124,12 @@ class DriverDevice : public Device {
       });
       CUfunction function = nullptr;
       OL_CUDA(driver_->cuModuleGetFunction(&function, module, kernels[k].name.c_str()));
-      functions.push_back({held, function});
+      if (kernels[k].shared_bytes > 0) {
+        OL_CUDA(driver_->cuFuncSetAttribute(function,
+                                            CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                            static_cast<int>(kernels[k].shared_bytes)));
+      }
+      functions.push_back({held, function, kernels[k].shared_bytes});
     }
     return functions;
   }
@@ -131,10 +138,10 @@ class DriverDevice : public Device {
               int threads, std::span<const DeviceOperand> operands) override {
     use();
     std::array<void*, 1> arguments{const_cast<DeviceOperand*>(operands.data())};
-    OL_CUDA(driver_->cuLaunchKernel(static_cast<CUfunction>(function.handle),
-                                    static_cast<unsigned>(blocks), 1, 1,
-                                    static_cast<unsigned>(threads), 1, 1, 0,
-                                    as<CUstream>(stream.handle), arguments.data(), nullptr));
+    OL_CUDA(driver_->cuLaunchKernel(
+        static_cast<CUfunction>(function.handle), static_cast<unsigned>(blocks), 1, 1,
+        static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(function.shared_bytes),
+        as<CUstream>(stream.handle), arguments.data(), nullptr));
   }
 
   DeviceEvent record(const DeviceStream& stream) override {

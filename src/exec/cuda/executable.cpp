@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "exec/cuda/mega.h"
 #include "exec/cuda/source.h"
 #include "exec/plan/program_plan.h"
 #include "outerloop/base/error.h"
@@ -52,6 +53,12 @@ class KernelList {
     }
     return result;
   }
+  std::vector<PlannedLaunch> launches(MegaKernel whole) {
+    return {{.function = add(std::move(whole.source)),
+             .blocks = 1,
+             .threads = whole.threads,
+             .operands = std::move(whole.operands)}};
+  }
   const std::vector<KernelSource>& sources() const { return sources_; }
 
  private:
@@ -79,12 +86,18 @@ Executable::~Executable() = default;
 
 std::shared_ptr<const Executable> Executable::compile(const Program& program,
                                                       std::shared_ptr<Device> device,
-                                                      const passes::Options& options) {
+                                                      const passes::Options& options, Steps steps) {
   ProgramPlan plan = plan_program(passes::optimise(program, options));
   KernelList kernels;
   auto impl = std::make_unique<Impl>();
   impl->shared = kernels.launches(plan.shared);
-  impl->lane = kernels.launches(plan.lane);
+  std::optional<MegaKernel> whole;
+  if (steps == Steps::one_kernel_if_it_fits) {
+    whole = mega_kernel(plan.lane, plan.lane_arena_bytes, device->limits());
+  }
+  impl->lane = whole ? kernels.launches(std::move(*whole)) : kernels.launches(plan.lane);
+  // Then the arena is no memory of the device's.
+  if (whole) plan.lane_arena_bytes = 0;
   impl->functions = device->compile(device_prelude(), kernels.sources());
   impl->device = std::move(device);
   impl->optimised = std::move(plan.optimised);

@@ -18,27 +18,34 @@ StepKernel with_all_operands(KernelCode code) {
 }
 
 struct KernelsOf {
+  Team team;
+
   using Kernels = std::vector<StepKernel>;
-  Kernels operator()(const LoopSpec& spec) const { return {with_all_operands(loop_kernel(spec))}; }
-  Kernels operator()(const MatmulSpec& spec) const {
-    return {with_all_operands(matmul_kernel(spec))};
+  Kernels operator()(const LoopSpec& spec) const {
+    return {with_all_operands(loop_kernel(spec, team))};
   }
-  Kernels operator()(const ConvSpec& spec) const { return {with_all_operands(conv_kernel(spec))}; }
+  Kernels operator()(const MatmulSpec& spec) const {
+    return {with_all_operands(matmul_kernel(spec, team))};
+  }
+  Kernels operator()(const ConvSpec& spec) const {
+    return {with_all_operands(conv_kernel(spec, team))};
+  }
   Kernels operator()(const IndexSpec& spec) const {
-    return {with_all_operands(index_kernel(spec))};
+    return {with_all_operands(index_kernel(spec, team))};
   }
   Kernels operator()(const MaxPoolSpec& spec) const {
-    return {with_all_operands(max_pool_kernel(spec))};
+    return {with_all_operands(max_pool_kernel(spec, team))};
   }
   Kernels operator()(const PlainSpec& spec) const {
-    return {with_all_operands(plain_kernel(spec))};
+    return {with_all_operands(plain_kernel(spec, team))};
   }
-  Kernels operator()(const MoveSpec& spec) const { return move_kernels(spec); }
+  Kernels operator()(const MoveSpec& spec) const { return move_kernels(spec, team); }
   // Elements of all types are whole numbers of four bytes.
   Kernels operator()(const CopySpec& spec) const {
     const int64_t words = spec.bytes / 4;
     return move_kernels(
-        {.moves = {{.extents = {words}, .source = {1}, .target = {1}}}, .target_elements = words});
+        {.moves = {{.extents = {words}, .source = {1}, .target = {1}}}, .target_elements = words},
+        team);
   }
 };
 
@@ -58,19 +65,22 @@ KernelSource kernel_source(const KernelCode& code) {
       fmt::format("{}\n{} {} {}", code.run, code.operands, code.threads, code.blocks);
   const std::string name =
       "ol_" + to_hex(xxh3_128({reinterpret_cast<const std::byte*>(key.data()), key.size()}));
-  return {.name = name,
-          .text = fmt::format(
-              "namespace {0}_code {{\n{1}}}\n"
-              "extern \"C\" __global__ void __launch_bounds__({2})\n"
-              "    {0}(const ol::Operands<{3}> operands) {{\n"
-              "  const unsigned lane = blockIdx.x / {4}U;\n"
-              "  {0}_code::run(ol::Pointers<{3}>(operands, lane), blockIdx.x - lane * {4}U);\n"
-              "}}\n",
-              name, code.run, code.threads, code.operands, code.blocks)};
+  return {
+      .name = name,
+      .text = fmt::format(
+          "namespace {0}_code {{\n{1}}}\n"
+          "extern \"C\" __global__ void __launch_bounds__({2})\n"
+          "    {0}(const ol::Operands<{3}> operands) {{\n"
+          "  __shared__ double scratch[{5}];\n"
+          "  const unsigned lane = blockIdx.x / {4}U;\n"
+          "  {0}_code::run(ol::Pointers<{3}>(operands, lane), blockIdx.x - lane * {4}U,\n"
+          "                reinterpret_cast<char*>(scratch));\n"
+          "}}\n",
+          name, code.run, code.threads, code.operands, code.blocks, code.scratch_bytes / 8 + 1)};
 }
 
-std::vector<StepKernel> kernels_of(const StepSpec& spec) {
-  std::vector<StepKernel> kernels = std::visit(KernelsOf{}, spec);
+std::vector<StepKernel> kernels_of(const StepSpec& spec, const Team& team) {
+  std::vector<StepKernel> kernels = std::visit(KernelsOf{team}, spec);
   std::erase_if(kernels, [](const StepKernel& kernel) { return kernel.code.blocks == 0; });
   return kernels;
 }

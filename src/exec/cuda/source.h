@@ -14,12 +14,20 @@
 
 namespace outerloop::exec::cuda {
 
-// Defines `run(const ol::Pointers<operands>& p, unsigned block)`: one block of one lane.
+// How many threads work together. A kernel of its own chooses; the steps of a megakernel all have
+// the threads of one block, which does what several blocks would do one after the other.
+struct Team {
+  int threads = 0;  // 0: as many as suit
+};
+
+// Defines `run(const ol::Pointers<operands>& p, unsigned block, char* scratch)`: one block of one
+// lane, which works in so many bytes of shared memory.
 struct KernelCode {
   std::string run;
   int operands = 0;
   int threads = 0;     // of a block
   int64_t blocks = 0;  // per lane
+  int64_t scratch_bytes = 0;
 };
 
 // Text that stands before all kernels, and one kernel as an extern "C" function.
@@ -32,18 +40,18 @@ struct StepKernel {
   std::vector<int> operands;
 };
 // In the order in which they run; none where there is nothing to compute.
-std::vector<StepKernel> kernels_of(const StepSpec& spec);
+std::vector<StepKernel> kernels_of(const StepSpec& spec, const Team& team = {});
 
 // Whether PlainSpecs of this op have kernels.
 bool has_plain_kernel(const OpDef& op);
 
 // Families (source_<family>.cpp). Kernels without a list take all operands in order.
-KernelCode loop_kernel(const LoopSpec& spec);
-KernelCode matmul_kernel(const MatmulSpec& spec);
-KernelCode conv_kernel(const ConvSpec& spec);
-KernelCode index_kernel(const IndexSpec& spec);
-KernelCode max_pool_kernel(const MaxPoolSpec& spec);
-KernelCode plain_kernel(const PlainSpec& spec);
-std::vector<StepKernel> move_kernels(const MoveSpec& spec);
+KernelCode loop_kernel(const LoopSpec& spec, const Team& team);
+KernelCode matmul_kernel(const MatmulSpec& spec, const Team& team);
+KernelCode conv_kernel(const ConvSpec& spec, const Team& team);
+KernelCode index_kernel(const IndexSpec& spec, const Team& team);
+KernelCode max_pool_kernel(const MaxPoolSpec& spec, const Team& team);
+KernelCode plain_kernel(const PlainSpec& spec, const Team& team);
+std::vector<StepKernel> move_kernels(const MoveSpec& spec, const Team& team);
 
 }  // namespace outerloop::exec::cuda

@@ -16,11 +16,13 @@ namespace {
 constexpr int64_t kFewRows = 16;
 // Columns of a block where rows are shared out to kRowWays threads each.
 constexpr int64_t kColumnsOfBlock = 64;
+constexpr int64_t kMostSumBytes = 40 * 1024;
 constexpr int64_t kWarpsOfBlock = 4;
 
 class LoopSource {
  public:
-  explicit LoopSource(const LoopNest& nest) : nest_(nest), type_(type_name(nest.dtype)) {
+  LoopSource(const LoopNest& nest, const Team& team)
+      : nest_(nest), team_(team), type_(type_name(nest.dtype)) {
     extents_ = nest.outer;
     extents_.push_back(nest.rows);
     extents_.push_back(nest.columns);
@@ -39,7 +41,7 @@ class LoopSource {
     if (product(kept_extents()) == 0) return {.operands = operands(), .threads = 32};
     switch (nest_.reduction) {
       case Reduction::none:
-        return element_kernel(operands(), product(extents_),
+        return element_kernel(operands(), product(extents_), team_,
                               print_axes("e", extents_, "i") + elements(""));
       case Reduction::contiguous:
         return nest_.columns <= kContiguousWays ? reduced_by_thread(rows_axis_ + 1, kContiguousWays)
@@ -123,7 +125,7 @@ class LoopSource {
     body += for_each_sum([&](size_t k, std::string_view combine, const std::string& target) {
       return fmt::format("{} = ol::tree<{}, {}, {}>(sum{});\n", target, combine, ways, live, k);
     });
-    return element_kernel(operands(), product(results), body);
+    return element_kernel(operands(), product(results), team_, body);
   }
 
   // One warp per result: thread w has accumulator w.
@@ -131,11 +133,10 @@ class LoopSource {
     const size_t axis = rows_axis_ + 1;
     const std::vector<int64_t> results = kept(axis);
     const int64_t count = product(results);
-    const int64_t warps = std::min(count, kWarpsOfBlock);
-    std::string body = fmt::format(
-        "OL_DEVICE void run(const ol::Pointers<{}>& p, unsigned block) {{\n"
-        "const unsigned e = block * {}U + threadIdx.x / 32U;\n{}",
-        operands(), warps, print_axes("e", results, "i"));
+    const int64_t warps = team_.threads > 0 ? team_.threads / 32 : std::min(count, kWarpsOfBlock);
+    std::string body = run_head(operands());
+    body += fmt::format("const unsigned e = block * {}U + threadIdx.x / 32U;\n{}", warps,
+                        print_axes("e", results, "i"));
     body += start_sums();
     body += fmt::format("if (e < {}U) {{\n#pragma unroll 4\n", count);
     body += fmt::format("for (unsigned i{0} = threadIdx.x % 32U; i{0} < {1}U; i{0} += 32U) {{\n",
@@ -156,20 +157,29 @@ class LoopSource {
   KernelCode rows_by_block() {
     const std::vector<int64_t> results = kept(rows_axis_);
     const int64_t count = product(results);
-    const int64_t columns = count <= 32 ? 32 : kColumnsOfBlock;
-    std::string body = fmt::format(
-        "OL_DEVICE void run(const ol::Pointers<{0}>& p, unsigned block) {{\n"
-        "const unsigned column = threadIdx.x % {2}U, way = threadIdx.x / {2}U;\n"
-        "const unsigned e = block * {2}U + column;\n{1}",
-        operands(), print_axes("e", results, "i"), columns);
+    const int64_t sums = std::ranges::count_if(
+        nest_.outputs, [](LoopOutputKind kind) { return kind != LoopOutputKind::store; });
+    const int64_t bytes_of_column = sums * kRowWays * static_cast<int64_t>(size_of(nest_.dtype));
+    const bool narrow = count <= 32 || kColumnsOfBlock * bytes_of_column > kMostSumBytes;
+    const int64_t columns = team_.threads > 0 ? team_.threads / kRowWays
+                            : narrow          ? 32
+                                              : kColumnsOfBlock;
+    std::string body = run_head(operands());
+    body += fmt::format(
+        "const unsigned column = threadIdx.x % {1}U, way = threadIdx.x / {1}U;\n"
+        "const unsigned e = block * {1}U + column;\n{0}",
+        print_axes("e", results, "i"), columns);
     body += start_sums();
     body += fmt::format("if (e < {}U) {{\n#pragma unroll 4\n", count);
     body += fmt::format("for (unsigned i{0} = way; i{0} < {1}U; i{0} += {2}U) {{\n", rows_axis_,
                         nest_.rows, kRowWays);
     body += elements("") + "}\n}\n";
+    int64_t place = 0;
     body += for_each_sum([&](size_t k, std::string_view, const std::string&) {
-      return fmt::format("__shared__ {0} sums{1}[{2} * {3}];\nsums{1}[threadIdx.x] = sum{1};\n",
-                         type_, k, kRowWays, columns);
+      return fmt::format(
+          "{0}* const sums{1} = reinterpret_cast<{0}*>(scratch) + {2};\n"
+          "sums{1}[threadIdx.x] = sum{1};\n",
+          type_, k, kRowWays * columns * place++);
     });
     body += fmt::format("__syncthreads();\nif (way == 0 && e < {}U) {{\n", count);
     body += for_each_sum([&](size_t k, std::string_view combine, const std::string& target) {
@@ -180,7 +190,8 @@ class LoopSource {
     return {.run = body,
             .operands = operands(),
             .threads = static_cast<int>(kRowWays * columns),
-            .blocks = blocks_for(count, columns)};
+            .blocks = blocks_for(count, columns),
+            .scratch_bytes = columns * bytes_of_column};
   }
 
   std::string start_sums() const {
@@ -195,6 +206,7 @@ class LoopSource {
   }
 
   const LoopNest& nest_;
+  Team team_;
   std::string_view type_;
   std::vector<int64_t> extents_;  // outer axes, rows, columns
   std::vector<std::vector<int64_t>> strides_;
@@ -203,9 +215,9 @@ class LoopSource {
 
 }  // namespace
 
-KernelCode loop_kernel(const LoopSpec& spec) {
+KernelCode loop_kernel(const LoopSpec& spec, const Team& team) {
   const LoopNest nest = make_nest(spec);
-  return LoopSource(nest).code();
+  return LoopSource(nest, team).code();
 }
 
 }  // namespace outerloop::exec::cuda

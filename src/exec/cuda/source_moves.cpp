@@ -22,20 +22,19 @@ std::string_view word(int bytes) {
 }
 
 // The moves [first, end), each with blocks of its own.
-StepKernel move_kernel(const MoveSpec& spec, size_t first, size_t end) {
+StepKernel move_kernel(const MoveSpec& spec, size_t first, size_t end, const Team& team) {
   StepKernel kernel;
   const std::string_view type = word(spec.element_bytes);
   int64_t largest = 0;
   for (size_t m = first; m < end; ++m) largest = std::max(largest, elements_of(spec.moves[m]));
-  const ElementLoop loop = element_loop(largest);
+  const ElementLoop loop = element_loop(largest, team);
   kernel.code.threads = loop.threads;
   kernel.code.operands = static_cast<int>(end - first + 1);
-  std::string text = fmt::format(
-      "OL_DEVICE void run(const ol::Pointers<{}>& p, unsigned block) {{\n", kernel.code.operands);
+  std::string text = run_head(kernel.code.operands);
   for (size_t m = first; m < end; ++m) {
     const Move& move = spec.moves[m];
     const int64_t count = elements_of(move);
-    const int64_t blocks = blocks_for(count, loop.per_block);
+    const int64_t blocks = count == 0 ? 0 : blocks_for(count, loop.per_block);
     kernel.operands.push_back(static_cast<int>(m));
     if (blocks == 0) continue;
     text += fmt::format(
@@ -55,11 +54,6 @@ StepKernel move_kernel(const MoveSpec& spec, size_t first, size_t end) {
   return kernel;
 }
 
-struct IndexText {
-  std::string_view operation;  // on x (or the updates), indices and element e
-  bool per_result = true;      // one element of the result each
-};
-
 std::string windows_struct(const MaxPoolSpec& spec) {
   return fmt::format(
       "struct Windows {{\nstatic constexpr int kHeight = {}, kWidth = {}, kChannels = {}, "
@@ -70,28 +64,29 @@ std::string windows_struct(const MaxPoolSpec& spec) {
 
 }  // namespace
 
-std::vector<StepKernel> move_kernels(const MoveSpec& spec) {
+std::vector<StepKernel> move_kernels(const MoveSpec& spec, const Team& team) {
   std::vector<StepKernel> kernels;
   const int target = static_cast<int>(spec.moves.size());
   if (spec.fills) {
     kernels.push_back(
-        {element_kernel(1, spec.target_elements,
+        {element_kernel(1, spec.target_elements, team,
                         fmt::format("p.get<{}>(0)[e] = 0;\n", word(spec.element_bytes))),
          {target}});
   }
   for (size_t first = 0; first < spec.moves.size(); first += kMostMoves) {
-    kernels.push_back(move_kernel(spec, first, std::min(first + kMostMoves, spec.moves.size())));
+    kernels.push_back(
+        move_kernel(spec, first, std::min(first + kMostMoves, spec.moves.size()), team));
   }
   return kernels;
 }
 
-KernelCode index_kernel(const IndexSpec& spec) {
+KernelCode index_kernel(const IndexSpec& spec, const Team& team) {
   const RowsSpec& r = spec.rows;
   const std::string_view type = type_name(r.dtype);
   const std::string x = fmt::format("p.get<{}>(0)", type);
   const std::string indices = "p.get<int>(1)";
   const auto kernel = [&](int operands, int64_t count, const std::string& value) {
-    return element_kernel(operands, count,
+    return element_kernel(operands, count, team,
                           fmt::format("p.get<{}>({})[e] = {};\n", type, operands - 1, value));
   };
   const auto rows = [&](std::string_view function) {
@@ -127,9 +122,9 @@ KernelCode index_kernel(const IndexSpec& spec) {
   return code;
 }
 
-KernelCode max_pool_kernel(const MaxPoolSpec& spec) {
+KernelCode max_pool_kernel(const MaxPoolSpec& spec, const Team& team) {
   KernelCode code = element_kernel(
-      2, spec.images * spec.out_height() * spec.out_width() * spec.channels,
+      2, spec.images * spec.out_height() * spec.out_width() * spec.channels, team,
       fmt::format("p.get<int>(1)[e] = ol::max_pool_index<Windows>(p.get<{}>(0), e);\n",
                   type_name(spec.dtype)));
   code.run = windows_struct(spec) + code.run;

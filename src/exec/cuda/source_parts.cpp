@@ -138,8 +138,15 @@ int64_t blocks_for(int64_t items, int64_t per_block) {
   return (items + per_block - 1) / per_block;
 }
 
-ElementLoop element_loop(int64_t count) {
+std::string run_head(int operands) {
+  return fmt::format(
+      "OL_DEVICE void run(const ol::Pointers<{}>& p, unsigned block, char* scratch) {{\n",
+      operands);
+}
+
+ElementLoop element_loop(int64_t count, const Team& team) {
   OL_ASSERT(count < int64_t{1} << 31, "a value has more than 2^31 elements");
+  if (team.threads > 0) return {team.threads, count == 0 ? 0 : 1, count};
   ElementLoop loop;
   loop.threads = static_cast<int>(std::clamp<int64_t>((count + 31) / 32 * 32, 32, kMostThreads));
   // Large values give a thread more to do, so that index arithmetic is shared out.
@@ -148,8 +155,8 @@ ElementLoop element_loop(int64_t count) {
   return loop;
 }
 
-KernelCode element_kernel(int operands, int64_t count, const std::string& body) {
-  const ElementLoop loop = element_loop(count);
+KernelCode element_kernel(int operands, int64_t count, const Team& team, const std::string& body) {
+  const ElementLoop loop = element_loop(count, team);
   const std::string head =
       loop.blocks == 1 ? fmt::format("for (unsigned e = threadIdx.x; e < {}U; e += {}U) {{\n",
                                      count, loop.threads)
@@ -158,9 +165,7 @@ KernelCode element_kernel(int operands, int64_t count, const std::string& body) 
                              "const unsigned end = first + {0}U < {1}U ? first + {0}U : {1}U;\n"
                              "for (unsigned e = first + threadIdx.x; e < end; e += {2}U) {{\n",
                              loop.per_block, count, loop.threads);
-  return {.run = fmt::format("OL_DEVICE void run(const ol::Pointers<{}>& p, unsigned block) {{\n"
-                             "{}{}}}\n}}\n",
-                             operands, head, body),
+  return {.run = run_head(operands) + head + body + "}\n}\n",
           .operands = operands,
           .threads = loop.threads,
           .blocks = loop.blocks};

@@ -31,15 +31,18 @@ std::string print_axes(std::string_view index, std::span<const int64_t> extents,
 std::string print_offset(std::span<const int64_t> extents, std::span<const int64_t> strides,
                          std::string_view axis_prefix, int64_t constant = 0);
 
+// "OL_DEVICE void run(…) {"
+std::string run_head(int operands);
+
 // A kernel that runs `body` for every element `e` in [0, count).
-KernelCode element_kernel(int operands, int64_t count, const std::string& body);
-// The same text between other text; gives the number of blocks.
+KernelCode element_kernel(int operands, int64_t count, const Team& team, const std::string& body);
+// How such a loop is shared out.
 struct ElementLoop {
   int threads = 0;
   int64_t blocks = 0;
   int64_t per_block = 0;
 };
-ElementLoop element_loop(int64_t count);
+ElementLoop element_loop(int64_t count, const Team& team);
 
 int64_t blocks_for(int64_t items, int64_t per_block);
 

@@ -12,24 +12,24 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-KernelCode constant_kernel(const PlainSpec& spec) {
+KernelCode constant_kernel(const PlainSpec& spec, const Team& team) {
   const auto value = static_cast<int32_t>(spec.attributes.real("value"));
-  return element_kernel(1, spec.output.shape.elements(),
+  return element_kernel(1, spec.output.shape.elements(), team,
                         fmt::format("p.get<int>(0)[e] = {};\n", value));
 }
 
-KernelCode iota_kernel(const PlainSpec& spec) {
-  return element_kernel(1, spec.output.shape.elements(),
+KernelCode iota_kernel(const PlainSpec& spec, const Team& team) {
+  return element_kernel(1, spec.output.shape.elements(), team,
                         "p.get<int>(0)[e] = static_cast<int>(e);\n");
 }
 
 // Element e is one counter of the stream; its four words lie eight apart.
-KernelCode random_uniform_kernel(const PlainSpec& spec) {
+KernelCode random_uniform_kernel(const PlainSpec& spec, const Team& team) {
   const int64_t count = spec.output.shape.elements();
   const int64_t groups = blocks_for(count, Philox::kGroupWords);
   const auto stream = static_cast<uint64_t>(spec.attributes.integer("stream"));
   return element_kernel(
-      2, groups * 8,
+      2, groups * 8, team,
       fmt::format("const unsigned* key = p.get<unsigned>(0);\n"
                   "unsigned words[ol::kPhiloxWords] = {{e, key[3], key[2], {0}U}};\n"
                   "ol::philox(key[0], key[1], words);\n"
@@ -42,35 +42,34 @@ KernelCode random_uniform_kernel(const PlainSpec& spec) {
                   count, type_name(spec.output.dtype)));
 }
 
-KernelCode cholesky_kernel(const PlainSpec& spec) {
+KernelCode cholesky_kernel(const PlainSpec& spec, const Team& team) {
   const int64_t n = spec.output.shape[0];
   const std::string_view type = type_name(spec.output.dtype);
-  return {.run = fmt::format("OL_DEVICE void run(const ol::Pointers<2>& p, unsigned) {{\n"
-                             "ol::cholesky<{0}>(p.get<{1}>(0), p.get<{1}>(1));\n}}\n",
-                             n, type),
+  return {.run = run_head(2) +
+                 fmt::format("ol::cholesky<{0}>(p.get<{1}>(0), p.get<{1}>(1));\n}}\n", n, type),
           .operands = 2,
-          .threads = static_cast<int>(std::clamp<int64_t>((n + 31) / 32 * 32, 32, kMostThreads)),
+          .threads = element_loop(n, team).threads,
           .blocks = n == 0 ? 0 : 1};
 }
 
-KernelCode triangular_solve_kernel(const PlainSpec& spec) {
+KernelCode triangular_solve_kernel(const PlainSpec& spec, const Team& team) {
   const int64_t n = spec.output.shape[0], columns = spec.output.shape[1];
   return element_kernel(
-      3, n == 0 ? 0 : columns,
+      3, n == 0 ? 0 : columns, team,
       fmt::format("ol::triangular_solve<{1}, {2}, {3}, {4}>(p.get<{0}>(0), p.get<{0}>(1), "
                   "p.get<{0}>(2), e);\n",
                   type_name(spec.output.dtype), n, columns, spec.attributes.integer("lower") != 0,
                   spec.attributes.integer("transposed") != 0));
 }
 
-KernelCode triangle_kernel(const PlainSpec& spec) {
+KernelCode triangle_kernel(const PlainSpec& spec, const Team& team) {
   const int64_t n = spec.output.shape[0];
   const std::string_view type = type_name(spec.output.dtype);
   ScalarBuilder builder(spec.output.dtype, 1);
   const Scalar scaled = builder.input(0) * spec.attributes.real("diagonal");
   const BodyText body =
       print_body(builder.finish({&scaled, 1}), spec.output.dtype, std::vector<std::string>{"x"});
-  return element_kernel(2, n * n,
+  return element_kernel(2, n * n, team,
                         fmt::format("const unsigned i = e / {0}U, j = e % {0}U;\n"
                                     "const {1} x = p.get<{1}>(0)[e];\n{2}"
                                     "p.get<{1}>(1)[e] = i == j ? {3} : j {4} i ? x : {1}(0);\n",
@@ -80,7 +79,7 @@ KernelCode triangle_kernel(const PlainSpec& spec) {
 
 struct Entry {
   const OpDef* op;
-  KernelCode (*kernel)(const PlainSpec& spec);
+  KernelCode (*kernel)(const PlainSpec& spec, const Team& team);
 };
 constexpr Entry kKernels[] = {
     {&ops::cholesky, cholesky_kernel}, {&ops::constant, constant_kernel},
@@ -94,10 +93,10 @@ bool has_plain_kernel(const OpDef& op) {
   return std::ranges::find(kKernels, &op, &Entry::op) != std::end(kKernels);
 }
 
-KernelCode plain_kernel(const PlainSpec& spec) {
+KernelCode plain_kernel(const PlainSpec& spec, const Team& team) {
   const auto entry = std::ranges::find(kKernels, spec.op, &Entry::op);
   OL_ASSERT(entry != std::end(kKernels), fmt::format("no GPU kernel for {}", spec.op->name));
-  return entry->kernel(spec);
+  return entry->kernel(spec, team);
 }
 
 }  // namespace outerloop::exec::cuda

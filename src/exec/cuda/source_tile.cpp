@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <limits>
 
 #include "exec/cuda/source_parts.h"
 #include "outerloop/base/error.h"
@@ -18,14 +18,32 @@ struct TileShape {
   int64_t threads() const { return m / thread_m * (n / thread_n); }
 };
 constexpr TileShape kTiles[] = {
-    {64, 64, 16, 4, 4}, {128, 32, 16, 8, 2}, {64, 32, 16, 4, 4}, {32, 64, 16, 4, 4},
-    {32, 32, 16, 4, 2}, {64, 16, 16, 4, 2},  {16, 64, 16, 2, 4}, {16, 32, 16, 2, 2},
-    {16, 16, 16, 2, 2}, {32, 16, 16, 4, 2},  {64, 8, 16, 4, 1},  {16, 8, 8, 2, 2},
+    {64, 64, 16, 4, 4},
+    {128, 32, 16, 8, 2},
+    {64, 32, 16, 4, 4},
+    {32, 64, 16, 4, 4},
+    {32, 32, 16, 4, 2},
+    {64, 16, 16, 4, 2},
+    {16, 64, 16, 2, 4},
+    {16, 32, 16, 2, 2},
+    {16, 16, 16, 2, 2},
+    {32, 16, 16, 4, 2},
+    {64, 8, 16, 4, 1},
+    {16, 8, 8, 2, 2},
+    // For teams of kTeamThreads, whatever the shape.
+    {32, 32, 16, 2, 2},
+    {16, 32, 16, 2, 1},
+    {16, 64, 16, 2, 2},
+    {64, 16, 16, 4, 1},
+    {16, 16, 16, 1, 1},
 };
 
 // The one whose multiplications and loads from shared memory, padding included, cost least.
-TileShape choose_tile(int64_t rows, int64_t columns) {
+TileShape choose_tile(int64_t rows, int64_t columns, const Team& team) {
   const auto cost = [&](const TileShape& tile) {
+    if (team.threads > 0 && tile.threads() != team.threads) {
+      return std::numeric_limits<double>::infinity();
+    }
     const auto padded = static_cast<double>(blocks_for(rows, tile.m) * tile.m *
                                             blocks_for(columns, tile.n) * tile.n);
     const double loads =
@@ -34,6 +52,8 @@ TileShape choose_tile(int64_t rows, int64_t columns) {
   };
   return *std::ranges::min_element(kTiles, {}, cost);
 }
+
+constexpr int64_t kStateBytes = 8;  // of a step, at most
 
 // What the two families say about themselves.
 struct Problem {
@@ -81,13 +101,13 @@ std::string store_function(const Problem& problem, const Epilogue& epilogue) {
   return text + "}\n";
 }
 
-KernelCode tile_kernel(const Problem& problem, const Epilogue& epilogue) {
+KernelCode tile_kernel(const Problem& problem, const Epilogue& epilogue, const Team& team) {
   KernelCode code;
   code.operands = static_cast<int>(2 + epilogue.inputs.size() + epilogue.outputs.size());
   OL_ASSERT(problem.m * std::max(problem.n, problem.k) < int64_t{1} << 31 &&
                 problem.k * problem.n < int64_t{1} << 31,
             "a product has an operand of more than 2^31 elements");
-  const TileShape tile = choose_tile(problem.m, problem.n);
+  const TileShape tile = choose_tile(problem.m, problem.n, team);
   const int64_t columns = blocks_for(problem.n, tile.n);
   const int64_t per_batch = blocks_for(problem.m, tile.m) * columns;
   code.threads = static_cast<int>(tile.threads());
@@ -108,15 +128,19 @@ KernelCode tile_kernel(const Problem& problem, const Epilogue& epilogue) {
   text += fmt::format("const T* a;\nconst T* b;\nunsigned batch;\nconst ol::Pointers<{}>* p;\n",
                       code.operands);
   text += store_function(problem, epilogue) + "};\n";
+  const auto element = static_cast<int64_t>(size_of(problem.dtype));
+  code.scratch_bytes = tile.k * ((tile.m + 1 + tile.n) * element + kStateBytes) + kStateBytes;
+  text += fmt::format("static_assert(sizeof(ol::TileMemory<Problem>) <= {}, \"scratch\");\n",
+                      code.scratch_bytes);
+  text += run_head(code.operands);
   text += fmt::format(
-      "OL_DEVICE void run(const ol::Pointers<{0}>& p, unsigned block) {{\n"
-      "const unsigned batch = block / {1}U, inner = block % {1}U;\n"
+      "const unsigned batch = block / {0}U, inner = block % {0}U;\n"
       "Problem problem;\n"
-      "problem.a = p.get<{2}>(0) + batch * {3}U;\n"
-      "problem.b = p.get<{2}>(1) + batch * {4}U;\n"
+      "problem.a = p.get<{1}>(0) + batch * {2}U;\n"
+      "problem.b = p.get<{1}>(1) + batch * {3}U;\n"
       "problem.batch = batch;\nproblem.p = &p;\n"
-      "ol::tile(problem, inner / {5}U, inner % {5}U);\n}}\n",
-      code.operands, std::max<int64_t>(per_batch, 1), type, problem.a_batch, problem.b_batch,
+      "ol::tile(problem, inner / {4}U, inner % {4}U, scratch);\n}}\n",
+      std::max<int64_t>(per_batch, 1), type, problem.a_batch, problem.b_batch,
       std::max<int64_t>(columns, 1));
   code.run = std::move(text);
   return code;
@@ -133,7 +157,7 @@ std::string geometry_struct(const ConvGeometry& g) {
 
 }  // namespace
 
-KernelCode matmul_kernel(const MatmulSpec& spec) {
+KernelCode matmul_kernel(const MatmulSpec& spec, const Team& team) {
   return tile_kernel(
       {.dtype = spec.dtype,
        .batch = spec.batch,
@@ -147,10 +171,10 @@ KernelCode matmul_kernel(const MatmulSpec& spec) {
        .a_offsets = fmt::format("static OL_DEVICE int a_row(unsigned row) {{ return row * {}U; }}\n"
                                 "static OL_DEVICE int a_k(unsigned k) {{ return k * {}U; }}\n",
                                 spec.a_row, spec.a_k)},
-      spec.epilogue);
+      spec.epilogue, team);
 }
 
-KernelCode conv_kernel(const ConvSpec& spec) {
+KernelCode conv_kernel(const ConvSpec& spec, const Team& team) {
   const ConvGeometry& g = spec.geometry;
   const int64_t taps = g.kernel_height * g.kernel_width;
   if (taps > 64) {
@@ -183,7 +207,7 @@ KernelCode conv_kernel(const ConvSpec& spec) {
   }
   problem.b_k = problem.n;
   problem.base = fmt::format("ol::{}<Geometry, {}>", direction, problem.state);
-  return tile_kernel(problem, spec.epilogue);
+  return tile_kernel(problem, spec.epilogue, team);
 }
 
 }  // namespace outerloop::exec::cuda

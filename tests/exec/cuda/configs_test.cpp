@@ -15,6 +15,7 @@
 #include <sstream>
 #include <thread>
 
+#include "exec/cuda/mega.h"
 #include "exec/cuda/nvrtc.h"
 #include "exec/cuda/source.h"
 #include "exec/plan/program_plan.h"
@@ -28,6 +29,9 @@
 
 namespace outerloop::exec::cuda {
 namespace {
+
+// Of an H100 and an H200.
+constexpr size_t kSharedOnRequest = 227 * 1024;
 
 struct Kernel {
   KernelSource source;
@@ -56,7 +60,7 @@ class Kernels {
     // Configs are of float32 alone and use few of the ops.
     for (const auto& c : outerloop::testing::all_cases()) {
       const auto made = outerloop::testing::neighbourhood(c, DType::f64, 5);
-      add_program(made.program, made.name);
+      add_steps(plan_program(passes::optimise(made.program)), made.name);
     }
   }
 
@@ -82,11 +86,21 @@ class Kernels {
 
   void add_call(const meta::Call& call, const std::string& config) {
     if (call.program == nullptr || !programs_.insert(call.program).second) return;
-    add_program(*call.program, config);
+    const ProgramPlan plan = plan_program(passes::optimise(*call.program));
+    add_steps(plan, config);
+    add_whole(plan, config);
   }
 
-  void add_program(const Program& program, const std::string& origin) {
-    const ProgramPlan plan = plan_program(passes::optimise(program));
+  void add_whole(const ProgramPlan& plan, const std::string& origin) {
+    const DeviceLimits limits{.shared_bytes_on_request = kSharedOnRequest};
+    if (auto whole = mega_kernel(plan.lane, plan.lane_arena_bytes, limits)) {
+      const std::string name = whole->source.name;
+      kernels_.try_emplace(name, Kernel{std::move(whole->source), whole->threads, 1,
+                                        whole->operands.size(), "all of " + origin});
+    }
+  }
+
+  void add_steps(const ProgramPlan& plan, const std::string& origin) {
     for (const StepTable* table : {&plan.shared, &plan.lane}) {
       for (const StepSpec& spec : table->specs) {
         for (const StepKernel& kernel : kernels_of(spec)) {

@@ -20,8 +20,11 @@ void DeviceCheck::add(const Program& program, std::vector<std::vector<Tensor>> l
   for (const passes::Pass& pass : passes::pipeline()) {
     if (!pass.required) required.disabled.emplace_back(pass.name);
   }
-  for (const passes::Options& options : {passes::Options{}, required}) {
-    c.executables.push_back(exec::cuda::Executable::compile(program, device_, options));
+  using exec::cuda::Steps;
+  for (const auto& [options, steps] : {std::pair{passes::Options{}, Steps::one_by_one},
+                                       {required, Steps::one_by_one},
+                                       {passes::Options{}, Steps::one_kernel_if_it_fits}}) {
+    c.executables.push_back(exec::cuda::Executable::compile(program, device_, options, steps));
   }
   cases_.push_back(std::move(c));
 }

@@ -13,8 +13,8 @@ namespace outerloop::testing_support {
 
 class DeviceCheck {
  public:
-  // With all passes, and with the required ones alone. Inputs by lane; shared ones are those of the
-  // first lane.
+  // With all passes, with the required ones alone, and as one kernel where that is possible. Inputs
+  // by lane; shared ones are those of the first lane.
   void add(const Program& program, std::vector<std::vector<Tensor>> lane_inputs,
            const std::string& what);
   // Three lanes of the neighbourhood of an op.

@@ -25,10 +25,10 @@ constexpr size_t kLanes = 2;
 // A program of which all lanes lie in device memory.
 class BoundLanes {
  public:
-  BoundLanes(std::shared_ptr<HostDevice> device, const Program& program)
+  BoundLanes(std::shared_ptr<HostDevice> device, const Program& program, Steps steps)
       : device_(device),
         program_(program),
-        executable_(Executable::compile(program, device)),
+        executable_(Executable::compile(program, device, {}, steps)),
         lanes_(executable_, kLanes),
         stream_(device->make_stream()) {
     for (size_t o = 0; o < program.outputs.size(); ++o) {
@@ -82,10 +82,12 @@ class BoundLanes {
   std::vector<DeviceMemory> inputs_, outputs_;
 };
 
-TEST(Graph, GivesTheBitsOfItsLaunchesAndAllocatesNothing) {
+class Launches : public ::testing::TestWithParam<Steps> {};
+
+TEST_P(Launches, AndTheirGraphGiveTheSameBitsAndAllocateNothing) {
   const auto device = std::make_shared<HostDevice>();
   const Program program = testing_support::tanh_mlp_gradient(DType::f32, 2);
-  BoundLanes bound(device, program);
+  BoundLanes bound(device, program, GetParam());
   const std::vector<Tensor> first = draw_inputs(program, {}, 1);
   std::vector<Tensor> second = draw_inputs(program, {}, 2);
   for (size_t i = 0; i < second.size(); ++i) {
@@ -94,6 +96,9 @@ TEST(Graph, GivesTheBitsOfItsLaunchesAndAllocatesNothing) {
   bound.give(0, first);
   bound.give(1, second);
   const size_t launches = bound.executable().lane_launches() + bound.executable().shared_launches();
+  const bool is_one = GetParam() == Steps::one_kernel_if_it_fits;
+  EXPECT_EQ(is_one, bound.executable().lane_launches() == 1);
+  EXPECT_EQ(is_one, bound.executable().lane_arena_bytes() == 0);
   const DeviceGraph graph = bound.lanes().record(bound.stream());
   EXPECT_EQ(0u, device->launches()) << "recording ran something";
   const size_t allocations = device->allocations();
@@ -111,10 +116,10 @@ TEST(Graph, GivesTheBitsOfItsLaunchesAndAllocatesNothing) {
 }
 
 // A lane of NaN leaves its neighbour alone.
-TEST(Lane, GivesTheSameBitsWhateverItsNeighbourHolds) {
+TEST_P(Launches, GiveALaneTheSameBitsWhateverItsNeighbourHolds) {
   const auto device = std::make_shared<HostDevice>();
-  const Program program = testing_support::conv_pool_gradient(DType::f32, 1);
-  BoundLanes bound(device, program);
+  const Program program = testing_support::tanh_mlp_gradient(DType::f32, 1);
+  BoundLanes bound(device, program, GetParam());
   const std::vector<Tensor> good = draw_inputs(program, {}, 1);
   std::vector<Tensor> bad = draw_inputs(program, {}, 2);
   for (size_t i = 0; i < bad.size(); ++i) {
@@ -132,6 +137,9 @@ TEST(Lane, GivesTheSameBitsWhateverItsNeighbourHolds) {
     expect_same_bits(expected, bound.results(place), "beside NaN");
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(OneByOneAndAsOneKernel, Launches,
+                         ::testing::Values(Steps::one_by_one, Steps::one_kernel_if_it_fits));
 
 TEST(Device, SaysInOneLineWhatIsMissing) {
   try {

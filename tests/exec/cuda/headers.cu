@@ -50,7 +50,8 @@ __global__ void tile_kernel(const ol::Operands<3> operands) {
   problem.a = p.template get<typename P::T>(0);
   problem.b = p.template get<typename P::T>(1);
   problem.c = p.template get<typename P::T>(2);
-  ol::tile(problem, blockIdx.x, blockIdx.y);
+  __shared__ double scratch[sizeof(ol::TileMemory<P>) / sizeof(double) + 1];
+  ol::tile(problem, blockIdx.x, blockIdx.y, reinterpret_cast<char*>(scratch));
 }
 
 template <class T>

@@ -26,7 +26,8 @@ constexpr size_t kGuard = 4096;
 constexpr std::byte kGuardByte{0xA5};
 constexpr std::byte kGarbage{0xFF};  // a NaN in both types, and no index
 
-using HostKernel = bool (*)(const void* operands, unsigned blocks, unsigned threads);
+using HostKernel = bool (*)(const void* operands, unsigned blocks, unsigned threads,
+                            size_t shared_bytes);
 
 // A folder of this process that goes with the object.
 class Scratch {
@@ -46,11 +47,12 @@ class Scratch {
   fs::path folder_;
 };
 
-// Compiles one file; gives what the compiler says where it fails.
+// Compiles one file; gives what the compiler says where it fails. Without optimisation, which takes
+// longer than the kernels of a test run.
 std::string compile_file(const fs::path& source, const fs::path& library) {
   const fs::path log = library.string() + ".log";
   const std::string command = fmt::format(
-      "{} -std=c++20 -O1 -mfma -mno-avx512f -ffp-contract=off -fno-strict-aliasing -fPIC -shared "
+      "{} -std=c++20 -O0 -mfma -mno-avx512f -ffp-contract=off -fno-strict-aliasing -fPIC -shared "
       "-Wno-unused -I{}/tests -o {} {} > {} 2>&1",
       "g++", OUTERLOOP_SOURCE_DIR, library.string(), source.string(), log.string());
   if (std::system(command.c_str()) == 0) return "";
@@ -63,8 +65,9 @@ std::string host_source(std::string_view prelude, std::span<const KernelSource> 
   for (const KernelSource& kernel : kernels) {
     text += kernel.text;
     text += fmt::format(
-        "extern \"C\" bool host_{0}(const void* operands, unsigned blocks, unsigned threads) {{\n"
-        "  return host_launch({0}, operands, blocks, threads);\n}}\n",
+        "extern \"C\" bool host_{0}(const void* operands, unsigned blocks, unsigned threads,\n"
+        "                         unsigned long shared_bytes) {{\n"
+        "  return host_launch({0}, operands, blocks, threads, shared_bytes);\n}}\n",
         kernel.name);
   }
   return text;
@@ -140,7 +143,7 @@ std::vector<DeviceFunction> HostDevice::compile(std::string_view prelude,
       kernel = std::make_shared<Kernel>(Kernel{source});
       pending_.push_back(kernel);
     }
-    functions.push_back({kernel, kernel.get()});
+    functions.push_back({kernel, kernel.get(), source.shared_bytes});
   }
   return functions;
 }
@@ -188,8 +191,8 @@ void HostDevice::run(const Launch& launch) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   EXPECT_TRUE(kernel.entry(launch.operands.data(), static_cast<unsigned>(launch.blocks),
-                           static_cast<unsigned>(launch.threads)))
-      << "threads of a block met different barriers";
+                           static_cast<unsigned>(launch.threads), launch.function.shared_bytes))
+      << "threads of a block met different barriers, or wrote behind their shared memory";
 }
 
 void HostDevice::launch(const exec::DeviceStream& stream, const DeviceFunction& function,

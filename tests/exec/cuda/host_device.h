@@ -17,7 +17,7 @@ class HostDevice : public exec::Device {
   ~HostDevice() override;
 
   std::string name() const override { return "host"; }
-  exec::DeviceLimits limits() const override { return {}; }
+  exec::DeviceLimits limits() const override { return {.shared_bytes_on_request = 200 * 1024}; }
   exec::DeviceMemory allocate(size_t bytes) override;
   exec::DeviceStream make_stream() override;
   void upload(const exec::DeviceStream& stream, std::byte* to,

@@ -14,6 +14,10 @@
 #define __shared__ static
 #define __launch_bounds__(threads)
 
+// Starts as NaN, as the memory of the device.
+#define OL_DYNAMIC_SHARED(name) char* const name = host_dynamic_shared
+static char host_dynamic_shared[256 * 1024] __attribute__((aligned(64)));
+
 struct Dim3 {
   unsigned x = 0;
 };
@@ -213,10 +217,11 @@ T __shfl_down_sync(unsigned, T value, unsigned delta) {
   return HostBlock::current().shuffle_down(value, delta);
 }
 
-// All blocks, one after the other. False as of HostBlock::run.
+// All blocks, one after the other. False as of HostBlock::run, or where a block wrote behind its
+// shared memory.
 template <class Operands>
-bool host_launch(void (*kernel)(Operands), const void* operands, unsigned blocks,
-                 unsigned threads) {
+bool host_launch(void (*kernel)(Operands), const void* operands, unsigned blocks, unsigned threads,
+                 unsigned long shared_bytes) {
   static void (*running)(Operands);
   static unsigned launches = 0;
   running = kernel;
@@ -225,10 +230,15 @@ bool host_launch(void (*kernel)(Operands), const void* operands, unsigned blocks
   bool uniform = true;
   for (unsigned block = 0; block < blocks; ++block) {
     blockIdx.x = block;
+    memset(host_dynamic_shared, 0xFF, shared_bytes + 64);
     const auto body = [](const void* arguments) {
       running(*static_cast<const Operands*>(arguments));
     };
     uniform = HostBlock::current().run(body, operands, threads, (block + launches) % 2) && uniform;
+    // Nothing is written behind what was asked for.
+    for (unsigned i = 0; i < 64; ++i) {
+      uniform = uniform && host_dynamic_shared[shared_bytes + i] == static_cast<char>(0xFF);
+    }
   }
   return uniform;
 }

@@ -4,6 +4,10 @@
 // with stand-ins for what CUDA declares by itself.
 
 #define OL_DEVICE __device__ __forceinline__
+// Shared memory of the size that the launch states.
+#ifndef OL_DYNAMIC_SHARED
+#define OL_DYNAMIC_SHARED(name) extern __shared__ __align__(64) char name[]
+#endif
 
 namespace ol {
 

@@ -26,6 +26,9 @@ struct Pointers {
       at[i] = operands.at[i].base + static_cast<long long>(lane) * operands.at[i].lane_stride;
     }
   }
+  template <class... Addresses>
+  OL_DEVICE explicit Pointers(char* first, Addresses... others) : at{first, others...} {}
+
   template <class T>
   OL_DEVICE T* get(int i) const {
     return reinterpret_cast<T*>(at[i]);

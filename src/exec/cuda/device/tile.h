@@ -83,12 +83,13 @@ OL_DEVICE void tile_chunk(const TileMemory<P>& memory, const TileRows<P>& rows, 
   }
 }
 
-// Tile (tile_row, tile_column) of the result, by TileThreads<P>::kCount threads.
+// Tile (tile_row, tile_column) of the result, by TileThreads<P>::kCount threads. `scratch` is
+// shared memory for a TileMemory<P>.
 template <class P>
-OL_DEVICE void tile(const P& problem, unsigned tile_row, unsigned tile_column) {
+OL_DEVICE void tile(const P& problem, unsigned tile_row, unsigned tile_column, char* scratch) {
   using T = typename P::T;
   using Threads = TileThreads<P>;
-  __shared__ TileMemory<P> memory;
+  TileMemory<P>& memory = *reinterpret_cast<TileMemory<P>*>(scratch);
   constexpr int kRowsPerLoad = Threads::kCount / P::kBlockK;
   constexpr int kStepsPerLoad = Threads::kCount / P::kBlockN;
   constexpr int kLoadsA = P::kBlockM / kRowsPerLoad;
