@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "interp/group_inputs.h"
+#include "interp/task_columns.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/philox.h"
 #include "outerloop/interp/exchange.h"
@@ -42,18 +43,11 @@ struct TaskScorer::Impl {
     int64_t repeat = 0;
   };
 
-  // Decreases of one estimand at one step, (group, repeat, metric).
-  struct Part {
-    Estimand estimand = Estimand::query;
-    int64_t step = 0;
-    int64_t repeats = 1;
-    size_t first = 0;  // column
-  };
-
   Impl(const TaskScoring& s, TaskLearner& l, const data::EpisodeSpec& spec, Donors d)
       : scoring(s),
         learner(l),
         donors(std::move(d)),
+        columns(scoring, learner.steps()),
         support_inputs(scoring),
         query_inputs(scoring) {
     support_rows = static_cast<size_t>(spec.support_x.shape[0]);
@@ -61,8 +55,6 @@ struct TaskScorer::Impl {
     inputs = static_cast<size_t>(spec.query_x.shape.elements()) / query_rows;
     check();
     baselines.resize(static_cast<size_t>(learner.steps()) + 1);
-    lay_out();
-    lay_out_classes();
   }
 
   bool wants(Estimand estimand) const {
@@ -92,57 +84,6 @@ struct TaskScorer::Impl {
                       "and {} is none; leave exact off",
                       metric.name));
     }
-  }
-
-  // ---- Columns ----------------------------------------------------------------------------
-
-  void lay_out() {
-    const int64_t last = learner.steps();
-    for (int64_t step = 0; step <= last; ++step) {
-      for (size_t m = 0; m < scoring.metrics.size(); ++m) {
-        columns.push_back({.metric = m, .is_baseline = true, .step = step});
-      }
-    }
-    for (const Estimand estimand : scoring.estimands) {
-      const bool of_query = estimand == Estimand::prior || estimand == Estimand::query;
-      int64_t repeats = scoring.repeats;
-      if (of_query && scoring.exact) repeats = static_cast<int64_t>(query_rows);
-      if (estimand == Estimand::drop) repeats = 1;
-      const int64_t from = estimand == Estimand::prior ? 0
-                           : estimand == Estimand::query && scoring.curve
-                               ? std::min<int64_t>(1, last)
-                               : last;
-      const int64_t to = estimand == Estimand::prior ? 0 : last;
-      for (int64_t step = from; step <= to; ++step) add_part(estimand, step, repeats);
-    }
-  }
-
-  void add_part(Estimand estimand, int64_t step, int64_t repeats) {
-    const bool averaged = scoring.exact && repeats == static_cast<int64_t>(query_rows) &&
-                          (estimand == Estimand::prior || estimand == Estimand::query);
-    parts.push_back({estimand, step, averaged ? 1 : repeats, columns.size()});
-    for (size_t g = 0; g < scoring.groups.size(); ++g) {
-      for (int64_t r = 0; r < parts.back().repeats; ++r) {
-        for (size_t m = 0; m < scoring.metrics.size(); ++m) {
-          columns.push_back({m, false, estimand, step, g, r});
-        }
-      }
-    }
-  }
-
-  void lay_out_classes() {
-    first_of_classes = columns.size();
-    for (size_t g = 0; g < scoring.groups.size(); ++g) {
-      for (int64_t label = 0; label < scoring.classes; ++label) {
-        columns.push_back(
-            {.estimand = Estimand::query, .step = learner.steps(), .group = g, .label = label});
-      }
-    }
-  }
-
-  size_t place(const Part& part, size_t group, int64_t repeat) const {
-    const size_t row = group * static_cast<size_t>(part.repeats) + static_cast<size_t>(repeat);
-    return part.first + row * scoring.metrics.size();
   }
 
   // ---- One task ---------------------------------------------------------------------------
@@ -220,7 +161,7 @@ struct TaskScorer::Impl {
 
   void put_classes(const Copy& copy, std::span<const double> answers, double share) {
     const std::vector<double> scores = class_scores_of(answers);
-    const size_t at = first_of_classes + copy.group * scores.size();
+    const size_t at = columns.place_of_classes(copy.group);
     for (size_t c = 0; c < scores.size(); ++c) {
       values_[at + c] += share * (class_baselines[c] - scores[c]);
     }
@@ -304,23 +245,17 @@ struct TaskScorer::Impl {
     if ((waiting.size() + 1) * query_rows > kRowsOfCall) flush(steps, take);
   }
 
-  const Part* part_of(Estimand estimand, int64_t step) const {
-    for (const Part& part : parts) {
-      if (part.estimand == estimand && part.step == step) return &part;
-    }
-    return nullptr;
-  }
-
-  void put(const Part* part, const Copy& copy, std::span<const double> scores, double share = 1) {
+  void put(const TaskPart* part, const Copy& copy, std::span<const double> scores,
+           double share = 1) {
     if (part == nullptr) return;
     const std::vector<double>& base = baselines[static_cast<size_t>(part->step)];
-    const size_t at = place(*part, copy.group, part->repeats == 1 ? 0 : copy.repeat);
+    const size_t at = columns.place(*part, copy.group, part->repeats == 1 ? 0 : copy.repeat);
     for (size_t m = 0; m < scores.size(); ++m) values_[at + m] += share * (base[m] - scores[m]);
   }
 
   void score_query_parts() {
     std::vector<int64_t> steps;
-    for (const Part& part : parts) {
+    for (const TaskPart& part : columns.parts()) {
       const bool is_query = part.estimand == Estimand::query || part.estimand == Estimand::prior;
       if (is_query && std::ranges::find(steps, part.step) == steps.end()) {
         steps.push_back(part.step);
@@ -331,8 +266,8 @@ struct TaskScorer::Impl {
     const double of_draw = 1 / static_cast<double>(exact_donors.size());
     const auto take = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
                           std::span<const double> answers) {
-      put(part_of(Estimand::query, step), copy, scores, share);
-      put(part_of(Estimand::prior, step), copy, scores, share);
+      put(columns.part_of(Estimand::query, step), copy, scores, share);
+      put(columns.part_of(Estimand::prior, step), copy, scores, share);
       if (step == learner.steps()) put_classes(copy, answers, of_draw);
     };
     for (size_t g = 0; g < scoring.groups.size(); ++g) {
@@ -347,7 +282,7 @@ struct TaskScorer::Impl {
     const std::vector<int64_t> steps{learner.steps()};
     const auto take = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
                           std::span<const double>) {
-      put(part_of(Estimand::across, step), copy, scores);
+      put(columns.part_of(Estimand::across, step), copy, scores);
     };
     std::vector<float> foreign(query.size());
     std::vector<uint32_t> places(query_rows);
@@ -401,7 +336,7 @@ struct TaskScorer::Impl {
 
   void put_one(Estimand estimand, const Copy& copy, const std::vector<double>& scores) {
     ++done.cells;
-    put(part_of(estimand, learner.steps()), copy, scores);
+    put(columns.part_of(estimand, learner.steps()), copy, scores);
   }
 
   void score_drop() {
@@ -453,9 +388,7 @@ struct TaskScorer::Impl {
   TaskLearner& learner;
   Donors donors;
   size_t support_rows = 0, query_rows = 0, inputs = 0;
-  std::vector<TaskColumn> columns;
-  std::vector<Part> parts;
-  size_t first_of_classes = 0;  // column
+  TaskColumns columns;
   TaskWork done;
 
   // Of the task at hand.
@@ -478,7 +411,7 @@ TaskScorer::TaskScorer(const TaskScoring& scoring, TaskLearner& learner,
 TaskScorer::~TaskScorer() = default;
 
 const std::vector<TaskColumn>& TaskScorer::columns() const {
-  return impl_->columns;
+  return impl_->columns.all();
 }
 
 std::string TaskScorer::name_of(const TaskColumn& column) const {
@@ -498,7 +431,7 @@ TaskCosts TaskScorer::costs() const {
   const double answer = impl_->learner.answer_cost();
   TaskCosts costs{.per_task = adapt + static_cast<double>(impl_->baselines.size()) * answer,
                   .per_repeat = 0};
-  for (const Impl::Part& part : impl_->parts) {
+  for (const TaskPart& part : impl_->columns.parts()) {
     const bool of_query = part.estimand == Estimand::prior || part.estimand == Estimand::query;
     const double sets = of_query && scoring.exact ? static_cast<double>(impl_->query_rows) : 1;
     costs.per_repeat += sets * answer;
