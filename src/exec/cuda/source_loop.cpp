@@ -96,6 +96,13 @@ class LoopSource {
     return text;
   }
 
+  // Steps of a long reduction whose loads may overlap: its additions wait for each other, and loads
+  // may not pass stores.
+  int loads_in_flight() const {
+    const bool stores = std::ranges::count(nest_.outputs, LoopOutputKind::store) > 0;
+    return stores || nest_.input_count() > 4 ? 4 : nest_.input_count() > 2 ? 8 : 16;
+  }
+
   // For each reduced output: format(number, its combine, the place of its result).
   template <class Format>
   std::string for_each_sum(Format&& format) const {
@@ -138,7 +145,7 @@ class LoopSource {
     body += fmt::format("const unsigned e = block * {}U + threadIdx.x / 32U;\n{}", warps,
                         print_axes("e", results, "i"));
     body += start_sums();
-    body += fmt::format("if (e < {}U) {{\n#pragma unroll 4\n", count);
+    body += fmt::format("if (e < {}U) {{\n#pragma unroll {}\n", count, loads_in_flight());
     body += fmt::format("for (unsigned i{0} = threadIdx.x % 32U; i{0} < {1}U; i{0} += 32U) {{\n",
                         axis, nest_.columns);
     body += elements("") + "}\n}\n";
@@ -170,7 +177,7 @@ class LoopSource {
         "const unsigned e = block * {1}U + column;\n{0}",
         print_axes("e", results, "i"), columns);
     body += start_sums();
-    body += fmt::format("if (e < {}U) {{\n#pragma unroll 4\n", count);
+    body += fmt::format("if (e < {}U) {{\n#pragma unroll {}\n", count, loads_in_flight());
     body += fmt::format("for (unsigned i{0} = way; i{0} < {1}U; i{0} += {2}U) {{\n", rows_axis_,
                         nest_.rows, kRowWays);
     body += elements("") + "}\n}\n";

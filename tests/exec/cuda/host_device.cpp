@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
@@ -22,7 +23,8 @@ using exec::DeviceFunction;
 using exec::DeviceOperand;
 using exec::KernelSource;
 
-constexpr size_t kGuard = 4096;
+constexpr size_t kPage = 4096;
+constexpr size_t kAlignment = 64;
 constexpr std::byte kGuardByte{0xA5};
 constexpr std::byte kGarbage{0xFF};  // a NaN in both types, and no index
 
@@ -75,13 +77,34 @@ std::string host_source(std::string_view prelude, std::span<const KernelSource> 
 
 }  // namespace
 
+// Ends where a page ends (within the alignment) between two pages that nobody may touch, so that a
+// kernel that reads past it stops at once. What is left of the first page must stay as it was.
 struct HostDevice::Memory {
-  std::vector<std::byte> bytes;
+  explicit Memory(size_t bytes)
+      : size((bytes + kAlignment - 1) / kAlignment * kAlignment),
+        mapped((size + kPage - 1) / kPage * kPage + 2 * kPage),
+        pages(static_cast<std::byte*>(
+            mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+    if (pages == MAP_FAILED) throw SystemFailure("out of memory");
+    std::memset(pages + kPage, static_cast<int>(kGuardByte), mapped - 2 * kPage);
+    std::memset(data(), static_cast<int>(kGarbage), bytes);
+    mprotect(pages, kPage, PROT_NONE);
+    mprotect(pages + mapped - kPage, kPage, PROT_NONE);
+    used = bytes;
+  }
+  ~Memory() { munmap(pages, mapped); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  std::byte* data() const { return pages + mapped - kPage - size; }
   bool whole() const {
     const auto is_guard = [](std::byte b) { return b == kGuardByte; };
-    return std::all_of(bytes.begin(), bytes.begin() + kGuard, is_guard) &&
-           std::all_of(bytes.end() - kGuard, bytes.end(), is_guard);
+    return std::all_of(pages + kPage, data(), is_guard) &&
+           std::all_of(data() + used, data() + size, is_guard);
   }
+
+  size_t size, mapped, used = 0;
+  std::byte* pages;
 };
 
 struct HostDevice::Kernel {
@@ -106,14 +129,11 @@ HostDevice::HostDevice() = default;
 HostDevice::~HostDevice() = default;
 
 exec::DeviceMemory HostDevice::allocate(size_t bytes) {
-  auto memory = std::make_shared<Memory>();
-  memory->bytes.assign(bytes + 2 * kGuard, kGarbage);
-  std::fill_n(memory->bytes.begin(), kGuard, kGuardByte);
-  std::fill_n(memory->bytes.end() - kGuard, kGuard, kGuardByte);
+  auto memory = std::make_shared<Memory>(bytes);
   std::erase_if(memory_, [](const auto& known) { return known.expired(); });
   memory_.push_back(memory);
   ++allocations_;
-  return {memory, memory->bytes.data() + kGuard, bytes};
+  return {memory, memory->data(), bytes};
 }
 
 exec::DeviceStream HostDevice::make_stream() {

@@ -1,7 +1,7 @@
 #pragma once
 // A device for tests: generated kernels compiled by the host's compiler and run thread by thread.
-// Memory lies between guards, and starts as NaN. Kernels are compiled when the first of them is
-// launched, all that came until then at once.
+// Memory lies between pages that nobody may touch, and starts as NaN. Kernels are compiled when the
+// first of them is launched, all that came until then at once.
 
 #include <map>
 #include <string>
