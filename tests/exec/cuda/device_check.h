@@ -1,11 +1,11 @@
 #pragma once
-// Programs on the stand-in for a GPU against the oracle, all compiled at once.
+// Programs on the device of the test program against the oracle.
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "exec/cuda/host_device.h"
+#include "exec/cuda/test_device.h"
 #include "ops/generated.h"
 #include "outerloop/exec/cuda.h"
 
@@ -22,8 +22,6 @@ class DeviceCheck {
   // Compares one lane alone and all lanes of a call, launched one by one and as a graph.
   void run();
 
-  HostDevice& device() { return *device_; }
-
  private:
   struct Case {
     std::string what;
@@ -33,7 +31,7 @@ class DeviceCheck {
   };
   static void run(const Case& c);
 
-  std::shared_ptr<HostDevice> device_ = std::make_shared<HostDevice>();
+  std::shared_ptr<exec::Device> device_ = test_device();
   std::vector<Case> cases_;
 };
 

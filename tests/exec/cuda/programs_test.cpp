@@ -1,4 +1,4 @@
-// Whole programs on the stand-in for a GPU: random chains, meta-gradients of small networks.
+// Whole programs on the device: random chains, meta-gradients of small networks.
 
 #include <gtest/gtest.h>
 

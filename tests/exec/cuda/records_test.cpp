@@ -1,5 +1,4 @@
-// Programs on the device give the bits of the oracle, lane by lane. The device is the host's
-// stand-in.
+// Every op record on the device gives the bits of the oracle, lane by lane.
 
 #include "outerloop/ops/records.h"
 

@@ -1,4 +1,4 @@
-// Products, convolutions and reductions of odd sizes on the stand-in for a GPU: tiles with edges,
+// Products, convolutions and reductions of odd sizes on the device: tiles with edges,
 // chains that end inside a chunk, taps on padding, results of every shape.
 
 #include <fmt/format.h>

@@ -1,0 +1,12 @@
+#pragma once
+// What device programs are checked on: the host's stand-in, or a GPU. Each test program links one.
+
+#include <memory>
+
+#include "outerloop/exec/device.h"
+
+namespace outerloop::testing_support {
+
+std::shared_ptr<exec::Device> test_device();
+
+}  // namespace outerloop::testing_support

@@ -1,0 +1,46 @@
+// The first GPU. Without one all tests of the program are skipped with the reason, or fail where
+// OUTERLOOP_REQUIRE_GPU=1 says that there must be one.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+#include "exec/cuda/test_device.h"
+#include "outerloop/base/error.h"
+#include "outerloop/exec/cuda.h"
+
+namespace outerloop::testing_support {
+namespace {
+
+std::shared_ptr<exec::Device>& device() {
+  static std::shared_ptr<exec::Device> opened;
+  return opened;
+}
+
+class Gpu : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    try {
+      device() = exec::cuda::open_device(0);
+      std::cout << "on " << device()->name() << "\n";
+    } catch (const BadInput& missing) {
+      const char* required = std::getenv("OUTERLOOP_REQUIRE_GPU");
+      if (required != nullptr && std::string_view(required) == "1") FAIL() << missing.what();
+      GTEST_SKIP() << missing.what();
+    }
+  }
+  void TearDown() override { device() = nullptr; }
+};
+
+[[maybe_unused]] const ::testing::Environment* const kGpu =
+    ::testing::AddGlobalTestEnvironment(new Gpu);
+
+}  // namespace
+
+std::shared_ptr<exec::Device> test_device() {
+  return device();
+}
+
+}  // namespace outerloop::testing_support

@@ -1,0 +1,10 @@
+#include "exec/cuda/host_device.h"
+#include "exec/cuda/test_device.h"
+
+namespace outerloop::testing_support {
+
+std::shared_ptr<exec::Device> test_device() {
+  return std::make_shared<HostDevice>();
+}
+
+}  // namespace outerloop::testing_support
