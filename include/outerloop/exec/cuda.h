@@ -50,7 +50,7 @@ class Executable {
   ~Executable();
 
   const Program& optimised() const;   // after the passes
-  size_t lane_arena_bytes() const;    // planned, per lane
+  size_t lane_arena_bytes() const;    // planned, per lane; 0 where lanes are blocks of one kernel
   size_t shared_arena_bytes() const;  // planned, once
   size_t lane_launches() const;       // kernels that a run of all lanes launches
   size_t shared_launches() const;     // before them, for what depends on shared inputs alone
