@@ -160,6 +160,9 @@ void write_journal(const fs::path& file, const Manifest& manifest, const Results
 }
 
 JournalContent read_journal(const fs::path& file) {
+  if (fs::is_directory(file)) {
+    throw BadInput(file.string() + ": is a folder; name a journal, such as those in RUN/journal");
+  }
   const io::RowSnapshot rows(file);
   const io::Hdf5File hdf5 = io::Hdf5File::open_read(file);
   if (!hdf5.has_attribute("/", "format") || hdf5.attribute_text("/", "format") != kFormat) {
@@ -185,6 +188,7 @@ JournalContent merge_journals(const fs::path& target, const std::vector<fs::path
   OL_ASSERT(!journals.empty(), "nothing to merge");
   JournalContent all = read_journal(journals.front());
   for (const fs::path& file : std::span(journals).subspan(1)) add(all, journals.front(), file);
+  if (fs::exists(target)) read_journal(target);  // no lock beside what is no journal
   const FileLock lock = locked(target);
   if (fs::exists(target)) add(all, journals.front(), target);
   std::ranges::sort(all.damaged);

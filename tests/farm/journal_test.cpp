@@ -162,6 +162,8 @@ TEST_F(JournalTest, WhatIsNoJournalIsRefusedAndStays) {
     EXPECT_EQ(read_file(folder_ / name), before);
   }
   EXPECT_THROW(read_journal(folder_ / "none"), BadInput);
+  const std::string said = error_of<BadInput>([&] { read_journal(folder_.path()); });
+  EXPECT_NE(said.find("is a folder; name a journal"), said.npos) << said;
 }
 
 // A byte changed anywhere costs at most the cell that it is in, and the journal ends with the same
@@ -257,6 +259,14 @@ TEST_F(JournalTest, AMergeLeavesDamagedRowsOutAndTakesThemWhereTheyAreWhole) {
   EXPECT_EQ(alone.damaged, std::vector<size_t>{7});
   EXPECT_TRUE(merge_journals(folder_ / "both.h5", {other, file_}).damaged.empty());
   EXPECT_EQ(read_file(folder_ / "both.h5"), read_file(file_));
+}
+
+TEST_F(JournalTest, AMergeLeavesAFileThatIsNoJournalAlone) {
+  put(file_, all());
+  write_file_atomically(folder_ / "table.csv", "a,b");
+  EXPECT_THROW(merge_journals(folder_ / "table.csv", {file_}), BadInput);
+  EXPECT_EQ(read_file(folder_ / "table.csv"), "a,b");
+  EXPECT_FALSE(fs::exists(folder_ / "table.csv.lock"));
 }
 
 TEST_F(JournalTest, AMergeRefusesOtherJobsAndOtherValues) {
