@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "outerloop/base/program_files.h"
@@ -30,7 +31,8 @@ fs::path find_file(const std::string& name, const fs::path& folder) {
         (place / name).lexically_normal();  // absolute names stay as they are
     std::error_code error;
     if (fs::is_regular_file(candidate, error)) return candidate;
-    if (tried.empty() || tried.back() != candidate.string()) tried.push_back(candidate.string());
+    const bool is_new = std::ranges::find(tried, candidate.string()) == tried.end();
+    if (is_new) tried.push_back(candidate.string());
   }
   if (fs::path(name).is_absolute()) throw BadInput(fmt::format("{}: no such file", name));
   throw BadInput(fmt::format("{}: no such file; looked for {}", name, fmt::join(tried, ", ")));

@@ -39,6 +39,10 @@ std::vector<FeatureGroup> feature_groups(std::span<const std::string> columns,
     FeatureGroup& made = result.emplace_back(FeatureGroup{.name = group.name});
     for (const std::string& column : group.columns) {
       const uint32_t place = place_of(column, columns, group.name);
+      if (owner[place] == &group.name) {
+        throw BadInput(
+            fmt::format("group '{}' names feature '{}' twice; name it once", group.name, column));
+      }
       if (owner[place] != nullptr) {
         throw BadInput(
             fmt::format("feature '{}' is in group '{}' and in group '{}'; groups must "

@@ -47,7 +47,8 @@ Refusal read_text(const YAML::Node& node, ImportanceSpec& spec) {
 
 template <auto Member>
 Refusal read_texts(const YAML::Node& node, ImportanceSpec& spec) {
-  if (!node.IsSequence() || node.size() == 0) return expected("a list such as [a, b]", node);
+  if (!node.IsSequence()) return expected("a list such as [a, b]", node);
+  if (node.size() == 0) return "expected one name or more, got an empty list; leave it out";
   for (const YAML::Node& element : node) {
     if (!element.IsScalar()) return expected("a list of texts", element);
     (spec.*Member).push_back(element.Scalar());
@@ -268,9 +269,9 @@ class Reader {
     refuse_if(is_given("ridge") && spec_.donors != DonorRule::ridge_residual, "ridge",
               "has no effect without donors: ridge_residual");
     check_mlp();
-    for (const std::string& metric : spec_.metrics) {
-      refuse_if(std::ranges::count(spec_.metrics, metric) > 1, "metrics",
-                fmt::format("'{}' is named twice", metric));
+    for (auto metric = spec_.metrics.begin(); metric != spec_.metrics.end(); ++metric) {
+      refuse_if(std::count(spec_.metrics.begin(), metric, *metric) == 1, "metrics",
+                fmt::format("'{}' is named twice", *metric));
     }
     if (spec_.is_mlp()) return;  // its file says what it can be scored by
     check_metrics(*std::ranges::find(simple_models(), spec_.model, &SimpleModelKind::name));

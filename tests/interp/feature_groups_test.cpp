@@ -36,8 +36,7 @@ TEST(FeatureGroups, RefuseWhatIsNoDivision) {
   EXPECT_EQ(message({{"size", {}}}), "group 'size' is empty; name a feature or remove it");
   EXPECT_EQ(message({{"a", {"age"}}, {"b", {"width", "age"}}}),
             "feature 'age' is in group 'a' and in group 'b'; groups must not overlap");
-  EXPECT_EQ(message({{"a", {"age", "age"}}}),
-            "feature 'age' is in group 'a' and in group 'a'; groups must not overlap");
+  EXPECT_EQ(message({{"a", {"age", "age"}}}), "group 'a' names feature 'age' twice; name it once");
   EXPECT_EQ(message({{"age", {"width"}}}), "two groups of features are called 'age'; rename one");
 }
 
