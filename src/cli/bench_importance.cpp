@@ -170,7 +170,7 @@ void add_bench_importance(CLI::App& bench, Program& program) {
                       "Run folder or checkpoint file; or a config with model: mlp, on one thread; "
                       "without: a network 50-64-64-1 on 10,000 rows");
   command->add_option("WORDS", options->words, "key=value of the run's protocol or of the config");
-  add_run_importance_flags(*command, options->flags);
+  add_scoring_flags(*command, options->flags);
   command->add_flag("--json", options->json, "print JSON");
   command->callback([&program, options] {
     program.action = [options] {

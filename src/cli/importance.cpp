@@ -203,7 +203,8 @@ void add_importance(Program& program) {
       ->add_option("WORDS", options->words,
                    "key=value: over the file, or of a run's protocol (test.steps=5)")
       ->type_name("key=value");
-  add_run_importance_flags(*command, options->of_run);
+  add_scoring_flags(*command, options->of_run);
+  add_budget_and_folder_flags(*command, options->of_run);
   add_farm_flags(*command, options->farm,
                  "each has a journal of its own, which `outerloop farm merge` joins");
   add_lease_flag(*command, options->farm);

@@ -41,9 +41,13 @@ interp::NamedGroup group_named(const std::string& text) {
   return group;
 }
 
-int64_t positive(const char* flag, int64_t value) {
-  if (value >= 1) return value;
-  throw BadInput(fmt::format("{}: expected 1 or more, got {}", flag, value));
+constexpr const char* kOfRuns = "Of a run";
+constexpr int64_t kMostRepeats = 10'000;
+constexpr int64_t kGreatestSeed = 1'000'000'000'000;  // as of `outerloop eval`
+
+int64_t within(const char* flag, int64_t value, int64_t low, int64_t high) {
+  if (value >= low && value <= high) return value;
+  throw BadInput(fmt::format("{}: expected {} to {}, got {}", flag, low, high, value));
 }
 
 std::optional<interp::BudgetRule> budget_of(const RunImportanceFlags& flags) {
@@ -63,8 +67,8 @@ std::optional<interp::BudgetRule> budget_of(const RunImportanceFlags& flags) {
 
 }  // namespace
 
-void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
-  const std::string runs = "Of a run";
+void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags) {
+  const std::string runs = kOfRuns;
   const auto add = [&](const char* name, auto& value, const char* help) {
     return command.add_option(name, value, help)->group(runs);
   };
@@ -73,11 +77,6 @@ void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--tasks", flags.tasks, "Tasks to score, each once [as many as the run's own test has]");
   add("--seed", flags.seed, "Of tasks and permutations [the run's]");
   add("--repeats", flags.repeats, "Permutations of a group in a task [2]");
-  add("--budget", flags.budget,
-      "auto: choose tasks (--tasks are the most) and repeats by what was measured");
-  add("--half-width", flags.half_width,
-      "Of --budget auto: a group stops where its joint band is so narrow, in units of the first "
-      "metric [0.01]");
   command
       .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")
       ->group(runs);
@@ -104,6 +103,17 @@ void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--bins", flags.bins,
       "One input: so many places along it; the support labels in each, permuted (estimand labels)");
   add("--threads", flags.threads, "0: one per core that the process may use [0]");
+}
+
+void add_budget_and_folder_flags(CLI::App& command, RunImportanceFlags& flags) {
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    command.add_option(name, value, help)->group(kOfRuns);
+  };
+  add("--budget", flags.budget,
+      "auto: choose tasks (--tasks are the most) and repeats by what was measured");
+  add("--half-width", flags.half_width,
+      "Of --budget auto: a group stops where its joint band is so narrow, in units of the first "
+      "metric [0.01]");
   add("--out", flags.out, "Folder of the results [RUN/importance]");
 }
 
@@ -132,8 +142,8 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
   if (flags.checkpoint) spec.checkpoint = *flags.checkpoint;
   if (flags.split) spec.split = split_named(*flags.split);
   spec.tasks = flags.tasks;
-  spec.seed = flags.seed;
-  if (flags.repeats) spec.repeats = positive("--repeats", *flags.repeats);
+  if (flags.seed) spec.seed = within("--seed", *flags.seed, 0, kGreatestSeed);
+  if (flags.repeats) spec.repeats = within("--repeats", *flags.repeats, 1, kMostRepeats);
   spec.patch = flags.patch;
   spec.superpixels = flags.superpixels;
   spec.strokes = flags.strokes;
@@ -147,12 +157,15 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
       spec.estimands.push_back(estimand);
     }
   }
+  const bool draws = spec.estimands.empty() || !std::ranges::all_of(spec.estimands, [](auto e) {
+                       return e == interp::Estimand::prior || e == interp::Estimand::query;
+                     });
+  if (flags.exact && flags.repeats && !draws) {
+    throw BadInput("--repeats: --exact draws nothing for prior and query; leave one of them out");
+  }
   spec.metrics = flags.metrics;
   for (const std::string& text : flags.groups) spec.groups.push_back(group_named(text));
-  const int64_t threads = flags.threads.value_or(0);
-  if (threads < 0 || threads > 1024) {
-    throw BadInput(fmt::format("--threads: expected 0 to 1024, got {}", threads));
-  }
+  const int64_t threads = within("--threads", flags.threads.value_or(0), 0, 1024);
   spec.threads = ThreadPool(static_cast<int>(threads)).size();
   return spec;
 }

@@ -21,7 +21,10 @@ struct RunImportanceFlags {
   std::vector<std::string> estimands, metrics, groups;
 };
 
-void add_run_importance_flags(CLI::App& command, RunImportanceFlags& flags);
+// What is scored, and how.
+void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags);
+// How much, and where the results go.
+void add_budget_and_folder_flags(CLI::App& command, RunImportanceFlags& flags);
 
 // Not a YAML file: a folder, a checkpoint file, or nothing at all.
 bool is_run(const std::filesystem::path& source);

@@ -76,6 +76,9 @@ std::vector<FeatureGroup> groups_of(RunProblem& job) {
     throw BadInput("--patch, --superpixels and --strokes are of images; this run has none");
   }
   if (job.spec.bins) {
+    if (!job.spec.groups.empty()) {
+      throw BadInput("--bins makes the groups itself; leave out --group");
+    }
     job.scoring.bins = bins_of(setup, job.seed, *job.spec.bins);
     std::vector<FeatureGroup> groups;
     for (const PlaceBin& bin : job.scoring.bins) {
@@ -132,6 +135,26 @@ std::vector<Estimand> estimands_of(const RunImportanceSpec& spec, bool has_steps
   return all;
 }
 
+// Refuses flags that nothing would follow.
+void check_ways(const RunImportanceSpec& spec, const TaskScoring& scoring, int64_t steps) {
+  const auto has = [&](Estimand estimand) {
+    return std::ranges::find(scoring.estimands, estimand) != scoring.estimands.end();
+  };
+  if (spec.curve && !has(Estimand::query)) {
+    throw BadInput(
+        "--curve is of the estimand query, which is not asked for; add it to "
+        "--estimands, or leave --curve out");
+  }
+  if (spec.curve && steps == 0) {
+    throw BadInput("--curve: the learner takes no inner steps; leave it out");
+  }
+  if (spec.exact && !has(Estimand::query) && !has(Estimand::prior)) {
+    throw BadInput(
+        "--exact is of the estimands prior and query, and neither is asked for; leave "
+        "it out");
+  }
+}
+
 // How many tasks are scored, at most by a budget; each counts once.
 int64_t tasks_of(const RunProblem& job) {
   const config::Config& config = job.setup.config;
@@ -165,6 +188,7 @@ RunProblem::RunProblem(const RunImportanceSpec& s)
   scoring.groups = groups_of(*this);
   scoring.metrics = metrics_of(spec, setup.test_shape.classification);
   scoring.estimands = estimands_of(spec, setup.test_steps > 0);
+  check_ways(spec, scoring, setup.test_steps);
   scoring.curve = spec.curve;
   scoring.exact = spec.exact;
   scoring.repeats = spec.repeats;

@@ -57,6 +57,18 @@ RunFolder folder_around(const fs::path& checkpoint_file) {
   return in_run ? run : RunFolder{folder};
 }
 
+// A file named beside a run folder may be of another training, but not of other tasks: what is
+// made of it goes into this folder.
+void require_family_of(const RunFolder& folder, const StoredRun& run) {
+  const config::TaskFamily found = run.config.config.tasks.family;
+  const config::TaskFamily own = config::read_config(folder.config()).config.tasks.family;
+  if (found == own) return;
+  throw BadInput(fmt::format(
+      "{} is a checkpoint of tasks of the family {}, those of {} are of {}; give the checkpoint in "
+      "place of the run, or one of this run",
+      run.checkpoint_file.string(), config::word(found), folder.root.string(), config::word(own)));
+}
+
 }  // namespace
 
 StoredRun open_run(const fs::path& path, const std::string& which,
@@ -80,6 +92,7 @@ StoredRun open_run(const fs::path& path, const std::string& which,
   run.config =
       config::read_config_text(run.checkpoint.config, run.checkpoint_file.string(), overrides);
   run.config.folder = run.folder.root;
+  if (run.checkpoint_file == which) require_family_of(run.folder, run);
   if (!dataset_was_overridden(run.config)) {
     const fs::path dataset = known_dataset(run.folder);
     if (!dataset.empty()) run.config.config.tasks.dataset = dataset.string();

@@ -29,6 +29,17 @@ const fs::path& sine_run() {
   static const fs::path run = train::train_tiny("importance_sine", train::kTinySine);
   return run;
 }
+const fs::path& prototypes_run() {
+  static const fs::path run = train::train_tiny("importance_prototypes", R"(
+tasks: {family: images, dataset: tiny.h5, ways: 3, shots: 2, queries: 2}
+model: {kind: conv4, filters: 8, blocks: 2, norm: batch}
+learner: {algorithm: protonet}
+outer: {iterations: 2, meta_batch: 4}
+validation: {every: 2, tasks: 2}
+test: {tasks: 4}
+)");
+  return run;
+}
 
 Result importance(const fs::path& run, const fs::path& out, const Words& more = {}) {
   Words words{"importance", run.string(), "--out", out.string(), "--quiet"};
@@ -313,7 +324,18 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {table_run(), {"--metrics", "mes"}, "mes"},
       {table_run(), {"--estimands", "queries"}, "expected some of prior, query"},
       {table_run(), {"--split", "tset"}, "expected train, validation or test"},
-      {table_run(), {"--repeats", "0"}, "--repeats: expected 1 or more"},
+      {table_run(), {"--repeats", "0"}, "--repeats: expected 1 to 10000, got 0"},
+      {table_run(), {"--repeats", "99999999999"}, "--repeats: expected 1 to 10000"},
+      {table_run(), {"--seed", "-1"}, "--seed: expected 0 to"},
+      {table_run(), {"--exact", "--estimands", "support"}, "--exact is of the estimands"},
+      {table_run(),
+       {"--exact", "--estimands", "query", "--repeats", "3"},
+       "--exact draws nothing for prior and query"},
+      {table_run(), {"--curve", "--estimands", "drop"}, "--curve is of the estimand query"},
+      {prototypes_run(), {"--curve"}, "--curve: the learner takes no inner steps"},
+      {table_run(),
+       {"--checkpoint", (sine_run() / "ckpt/ckpt-000000400.h5").string()},
+       "is a checkpoint of tasks of the family sinusoid, those of "},
       {table_run(), {"--budget", "much"}, "--budget: expected auto"},
       {table_run(), {"--budget", "auto", "--repeats", "3"}, "--budget auto chooses them"},
       {table_run(), {"--budget", "auto", "--half-width", "0"}, "--half-width: expected more"},
@@ -329,6 +351,7 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {table_run(), {"--superpixels", "9"}, "are of images; this run has none"},
       {OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml", {"--strokes", "3"}, "are for runs"},
       {sine_run(), {"--group", "a=x"}, "names features of a table"},
+      {sine_run(), {"--bins", "5", "--group", "a=x"}, "--bins makes the groups itself"},
       {sine_run(), {"--bins", "1"}, "--bins: expected 2 to 1000"},
       {sine_run(), {"--estimands", "labels"}, "is of --bins"},
       {image_run(), {"--bins", "4"}, "tasks with one input"},
