@@ -216,7 +216,7 @@ def bar_line(bar, results):
         return [text, "", "", "not measured"]
     sign = "≥" if more else "≤"
     asked = f"{sign} {limit:g}" if limit is not None else ""
-    verdict = "" if limit is None else "yes" if (measured >= limit) == more else "no"
+    verdict = "" if limit is None else "yes" if (measured >= limit if more else measured <= limit) else "no"
     return [text, f"{measured:.3g}" if measured < 100 else f"{measured:.0f}", asked, verdict]
 
 

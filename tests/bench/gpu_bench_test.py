@@ -1,0 +1,135 @@
+"""The bench for GPUs itself: deadline, limits, bars and table by hand, and a tiny run on the processor."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import types
+import unittest
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools/bench"))
+
+import cpu  # noqa: E402
+import gpu  # noqa: E402
+import gpu_checks  # noqa: E402
+import random_images  # noqa: E402
+
+OUTERLOOP = pathlib.Path(os.environ["OUTERLOOP"]).resolve()
+ASKED = ("sinusoid", 25, 5)
+
+
+def results(**tasks_per_s):
+    """Of the asked sinusoid: (tasks per second, MiB) by program, or why not."""
+    found = {}
+    for program, entry in tasks_per_s.items():
+        name = gpu.Case(*ASKED, program).name
+        found[name] = {"error": entry} if isinstance(entry, str) else {
+            "tasks_per_s": entry[0], "meta_steps_per_s": entry[0] / 25, "device_mib": entry[1],
+            "flops_per_task": 1e6, "sampled_mib": 500, "kernel_calls_per_task": 7}
+    return found
+
+
+def bars(**tasks_per_s):
+    """(measured, reached) of the two bars on the sinusoid."""
+    lines = [gpu.bar_line(bar, results(**tasks_per_s)) for bar in gpu.BARS]
+    return [(line[1], line[3]) for line in (lines[0], lines[2])]
+
+
+class Time(unittest.TestCase):
+    def test_a_case_gets_its_limit_what_is_left_or_nothing(self):
+        for now, limit, allowed in ((0, 60, 60), (50, 60, 50 - gpu.IDLE), (93, 60, 0), (200, 60, 0)):
+            clock = iter([0, now])
+            self.assertEqual(gpu.Deadline(100, lambda: next(clock)).allows(limit), allowed, now)
+
+    def test_past_the_deadline_cases_are_skipped_and_say_so(self):
+        options = types.SimpleNamespace(peers=["jax"], device="cpu")
+        cases = [gpu.Case(*ASKED), gpu.Case(*ASKED, "jax"), gpu.Case(*ASKED, "torch_func")]
+        found = gpu.measure(cases, options, gpu.Deadline(0))
+        self.assertEqual([found[case.name]["error"] for case in cases],
+                         ["skipped: the time was up"] * 2 + ["not installed"])
+
+    def test_a_command_that_takes_too_long_is_ended_with_its_children(self):
+        with tempfile.TemporaryDirectory() as folder:
+            left = pathlib.Path(folder, "left")
+            begun = time.monotonic()
+            done = gpu_checks.run(["sh", "-c", f"(sleep 2; touch {left}) & sleep 60"], 0.5)
+            self.assertEqual(done.why, "stopped after 0 s")
+            self.assertLess(time.monotonic() - begun, 30)
+            time.sleep(2.5)
+            self.assertFalse(left.exists())
+
+    def test_a_failure_gives_its_last_line_without_table_signs(self):
+        done = gpu_checks.run(["sh", "-c", "echo first >&2; echo 'a|b' >&2; exit 3"], 20)
+        self.assertEqual(done.why, "a/b")
+        self.assertEqual(gpu_checks.run(["/no/such"], 20).why, "/no/such: No such file or directory")
+
+
+class Table(unittest.TestCase):
+    def test_bars_compare_with_the_best_peer_that_ran(self):
+        for programs, lines in (
+                ({"outerloop": (600, 1), "jax": (100, 8), "torch_func": (50, 4)},
+                 [("6", "yes"), ("0.25", "yes")]),
+                ({"outerloop": (600, 1), "jax": (100, 8), "torch_compile": (200, 2)},
+                 [("3", "no"), ("0.5", "no")]),
+                ({"outerloop": (600, 1), "jax": "not installed"}, [("", "not measured")] * 2),
+                ({"outerloop": "no GPU", "jax": (100, 8)}, [("", "not measured")] * 2)):
+            self.assertEqual(bars(**programs), lines, programs)
+
+    def test_a_line_counts_the_same_operations_for_peers(self):
+        found = results(outerloop=(6e6, 1.5), jax=(2e6, 8), torch_func="stopped after 60 s")
+        lines = [gpu.case_line(gpu.Case(*ASKED, program), found)
+                 for program in ("outerloop", "jax", "torch_func")]
+        self.assertEqual(lines[0][4:], ["240,000.0", "6,000,000", "6.000", "3.00", "1.5", "500.0", "7"])
+        self.assertEqual(lines[1][6:8], ["2.000", ""])
+        self.assertEqual(lines[2][4:6], ["stopped after 60 s", ""])
+        self.assertEqual({len(line) for line in lines}, {11})
+
+    def test_every_bar_asks_about_a_case(self):
+        names = {case.name for case in gpu.CASES}
+        self.assertEqual(len(names), len(gpu.CASES))
+        for work in gpu.ASKED:
+            for program in (gpu.OURS, *gpu.PEERS):
+                self.assertIn(gpu.Case(*work, program).name, names)
+
+
+class Runs(unittest.TestCase):
+    def test_configs_of_all_cases_are_taken(self):
+        with tempfile.TemporaryDirectory() as folder:
+            options = types.SimpleNamespace(outerloop=OUTERLOOP, environment=None, device="cpu",
+                                            seconds=0.01, colour=pathlib.Path(folder, "images.h5"))
+            self.assertEqual(random_images.write(options, options.colour, 60), "ok")
+            for workload in gpu.WORKLOADS:
+                result = gpu.run_case(gpu.Case(workload, 1, 1), options, 120)
+                self.assertGreater(result.get("tasks_per_s", 0), 0, (workload, result))
+
+    def test_a_tiny_run_on_the_processor_writes_both_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [ROOT / "tools/bench/gpu.sh", "--cpu", "--no-peers", "--seconds", "0.02",
+                 "--outerloop", OUTERLOOP, "--out", folder], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+            report = json.loads(pathlib.Path(folder, "gpu.json").read_text())
+            self.assertEqual(set(report["results"]), {case.name for case in gpu.TINY})
+            self.assertIn("ok: the same bytes", report["checks"].values())
+            self.assertEqual(pathlib.Path(folder, "GPU.md").read_text(),
+                             gpu.render(report, gpu.TINY))
+            self.assertIn(cpu.OURS, done.stdout)
+
+    def test_checkpoints_that_differ_are_a_failure(self):
+        with tempfile.TemporaryDirectory() as folder:
+            fake = pathlib.Path(folder, "fake")
+            fake.write_text("#!/bin/sh\nfor word; do case $word in run_dir=*) dir=${word#run_dir=};; "
+                            "runtime.threads=*) threads=$word;; outer.iterations=*) "
+                            "number=$(printf %09d ${word#outer.iterations=});; esac; done\n"
+                            "mkdir -p $dir/ckpt && echo $threads >$dir/ckpt/ckpt-$number.h5\n")
+            fake.chmod(0o755)
+            options = types.SimpleNamespace(outerloop=fake, environment=None, device="cpu", cpu=True)
+            self.assertEqual(gpu_checks.same_checkpoints(options, pathlib.Path(folder), "sinusoid",
+                                                         gpu.Deadline(60)), "the checkpoints differ")
+
+
+unittest.main()
