@@ -9,6 +9,7 @@ import tempfile
 import time
 import types
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools/bench"))
@@ -66,6 +67,24 @@ class Time(unittest.TestCase):
         done = gpu_checks.run(["sh", "-c", "echo first >&2; echo 'a|b' >&2; exit 3"], 20)
         self.assertEqual(done.why, "a/b")
         self.assertEqual(gpu_checks.run(["/no/such"], 20).why, "/no/such: No such file or directory")
+
+
+class Memory(unittest.TestCase):
+    def test_what_a_case_adds_at_most_is_counted(self):
+        with tempfile.TemporaryDirectory() as folder:
+            fake = pathlib.Path(folder, "nvidia-smi")
+            fake.write_text("#!/bin/sh\nfor used in 300 300 1500 900; do echo $used; done; sleep 60\n")
+            fake.chmod(0o755)
+            path = {"PATH": f"{folder}:{os.environ['PATH']}"}
+            with unittest.mock.patch.dict(os.environ, path):
+                with gpu.sampled_memory(True) as grown:
+                    time.sleep(1)
+            self.assertEqual(grown, [1200])
+
+    def test_the_processor_has_none(self):
+        with gpu.sampled_memory(False) as grown:
+            pass
+        self.assertEqual(grown, [])
 
 
 class Table(unittest.TestCase):

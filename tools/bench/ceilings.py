@@ -18,8 +18,8 @@ SIZE, COPIED = 8192, 1 << 28
 def multiply_add(out, a, b, ROUNDS: tl.constexpr, UNROLLED: tl.constexpr, BLOCK: tl.constexpr):
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     x = place.to(tl.float32)
-    for _ in range(ROUNDS):
-        for _ in tl.static_range(UNROLLED):
+    for _round in range(ROUNDS):
+        for _step in tl.static_range(UNROLLED):
             x = x * a + b
     tl.store(out + place, x)
 

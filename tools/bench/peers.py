@@ -308,8 +308,8 @@ def torch_graph(step):
     """The step as one recorded CUDA graph. Its peak of memory is that of the recording."""
     import torch
 
-    side = torch.cuda.Stream()
-    with torch.cuda.stream(side):
+    torch.cuda.synchronize()
+    with torch.cuda.stream(torch.cuda.Stream()):
         for _ in range(3):  # compiles, and chooses convolutions
             step()
     torch.cuda.synchronize()
