@@ -136,6 +136,11 @@ void DeviceBatch::compute() {
   }
 }
 
+std::span<const float> DeviceBatch::result(std::string_view name) const {
+  const auto found = results_.find(name);
+  return found == results_.end() ? std::span<const float>() : found->second.values;
+}
+
 void DeviceBatch::fetch_gradients() {
   gradients_.resize(static_cast<size_t>(tasks_ * elements_));
   plan_.device().download(plan_.stream(), std::as_writable_bytes(std::span(gradients_)),

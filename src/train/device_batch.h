@@ -3,7 +3,9 @@
 // comes back.
 
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
@@ -26,13 +28,8 @@ class DeviceBatch {
   void put_gradients();
 
   int64_t tasks() const { return tasks_; }
-  float loss(int64_t task) const { return scalar("loss", task); }
-  // Zero where there is none.
-  float accuracy(int64_t task) const { return has_accuracy() ? scalar("accuracy", task) : 0; }
-  bool has_accuracy() const { return results_.contains("accuracy"); }
-  float measure(const std::string& name, int64_t task) const {
-    return scalar("measure/" + name, task);
-  }
+  // "loss", "accuracy" or "measure/<name>" by task; empty where the learner gives none.
+  std::span<const float> result(std::string_view name) const;
   // As fetched: (layout.elements,), padding is zero.
   std::span<float> gradient(int64_t task);
   // On the device, tasks side by side.
@@ -60,9 +57,6 @@ class DeviceBatch {
   data::EpisodeBuffers episode(int64_t task);
   void bind(size_t call);
   void run();
-  float scalar(const std::string& name, int64_t task) const {
-    return results_.at(name).values[static_cast<size_t>(task)];
-  }
 
   const DevicePlan& plan_;
   std::shared_ptr<const data::TaskFamily> family_;

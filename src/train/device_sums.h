@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "outerloop/comm/slot_reduction.h"
-#include "outerloop/exec/bit_sums.h"
+#include "outerloop/exec/cuda_bit_sums.h"
 #include "train/bit_sums.h"
 #include "train/device_batch.h"
 

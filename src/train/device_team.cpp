@@ -14,6 +14,7 @@ DeviceTeam::DeviceTeam(const TeamWork& work, ThreadPool& pool,
       layout_(work.layout),
       measures_(work.measures),
       parameter_ends_(ends_of(layout_)),
+      hashes_(parameter_ends_.size()),
       plan_(work, device, options),
       single_(plan_, family_, layout_, 1) {}
 
@@ -31,6 +32,12 @@ void DeviceTeam::deal(const comm::Range& slots) {
   if (slots.size() == 0) return;
   batch_.emplace(plan_, family_, layout_, slots.size());
   sums_.emplace(plan_, *batch_, layout_, slots);
+  losses_ = batch_->result("loss");
+  accuracies_ = batch_->result("accuracy");
+  measured_.clear();
+  for (const meta::Measure& measure : measures_) {
+    measured_.push_back(batch_->result("measure/" + measure.name));
+  }
 }
 
 std::span<const comm::SlotNode> DeviceTeam::nodes() {
@@ -65,14 +72,12 @@ void DeviceTeam::call_hook(const data::TaskKey& key) {
 }
 
 void DeviceTeam::take(int64_t task, TaskResults::Task result) {
-  result.loss = batch_->loss(task);
-  result.accuracy = batch_->accuracy(task);
-  for (size_t m = 0; m < measures_.size(); ++m) {
-    result.measures[m] = batch_->measure(measures_[m].name, task);
-  }
-  std::vector<uint32_t> hashes(parameter_ends_.size());
-  hash_each(sums_->of(task), hashes);
-  result.set_hash(std::accumulate(hashes.begin(), hashes.end(), uint32_t{0}));
+  const auto own = static_cast<size_t>(task);
+  result.loss = losses_[own];
+  result.accuracy = accuracies_.empty() ? 0 : accuracies_[own];
+  for (size_t m = 0; m < measured_.size(); ++m) result.measures[m] = measured_[m][own];
+  hash_each(sums_->of(task), hashes_);
+  result.set_hash(std::accumulate(hashes_.begin(), hashes_.end(), uint32_t{0}));
   result.set(sums_->counts(task) ? TaskResults::State::counts : TaskResults::State::left_out);
 }
 
@@ -93,16 +98,15 @@ SlotReplay DeviceTeam::replay(const data::TaskKey& key) {
   single_.fetch_gradients();
   std::vector<LaneSums> sums(parameter_ends_.size());
   const BitSum bits = add_bit_sums(single_.gradient(0), 0, parameter_ends_, sums);
-  SlotReplay result{.loss = single_.loss(0),
-                    .finite = bits.finite && std::isfinite(single_.loss(0)),
-                    .hash = bits.hash};
+  const float loss = single_.result("loss")[0];
+  SlotReplay result{.loss = loss, .finite = bits.finite && std::isfinite(loss), .hash = bits.hash};
   result.gradients.resize(sums.size());
   hash_each(sums, result.gradients);
   return result;
 }
 
 bool DeviceTeam::has_accuracy() const {
-  return single_.has_accuracy();
+  return !single_.result("accuracy").empty();
 }
 
 size_t DeviceTeam::bytes() const {

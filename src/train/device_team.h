@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "train/device_sums.h"
@@ -44,12 +45,16 @@ class DeviceTeam : public SlotTeam {
   const optim::ThetaLayout& layout_;
   std::vector<meta::Measure> measures_;
   std::vector<int64_t> parameter_ends_;
+  std::vector<uint32_t> hashes_;  // by parameter, of one task
   DevicePlan plan_;
   DeviceBatch single_;  // replays
   comm::Range slots_;
   // Of slots, where there are any.
   std::optional<DeviceBatch> batch_;
   std::optional<DeviceSums> sums_;
+  std::span<const float> losses_;
+  std::span<const float> accuracies_;  // empty where the learner gives none
+  std::vector<std::span<const float>> measured_;
   int64_t apart_ = -1;
   GradientHook hook_;
 };

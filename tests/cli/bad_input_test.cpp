@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "cli/call.h"
+#include "cli/faults.h"
 #include "cli/process.h"
 #include "io/temporary_folder.h"
 #include "outerloop/io/export.h"
@@ -19,18 +20,6 @@ namespace outerloop::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Fault {
-  std::string name;
-  std::string words;     // {d} stands for the folder of the test, {c} for the config below
-  int code = kBadInput;  // expected
-  std::vector<std::string> lines;  // one part of each expected line of standard error
-  std::string config;              // text of {c}
-};
-
-void PrintTo(const Fault& fault, std::ostream* out) {
-  *out << fault.name;
-}
 
 void truncate_checkpoints(const fs::path& run) {
   for (const auto& entry : fs::directory_iterator(run / "ckpt")) {
@@ -482,183 +471,14 @@ const std::vector<Fault> kPredictions{
      {"see `outerloop predict --help`"}},
 };
 
-// With a table of features a, b, c = 3 a, a target of numbers y and one of words, kind.
-const std::string kFew = "table: few.csv\ntarget: y\nfeatures: [a, b]\n";
-const std::vector<Fault> kImportances{
-    {"ImportanceOfNoFile",
-     "importance {d}/none.yaml",
-     2,
-     {"{d}/none.yaml: no such file; expected a config of permutation importance"}},
-    {"UnknownImportanceKey",
-     "importance {c}",
-     2,
-     {"{c}:4:1: unknown key 'repaets'; did you mean 'repeats'?"},
-     kFew + "repaets: 3\n"},
-    {"SecondImportanceKey",
-     "importance {c}",
-     2,
-     {"{c}:4:1: 'target' is given twice; remove one"},
-     kFew + "target: y\n"},
-    {"EmptyListOfFeatures",
-     "importance {c} features=[]",
-     2,
-     {"command line: word 1: features: expected one name or more, got an empty list"},
-     kFew},
-    {"MetricNamedTwice",
-     "importance {c} metrics=[mse,mse]",
-     2,
-     {"command line: word 1: metrics: 'mse' is named twice"},
-     kFew},
-    {"BenchImportanceWithAFolderOfResults",
-     "bench importance {d}/sine --out {d}/plain",
-     2,
-     {"--out"},
-     kFew},
-    {"WrongImportanceValues",
-     "importance {c} seed=-1 rng=numpy max_samples=0",
-     2,
-     {"{c}:4:1: repeats: expected a whole number from 1 up to 1000000, got 'ten'",
-      "command line: word 1: seed: expected a whole number from 0 ",
-      "command line: word 2: rng: expected one of keyed, sklearn, got 'numpy'",
-      "command line: word 3: max_samples: expected a number above 0 up to 1, got '0'"},
-     kFew + "repeats: ten\n"},
-    {"ImportanceWithoutATable",
-     "importance {c}",
-     2,
-     {"{c}: table: name a CSV or HDF5 file", "{c}: target: name the column to predict"},
-     "seed: 3\n"},
-    {"ImportanceOfATableThatIsNotThere",
-     "importance {c} table=nine.csv run_dir={d}/plain",
-     2,
-     {"nine.csv: no such file; looked for {d}/nine.csv"},
-     kFew},
-    {"UnknownTarget",
-     "importance {c} target=species run_dir={d}/plain",
-     2,
-     {"{d}/few.csv: expected a column 'species' (target), it has a, b, c, y, kind"},
-     kFew},
-    {"UnknownFeature",
-     "importance {c} features=[a,kinb] run_dir={d}/plain",
-     2,
-     {"features: there is no column 'kinb'; did you mean 'kind'?"},
-     kFew},
-    {"WordsAsAFeature",
-     "importance {c} features=[a,kind] run_dir={d}/plain",
-     2,
-     {"{d}/few.csv: row 2, column kind: expected a finite number, got 'u'"},
-     kFew},
-    {"DependentFeatures",
-     "importance {c} features=[a,b,c] run_dir={d}/plain",
-     2,
-     {"feature 'c' is a linear combination of features before it; leave one out"},
-     kFew},
-    {"BenchImportanceOfNoNetwork",
-     "bench importance {c}",
-     2,
-     {"bench importance: expected model: mlp, the config has linear"},
-     kFew},
-    {"BenchImportanceOfNothingWithFlagsOfRuns",
-     "bench importance --tasks 3",
-     2,
-     {"these flags are for runs"}},
-    {"NetworkWithoutAFile",
-     "importance {c} model=mlp",
-     2,
-     {"{c}: parameters: name the file of the mlp's weights"},
-     kFew},
-    {"FileWithoutANetwork",
-     "importance {c} parameters=net.npz precision=float64",
-     2,
-     {"command line: word 1: parameters: has no effect without model: mlp",
-      "command line: word 2: precision: has no effect without model: mlp"},
-     kFew},
-    {"NetworkThatIsNone",
-     "importance {c} model=mlp parameters=few.csv run_dir={d}/plain",
-     2,
-     {"{d}/few.csv: begins like neither safetensors, .npz nor HDF5"},
-     kFew},
-    {"NetworkOfOtherFeatures",
-     "importance {c} model=mlp parameters=net.npz features=[a] run_dir={d}/plain",
-     2,
-     {"{d}/net.npz (2-1): the network takes 2 features, 1 are given"},
-     kFew},
-    {"MetricThatTheNetworkHasNot",
-     "importance {c} model=mlp parameters=net.npz metrics=[auroc] run_dir={d}/plain",
-     2,
-     {"net.npz (2-1): metrics: a network of 1 output(s) has r2, mse, mae, not 'auroc'"},
-     kFew},
-    {"EmptyGroup",
-     "importance {c} run_dir={d}/plain",
-     2,
-     {"group 'all' is empty; name a feature or remove it"},
-     kFew + "groups: {all: []}\n"},
-    {"UnknownColumnOfAGroup",
-     "importance {c} run_dir={d}/plain",
-     2,
-     {"group 'all': no feature is called 'c'; did you mean 'a'?"},
-     kFew + "groups: {all: [a, c]}\n"},
-    {"OverlappingGroups",
-     "importance {c} run_dir={d}/plain",
-     2,
-     {"feature 'a' is in group 'one' and in group 'two'; groups must not overlap"},
-     kFew + "groups: {one: [a], two: [b, a]}\n"},
-    {"MetricOfAnotherModel",
-     "importance {c} metrics=[auroc]",
-     2,
-     {"command line: word 1: metrics: the linear model has r2, mse, mae, not 'auroc'"},
-     kFew},
-    {"NumbersForAClassifier",
-     "importance {c} model=centroid target=b features=[a] run_dir={d}/plain",
-     2,
-     {"class 0 has no rows to take a mean of"},
-     kFew},
-    {"ExactAurocOfImportance",
-     "importance {c} model=logistic target=kind metrics=[auroc] mode=exact run_dir={d}/plain",
-     2,
-     {"exact importance needs a score that is a mean over rows, auroc is none; sample"},
-     kFew},
-    {"ExactSklearn",
-     "importance {c} mode=exact rng=sklearn max_samples=0.5 ridge=2",
-     2,
-     {"command line: word 2: rng: scikit-learn has no exact mode: leave it at keyed",
-      "command line: word 3: max_samples: exact mode takes all rows: leave it out",
-      "command line: word 4: ridge: has no effect without donors: ridge_residual"},
-     kFew},
-    {"ImportanceInATrainingsFolder",
-     "importance {c} run_dir={d}/mine",
-     2,
-     {"run_dir {d}/mine: holds 'config.yaml' but no journal of importance; choose another"},
-     kFew},
-    {"ImportanceBelowAFile",
-     "importance {c} run_dir={d}/text.txt/new",
-     2,
-     {"run_dir {d}/text.txt/new: cannot be created: "},
-     kFew},
-};
-
-const std::vector<Fault> kJournals{
-    {"StatusOfNoJournal", "farm status {d}/none.h5", 2, {"{d}/none.h5: no such file"}},
-    {"StatusOfAText", "farm status {d}/text.txt", 2, {"{d}/text.txt: is no journal of results"}},
-    {"MergeOfADataSet",
-     "farm merge {d}/out.h5 {d}/tiny.h5",
-     2,
-     {"{d}/tiny.h5: is no journal of results"}},
-    {"MergeIntoADataSet", "farm merge {d}/tiny.h5 {d}/none.h5", 2, {"{d}/none.h5: no such file"}},
-    {"NoTimeForACell", "importance {c} --lease 0s", 2, {"--lease: expected more than 0s"}, kFew},
-    {"MergeOfNothing", "farm merge {d}/out.h5", 2, {"see `outerloop farm merge --help`"}},
-    {"ShardBeyondTheLast",
-     "sweep run {d}/none --shard 4/4",
-     2,
-     {"--shard: expected I/N with I from 0 to below N, such as 0/4, got '4/4'"}},
-};
-
 const auto name_of_fault = [](const auto& one) { return one.param.name; };
 INSTANTIATE_TEST_SUITE_P(Config, BadInput, testing::ValuesIn(kConfigs), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(Data, BadInput, testing::ValuesIn(kData), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(RunFolder, BadInput, testing::ValuesIn(kRunFolders), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(StoredRun, BadInput, testing::ValuesIn(kStoredRuns), name_of_fault);
-INSTANTIATE_TEST_SUITE_P(Importance, BadInput, testing::ValuesIn(kImportances), name_of_fault);
-INSTANTIATE_TEST_SUITE_P(Journals, BadInput, testing::ValuesIn(kJournals), name_of_fault);
+INSTANTIATE_TEST_SUITE_P(Importance, BadInput, testing::ValuesIn(importance_faults()),
+                         name_of_fault);
+INSTANTIATE_TEST_SUITE_P(Journals, BadInput, testing::ValuesIn(journal_faults()), name_of_fault);
 INSTANTIATE_TEST_SUITE_P(Predict, BadInput, testing::ValuesIn(kPredictions), name_of_fault);
 
 }  // namespace

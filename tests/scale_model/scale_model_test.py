@@ -66,6 +66,13 @@ class Predictions(unittest.TestCase):
         self.assertEqual(table("--alpha-us", "50", "--gbytes-per-s", "1e9", "--every", "0"),
                          ["below 90 % from 2 ranks on: latency"] * 2)
 
+    def test_options_that_stand_beside_another_say_so(self):
+        for given, beside in (("--task-us", "--slots"), ("--alpha-us", "--gbytes-per-s")):
+            done = subprocess.run([sys.executable, SCRIPT, ROOT / "configs/sinusoid_maml.yaml", given,
+                                   "100"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"{given} wants {beside} beside it", done.stderr)
+
     def test_predictions_stand_beside_trainings_on_this_machine(self):
         done = subprocess.run(
             [sys.executable, SCRIPT, ROOT / "configs/sinusoid_maml.yaml", "outer.meta_batch=8",

@@ -1,11 +1,11 @@
 #include "comm/nccl/library.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <cstdlib>
 
 #include "comm/nccl/check.h"
+#include "outerloop/base/shared_library.h"
 
 namespace outerloop::comm {
 namespace {
@@ -34,17 +34,17 @@ int version_number(const NcclLibrary& library) {
 NcclLibrary load_nccl() {
   const char* named = std::getenv("OUTERLOOP_NCCL");
   const std::string file = named != nullptr && *named != '\0' ? named : "libnccl.so.2";
-  void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    throw NcclError(fmt::format("NCCL cannot be loaded ({}); {}", dlerror(), kAdvice));
+  const SharedLibrary opened({file});
+  if (!opened.is_open()) {
+    throw NcclError(fmt::format("NCCL cannot be loaded ({}); {}", opened.why_not(), kAdvice));
   }
-  NcclLibrary library;
   const auto find = [&](const char* name) {
-    void* found = dlsym(handle, name);
+    void* found = opened.find(name);
     if (found != nullptr) return found;
     throw NcclError(
         fmt::format("{} is not an NCCL that can be used: it has no {}; {}", file, name, kAdvice));
   };
+  NcclLibrary library;
 #define OL_NCCL_FIND(function) \
   library.function = reinterpret_cast<decltype(library.function)>(find(#function));
   OL_NCCL_FUNCTIONS(OL_NCCL_FIND)

@@ -1,5 +1,3 @@
-#include "outerloop/exec/bit_sums.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,6 +5,7 @@
 
 #include "exec/cuda/source_parts.h"
 #include "outerloop/base/error.h"
+#include "outerloop/exec/cuda_bit_sums.h"
 
 namespace outerloop::exec::cuda {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "exec/cuda/checked.h"
-#include "exec/cuda/library.h"
+#include "outerloop/base/shared_library.h"
 
 namespace outerloop::exec::cuda {
 
@@ -51,7 +51,7 @@ struct Driver {
   // Throws BadInput where there is no driver, or one too old.
   Driver();
 
-  Library library;
+  SharedLibrary library;
 #define OL_MEMBER(name) decltype(&::name) name = nullptr;
   OL_DRIVER_FUNCTIONS(OL_MEMBER)
 #undef OL_MEMBER

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "exec/cuda/checked.h"
-#include "exec/cuda/library.h"
+#include "outerloop/base/shared_library.h"
 
 namespace outerloop::exec::cuda {
 namespace {
@@ -29,8 +29,8 @@ constexpr const char* kAdvice =
   X(nvrtcGetCUBIN)
 
 struct Nvrtc::Functions {
-  Library library{"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
-                  "/usr/local/cuda/lib64/libnvrtc.so"};
+  SharedLibrary library{"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
+                        "/usr/local/cuda/lib64/libnvrtc.so"};
 #define OL_MEMBER(name) decltype(&::name) name = nullptr;
   OL_NVRTC_FUNCTIONS(OL_MEMBER)
 #undef OL_MEMBER

@@ -1,6 +1,8 @@
 #pragma once
-// Sums over the bits of float32 vectors on a device, for hashes (train/bit_sums.h says what they
-// are and why).
+// Sums over the bits of float32 vectors on a device, from which hashes are made.
+//
+// Word i of a vector belongs to place i mod 16. A place has two sums modulo 2^32, as Fletcher's
+// checksum: a = Σ w_i over its words in part, and b = Σ of a after each of them.
 
 #include <memory>
 #include <vector>

@@ -1,0 +1,28 @@
+#pragma once
+// A shared library that is there on some machines only, opened when it is wanted.
+
+#include <initializer_list>
+#include <string>
+
+namespace outerloop {
+
+// It stays in the process: libraries with threads of their own outlive their last handle.
+class SharedLibrary {
+ public:
+  // The first of `names` that opens; none where none does.
+  explicit SharedLibrary(std::initializer_list<std::string> names);
+
+  bool is_open() const { return handle_ != nullptr; }
+  const std::string& name() const { return name_; }
+  const std::string& why_not() const { return why_not_; }  // of the last name, where none opened
+  void* find(const char* name) const;                      // nullptr where the library lacks it
+  // Throws BadInput with `advice` where the library lacks it.
+  void* symbol(const char* name, const std::string& advice) const;
+
+ private:
+  std::string name_;
+  std::string why_not_;
+  void* handle_ = nullptr;
+};
+
+}  // namespace outerloop
