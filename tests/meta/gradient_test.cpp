@@ -59,7 +59,7 @@ class ExactLearner : public ::testing::TestWithParam<Case> {};
 TEST_P(ExactLearner, HasTheSlopeOfItsLoss) {
   const Learner learner = learner_of(GetParam());
   const GradientPlan plan = make_gradient_plan(learner, GetParam().shape, DType::f64);
-  ProgramRunner runner(ProgramRunner::Engine::oracle);
+  ProgramRunner runner(reference::oracle());
   for (uint32_t seed = 1; seed <= 2; ++seed) {
     const NamedTensors inputs = inputs_of(GetParam(), learner, DType::f64, seed);
     const NamedTensors results = run_gradient(plan, inputs, runner);
@@ -89,7 +89,7 @@ void expect_same_bits(const NamedTensors& got, const NamedTensors& expected) {
 TEST_P(AnyLearner, DoesNotDependOnTheSegments) {
   Learner learner = learner_of(GetParam());
   const NamedTensors inputs = inputs_of(GetParam(), learner, DType::f32);
-  for (const auto engine : {ProgramRunner::Engine::oracle, ProgramRunner::Engine::compiled}) {
+  for (const auto& engine : {reference::oracle(), reference::compiled()}) {
     ProgramRunner runner(engine);
     const auto run = [&](int64_t segment) {
       learner.segment = segment;
@@ -107,8 +107,8 @@ TEST_P(AnyLearner, GivesTheOraclesBitsWhenCompiled) {
   const Learner learner = learner_of(GetParam());
   const GradientPlan plan = make_gradient_plan(learner, GetParam().shape);
   const NamedTensors inputs = inputs_of(GetParam(), learner, DType::f32);
-  ProgramRunner compiled(ProgramRunner::Engine::compiled);
-  ProgramRunner oracle(ProgramRunner::Engine::oracle);
+  ProgramRunner compiled(reference::compiled());
+  ProgramRunner oracle(reference::oracle());
   expect_same_bits(run_gradient(plan, inputs, compiled), run_gradient(plan, inputs, oracle));
 }
 

@@ -172,7 +172,7 @@ TEST(ImplicitRule, IsTheSlopeAtTheMinimiser) {
     test.config.learner.implicit.tolerance = 1e-12;
     const Learner learner = learner_of(test);
     const auto plan = make_gradient_plan(learner, test.shape, DType::f64);
-    ProgramRunner runner(ProgramRunner::Engine::compiled);
+    ProgramRunner runner(reference::compiled());
     const NamedTensors inputs = inputs_of(test, learner, DType::f64);
     const NamedTensors results = run_gradient(plan, inputs, runner);
     ASSERT_EQ(results.at("measure/negative_curvature").to_doubles()[0], 0);

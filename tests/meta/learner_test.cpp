@@ -13,7 +13,7 @@ namespace outerloop::meta::testing {
 namespace {
 
 std::vector<NamedTensors> evaluate(const Case& test, const NamedTensors& inputs, int64_t steps) {
-  ProgramRunner runner(ProgramRunner::Engine::oracle);
+  ProgramRunner runner(reference::oracle());
   return run_evaluation(make_evaluation_plan(learner_of(test), test.shape, steps, DType::f64),
                         inputs, runner);
 }
@@ -35,7 +35,7 @@ TEST_P(AnyExactLearner, EvaluatesToTheTrainingLoss) {
   test.config.learner.multi_step_loss_epochs = 0;
   const Learner learner = learner_of(test);
   const NamedTensors inputs = inputs_of(test, learner, DType::f64);
-  ProgramRunner runner(ProgramRunner::Engine::oracle);
+  ProgramRunner runner(reference::oracle());
   const NamedTensors training =
       run_gradient(make_gradient_plan(learner, test.shape, DType::f64), inputs, runner);
   const auto calls = evaluate(test, inputs, learner.steps);
@@ -119,7 +119,7 @@ TEST(Answers, OfFewerWaysUseTheFirstOutputs) {
   Case test = trained;
   test.shape.outputs = 2;
   inputs["support_y"] = inputs["query_y"] = Tensor::from<int32_t>({6}, {0, 1, 0, 1, 0, 1});
-  ProgramRunner runner(ProgramRunner::Engine::oracle);
+  ProgramRunner runner(reference::oracle());
   const auto plan = make_evaluation_plan(learner, test.shape, 1, DType::f64);
   const auto calls = run_evaluation(plan, inputs, runner);
   EXPECT_EQ(calls[1].at("prediction").shape(), (Shape{6, 2}));

@@ -109,7 +109,7 @@ TEST(GradientPlan, TruncationToNoStepsLessIsExactAndToOneLessIsNot) {
   const Case& exact = case_called("maml");
   Case truncated = exact;
   truncated.config.learner.truncation = exact.config.inner.steps;
-  ProgramRunner runner(ProgramRunner::Engine::oracle);
+  ProgramRunner runner(reference::oracle());
   const auto gradient = [&](const Case& test) {
     const Learner learner = learner_of(test);
     const auto results = run_gradient(make_gradient_plan(learner, test.shape, DType::f64),

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
+#include "meta/golden_files.h"
 #include "outerloop/meta/plan.h"
 #include "reference/layout.h"
 #include "reference/sine.h"
@@ -12,17 +11,12 @@
 namespace outerloop::reference {
 namespace {
 
-io::Hdf5File open(const std::string& name) {
-  return io::Hdf5File::open_read(std::string(OUTERLOOP_SOURCE_DIR) + "/tests/reference/" + name +
-                                 ".h5");
-}
-
 class GoldenFile : public testing::TestWithParam<std::tuple<std::string, DType>> {};
 
 TEST_P(GoldenFile, IsRecomputed) {
   const auto& [name, dtype] = GetParam();
-  const io::Hdf5File file = open(name);
-  ProgramRunner runner(ProgramRunner::Engine::compiled);
+  const io::Hdf5File file = golden_file(name);
+  ProgramRunner runner(compiled());
   Report report;
   Context context{file, dtype, runner, report};
   layout_of(file).check(context);
@@ -32,18 +26,10 @@ TEST_P(GoldenFile, IsRecomputed) {
   }
 }
 
-std::string golden_name(const testing::TestParamInfo<GoldenFile::ParamType>& info) {
-  std::string name = std::get<0>(info.param);
-  std::ranges::replace(name, '/', '_');
-  return name + "_" + std::string(name_of(std::get<1>(info.param)));
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    All, GoldenFile,
-    testing::Combine(testing::Values("learned_opt", "maml_conv4", "maml_sine", "protonet", "r2d2",
-                                     "other_sizes/derivatives", "other_sizes/maml_sine"),
-                     testing::Values(DType::f64, DType::f32)),
-    golden_name);
+INSTANTIATE_TEST_SUITE_P(All, GoldenFile,
+                         testing::Combine(testing::ValuesIn(golden_files_of_programs()),
+                                          testing::Values(DType::f64, DType::f32)),
+                         golden_name);
 
 // Mean gradient of a learner over the regression tasks, three steps.
 Tree mean_gradient(Context& context, const SineFile& file, const std::string& algorithm) {
@@ -73,8 +59,8 @@ double distance(const Tree& a, const Tree& b) {
 }
 
 TEST(SecondOrder, IsWhatSeparatesExactFromFirstOrder) {
-  const io::Hdf5File file = open("maml_sine");
-  ProgramRunner runner(ProgramRunner::Engine::compiled);
+  const io::Hdf5File file = golden_file("maml_sine");
+  ProgramRunner runner(compiled());
   Report report;
   Context context{file, DType::f64, runner, report};
   const SineFile sine(context, "theta", "data");

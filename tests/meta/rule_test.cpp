@@ -70,7 +70,7 @@ class Rules : public ::testing::Test {
 
   Case test_;
   NamedTensors inputs_;
-  ProgramRunner runner_{ProgramRunner::Engine::oracle};
+  ProgramRunner runner_{reference::oracle()};
 };
 
 Tensor ones_like(const Tensor& tensor) {

@@ -36,7 +36,7 @@ void SmallFile::check(size_t quantities) {
   file_.close();
   const io::Hdf5File file = io::Hdf5File::open_read(folder_ / "small.h5");
   for (const DType dtype : {DType::f64, DType::f32}) {
-    ProgramRunner runner(ProgramRunner::Engine::compiled);
+    ProgramRunner runner(compiled());
     Report report;
     Context context{file, dtype, runner, report};
     layout_of(file).check(context);

@@ -1,7 +1,8 @@
 #pragma once
 // Layouts of reference files: one file each, one line of the tables in layouts.cpp each. A layout
 // is told by the structure of a file, and everything else (sizes, hyper-parameters) is read from
-// it. HDF5 files are computed in the element type asked for, JSON files in float64.
+// it. HDF5 files are computed in the element type asked for, JSON files in float64
+// and without programs.
 
 #include <span>
 #include <string>
@@ -34,7 +35,8 @@ struct Layout {
   bool (*matches)(const io::Hdf5File& file);
   // Adds every quantity that the file stores to the report.
   void (*check)(Context& context);
-  bool f64_only = false;  // computed in float64 whatever is asked for
+  bool by_programs = true;  // else no quantity of it goes through the runner
+  bool f64_only = false;    // computed in float64 whatever is asked for
 };
 
 struct JsonLayout {

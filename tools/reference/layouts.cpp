@@ -11,8 +11,8 @@ namespace {
 
 constexpr Layout kLayouts[] = {
     {"derivatives", is_derivatives, check_derivatives},
-    {"explain", is_explain, check_explain},
-    {"importance", is_importance_file, check_importance_file, true},
+    {"explain", is_explain, check_explain, false},
+    {"importance", is_importance_file, check_importance_file, false, true},
     {"learned_opt", is_learned_opt, check_learned_opt},
     {"maml_conv4", is_maml_conv4, check_maml_conv4},
     {"maml_sine", is_maml_sine, check_maml_sine},

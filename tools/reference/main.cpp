@@ -1,7 +1,9 @@
-// check_reference FILE.h5|FILE.json [--dtype f64|f32] [--engine compiled|oracle] [--json]
+// check_reference FILE.h5|FILE.json [--dtype f64|f32] [--engine compiled|oracle]
+//                 [--device cpu|cuda] [--json]
 //
-// Recomputes every quantity stored in a reference file from the inputs stored in it. Exit code 0:
-// all within their tolerances; 1: some are not; 2: bad usage or file.
+// Recomputes every quantity stored in a reference file from the inputs stored in it; with --device
+// cuda the programs run on the first GPU. Exit code 0: all within their tolerances; 1: some are
+// not; 2: bad usage or file, or no GPU.
 
 #include <fmt/format.h>
 
@@ -10,6 +12,7 @@
 #include <string_view>
 
 #include "outerloop/base/error.h"
+#include "outerloop/exec/cuda.h"
 #include "reference/layout.h"
 
 namespace {
@@ -19,12 +22,14 @@ using namespace outerloop::reference;
 
 constexpr const char* kUsage =
     "usage: check_reference FILE.h5|FILE.json [--dtype f64|f32] [--engine compiled|oracle] "
-    "[--json]\n";
+    "[--device cpu|cuda] [--json]\n"
+    "  --engine oracle runs on the cpu alone\n";
 
 struct Options {
   std::string file;
   DType dtype = DType::f64;
-  ProgramRunner::Engine engine = ProgramRunner::Engine::compiled;
+  bool oracle = false;
+  bool gpu = false;
   bool json = false;
 };
 
@@ -39,8 +44,10 @@ std::optional<Options> parse(std::span<char*> arguments) {
       options.dtype = value == "f64" ? DType::f64 : DType::f32;
       ++i;
     } else if (word == "--engine" && (value == "compiled" || value == "oracle")) {
-      options.engine =
-          value == "oracle" ? ProgramRunner::Engine::oracle : ProgramRunner::Engine::compiled;
+      options.oracle = value == "oracle";
+      ++i;
+    } else if (word == "--device" && (value == "cpu" || value == "cuda")) {
+      options.gpu = value == "cuda";
       ++i;
     } else if (!word.starts_with("-") && options.file.empty()) {
       options.file = word;
@@ -48,8 +55,13 @@ std::optional<Options> parse(std::span<char*> arguments) {
       return std::nullopt;
     }
   }
-  if (options.file.empty()) return std::nullopt;
+  if (options.file.empty() || (options.oracle && options.gpu)) return std::nullopt;
   return options;
+}
+
+Engine engine_of(const Options& options) {
+  if (options.gpu) return on_device(exec::cuda::open_device(0));
+  return options.oracle ? oracle() : compiled();
 }
 
 struct Checked {
@@ -58,11 +70,12 @@ struct Checked {
   Report report;
 };
 
-Checked check_hdf5(const Options& options) {
+Checked check_hdf5(const Options& options, const Engine& engine) {
   const io::Hdf5File file = io::Hdf5File::open_read(options.file);
   const Layout& layout = layout_of(file);
-  Checked checked{layout.name, layout.f64_only ? DType::f64 : options.dtype, {}};
-  ProgramRunner runner(options.engine);
+  Checked checked{layout.name, layout.f64_only ? DType::f64 : options.dtype,
+                  Report(layout.by_programs)};
+  ProgramRunner runner(engine);
   Context context{file, checked.dtype, runner, checked.report};
   layout.check(context);
   return checked;
@@ -71,14 +84,15 @@ Checked check_hdf5(const Options& options) {
 Checked check_json(const Options& options) {
   const JsonDocument document(options.file);
   const JsonLayout& layout = layout_of(document);
-  Checked checked{layout.name, DType::f64, {}};
+  Checked checked{layout.name, DType::f64, Report(false)};
   layout.check(document, checked.report);
   return checked;
 }
 
 int check(const Options& options) {
+  const Engine engine = engine_of(options);
   const auto [layout, dtype, report] =
-      options.file.ends_with(".json") ? check_json(options) : check_hdf5(options);
+      options.file.ends_with(".json") ? check_json(options) : check_hdf5(options, engine);
   if (report.quantities().empty()) {
     throw BadInput(fmt::format("{}: stores no quantity to check", options.file));
   }

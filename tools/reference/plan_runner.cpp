@@ -6,32 +6,54 @@
 #include <unordered_map>
 
 #include "outerloop/base/error.h"
+#include "outerloop/exec/cuda.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/exec/oracle.h"
 
 namespace outerloop::reference {
 
+Engine compiled() {
+  return [](const Program& program) -> Run {
+    return [executable = exec::Executable::compile(program)](std::span<const Tensor> inputs) {
+      return exec::run_once(executable, inputs);
+    };
+  };
+}
+
+Engine oracle() {
+  return [](const Program& program) -> Run {
+    return [&program](std::span<const Tensor> inputs) { return exec::interpret(program, inputs); };
+  };
+}
+
+Engine on_device(std::shared_ptr<exec::Device> device) {
+  return [device](const Program& program) -> Run {
+    const auto lane = std::make_shared<exec::cuda::CopiedLanes>(
+        exec::cuda::Executable::compile(program, device), 1);
+    return [lane](std::span<const Tensor> inputs) {
+      return lane->run({{inputs.begin(), inputs.end()}}).front();
+    };
+  };
+}
+
 struct ProgramRunner::Impl {
-  struct Compiled {
+  struct Prepared {
     std::shared_ptr<const Program> source;  // keeps the address taken
-    std::shared_ptr<const exec::Executable> executable;
+    Run run;
   };
   Engine engine;
-  std::unordered_map<const Program*, Compiled> compiled;
+  std::unordered_map<const Program*, Prepared> prepared;
 };
 
-ProgramRunner::ProgramRunner(Engine engine) : impl_(std::make_unique<Impl>()) {
-  impl_->engine = engine;
-}
+ProgramRunner::ProgramRunner(Engine engine) : impl_(std::make_unique<Impl>(std::move(engine))) {}
 
 ProgramRunner::~ProgramRunner() = default;
 
 std::vector<Tensor> ProgramRunner::run(const std::shared_ptr<const Program>& program,
                                        std::span<const Tensor> inputs) {
-  if (impl_->engine == Engine::oracle) return exec::interpret(*program, inputs);
-  Impl::Compiled& entry = impl_->compiled[program.get()];
-  if (!entry.executable) entry = {program, exec::Executable::compile(*program)};
-  return exec::run_once(entry.executable, inputs);
+  Impl::Prepared& entry = impl_->prepared[program.get()];
+  if (!entry.run) entry = {program, impl_->engine(*program)};
+  return entry.run(inputs);
 }
 
 NamedTensors ProgramRunner::run(const std::shared_ptr<const Program>& program,

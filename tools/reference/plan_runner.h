@@ -1,11 +1,13 @@
 #pragma once
-// Runs programs and plans for one task, on the compiled executor or on the oracle.
+// Runs programs and plans for one task, on an engine: a compiled executor or the oracle.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "outerloop/exec/device.h"
 #include "outerloop/meta/plan.h"
 #include "outerloop/tensor/tensor.h"
 
@@ -13,13 +15,21 @@ namespace outerloop::reference {
 
 using NamedTensors = std::map<std::string, Tensor, std::less<>>;
 
+// One prepared program: inputs and outputs in its order.
+using Run = std::function<std::vector<Tensor>(std::span<const Tensor> inputs)>;
+// Prepares a program, which outlives what comes of it.
+using Engine = std::function<Run(const Program& program)>;
+
+Engine compiled();  // for the CPU
+Engine oracle();
+Engine on_device(std::shared_ptr<exec::Device> device);
+
 class ProgramRunner {
  public:
-  enum class Engine { compiled, oracle };
   explicit ProgramRunner(Engine engine);
   ~ProgramRunner();
 
-  // Compiled programs are kept: a program is compiled once.
+  // Prepared programs are kept: a program is compiled once.
   std::vector<Tensor> run(const std::shared_ptr<const Program>& program,
                           std::span<const Tensor> inputs);
   // By name. Throws InternalError when an input is missing.

@@ -39,7 +39,7 @@ double strain(const Quantity& quantity) {
 
 void Report::add(std::string name, double error, double tolerance, std::string_view measure) {
   if (std::isnan(error)) error = std::numeric_limits<double>::infinity();
-  quantities_.push_back({std::move(name), error, tolerance, measure});
+  quantities_.push_back({std::move(name), error, tolerance, measure, by_programs_});
 }
 
 void Report::relative(std::string name, std::span<const double> got,
@@ -76,8 +76,9 @@ bool Report::passes() const {
 std::string as_text(const Report& report) {
   std::string text;
   const auto line = [](const Quantity& q) {
-    return fmt::format("{:<4} {:<56} {} error {:9.2e}  tolerance {:.0e}\n",
-                       q.passes() ? "ok" : "FAIL", q.name, q.measure, q.error, q.tolerance);
+    return fmt::format("{:<4} {:<56} {} error {:9.2e}  tolerance {:.0e}{}\n",
+                       q.passes() ? "ok" : "FAIL", q.name, q.measure, q.error, q.tolerance,
+                       q.by_programs ? "" : "  (no program)");
   };
   for (const Quantity& quantity : report.quantities()) text += line(quantity);
   const auto failed = std::ranges::count_if(report.quantities(), std::not_fn(&Quantity::passes));
@@ -89,11 +90,9 @@ std::string as_text(const Report& report) {
 std::string as_json(const Report& report, const std::string& file, std::string_view layout,
                     std::string_view dtype) {
   const auto entry = [](const Quantity& q) {
-    return nlohmann::ordered_json{{"name", q.name},
-                                  {"measure", q.measure},
-                                  {"error", q.error},
-                                  {"tolerance", q.tolerance},
-                                  {"passes", q.passes()}};
+    return nlohmann::ordered_json{
+        {"name", q.name},           {"measure", q.measure},         {"error", q.error},
+        {"tolerance", q.tolerance}, {"by_programs", q.by_programs}, {"passes", q.passes()}};
   };
   nlohmann::ordered_json json{{"file", file},
                               {"layout", layout},

@@ -14,11 +14,15 @@ struct Quantity {
   double error = 0;      // as `measure` says; NaN counts as infinite
   double tolerance = 0;  // the largest error that passes
   std::string_view measure;
+  bool by_programs = true;  // else plain host code computes it, whatever the device
   bool passes() const { return error <= tolerance; }
 };
 
 class Report {
  public:
+  // Of quantities that programs compute, or none of them.
+  explicit Report(bool by_programs = true) : by_programs_(by_programs) {}
+
   // ||got - expected|| / ||expected||; both zero: 0.
   void relative(std::string name, std::span<const double> got, std::span<const double> expected,
                 double tolerance);
@@ -36,6 +40,7 @@ class Report {
 
  private:
   void add(std::string name, double error, double tolerance, std::string_view measure);
+  bool by_programs_;
   std::vector<Quantity> quantities_;
 };
 

@@ -49,6 +49,7 @@ class Executable {
                                                    Steps steps = Steps::one_kernel_if_it_fits);
   ~Executable();
 
+  const std::shared_ptr<Device>& device() const;
   const Program& optimised() const;   // after the passes
   size_t lane_arena_bytes() const;    // planned, per lane; 0 where lanes are blocks of one kernel
   size_t shared_arena_bytes() const;  // planned, once
@@ -84,8 +85,23 @@ class Lanes {
   std::unique_ptr<Impl> impl_;
 };
 
-// Copies inputs to the device and outputs back: for tests, tools and one-off calls. By lane;
-// shared inputs are those of the first lane.
+// Lanes with memory of their own for inputs and outputs, which are copied there and back: for tests
+// and tools.
+class CopiedLanes {
+ public:
+  CopiedLanes(std::shared_ptr<const Executable> executable, int64_t count);
+  ~CopiedLanes();
+  CopiedLanes(CopiedLanes&&) noexcept;
+
+  // Of tensors of the program's types, by lane; shared inputs are those of the first lane. Waits.
+  std::vector<std::vector<Tensor>> run(const std::vector<std::vector<Tensor>>& lane_inputs);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Of one call.
 std::vector<std::vector<Tensor>> run_once(const std::shared_ptr<const Executable>& executable,
                                           const std::vector<std::vector<Tensor>>& lane_inputs);
 

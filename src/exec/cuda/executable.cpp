@@ -106,6 +106,9 @@ std::shared_ptr<const Executable> Executable::compile(const Program& program,
   return std::shared_ptr<const Executable>(new Executable(std::move(impl)));
 }
 
+const std::shared_ptr<Device>& Executable::device() const {
+  return impl_->device;
+}
 const Program& Executable::optimised() const {
   return impl_->optimised;
 }
@@ -268,42 +271,6 @@ DeviceGraph Lanes::record(const DeviceStream& stream) {
   impl_->device->begin_recording(stream);
   impl_->run(stream);
   return impl_->device->end_recording(stream);
-}
-
-std::vector<std::vector<Tensor>> run_once(const std::shared_ptr<const Executable>& executable,
-                                          const std::vector<std::vector<Tensor>>& lane_inputs) {
-  Device& device = *executable->impl().device;
-  const Program& program = executable->optimised();
-  const auto count = static_cast<int64_t>(lane_inputs.size());
-  Lanes lanes(executable, count);
-  const DeviceStream stream = device.make_stream();
-  std::vector<DeviceMemory> memory;
-  for (size_t i = 0; i < program.inputs.size(); ++i) {
-    const size_t bytes = program.type(program.inputs[i].value).bytes();
-    std::byte* data = memory.emplace_back(device.allocate(bytes * lane_inputs.size())).data;
-    for (size_t lane = 0; lane < lane_inputs.size(); ++lane) {
-      const Tensor& tensor = lane_inputs[lane][i];
-      device.upload(stream, data + lane * bytes, {tensor.data(), tensor.bytes()});
-    }
-    lanes.bind_input(static_cast<int>(i), data, static_cast<int64_t>(bytes));
-  }
-  std::vector<std::byte*> results;
-  for (size_t o = 0; o < program.outputs.size(); ++o) {
-    const size_t bytes = program.type(program.outputs[o].value).bytes();
-    results.push_back(memory.emplace_back(device.allocate(bytes * lane_inputs.size())).data);
-    lanes.bind_output(static_cast<int>(o), results.back(), static_cast<int64_t>(bytes));
-  }
-  lanes.run(stream);
-  std::vector<std::vector<Tensor>> outputs(lane_inputs.size());
-  for (size_t o = 0; o < program.outputs.size(); ++o) {
-    const TensorType& type = program.type(program.outputs[o].value);
-    for (size_t lane = 0; lane < outputs.size(); ++lane) {
-      Tensor& tensor = outputs[lane].emplace_back(type.dtype, type.shape);
-      device.download(stream, {tensor.data(), tensor.bytes()}, results[o] + lane * type.bytes());
-    }
-  }
-  device.synchronize(stream);
-  return outputs;
 }
 
 }  // namespace outerloop::exec::cuda
