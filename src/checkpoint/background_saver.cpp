@@ -1,10 +1,12 @@
 #include <utility>
 
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/checkpoint/store.h"
 
 namespace outerloop::checkpoint {
 
-BackgroundSaver::BackgroundSaver(Store& store) : store_(store), writer_([this] { work(); }) {}
+BackgroundSaver::BackgroundSaver(Store& store, int64_t interval)
+    : store_(store), interval_(interval), writer_([this] { work(); }) {}
 
 BackgroundSaver::~BackgroundSaver() {
   {
@@ -15,27 +17,31 @@ BackgroundSaver::~BackgroundSaver() {
   writer_.join();
 }
 
-void BackgroundSaver::drop_superseded() {
-  auto newer = static_cast<int>(waiting_.size());
-  std::erase_if(waiting_, [&](const Job& job) {
-    --newer;
-    const Retention& retention = store_.retention();
-    return newer >= retention.keep_last && !job.is_best &&
-           !retention.keeps_for_good(job.checkpoint.iteration);
-  });
+bool BackgroundSaver::has_room_for(int64_t iteration) const {
+  if (unwritten_.empty()) return true;
+  const int64_t oldest = unwritten_.front().checkpoint.iteration;
+  return unwritten_.size() < kMostUnwritten && (interval_ == 0 || iteration < oldest + interval_);
 }
 
-void BackgroundSaver::save(const Checkpoint& checkpoint, bool is_best,
-                           std::function<void()> before) {
-  Job job{deep_copy(checkpoint), is_best, std::move(before)};
+double BackgroundSaver::save(const Checkpoint& checkpoint, bool is_best,
+                             std::function<void()> before) {
+  const Stopwatch waiting;
+  double waited = 0;
   {
     std::unique_lock lock(mutex_);
+    if (!has_room_for(checkpoint.iteration)) {
+      changed_.wait(lock, [&] { return has_room_for(checkpoint.iteration); });
+      waited = waiting.seconds();
+    }
     rethrow();
-    changed_.wait(lock, [this] { return waiting_.size() < kMostWaiting; });
-    waiting_.push_back(std::move(job));
-    drop_superseded();
+  }
+  Job job{deep_copy(checkpoint), is_best, std::move(before)};
+  {
+    const std::lock_guard lock(mutex_);
+    unwritten_.push_back(std::move(job));
   }
   changed_.notify_all();
+  return waited;
 }
 
 void BackgroundSaver::check() {
@@ -45,7 +51,7 @@ void BackgroundSaver::check() {
 
 void BackgroundSaver::finish() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return waiting_.empty() && !busy_; });
+  changed_.wait(lock, [this] { return unwritten_.empty(); });
   rethrow();
 }
 
@@ -53,15 +59,13 @@ void BackgroundSaver::rethrow() {
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-// The writer's thread. It ends when nothing waits any more.
+// The writer's thread. It ends when nothing is left to write.
 void BackgroundSaver::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    const Job job = std::move(waiting_.front());
-    waiting_.pop_front();
-    busy_ = true;
+    changed_.wait(lock, [this] { return ending_ || !unwritten_.empty(); });
+    if (unwritten_.empty()) return;
+    const Job& job = unwritten_.front();  // stays in place while others come behind it
     lock.unlock();
     std::exception_ptr error;
     try {
@@ -71,10 +75,11 @@ void BackgroundSaver::work() {
       error = std::current_exception();
     }
     lock.lock();
-    busy_ = false;
     if (error) {
       error_ = error;
-      waiting_.clear();
+      unwritten_.clear();
+    } else {
+      unwritten_.pop_front();
     }
     changed_.notify_all();
   }

@@ -244,7 +244,10 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "a task that ends above this loss, or not finite, counts as diverged"},
 
     {OL_KEY(checkpoint.every), .bounds = count_from(0), .unit = "iterations",
-     .help = "between two checkpoints; 0 = only at the end", .changes_results = false},
+     .help = "between two checkpoints; 0 = only at the end. They are written beside the training, "
+             "which waits only where one takes longer than the way to the next: a kill costs at "
+             "most so many iterations, and as many more while a checkpoint is being written",
+     .changes_results = false},
     {OL_KEY(checkpoint.keep_last), .bounds = between(1, 1e6), .unit = "checkpoints",
      .help = "newest ones that are kept", .changes_results = false},
     {OL_KEY(checkpoint.keep_every), .bounds = count_from(0), .unit = "iterations",

@@ -11,6 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kWarnWaited_s = 1;
+
 void remove_file(const fs::path& file) {
   std::error_code error;
   fs::remove(file, error);
@@ -31,7 +33,7 @@ RunFiles::RunFiles(const config::Config& config, const TrainOptions& options, Wa
       store_(folder_.checkpoints(), {.keep_last = static_cast<int>(config.checkpoint.keep_last),
                                      .keep_every = config.checkpoint.keep_every,
                                      .keep_best = config.checkpoint.best}),
-      saver_(store_) {}
+      saver_(store_, config.checkpoint.every) {}
 
 std::optional<checkpoint::Checkpoint> RunFiles::start_point(
     const std::function<void(const checkpoint::Checkpoint&, const fs::path&)>& check) {
@@ -92,9 +94,16 @@ void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, cons
   // A checkpoint must not know more than the logs.
   std::vector<fs::path> logs{folder_.metrics(), folder_.time()};
   if (hashes_) logs.push_back(folder_.hashes());
-  saver_.save(checkpoint, is_best, [logs = std::move(logs)] {
+  const double before = waited_s_;
+  waited_s_ += saver_.save(checkpoint, is_best, [logs = std::move(logs)] {
     for (const fs::path& log : logs) sync_file(log);
   });
+  if (before < kWarnWaited_s && waited_s_ >= kWarnWaited_s) {
+    warn_(
+        fmt::format("the disk takes longer for a checkpoint than the training from one to the "
+                    "next, and it has waited {:.1f} s by iteration {}; raise checkpoint.every",
+                    waited_s_, checkpoint.iteration));
+  }
 }
 
 std::optional<fs::path> RunFiles::best() const {

@@ -44,7 +44,7 @@ class RunFiles {
   HashWriter* hashes() { return hashes_ ? &*hashes_ : nullptr; }
   // Spent by earlier processes.
   const Effort& earlier() const { return time_->earlier(); }
-  // Returns while the checkpoint is being written.
+  // Returns while the checkpoint is being written; warns once where disks hold the training up.
   void save(const checkpoint::Checkpoint& checkpoint, bool is_best, const Effort& effort);
   void check_saving() { saver_.check(); }
   void finish_saving() { saver_.finish(); }
@@ -68,6 +68,7 @@ class RunFiles {
   FolderClaim claim_;
   checkpoint::Store store_;
   checkpoint::BackgroundSaver saver_;
+  double waited_s_ = 0;  // for the disk
   std::optional<MetricsLog> metrics_;
   std::optional<TimeLog> time_;
   std::optional<HashWriter> hashes_;

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <functional>
 #include <future>
+#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -155,29 +158,80 @@ TEST(BackgroundSaver, SavesWhatWasTrueAtTheCall) {
   EXPECT_EQ(store.best(), store.file_of(4));
 }
 
-TEST(BackgroundSaver, ASlowDiskTakesNoTimeAndTheFilesAreTheSame) {
+// Lets through one checkpoint after the other.
+class SlowDisk {
+ public:
+  std::function<void()> passage() {
+    return [this] { allowed_.acquire(); };
+  }
+  void let_through(int checkpoints) { allowed_.release(checkpoints); }
+
+ private:
+  std::counting_semaphore<> allowed_{0};
+};
+
+constexpr std::chrono::milliseconds kAWhile(100);
+
+TEST(BackgroundSaver, ASlowDiskTakesNoTimeWithinAnInterval) {
   const TemporaryFolder folder;
-  const Retention retention{.keep_last = 2, .keep_every = 5};
+  const Retention retention{.keep_last = 2, .keep_every = 15};
   Store store(folder / "slow", retention), fast(folder / "fast", retention);
-  BackgroundSaver saver(store);
-  std::promise<void> slow;
-  int written = 0;
-  const auto wait = [&written, disk = slow.get_future().share()] {
-    ++written;
-    disk.wait();
-  };
-  for (int64_t iteration = 1; iteration <= 19; ++iteration) {
-    saver.save(example(iteration), iteration == 7, wait);
-    fast.save(example(iteration), iteration == 7);
+  SlowDisk disk;
+  BackgroundSaver saver(store, 10);
+  for (const int64_t iteration : {10, 13, 15, 19}) {
+    EXPECT_EQ(saver.save(example(iteration), iteration == 13, disk.passage()), 0) << iteration;
+    fast.save(example(iteration), iteration == 13);
   }
   EXPECT_TRUE(iterations(store).empty());
-  slow.set_value();
+  disk.let_through(4);
   saver.finish();
-  EXPECT_EQ(iterations(store), (Numbers{5, 7, 10, 15, 18, 19}));
+  EXPECT_EQ(iterations(store), (Numbers{13, 15, 19}));
   EXPECT_EQ(iterations(store), iterations(fast));
-  EXPECT_EQ(store.best(), store.file_of(7));
-  // The first one, which the writer may have taken before there were others.
-  EXPECT_LE(written, 7);
+  EXPECT_EQ(store.best(), store.file_of(13));
+}
+
+TEST(BackgroundSaver, WaitsForWhatIsAnIntervalOlder) {
+  const TemporaryFolder folder;
+  Store store(folder.path());
+  SlowDisk disk;
+  BackgroundSaver saver(store, 10);
+  saver.save(example(10), false, disk.passage());
+  saver.save(example(14), true, disk.passage());
+  auto due = std::async(std::launch::async,
+                        [&] { return saver.save(example(20), false, disk.passage()); });
+  EXPECT_EQ(due.wait_for(kAWhile), std::future_status::timeout);
+  disk.let_through(1);
+  EXPECT_GE(due.get(), 0.9 * std::chrono::duration<double>(kAWhile).count());
+  EXPECT_EQ(iterations(store), Numbers{10});
+  disk.let_through(2);
+  saver.finish();
+  EXPECT_EQ(iterations(store), (Numbers{10, 14, 20}));
+}
+
+TEST(BackgroundSaver, WithoutAnIntervalSoManyWaitAtMost) {
+  const TemporaryFolder folder;
+  Store store(folder.path());
+  SlowDisk disk;
+  BackgroundSaver saver(store);
+  for (int64_t iteration = 1; iteration <= 8; ++iteration) {
+    EXPECT_EQ(saver.save(example(iteration), false, disk.passage()), 0);
+  }
+  auto ninth = std::async(std::launch::async, [&] { return saver.save(example(9)); });
+  EXPECT_EQ(ninth.wait_for(kAWhile), std::future_status::timeout);
+  disk.let_through(8);
+  EXPECT_GT(ninth.get(), 0);
+}
+
+TEST(BackgroundSaver, AnErrorEndsTheWait) {
+  const TemporaryFolder folder;
+  Store store(folder / "ckpt");
+  SlowDisk disk;
+  BackgroundSaver saver(store, 10);
+  saver.save(example(10), false, disk.passage());
+  auto due = std::async(std::launch::async, [&] { saver.save(example(20)); });
+  fs::remove_all(folder / "ckpt");
+  disk.let_through(1);
+  EXPECT_CONTAINS(message_of<SystemFailure>([&] { due.get(); }), "No such file");
 }
 
 TEST(BackgroundSaver, ErrorsSurfaceAtALaterCall) {

@@ -20,8 +20,8 @@ ends with the exit code of a success, loses more than an interval, or has other 
 Two things may cost one interval more: a checkpoint that was being written or found the disk full,
 and a damage to the newest checkpoint, which must be told. Where one rank or host was hit, the table
 also counts how often the first line of error names it; nobody is left to tell of the host that
-mpirun or the script of the job ran on. Training does not wait for the writer of checkpoints: where
-the iterations between two of them take less time than to write one, more than an interval is lost.
+mpirun or the script of the job ran on. Training goes on while a checkpoint is written, and waits for
+it only where the next one is due: so the one being written and one interval are lost at most.
 
 | fault | under | faults | equal bytes | most lost | most lost while writing | longest end | named | failed |
 |---|---|---:|---:|---:|---:|---:|---:|---:|

@@ -81,20 +81,26 @@ class Store {
   int64_t resumed_from_ = -1;
 };
 
-// Saves in a thread of its own, in order. While it is busy with one checkpoint, others wait their
-// turn; those that the store would remove for the later ones are not written at all. So a slow disk
-// takes no time from the training, and the files are the same in the end. An error of the writer is
-// thrown by the next call of save(), check() or finish(); what waited then is dropped.
+// Saves in a thread of its own, in order, while the training goes on. It waits only where a disk
+// takes longer for a checkpoint than the training for a whole interval: save() returns when all
+// checkpoints that are `interval` or more iterations older are on disk. So whatever is killed when,
+// at most one interval is lost and, before it, the checkpoint that was being written: together
+// 2 * interval iterations, less where the disk is faster. An error of the writer is thrown by the
+// next call of save(), check() or finish(); what was unwritten then is dropped.
 class BackgroundSaver {
  public:
-  explicit BackgroundSaver(Store& store);  // the store must outlive this
+  // `interval`: iterations between regular checkpoints; 0: there are none, and so no such bound.
+  // The store must outlive this.
+  explicit BackgroundSaver(Store& store, int64_t interval = 0);
   ~BackgroundSaver();  // waits; an error that nobody asked for is lost, so call finish()
   BackgroundSaver(const BackgroundSaver&) = delete;
   BackgroundSaver& operator=(const BackgroundSaver&) = delete;
 
-  // Copies the checkpoint and returns; only where kMostWaiting wait already, it waits for one of
-  // them. `before` is called by the writer just before it writes this one.
-  void save(const Checkpoint& checkpoint, bool is_best = false, std::function<void()> before = {});
+  // Copies the checkpoint and returns for how many seconds it waited before: for one an interval
+  // older, or for one of kMostUnwritten. `before` is called by the writer just before it writes
+  // this one.
+  double save(const Checkpoint& checkpoint, bool is_best = false,
+              std::function<void()> before = {});
   // Throws what has failed so far, so that not all of the next interval is lost, too.
   void check();
   // Waits until everything is on disk.
@@ -106,17 +112,17 @@ class BackgroundSaver {
     bool is_best = false;
     std::function<void()> before;
   };
-  static constexpr size_t kMostWaiting = 8;
+  static constexpr size_t kMostUnwritten = 8;
 
   void work();
-  void drop_superseded();
+  bool has_room_for(int64_t iteration) const;
   void rethrow();
 
   Store& store_;
+  int64_t interval_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Job> waiting_;
-  bool busy_ = false;
+  std::deque<Job> unwritten_;  // the first is being written
   bool ending_ = false;
   std::exception_ptr error_;
   std::thread writer_;
