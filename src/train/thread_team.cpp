@@ -1,6 +1,7 @@
 #include "train/thread_team.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "train/slot_plan.h"
 
@@ -25,7 +26,7 @@ std::vector<FinalGroup> ThreadTeam::order(std::span<const comm::Range> groups) c
 
 void ThreadTeam::deal(const comm::Range& slots) {
   const std::vector<comm::Range> parts = dealt(slots, pool_.size());
-  for (size_t t = 0; t < workers_.size(); ++t) workers_[t]->deal(parts[t]);
+  for (size_t t = 0; t < workers_.size(); ++t) workers_[t]->deal(parts[parts.size() - 1 - t]);
 }
 
 void ThreadTeam::run(const data::TaskKey& key, TaskResults& results,
@@ -46,7 +47,7 @@ void ThreadTeam::run(const data::TaskKey& key, TaskResults& results,
 
 void ThreadTeam::collect_nodes() {
   nodes_.clear();
-  for (const auto& worker : workers_) {
+  for (const auto& worker : std::views::reverse(workers_)) {
     const auto part = worker->nodes();
     nodes_.insert(nodes_.end(), part.begin(), part.end());
   }

@@ -1,5 +1,7 @@
 #pragma once
-// The slots of a rank on its threads: each thread has consecutive ones.
+// The slots of a rank on its threads: each thread has consecutive ones, thread 0 the last. Of 25
+// tasks on two threads it so has 13: the others hear of θ later than thread 0, and it hears later
+// of theirs.
 
 #include <atomic>
 #include <memory>
