@@ -84,13 +84,16 @@ def copies_of_phi(workload, five, ten):
     return lambda r: (planned(r[ten]) - planned(r[five])) / 5 / (4 * PARAMETERS[workload])
 
 
+def two_threads(workload, case, bar):
+    return [(f"{workload}: {text}", value(case, key), limit, True)
+            for text, key, limit in pairs.lines("two threads over one", bar)]
+
+
 # What is asked for: text, value from {case name: result}, limit, whether more is better.
 BARS = [
     ("sinusoid: times JAX, one thread", speed("sine", "sine_jax"), 3.0, True),
     ("sinusoid: fraction of the FMA peak", value("sine", "fraction_of_peak"), 0.45, True),
-    ("sinusoid: two threads over one, pairs in turn", value("sine_2 pairs", "two_over_one"), 1.8, True),
-    ("sinusoid: two processes apart over one, the machine's ceiling",
-     value("sine_2 pairs", "apart_over_one"), None, True),
+    *two_threads("sinusoid", "sine_2 pairs", 1.8),
     ("sinusoid: two threads over JAX on both cores", speed("sine_2", "sine_jax_2"), 5.0, True),
     ("sinusoid: AVX2, fraction of its FMA peak", value("sine_avx2", "fraction_of_peak"), None, True),
     ("sinusoid: time of 5 steps over 1", speed("sine", "sine_5"), 5.3, False),
@@ -102,9 +105,7 @@ BARS = [
     ("sinusoid: seconds to the first meta-step", value("sine", "seconds_to_first_step"), 0.3, False),
     ("Omniglot: times learn2learn, one thread", speed("omni", "omni_l2l"), 6.0, True),
     ("Omniglot: fraction of the FMA peak", value("omni", "fraction_of_peak"), 0.70, True),
-    ("Omniglot: two threads over one, pairs in turn", value("omni_2 pairs", "two_over_one"), 1.85, True),
-    ("Omniglot: two processes apart over one, the machine's ceiling",
-     value("omni_2 pairs", "apart_over_one"), None, True),
+    *two_threads("Omniglot", "omni_2 pairs", 1.85),
     ("Omniglot: AVX2, fraction of its FMA peak", value("omni_avx2", "fraction_of_peak"), None, True),
     ("Omniglot: time of 5 steps over 1", speed("omni", "omni_5"), 5.3, False),
     ("Omniglot: time of segment 1 over all stored, 5 steps", speed("omni_5", "omni_5_segment"), 1.35,
@@ -234,8 +235,12 @@ def render(report, cases):
         "(`peers.py` says which).\n\n"
         f"{about['date']}, commit {about['commit']}, {about['cores']} cores of {about['processor']}, "
         f"load {about['load_at_start']} at the start,\n{report['rounds']} round(s) of "
-        f"{report['seconds']:g} s. Two threads over one: medians of {report['pairs']} pairs of short "
-        "runs;\nbeside them two processes, one on each core, in the same minutes.\n\n"
+        f"{report['seconds']:g} s. Two threads over one: medians of {report['pairs']} rounds of short "
+        "runs, beside them two processes,\none on each core. Quiet rounds: one process and two apart were "
+        f"within {100 * (1 - pairs.QUIET):.0f} % of the fastest, "
+        + " and ".join(f"{results[name]['quiet_rounds']} of {name.removesuffix(' pairs')}"
+                       for name in results if name.endswith(" pairs"))
+        + ".\n\n"
         + table(["asked for", "measured", "bar", "reached"],
                 [bar_line(bar, results) for bar in BARS])
         + "\n"
@@ -248,7 +253,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/bench/cpu.sh", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pairs", type=int, default=25, help="of one thread and two")
+    parser.add_argument("--pairs", type=int, default=40, help="rounds of one thread and two")
     parser.add_argument("--pair-seconds", type=float, default=0.5, help="of each of their runs")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="print these, write nothing",
                         choices=[case.name for case in CASES])

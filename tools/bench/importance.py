@@ -14,12 +14,21 @@ RUN = cpu.ROOT / "tests/published/models/omniglot_maml_5w1s.h5"
 DATA = cpu.ROOT / "configs/datasets/omniglot28.h5"
 
 
-def ours(options, number_of_ranks):
+def start(options, number_of_ranks, core=ranks.CORES[0]):
     words = [options.outerloop, "bench", "importance", RUN, f"tasks.dataset={DATA}",
              "test.queries=15", "test.steps=3", "--estimands", "query",
              "--metrics", "log_loss", "--repeats", 2, "--patch", 4, "--tasks", options.tasks,
              "--threads", 1, "--json"]
-    return json.loads(ranks.finish(ranks.start(words, number_of_ranks)))
+    return ranks.start(words, number_of_ranks, core)
+
+
+def ours(options, number_of_ranks):
+    return json.loads(ranks.finish(start(options, number_of_ranks)))
+
+
+def apart(options):
+    processes = [start(options, 0, core) for core in ranks.CORES]
+    return sum(json.loads(ranks.finish(process))["cells_per_s"] for process in processes)
 
 
 def torch(options):
@@ -33,13 +42,14 @@ def median(rounds, a, b):
 
 def render(report):
     rounds, about = report["rounds"], report["about"]
-    over_torch, two = median(rounds, "plain", "torch"), median(rounds, "two", "one")
-    yes = {True: "yes", False: "no"}
-    rows = [["one core over a loop in PyTorch", f"{over_torch:.2f}", "≥ 5", yes[over_torch >= 5]],
-            ["two ranks over one", f"{two:.3f}", "≥ 1.9", yes[two >= 1.9]]]
+    over_torch = median(rounds, "plain", "torch")
+    bars = [("one core over a loop in PyTorch", f"{over_torch:.2f}", "≥ 5", over_torch >= 5),
+            *ranks.two_ranks(rounds)]
+    rows = [[text, value, limit, ranks.verdict(reached)] for text, value, limit, reached in bars]
     speeds = [[name, f"{statistics.median(one[key] for one in rounds):,.0f}"]
               for key, name in (("torch", "PyTorch loop, one core"), ("plain", "outerloop, one core"),
-                                ("one", "outerloop, one rank"), ("two", "outerloop, two ranks"))]
+                                ("one", "outerloop, one rank"), ("two", "outerloop, two ranks"),
+                                ("apart", "outerloop, two processes apart, together"))]
     last = report["ours"]
     return ("# Speed of importance\n\n"
             "Written by `tools/bench/importance.sh`: 49 patches x 2 repeats of 75 Omniglot query images, "
@@ -47,7 +57,7 @@ def render(report):
             "rounds, in which all take turns.\n\n"
             f"{about['date']}, commit {about['commit']}, {about['cores']} cores of "
             f"{about['processor']}, load {about['load_at_start']} at the start,\n"
-            f"{len(rounds)} rounds.\n\n"
+            + ranks.about_rounds(report) + "\n"
             + cpu.table(["asked for", "measured", "bar", "reached"], rows) + "\n"
             + cpu.table(["", "cells/s"], speeds)
             + f"\nOne core: {last['rows_per_s']:,.0f} images/s, {last['gflops']:.0f} GFLOP/s, "
@@ -56,7 +66,7 @@ def render(report):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/importance.sh", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=16)
     parser.add_argument("--python", default=cpu.PEERS / "bin/python", type=pathlib.Path)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
@@ -69,7 +79,8 @@ def main():
         report["ours"] = ours(options, 0)
         report["rounds"].append({"torch": torch(options), "plain": report["ours"]["cells_per_s"],
                                  "one": ours(options, 1)["cells_per_s"],
-                                 "two": ours(options, 2)["cells_per_s"]})
+                                 "two": ours(options, 2)["cells_per_s"],
+                                 "apart": apart(options)})
         text = ", ".join(f"{name} {value:.0f}" for name, value in report["rounds"][-1].items())
         print(f"{number + 1}/{options.rounds}: {text} cells/s", file=sys.stderr)
     text = render(report)
