@@ -8,28 +8,21 @@
 
 namespace outerloop::train {
 
-DevicePlan::DevicePlan(const TeamWork& work, std::shared_ptr<exec::Device> device,
+DevicePlan::DevicePlan(const TeamWork& work, const DeviceState& state,
                        const passes::Options& options)
-    : device_(std::move(device)),
-      stream_(device_->make_stream()),
-      plan_(work.plan),
-      lane_(plan_lane(plan_, work.layout)) {
-  theta_.source = std::as_bytes(work.theta);
-  theta_.memory = device_->allocate(theta_.source.size());
+    : state_(state), plan_(work.plan), lane_(plan_lane(plan_, work.layout)) {
   for (const LanePlan::Wires& wires : lane_.calls) {
     calls_.push_back(compile(*wires.call, work.shared, options));
   }
-  for (const auto& [host, copy] : constants_) {
-    device_->upload(stream_, copy.memory.data, copy.source);
-  }
-  device_->synchronize(stream_);
+  for (auto& [host, copy] : constants_) update(copy);
+  device().synchronize(stream());
 }
 
 DevicePlan::Call DevicePlan::compile(const meta::Call& call, const SharedInputs& shared,
                                      const passes::Options& options) {
   const Program& program = *call.program;
   auto& executable = known_[call.program.get()];
-  if (!executable) executable = exec::cuda::Executable::compile(program, device_, options);
+  if (!executable) executable = exec::cuda::Executable::compile(program, shared_device(), options);
   const Flops flops = flops_of(executable->optimised());
   flops_.all += flops.all;
   flops_.dense += flops.dense;
@@ -55,20 +48,23 @@ DevicePlan::Call DevicePlan::compile(const meta::Call& call, const SharedInputs&
 
 std::byte* DevicePlan::place(std::span<const std::byte> source,
                              std::map<const void*, Copy>& copies) {
-  const std::byte* theta = theta_.source.data();
-  if (source.data() >= theta && source.data() < theta + theta_.source.size()) {
-    return theta_.memory.data + (source.data() - theta);
+  const Tensor& theta = state_.host_theta();
+  if (source.data() >= theta.data() && source.data() < theta.data() + theta.bytes()) {
+    return state_.data() + (source.data() - theta.data());
   }
   Copy& copy = copies[source.data()];
-  if (copy.memory.data == nullptr) copy = {device_->allocate(source.size()), source};
+  if (copy.memory.data == nullptr) copy = {device().allocate(source.size()), source, {}};
   return copy.memory.data;
 }
 
+void DevicePlan::update(Copy& copy) {
+  if (std::ranges::equal(copy.known, copy.source)) return;
+  copy.known.assign(copy.source.begin(), copy.source.end());
+  device().upload(stream(), copy.memory.data, copy.source);
+}
+
 void DevicePlan::refresh() {
-  device_->upload(stream_, theta_.memory.data, theta_.source);
-  for (const auto& [host, copy] : settings_) {
-    device_->upload(stream_, copy.memory.data, copy.source);
-  }
+  for (auto& [host, copy] : settings_) update(copy);
 }
 
 size_t DevicePlan::launches() const {
@@ -86,7 +82,7 @@ size_t DevicePlan::lane_bytes() const {
 }
 
 size_t DevicePlan::shared_bytes() const {
-  size_t sum = theta_.memory.bytes;
+  size_t sum = 0;
   for (const auto* copies : {&settings_, &constants_}) {
     for (const auto& [host, copy] : *copies) sum += copy.memory.bytes;
   }

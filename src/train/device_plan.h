@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "outerloop/exec/cuda.h"
+#include "train/device_state.h"
 #include "train/lane_plan.h"
 #include "train/slot_team.h"
 
@@ -19,15 +20,15 @@ class DevicePlan {
     std::vector<std::pair<int, std::byte*>> shared;
   };
 
-  DevicePlan(const TeamWork& work, std::shared_ptr<exec::Device> device,
-             const passes::Options& options);
+  // The state must outlive the plan.
+  DevicePlan(const TeamWork& work, const DeviceState& state, const passes::Options& options);
 
-  // Copies what the training changes, theta and its settings, to the device.
+  // Copies the training's settings that have changed to the device.
   void refresh();
 
-  exec::Device& device() const { return *device_; }
-  const std::shared_ptr<exec::Device>& shared_device() const { return device_; }
-  const exec::DeviceStream& stream() const { return stream_; }
+  exec::Device& device() const { return state_.device(); }
+  const std::shared_ptr<exec::Device>& shared_device() const { return state_.shared_device(); }
+  const exec::DeviceStream& stream() const { return state_.stream(); }
   const LanePlan& lane() const { return lane_; }
   const std::vector<Call>& calls() const { return calls_; }  // as lane().calls
   size_t launches() const;                                   // of kernels, for all lanes together
@@ -39,18 +40,19 @@ class DevicePlan {
   struct Copy {
     exec::DeviceMemory memory;
     std::span<const std::byte> source;
+    std::vector<std::byte> known;  // what the device has
   };
 
   Call compile(const meta::Call& call, const SharedInputs& shared, const passes::Options& options);
   // Where the device has what the host has there.
   std::byte* place(std::span<const std::byte> source, std::map<const void*, Copy>& copies);
 
-  std::shared_ptr<exec::Device> device_;
-  exec::DeviceStream stream_;
+  void update(Copy& copy);
+
+  const DeviceState& state_;
   meta::GradientPlan plan_;
   LanePlan lane_;
   std::map<const Program*, std::shared_ptr<const exec::cuda::Executable>> known_;
-  Copy theta_;
   std::map<const void*, Copy> settings_, constants_;
   std::vector<Call> calls_;
   Flops flops_;

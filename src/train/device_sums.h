@@ -1,6 +1,6 @@
 #pragma once
 // What becomes of the gradients of tasks that lie side by side on a device: the fixed-order sums of
-// their largest aligned subtrees (outerloop/comm/slot_tree.h) and their bit sums, made there.
+// their largest aligned subtrees (outerloop/comm/slot_tree.h) and their hashes, made there.
 
 #include <memory>
 #include <span>
@@ -8,15 +8,9 @@
 
 #include "outerloop/comm/slot_reduction.h"
 #include "outerloop/exec/cuda_bit_sums.h"
-#include "train/bit_sums.h"
 #include "train/device_batch.h"
 
 namespace outerloop::train {
-
-// Inputs gradients (n, elements), losses (n,) of the n slots. Outputs counts (n,), 1 where loss and
-// gradient are finite and 0 elsewhere; sum/<i> (elements,) and present/<i> (1, 1) of root i of
-// comm::subtree_roots(slots).
-Program slot_sums_program(const comm::Range& slots, int64_t elements);
 
 class DeviceSums {
  public:
@@ -30,7 +24,7 @@ class DeviceSums {
   // Of the slots that count.
   std::span<const comm::SlotNode> nodes();
   bool counts(int64_t task) const { return counts_[static_cast<size_t>(task)] != 0; }
-  std::span<const LaneSums> of(int64_t task) const;  // by parameter
+  std::span<const uint32_t> hashes(int64_t task) const;  // by parameter
   size_t bytes() const;
 
  private:
@@ -45,7 +39,7 @@ class DeviceSums {
   const DevicePlan& plan_;
   size_t parameters_;
   std::vector<float> counts_;             // by task
-  std::vector<LaneSums> bit_sums_;        // by task and parameter
+  std::vector<uint32_t> hashes_;          // by task and parameter
   std::vector<comm::SlotNode> roots_;     // without data
   std::vector<std::vector<float>> sums_;  // by root
   std::vector<float> present_;            // the same

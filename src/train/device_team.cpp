@@ -1,21 +1,23 @@
 #include "train/device_team.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "outerloop/base/stopwatch.h"
+#include "train/bit_sums.h"
 
 namespace outerloop::train {
 
-DeviceTeam::DeviceTeam(const TeamWork& work, ThreadPool& pool,
-                       const std::shared_ptr<exec::Device>& device, const passes::Options& options)
+DeviceTeam::DeviceTeam(const TeamWork& work, ThreadPool& pool, const DeviceState& state,
+                       const passes::Options& options)
     : pool_(pool),
       family_(work.family),
       layout_(work.layout),
       measures_(work.measures),
       parameter_ends_(ends_of(layout_)),
-      hashes_(parameter_ends_.size()),
-      plan_(work, device, options),
+      plan_(work, state, options),
       single_(plan_, family_, layout_, 1) {}
 
 std::vector<FinalGroup> DeviceTeam::order(std::span<const comm::Range> groups) const {
@@ -76,20 +78,24 @@ void DeviceTeam::take(int64_t task, TaskResults::Task result) {
   result.loss = losses_[own];
   result.accuracy = accuracies_.empty() ? 0 : accuracies_[own];
   for (size_t m = 0; m < measured_.size(); ++m) result.measures[m] = measured_[m][own];
-  hash_each(sums_->of(task), hashes_);
-  result.set_hash(std::accumulate(hashes_.begin(), hashes_.end(), uint32_t{0}));
+  const auto hashes = sums_->hashes(task);
+  result.set_hash(std::accumulate(hashes.begin(), hashes.end(), uint32_t{0}));
   result.set(sums_->counts(task) ? TaskResults::State::counts : TaskResults::State::left_out);
 }
 
-void DeviceTeam::add_bit_sums_to(std::span<LaneSums> parts) const {
-  for (int64_t task = 0; task < slots_.size(); ++task) {
-    for (size_t p = 0; p < parts.size(); ++p) parts[p] += sums_->of(task)[p];
-  }
+void DeviceTeam::hash_gradients(std::span<uint32_t> hashes) {
+  std::ranges::fill(hashes, 0U);
+  for (int64_t task = 0; task < slots_.size(); ++task) add_hashes(task, hashes);
 }
 
-void DeviceTeam::add_apart_to(std::span<LaneSums> parts) const {
-  if (apart_ < slots_.first || apart_ >= slots_.end) return;
-  for (size_t p = 0; p < parts.size(); ++p) parts[p] += sums_->of(apart_ - slots_.first)[p];
+void DeviceTeam::hash_apart(std::span<uint32_t> hashes) {
+  std::ranges::fill(hashes, 0U);
+  if (slots_.first <= apart_ && apart_ < slots_.end) add_hashes(apart_ - slots_.first, hashes);
+}
+
+void DeviceTeam::add_hashes(int64_t task, std::span<uint32_t> hashes) const {
+  const auto own = sums_->hashes(task);
+  std::ranges::transform(hashes, own, hashes.begin(), std::plus<>());
 }
 
 SlotReplay DeviceTeam::replay(const data::TaskKey& key) {

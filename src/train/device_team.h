@@ -14,7 +14,8 @@ namespace outerloop::train {
 
 class DeviceTeam : public SlotTeam {
  public:
-  DeviceTeam(const TeamWork& work, ThreadPool& pool, const std::shared_ptr<exec::Device>& device,
+  // The state must outlive the team.
+  DeviceTeam(const TeamWork& work, ThreadPool& pool, const DeviceState& state,
              const passes::Options& options);
 
   void refresh() override { plan_.refresh(); }
@@ -24,9 +25,9 @@ class DeviceTeam : public SlotTeam {
   void run(const data::TaskKey& key, TaskResults& results, std::span<const FinalGroup> order,
            const Tell& tell, MetaStepTimes* times) override;
   std::span<const comm::SlotNode> nodes() override;
-  void add_bit_sums_to(std::span<LaneSums> parts) const override;
+  void hash_gradients(std::span<uint32_t> hashes) override;
   void keep_apart(int64_t slot) override { apart_ = slot; }
-  void add_apart_to(std::span<LaneSums> parts) const override;
+  void hash_apart(std::span<uint32_t> hashes) override;
   SlotReplay replay(const data::TaskKey& key) override;
   void set_gradient_hook(const GradientHook& hook) override { hook_ = hook; }
   bool has_accuracy() const override;
@@ -39,13 +40,13 @@ class DeviceTeam : public SlotTeam {
  private:
   void call_hook(const data::TaskKey& key);
   void take(int64_t task, TaskResults::Task result);
+  void add_hashes(int64_t task, std::span<uint32_t> hashes) const;
 
   ThreadPool& pool_;
   std::shared_ptr<const data::TaskFamily> family_;
   const optim::ThetaLayout& layout_;
   std::vector<meta::Measure> measures_;
   std::vector<int64_t> parameter_ends_;
-  std::vector<uint32_t> hashes_;  // by parameter, of one task
   DevicePlan plan_;
   DeviceBatch single_;  // replays
   comm::Range slots_;

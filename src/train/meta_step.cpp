@@ -9,11 +9,12 @@
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/slot_tree.h"
 #include "train/device_team.h"
-#include "train/outer_update.h"
+#include "train/device_update.h"
 #include "train/rank_sum.h"
 #include "train/slot_plan.h"
 #include "train/task_results.h"
 #include "train/thread_team.h"
+#include "train/thread_update.h"
 
 namespace outerloop::train {
 
@@ -27,7 +28,7 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
   const size_t worker_bytes =
       lane_bytes + plan_lane(plan.plan, layout).bytes() + TaskInputs::bytes(family.spec());
   size_t bytes =
-      plan.shared_bytes() + OuterUpdate::planned_bytes(config, layout, threads, compiler);
+      plan.shared_bytes() + ThreadUpdate::planned_bytes(config, layout, threads, compiler);
   for (const auto& [first, end] : dealt({0, config.outer.meta_batch}, threads)) {
     bytes += worker_bytes + comm::SlotAccumulator::bytes(layout.elements, first, end);
   }
@@ -46,23 +47,24 @@ struct MetaStep::Impl {
         learner(l),
         compiler(options),
         layout(layout_of(learner.parameters)),
-        parameter_ends(ends_of(layout)),
-        update(config, learner.parameters, layout, pool, compiler),
         communicator(all_ranks),
         results(config.outer.meta_batch, learner.measures.size()) {
     const meta::GradientPlan plan = meta::make_gradient_plan(learner, shape);
-    const SharedInputs shared = shared_inputs();
-    const TeamWork work{plan,   shared, update.state().theta.as<float>(),
-                        family, layout, learner.measures};
+    OuterState start = initial_state(config, learner.parameters, layout);
+    const SharedInputs shared = shared_inputs(start);
+    const TeamWork work{plan, shared, family, layout, learner.measures};
     if (device) {
-      team = std::make_unique<DeviceTeam>(work, pool, device, options.passes);
+      on_device.emplace(device, std::move(start));
+      update = std::make_unique<DeviceUpdate>(config, learner.parameters, layout, pool, *on_device);
+      team = std::make_unique<DeviceTeam>(work, pool, *on_device, options.passes);
     } else {
+      update = std::make_unique<ThreadUpdate>(config, learner.parameters, layout, pool, compiler,
+                                              std::move(start));
       team = std::make_unique<ThreadTeam>(work, pool, compiler);
     }
     hashes.slots.resize(static_cast<size_t>(results.slots()));
     hashes.gradients.resize(layout.entries.size());
     hashes.state.resize(layout.entries.size());
-    bit_sums.resize(layout.entries.size());
     if (all_ranks != nullptr && all_ranks->size() > 1) join(*all_ranks, pool);
     team->deal(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
   }
@@ -76,8 +78,9 @@ struct MetaStep::Impl {
 
   void begin(size_t place) { ranks->begin(order[place].group, team->nodes()); }
 
-  SharedInputs shared_inputs() {
-    SharedInputs inputs = theta_inputs(update.state().theta.as<float>().data(), layout);
+  // Theta keeps its place in memory.
+  SharedInputs shared_inputs(const OuterState& start) {
+    SharedInputs inputs = theta_inputs(start.theta.as<float>().data(), layout);
     if (learner.steps > 0) {
       multi_step_weights = Tensor(DType::f32, Shape{learner.steps});
       inputs["hyper/multi_step_weights"] = multi_step_weights.data();
@@ -122,19 +125,7 @@ struct MetaStep::Impl {
     for (int64_t slot = 0; slot < results.slots(); ++slot) {
       hashes.slots[static_cast<size_t>(slot)] = results.of(slot).hash();
     }
-    std::ranges::fill(bit_sums, LaneSums{});
-    team->add_bit_sums_to(bit_sums);
-    hash_each(bit_sums, hashes.gradients);
-  }
-
-  void hash_state() {
-    std::ranges::fill(bit_sums, LaneSums{});
-    const OuterState& state = update.state();
-    add_bit_sums(state.theta.as<float>(), 0, parameter_ends, bit_sums);
-    for (const io::NamedTensor& item : state.optimizer) {
-      add_bit_sums(item.value.as<float>(), 0, parameter_ends, bit_sums);
-    }
-    hash_each(bit_sums, hashes.state);
+    team->hash_gradients(hashes.gradients);
   }
 
   SlotReplay recompute(int64_t iteration, int64_t slot) {
@@ -158,10 +149,8 @@ struct MetaStep::Impl {
     const int rank = ranks ? communicator->rank() : 0;
     std::vector<int64_t> both(2 * parameters);  // what they got; zeros elsewhere
     if (rank == owner) {
-      std::ranges::fill(bit_sums, LaneSums{});
-      team->add_apart_to(bit_sums);
       std::vector<uint32_t> own(parameters);
-      hash_each(bit_sums, own);
+      team->hash_apart(own);
       std::ranges::copy(own, both.begin());
     }
     if (rank == checker) {
@@ -205,8 +194,8 @@ struct MetaStep::Impl {
     own.reduce = watch.lap();
     MetaStepResult result = results.summarise();
     const int64_t present = results.slots() - result.nonfinite;
-    if (present > 0 && !update.apply(iteration, tree, present)) result.nonfinite = results.slots();
-    hash_state();
+    if (present > 0 && !update->apply(iteration, tree, present)) result.nonfinite = results.slots();
+    update->hash_state(hashes.state);
     own.update = watch.lap();
     if (times != nullptr) {
       times->reduce += own.reduce;
@@ -221,8 +210,8 @@ struct MetaStep::Impl {
   meta::Learner learner;
   CallCompiler compiler;
   optim::ThetaLayout layout;
-  std::vector<int64_t> parameter_ends;
-  OuterUpdate update;
+  std::optional<DeviceState> on_device;  // where there is a device
+  std::unique_ptr<OuterUpdate> update;
   Tensor multi_step_weights;
   int64_t weights_epoch = -1;        // that they are of
   comm::Communicator* communicator;  // null: this process alone
@@ -233,7 +222,6 @@ struct MetaStep::Impl {
   std::vector<FinalGroup> order;
   SlotTeam::Tell begin_group;  // where the sum is ordered
   StepHashes hashes;
-  std::vector<LaneSums> bit_sums;  // by parameter, for a moment
 };
 
 MetaStep::MetaStep(const config::Config& config, const meta::Learner& learner,
@@ -247,11 +235,11 @@ const optim::ThetaLayout& MetaStep::layout() const {
   return impl_->layout;
 }
 const OuterState& MetaStep::state() const {
-  return impl_->update.state();
+  return impl_->update->state();
 }
 
 void MetaStep::set_state(const OuterState& state) {
-  impl_->update.set_state(state);
+  impl_->update->set_state(state);
 }
 
 bool MetaStep::has_accuracy() const {
@@ -285,7 +273,7 @@ size_t MetaStep::planned_lane_bytes() const {
 }
 
 size_t MetaStep::buffer_bytes() const {
-  const size_t bytes = impl_->update.bytes() + impl_->team->bytes();
+  const size_t bytes = impl_->update->bytes() + impl_->team->bytes();
   return impl_->ranks ? bytes + impl_->ranks->bytes() : bytes;
 }
 

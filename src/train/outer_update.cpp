@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
-#include <optional>
 
 #include "outerloop/base/error.h"
-#include "train/finite.h"
 
 namespace outerloop::train {
 namespace {
@@ -15,215 +12,43 @@ Tensor zeros(int64_t elements) {
   return Tensor(DType::f32, Shape{elements});
 }
 
-struct Range {
-  int64_t begin;
-  int64_t end;
-};
-
-// Fewer are done before another thread has heard of them.
-constexpr int64_t kLeastElements = 2048;
-
-// A norm over all elements cannot be cut; everything else is elementwise.
-std::vector<Range> ranges_of_threads(const config::Outer& config, int64_t elements,
-                                     int64_t threads) {
-  const int64_t most = std::max<int64_t>(elements / kLeastElements, 1);
-  const int64_t pieces = config.clip_norm ? 1 : std::min(threads, most);
-  const int64_t blocks = elements / optim::kThetaAlignment;
-  const auto border = [&](int64_t t) { return t * blocks / pieces * optim::kThetaAlignment; };
-  std::vector<Range> ranges;
-  for (int64_t t = 0; t < pieces; ++t) ranges.push_back({border(t), border(t + 1)});
-  return ranges;
-}
-
 }  // namespace
 
-// One thread's range of elements. The step is computed beside the state, which it replaces only
-// when the steps of all shards are finite.
-struct OuterUpdate::Shard {
-  Shard(const std::shared_ptr<const Program>& program, CallCompiler& compiler, int64_t first,
-        int64_t last)
-      : begin(first),
-        end(last),
-        call(meta::Call{.program = program}, compiler),
-        workspace(call.executable().lane_arena_bytes()) {}
-
-  bool compute() {
-    call.refresh();
-    instance->run();
-    return std::ranges::all_of(
-        results, [](const Result& result) { return all_finite(result.value.as<float>()); });
+OuterState initial_state(const config::Config& config, const nn::ParameterSpecs& parameters,
+                         const optim::ThetaLayout& layout) {
+  OuterState state{.theta = initial_theta(parameters, layout, static_cast<uint64_t>(config.seed))};
+  for (const std::string& name : optim::make_outer_plan(config.outer, layout.elements).state) {
+    state.optimizer.push_back({name, name == "ema" ? state.theta.clone() : zeros(layout.elements)});
   }
-
-  void commit() {
-    for (const Result& result : results) {
-      std::memcpy(result.home, result.value.data(), result.value.bytes());
-    }
-  }
-
-  size_t bytes() const {
-    const exec::Executable& executable = call.executable();
-    size_t sum = executable.lane_arena_bytes() + executable.shared_arena_bytes();
-    for (const Result& result : results) sum += result.value.bytes();
-    return sum;
-  }
-
-  struct Result {
-    float* home;
-    Tensor value;
-  };
-  int64_t begin;
-  int64_t end;
-  CompiledCall call;
-  exec::Workspace workspace;
-  std::vector<Result> results;
-  std::optional<exec::Instance> instance;
-  bool finite = false;
-};
-
-OuterUpdate::OuterUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
-                         const optim::ThetaLayout& layout, ThreadPool& pool, CallCompiler& compiler)
-    : config_(config.outer), pool_(pool), mean_(zeros(layout.elements)) {
-  state_.theta = initial_theta(parameters, layout, static_cast<uint64_t>(config.seed));
-  if (config_.weight_decay > 0) mark_decaying_weights(parameters, layout);
-  make_shards(compiler);
+  return state;
 }
 
-OuterUpdate::~OuterUpdate() = default;
+void copy_state(const OuterState& from, OuterState& to) {
+  if (&from == &to) return;
+  const auto copy = [](const Tensor& source, Tensor& target) {
+    OL_ASSERT(source.bytes() == target.bytes(), "a state of another size");
+    std::memcpy(target.data(), source.data(), source.bytes());
+  };
+  copy(from.theta, to.theta);
+  OL_ASSERT(from.optimizer.size() == to.optimizer.size(), "another optimiser's state");
+  for (size_t i = 0; i < from.optimizer.size(); ++i) {
+    copy(from.optimizer[i].value, to.optimizer[i].value);
+  }
+  to.updates = from.updates;
+}
 
-void OuterUpdate::mark_decaying_weights(const nn::ParameterSpecs& parameters,
-                                        const optim::ThetaLayout& layout) {
-  decay_mask_ = zeros(layout.elements);
+Tensor decaying_weights(const config::Outer& config, const nn::ParameterSpecs& parameters,
+                        const optim::ThetaLayout& layout) {
+  if (config.weight_decay == 0) return {};
+  Tensor mask = zeros(layout.elements);
   for (const nn::ParameterSpec& spec : parameters) {
     if (spec.role != nn::ParameterRole::weight) continue;
     const optim::ThetaEntry& entry = *layout.find(spec.name);
-    std::ranges::fill(decay_mask_.as<float>().subspan(static_cast<size_t>(entry.offset),
-                                                      static_cast<size_t>(entry.shape.elements())),
+    std::ranges::fill(mask.as<float>().subspan(static_cast<size_t>(entry.offset),
+                                               static_cast<size_t>(entry.shape.elements())),
                       1.0f);
   }
-}
-
-void OuterUpdate::make_states(std::span<const std::string> names) {
-  for (const std::string& name : names) {
-    state_.optimizer.push_back({name, zeros(state_.theta.elements())});
-    if (name == "ema") state_.optimizer.back().value = state_.theta.clone();
-  }
-}
-
-void OuterUpdate::make_shards(CallCompiler& compiler) {
-  std::map<int64_t, optim::OuterPlan> plans;  // by elements: shards of one size share a program
-  for (const auto& [begin, end] : ranges_of_threads(config_, mean_.elements(), pool_.size())) {
-    optim::OuterPlan& plan = plans[end - begin];
-    if (!plan.update) plan = optim::make_outer_plan(config_, end - begin);
-    if (state_.optimizer.empty()) make_states(plan.state);
-    shards_.push_back(std::make_unique<Shard>(plan.update, compiler, begin, end));
-    bind(*shards_.back());
-  }
-}
-
-void OuterUpdate::bind(Shard& shard) {
-  const auto part = [&](Tensor& tensor) { return tensor.as<float>().data() + shard.begin; };
-  std::map<std::string, float*, std::less<>> homes{{"theta", part(state_.theta)}};
-  for (io::NamedTensor& item : state_.optimizer) homes["state/" + item.name] = part(item.value);
-  std::map<std::string, const float*, std::less<>> inputs{homes.begin(), homes.end()};
-  inputs["gradient"] = part(mean_);
-  if (!decay_mask_.empty()) inputs["decay_mask"] = part(decay_mask_);
-  shard.call.bind_shared(
-      {{"rate", &scalars_[0]}, {"correction1", &scalars_[1]}, {"correction2", &scalars_[2]}});
-  shard.instance.emplace(shard.call.instance(
-      shard.workspace,
-      [&](const std::string& name, const TensorType&) {
-        const auto input = inputs.find(name);
-        OL_ASSERT(input != inputs.end(), "nobody gives the update's input " + name);
-        return input->second;
-      },
-      [&](const std::string& name, const TensorType& type) {
-        const auto home = homes.find(name);
-        OL_ASSERT(home != homes.end(), "nobody takes the update's output " + name);
-        shard.results.push_back({home->second, Tensor(type.dtype, type.shape)});
-        return shard.results.back().value.data();
-      }));
-}
-
-void OuterUpdate::set_state(const OuterState& state) {
-  const auto copy = [](const Tensor& from, Tensor& to) {
-    OL_ASSERT(from.bytes() == to.bytes(), "a state of another size");
-    std::memcpy(to.data(), from.data(), from.bytes());
-  };
-  copy(state.theta, state_.theta);
-  OL_ASSERT(state.optimizer.size() == state_.optimizer.size(), "another optimiser's state");
-  for (size_t i = 0; i < state.optimizer.size(); ++i) {
-    copy(state.optimizer[i].value, state_.optimizer[i].value);
-  }
-  state_.updates = state.updates;
-}
-
-void OuterUpdate::set_scalars(int64_t iteration) {
-  const optim::OuterScalars values = optim::outer_scalars(config_, iteration, state_.updates);
-  scalars_[0] = static_cast<float>(values.rate);
-  scalars_[1] = static_cast<float>(values.correction1);
-  scalars_[2] = static_cast<float>(values.correction2);
-}
-
-template <class Work>
-void OuterUpdate::on_shards(Work work) {
-  if (shards_.size() == 1) return work(*shards_.front());
-  pool_.run([&](int thread) {
-    const auto t = static_cast<size_t>(thread);
-    if (t < shards_.size()) work(*shards_[t]);
-  });
-}
-
-// Piece by piece, each of which stays in the L1 cache. Returns whether all of it is finite.
-bool OuterUpdate::take_mean(std::span<const comm::SlotNode> nodes, int64_t begin, int64_t end,
-                            float scale) {
-  constexpr int64_t kPiece = 2048;
-  const std::span<float> all = mean_.as<float>();
-  bool finite = true;
-  for (int64_t first = begin; first < end; first += kPiece) {
-    const int64_t last = std::min(first + kPiece, end);
-    comm::finish_tree(nodes, first, last, all);
-    const auto mean = all.subspan(static_cast<size_t>(first), static_cast<size_t>(last - first));
-    for (float& value : mean) value *= scale;
-    finite = all_finite(mean) && finite;
-  }
-  return finite;
-}
-
-bool OuterUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) {
-  set_scalars(iteration);
-  const float scale = 1.0f / static_cast<float>(present);
-  on_shards([&](Shard& shard) {
-    // Clipping would make a finite step of an infinite gradient.
-    shard.finite = take_mean(nodes, shard.begin, shard.end, scale) && shard.compute();
-  });
-  if (!std::ranges::all_of(shards_, [](const auto& shard) { return shard->finite; })) return false;
-  on_shards([](Shard& shard) { shard.commit(); });
-  ++state_.updates;
-  return true;
-}
-
-size_t OuterUpdate::planned_bytes(const config::Config& config, const optim::ThetaLayout& layout,
-                                  int64_t threads, CallCompiler& compiler) {
-  const TensorType vector{DType::f32, Shape{layout.elements}};
-  size_t sum = vector.bytes() * (config.outer.weight_decay > 0 ? 2 : 1);  // mean, decay mask
-  std::map<int64_t, size_t> known;                                        // by elements
-  for (const auto& [begin, end] : ranges_of_threads(config.outer, layout.elements, threads)) {
-    size_t& bytes = known[end - begin];
-    if (bytes == 0) {
-      const auto update = optim::make_outer_plan(config.outer, end - begin).update;
-      const auto executable = compiler.compile(update);
-      bytes = executable->lane_arena_bytes() + executable->shared_arena_bytes();
-      for (const ProgramOutput& out : update->outputs) bytes += update->type(out.value).bytes();
-    }
-    sum += bytes;
-  }
-  return sum;
-}
-
-size_t OuterUpdate::bytes() const {
-  size_t sum = mean_.bytes() + (decay_mask_.empty() ? 0 : decay_mask_.bytes());
-  for (const auto& shard : shards_) sum += shard->bytes();
-  return sum;
+  return mask;
 }
 
 }  // namespace outerloop::train

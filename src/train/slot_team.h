@@ -9,7 +9,6 @@
 
 #include "outerloop/comm/slot_tree.h"
 #include "outerloop/train/meta_step.h"
-#include "train/bit_sums.h"
 #include "train/compiled_call.h"
 #include "train/gradient_groups.h"
 #include "train/task_results.h"
@@ -21,7 +20,6 @@ namespace outerloop::train {
 struct TeamWork {
   const meta::GradientPlan& plan;
   const SharedInputs& shared;
-  std::span<const float> theta;  // where the parameters among them lie
   std::shared_ptr<const data::TaskFamily> family;
   const optim::ThetaLayout& layout;
   const std::vector<meta::Measure>& measures;
@@ -50,11 +48,11 @@ class SlotTeam {
   // Of the last run(); the data may be overwritten.
   virtual std::span<const comm::SlotNode> nodes() = 0;
 
-  // Adds the bit sums of each parameter's gradients, over the slots of the last run().
-  virtual void add_bit_sums_to(std::span<LaneSums> parts) const = 0;
-  // The slot whose bit sums the next run() keeps by themselves, if it is one of this rank's.
+  // Hashes each parameter's gradients, over the slots of the last run() together.
+  virtual void hash_gradients(std::span<uint32_t> hashes) = 0;
+  // The slot that the next run() hashes by itself too, if it is one of this rank's.
   virtual void keep_apart(int64_t slot) = 0;
-  virtual void add_apart_to(std::span<LaneSums> parts) const = 0;
+  virtual void hash_apart(std::span<uint32_t> hashes) = 0;
 
   // Computes one task by itself; nothing of run() changes.
   virtual SlotReplay replay(const data::TaskKey& key) = 0;

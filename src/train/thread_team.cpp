@@ -11,7 +11,8 @@ ThreadTeam::ThreadTeam(const TeamWork& work, ThreadPool& pool, CallCompiler& com
     : pool_(pool),
       layout_(work.layout),
       plan_(work.plan, compiler),
-      worker_times_(static_cast<size_t>(pool.size())) {
+      worker_times_(static_cast<size_t>(pool.size())),
+      bit_sums_(layout_.entries.size()) {
   plan_.bind_shared(work.shared);
   for (int t = 0; t < pool.size(); ++t) {
     workers_.push_back(
@@ -71,20 +72,26 @@ void ThreadTeam::add_times(MetaStepTimes& times) {
   times.compute += busiest.compute;
 }
 
-void ThreadTeam::add_bit_sums_to(std::span<LaneSums> parts) const {
+template <class SumsOf>
+void ThreadTeam::hash(SumsOf sums_of, std::span<uint32_t> hashes) {
+  std::ranges::fill(bit_sums_, LaneSums{});
   for (const auto& worker : workers_) {
-    for (size_t p = 0; p < parts.size(); ++p) parts[p] += worker->bit_sums()[p];
+    const std::span<const LaneSums> own = sums_of(*worker);
+    for (size_t p = 0; p < bit_sums_.size(); ++p) bit_sums_[p] += own[p];
   }
+  hash_each(bit_sums_, hashes);
+}
+
+void ThreadTeam::hash_gradients(std::span<uint32_t> hashes) {
+  hash([](const SlotWorker& worker) { return worker.bit_sums(); }, hashes);
+}
+
+void ThreadTeam::hash_apart(std::span<uint32_t> hashes) {
+  hash([](const SlotWorker& worker) { return worker.apart(); }, hashes);
 }
 
 void ThreadTeam::keep_apart(int64_t slot) {
   for (const auto& worker : workers_) worker->keep_apart(slot);
-}
-
-void ThreadTeam::add_apart_to(std::span<LaneSums> parts) const {
-  for (const auto& worker : workers_) {
-    for (size_t p = 0; p < parts.size(); ++p) parts[p] += worker->apart()[p];
-  }
 }
 
 void ThreadTeam::set_gradient_hook(const GradientHook& hook) {

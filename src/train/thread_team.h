@@ -23,9 +23,9 @@ class ThreadTeam : public SlotTeam {
   void run(const data::TaskKey& key, TaskResults& results, std::span<const FinalGroup> order,
            const Tell& tell, MetaStepTimes* times) override;
   std::span<const comm::SlotNode> nodes() override { return nodes_; }
-  void add_bit_sums_to(std::span<LaneSums> parts) const override;
+  void hash_gradients(std::span<uint32_t> hashes) override;
   void keep_apart(int64_t slot) override;
-  void add_apart_to(std::span<LaneSums> parts) const override;
+  void hash_apart(std::span<uint32_t> hashes) override;
   SlotReplay replay(const data::TaskKey& key) override { return workers_.front()->replay(key); }
   void set_gradient_hook(const GradientHook& hook) override;
   bool has_accuracy() const override { return workers_.front()->runner().has_accuracy(); }
@@ -36,6 +36,9 @@ class ThreadTeam : public SlotTeam {
   std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;
 
  private:
+  // Of the sums that each worker has by parameter, all workers' together.
+  template <class SumsOf>
+  void hash(SumsOf sums_of, std::span<uint32_t> hashes);
   void collect_nodes();
   void tell_when_last(size_t place);
   void add_times(MetaStepTimes& times);
@@ -48,6 +51,7 @@ class ThreadTeam : public SlotTeam {
   std::vector<comm::SlotNode> nodes_;
   std::vector<std::atomic<int>> unfinished_;  // threads, by place in the order
   const Tell* tell_ = nullptr;                // of the run under way
+  std::vector<LaneSums> bit_sums_;            // by parameter, for a moment
   SlotWorker::Release release_;
 };
 

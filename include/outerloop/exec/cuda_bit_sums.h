@@ -1,8 +1,10 @@
 #pragma once
-// Sums over the bits of float32 vectors on a device, from which hashes are made.
+// Hashes of float32 vectors on a device, part by part, from sums over their bits modulo 2^32.
 //
-// Word i of a vector belongs to place i mod 16. A place has two sums modulo 2^32, as Fletcher's
-// checksum: a = Σ w_i over its words in part, and b = Σ of a after each of them.
+// Word i of a part has way w = i mod 16. A way's words make two chains, of every other word. With
+// a: the sum of a way's words, b: the sum of what the first chain adds up to after each of its
+// words, plus three times that of the second, a hash is the sum over the ways of a (2 w + 1)
+// 0x9E3779B1 + b (4 w + 2) 0x85EBCA6B.
 
 #include <memory>
 #include <vector>
@@ -17,10 +19,9 @@ class BitSums {
   BitSums(std::shared_ptr<Device> device, const std::vector<int64_t>& ends);
   ~BitSums();
 
-  // Per lane and part 32 words modulo 2^32, by place i mod 16 of a word: the sums of the words,
-  // then the sums of these sums.
+  // Writes per lane and part one word: the hash.
   void run(const DeviceStream& stream, int64_t lanes, const DeviceOperand& values,
-           const DeviceOperand& sums);
+           const DeviceOperand& hashes);
 
  private:
   struct Impl;

@@ -31,6 +31,12 @@ struct DeviceMemory {
   size_t bytes = 0;
 };
 
+// The host's, which a device reads and writes while the host goes on.
+struct PinnedMemory {
+  std::shared_ptr<void> owner;
+  std::span<std::byte> bytes;
+};
+
 struct DeviceStream {
   std::shared_ptr<void> handle;
 };
@@ -68,12 +74,18 @@ class Device {
   virtual std::string name() const = 0;
   virtual DeviceLimits limits() const = 0;
 
-  virtual DeviceMemory allocate(size_t bytes) = 0;  // content undefined
+  virtual DeviceMemory allocate(size_t bytes) = 0;         // content undefined
+  virtual PinnedMemory allocate_pinned(size_t bytes) = 0;  // the same
   virtual DeviceStream make_stream() = 0;
+  // Copies from and to memory that is not pinned may wait for the stream's work. Pinned memory is
+  // the device's until the copy is done.
   virtual void upload(const DeviceStream& stream, std::byte* to,
                       std::span<const std::byte> from) = 0;
   virtual void download(const DeviceStream& stream, std::span<std::byte> to,
                         const std::byte* from) = 0;
+  // From device to device; the two must not overlap.
+  virtual void copy(const DeviceStream& stream, std::byte* to, const std::byte* from,
+                    size_t bytes) = 0;
   virtual void synchronize(const DeviceStream& stream) = 0;
 
   // `prelude` stands before each kernel. In the order of `kernels`.
@@ -87,8 +99,8 @@ class Device {
   // Both events must have happened.
   virtual double seconds_between(const DeviceEvent& first, const DeviceEvent& second) = 0;
 
-  // Launches of the stream are recorded rather than run until end_recording(); nothing else may be
-  // asked of it between.
+  // Launches and copy() of the stream are recorded rather than run until end_recording(); nothing
+  // else may be asked of it between.
   virtual void begin_recording(const DeviceStream& stream) = 0;
   virtual DeviceGraph end_recording(const DeviceStream& stream) = 0;
   virtual void launch(const DeviceStream& stream, const DeviceGraph& graph) = 0;

@@ -1,3 +1,5 @@
+#include "exec/cuda/bit_sums.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -11,26 +13,39 @@ namespace outerloop::exec::cuda {
 namespace {
 
 constexpr int64_t kWays = 16;
-
-// Element e is a sum of a part: 16 of the words, 16 of the running sums. The last are weighted sums
-// of the words: words of a chain of m count m, m - 1, …, 1 times.
-KernelCode bit_sums_kernel(const std::vector<int64_t>& ends) {
-  return element_kernel(
-      2, static_cast<int64_t>(ends.size()) * 2 * kWays, Team{},
-      fmt::format("constexpr unsigned borders[] = {{0, {0}}};\n"
-                  "const unsigned part = e / 32, way = e % 16;\n"
-                  "const unsigned groups = (borders[part + 1] - borders[part]) / 16;\n"
-                  "const unsigned even = groups / 2 + groups % 2, odd = groups / 2;\n"
-                  "const unsigned* words = p.get<const unsigned>(0) + borders[part] + way;\n"
-                  "unsigned sum = 0;\n"
-                  "for (unsigned g = 0; g < groups; ++g) {{\n"
-                  "const unsigned times = g % 2 == 0 ? even - g / 2 : 3 * (odd - g / 2);\n"
-                  "sum += words[g * 16] * (e % 32 < 16 ? 1 : times);\n}}\n"
-                  "p.get<unsigned>(1)[e] = sum;\n",
-                  fmt::join(ends, ", ")));
-}
+constexpr int kThreads = 256;
 
 }  // namespace
+
+// A block hashes a part. Its words' running sums are weighted sums of the words: words of a chain
+// of m count m, m - 1, …, 1 times.
+KernelCode bit_sums_kernel(const std::vector<int64_t>& ends) {
+  return {.run = run_head(2) +
+                 fmt::format(
+                     "constexpr unsigned borders[] = {{0, {0}}};\n"
+                     "const unsigned count = borders[block + 1] - borders[block];\n"
+                     "const unsigned groups = count / 16;\n"
+                     "const unsigned even = groups / 2 + groups % 2, odd = groups / 2;\n"
+                     "const unsigned* words = p.get<const unsigned>(0) + borders[block];\n"
+                     "unsigned hash = 0;\n"
+                     "for (unsigned i = threadIdx.x; i < count; i += {1}U) {{\n"
+                     "const unsigned g = i / 16, way = i % 16;\n"
+                     "const unsigned times = g % 2 == 0 ? even - g / 2 : 3 * (odd - g / 2);\n"
+                     "hash += words[i] * (0x9E3779B1U * (2 * way + 1) +\n"
+                     "                    times * (0x85EBCA6BU * (4 * way + 2)));\n}}\n"
+                     "unsigned* parts = reinterpret_cast<unsigned*>(scratch);\n"
+                     "parts[threadIdx.x] = hash;\n"
+                     "__syncthreads();\n"
+                     "for (unsigned half = {1}U / 2; half > 0; half /= 2) {{\n"
+                     "if (threadIdx.x < half) parts[threadIdx.x] += parts[threadIdx.x + half];\n"
+                     "__syncthreads();\n}}\n"
+                     "if (threadIdx.x == 0) p.get<unsigned>(1)[block] = parts[0];\n}}\n",
+                     fmt::join(ends, ", "), kThreads),
+          .operands = 2,
+          .threads = kThreads,
+          .blocks = static_cast<int64_t>(ends.size()),
+          .scratch_bytes = kThreads * static_cast<int64_t>(sizeof(uint32_t))};
+}
 
 struct BitSums::Impl {
   std::shared_ptr<Device> device;
@@ -49,8 +64,8 @@ BitSums::BitSums(std::shared_ptr<Device> device, const std::vector<int64_t>& end
 BitSums::~BitSums() = default;
 
 void BitSums::run(const DeviceStream& stream, int64_t lanes, const DeviceOperand& values,
-                  const DeviceOperand& sums) {
-  const std::array operands{values, sums};
+                  const DeviceOperand& hashes) {
+  const std::array operands{values, hashes};
   impl_->device->launch(stream, impl_->function, impl_->code.blocks * lanes, impl_->code.threads,
                         operands);
 }

@@ -24,8 +24,11 @@ namespace outerloop::exec::cuda {
   X(cuCtxSetCurrent)           \
   X(cuMemAlloc)                \
   X(cuMemFree)                 \
+  X(cuMemAllocHost)            \
+  X(cuMemFreeHost)             \
   X(cuMemcpyHtoDAsync)         \
   X(cuMemcpyDtoHAsync)         \
+  X(cuMemcpyDtoDAsync)         \
   X(cuStreamCreate)            \
   X(cuStreamDestroy)           \
   X(cuStreamSynchronize)       \

@@ -85,6 +85,15 @@ class DriverDevice : public Device {
             reinterpret_cast<std::byte*>(data), bytes};
   }
 
+  PinnedMemory allocate_pinned(size_t bytes) override {
+    if (bytes == 0) return {};
+    use();
+    void* data = nullptr;
+    OL_CUDA(driver_->cuMemAllocHost(&data, bytes));
+    return {owner(data, [](const Driver& driver, void* p) { driver.cuMemFreeHost(p); }),
+            {static_cast<std::byte*>(data), bytes}};
+  }
+
   DeviceStream make_stream() override {
     use();
     CUstream stream = nullptr;
@@ -105,6 +114,13 @@ class DriverDevice : public Device {
     use();
     OL_CUDA(driver_->cuMemcpyDtoHAsync(to.data(), address(from), to.size(),
                                        as<CUstream>(stream.handle)));
+  }
+  void copy(const DeviceStream& stream, std::byte* to, const std::byte* from,
+            size_t bytes) override {
+    if (bytes == 0) return;
+    use();
+    OL_CUDA(
+        driver_->cuMemcpyDtoDAsync(address(to), address(from), bytes, as<CUstream>(stream.handle)));
   }
   void synchronize(const DeviceStream& stream) override {
     use();

@@ -16,6 +16,7 @@
 #include <sstream>
 #include <thread>
 
+#include "exec/cuda/bit_sums.h"
 #include "exec/cuda/mega.h"
 #include "exec/cuda/nvrtc.h"
 #include "exec/cuda/source.h"
@@ -26,7 +27,9 @@
 #include "outerloop/base/hash.h"
 #include "outerloop/config/read.h"
 #include "outerloop/meta/plan.h"
+#include "outerloop/train/device_programs.h"
 #include "outerloop/train/setup.h"
+#include "outerloop/train/theta.h"
 
 namespace outerloop::exec::cuda {
 namespace {
@@ -80,6 +83,7 @@ class Kernels {
       add_call(plan.last, name);
       for (const meta::Call& call : plan.forward) add_call(call, name);
       for (const meta::Call& call : plan.backward) add_call(call, name);
+      add_update(resolved.config, setup.learner, name);
       ++configs_;
     } catch (const BadInput& failure) {
       // A data set that users fetch themselves.
@@ -87,6 +91,20 @@ class Kernels {
       if (what.find("no such file") == std::string::npos) throw;
       without_data_.push_back(fmt::format("{}: {}", name, what));
     }
+  }
+
+  // What becomes of the tasks' gradients.
+  void add_update(const config::Config& config, const meta::Learner& learner,
+                  const std::string& name) {
+    const optim::ThetaLayout layout = train::layout_of(learner.parameters);
+    const ProgramPlan sums = plan_program(
+        passes::optimise(train::slot_sums_program({0, config.outer.meta_batch}, layout.elements)));
+    add_steps(sums, "the sums of " + name);
+    add_whole(sums, "the sums of " + name);
+    add_steps(plan_program(
+                  passes::optimise(train::guarded_update_program(config.outer, layout.elements))),
+              "the update of " + name);
+    add_kernel(bit_sums_kernel(train::ends_of(layout)), "the hashes of " + name);
   }
 
   void add_call(const meta::Call& call, const std::string& config) {
@@ -108,14 +126,16 @@ class Kernels {
   void add_steps(const ProgramPlan& plan, const std::string& origin) {
     for (const StepTable* table : {&plan.shared, &plan.lane}) {
       for (const StepSpec& spec : table->specs) {
-        for (const StepKernel& kernel : kernels_of(spec)) {
-          KernelSource source = kernel_source(kernel.code);
-          const std::string name = source.name;
-          kernels_.try_emplace(name, Kernel{std::move(source), kernel.code.threads,
-                                            kernel.code.blocks, kernel.operands.size(), origin});
-        }
+        for (const StepKernel& kernel : kernels_of(spec)) add_kernel(kernel.code, origin);
       }
     }
+  }
+
+  void add_kernel(const KernelCode& code, const std::string& origin) {
+    KernelSource source = kernel_source(code);
+    const std::string name = source.name;
+    kernels_.try_emplace(name, Kernel{std::move(source), code.threads, code.blocks,
+                                      static_cast<size_t>(code.operands), origin});
   }
 
   std::map<std::string, Kernel> kernels_;

@@ -115,6 +115,23 @@ TEST_F(OnFakeDriver, LaunchesGraphsAndGivesEverythingBack) {
   EXPECT_EQ(0, fake.live);
 }
 
+TEST_F(OnFakeDriver, CopiesUpAcrossAndDown) {
+  {
+    const std::shared_ptr<Device> device = open_device(0);
+    const DeviceStream stream = device->make_stream();
+    const PinnedMemory from = device->allocate_pinned(64), to = device->allocate_pinned(64);
+    const DeviceMemory first = device->allocate(64), second = device->allocate(64);
+    std::ranges::fill(from.bytes, std::byte{7});
+    std::ranges::fill(to.bytes, std::byte{0});
+    device->upload(stream, first.data, from.bytes);
+    device->copy(stream, second.data, first.data, 64);
+    device->download(stream, to.bytes, second.data);
+    device->synchronize(stream);
+    EXPECT_TRUE(std::ranges::equal(to.bytes, from.bytes));
+  }
+  EXPECT_EQ(0, driver().live);
+}
+
 TEST_F(OnFakeDriver, TakesKernelsFromDiskTheSecondTime) {
   const auto compile = [] { return Executable::compile(small_program(), open_device(0)); };
   size_t kernels = 0;

@@ -122,12 +122,27 @@ CUresult cuMemFree(CUdeviceptr data) {
   --state.live;
   return CUDA_SUCCESS;
 }
+CUresult cuMemAllocHost(void** data, size_t bytes) {
+  *data = std::malloc(bytes);
+  ++state.live;
+  return CUDA_SUCCESS;
+}
+CUresult cuMemFreeHost(void* data) {
+  std::free(data);
+  --state.live;
+  return CUDA_SUCCESS;
+}
 CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t bytes, CUstream) {
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   return CUDA_SUCCESS;
 }
 CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t bytes, CUstream) {
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
+  std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
   return CUDA_SUCCESS;
 }
 

@@ -113,11 +113,13 @@ struct HostDevice::Kernel {
   HostKernel entry = nullptr;
 };
 
+// Of a kernel; without a function, a copy from the second operand to the first.
 struct HostDevice::Launch {
   DeviceFunction function;
   int64_t blocks;
   int threads;
   std::vector<DeviceOperand> operands;
+  size_t bytes = 0;
 };
 
 struct HostDevice::Stream {
@@ -136,17 +138,47 @@ exec::DeviceMemory HostDevice::allocate(size_t bytes) {
   return {memory, memory->data(), bytes};
 }
 
+exec::PinnedMemory HostDevice::allocate_pinned(size_t bytes) {
+  auto memory = std::make_shared<std::vector<std::byte>>(bytes, kGarbage);
+  std::erase_if(pinned_, [](const auto& known) { return known.expired(); });
+  pinned_.push_back(memory);
+  ++allocations_;
+  return {memory, *memory};
+}
+
+void HostDevice::count_copy(std::span<const std::byte> host) {
+  const auto holds = [&](const auto& known) {
+    const auto held = known.lock();
+    return held != nullptr && host.data() >= held->data() &&
+           host.data() + host.size() <= held->data() + held->size();
+  };
+  if (std::ranges::none_of(pinned_, holds)) ++waits_;
+}
+
 exec::DeviceStream HostDevice::make_stream() {
   return {std::make_shared<Stream>()};
 }
 void HostDevice::upload(const exec::DeviceStream&, std::byte* to, std::span<const std::byte> from) {
+  count_copy(from);
   std::memcpy(to, from.data(), from.size());
 }
 void HostDevice::download(const exec::DeviceStream&, std::span<std::byte> to,
                           const std::byte* from) {
+  count_copy(to);
   std::memcpy(to.data(), from, to.size());
 }
+void HostDevice::copy(const exec::DeviceStream& stream, std::byte* to, const std::byte* from,
+                      size_t bytes) {
+  Launch launch{{}, 0, 0, {{to, 0}, {const_cast<std::byte*>(from), 0}}, bytes};
+  auto& queue = *static_cast<Stream*>(stream.handle.get());
+  if (queue.recording) {
+    queue.recorded.push_back(std::move(launch));
+  } else {
+    run(launch);
+  }
+}
 void HostDevice::synchronize(const exec::DeviceStream&) {
+  ++waits_;
   for (const auto& memory : memory_) {
     const auto held = memory.lock();
     EXPECT_TRUE(held == nullptr || held->whole()) << "a kernel wrote outside of its memory";
@@ -204,6 +236,10 @@ void HostDevice::build() {
 }
 
 void HostDevice::run(const Launch& launch) {
+  if (launch.function.handle == nullptr) {
+    std::memcpy(launch.operands[0].base, launch.operands[1].base, launch.bytes);
+    return;
+  }
   ++launches_;
   const auto& kernel = *static_cast<const Kernel*>(launch.function.handle);
   if (kernel.entry == nullptr) build();

@@ -19,11 +19,14 @@ class HostDevice : public exec::Device {
   std::string name() const override { return "host"; }
   exec::DeviceLimits limits() const override { return {.shared_bytes_on_request = 200 * 1024}; }
   exec::DeviceMemory allocate(size_t bytes) override;
+  exec::PinnedMemory allocate_pinned(size_t bytes) override;
   exec::DeviceStream make_stream() override;
   void upload(const exec::DeviceStream& stream, std::byte* to,
               std::span<const std::byte> from) override;
   void download(const exec::DeviceStream& stream, std::span<std::byte> to,
                 const std::byte* from) override;
+  void copy(const exec::DeviceStream& stream, std::byte* to, const std::byte* from,
+            size_t bytes) override;
   // Fails the test where a guard was written over.
   void synchronize(const exec::DeviceStream& stream) override;
   std::vector<exec::DeviceFunction> compile(std::string_view prelude,
@@ -39,6 +42,8 @@ class HostDevice : public exec::Device {
 
   size_t launches() const { return launches_; }
   size_t allocations() const { return allocations_; }
+  // How often the host waited, or may have waited: copies of memory that is not pinned count.
+  size_t waits() const { return waits_; }
   size_t kernels() const { return kernels_.size(); }
 
  private:
@@ -47,6 +52,7 @@ class HostDevice : public exec::Device {
   struct Launch;
   struct Kernel;
   void build();
+  void count_copy(std::span<const std::byte> host);
   void run(const Launch& launch);
 
   std::vector<std::weak_ptr<Memory>> memory_;
@@ -55,6 +61,8 @@ class HostDevice : public exec::Device {
   std::vector<std::shared_ptr<Kernel>> pending_;            // not compiled yet
   size_t launches_ = 0;
   size_t allocations_ = 0;
+  std::vector<std::weak_ptr<std::vector<std::byte>>> pinned_;
+  size_t waits_ = 0;
 };
 
 }  // namespace outerloop::testing_support

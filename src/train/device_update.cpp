@@ -1,0 +1,148 @@
+#include "train/device_update.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "outerloop/train/device_programs.h"
+#include "train/slot_plan.h"
+
+namespace outerloop::train {
+namespace {
+
+template <class T>
+std::span<T> values_of(const exec::PinnedMemory& memory) {
+  return {reinterpret_cast<T*>(memory.bytes.data()), memory.bytes.size() / sizeof(T)};
+}
+
+}  // namespace
+
+DeviceUpdate::DeviceUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
+                           const optim::ThetaLayout& layout, ThreadPool& pool, DeviceState& state)
+    : config_(config.outer),
+      pool_(pool),
+      state_(state),
+      parameters_(layout.entries.size()),
+      // In one block, a vector would wait for its few threads.
+      executable_(exec::cuda::Executable::compile(guarded_update_program(config_, layout.elements),
+                                                  state.shared_device(), {},
+                                                  exec::cuda::Steps::one_by_one)),
+      lanes_(executable_, 1),
+      bit_sums_(state.shared_device(), ends_of(layout)) {
+  exec::Device& device = state_.device();
+  const size_t hash_bytes = state_.vectors() * parameters_ * sizeof(uint32_t);
+  head_ = device.allocate(sizeof(Head));
+  sum_ = device.allocate(state_.vector_bytes());
+  made_ = device.allocate(sizeof(float));
+  hashes_ = device.allocate(hash_bytes);
+  next_ = device.allocate(state_.bytes());
+  host_head_ = device.allocate_pinned(sizeof(Head));
+  host_sum_ = device.allocate_pinned(state_.vector_bytes());
+  host_made_ = device.allocate_pinned(sizeof(float));
+  host_hashes_ = device.allocate_pinned(hash_bytes);
+  bind(decaying_weights(config_, parameters, layout));
+  device.begin_recording(state_.stream());
+  launch();
+  graph_ = device.end_recording(state_.stream());
+}
+
+void DeviceUpdate::bind(const Tensor& decay_mask) {
+  if (!decay_mask.empty()) {
+    decay_mask_ = state_.device().allocate(decay_mask.bytes());
+    state_.device().upload(state_.stream(), decay_mask_.data,
+                           {decay_mask.data(), decay_mask.bytes()});
+    state_.device().synchronize(state_.stream());
+  }
+  std::map<std::string, size_t> places{{"theta", 0}};  // in the state, and in what comes next
+  for (const io::NamedTensor& item : state_.on_host().optimizer) {
+    places["state/" + item.name] = places.size() * state_.vector_bytes();
+  }
+  std::map<std::string, std::byte*> inputs{
+      {"sum", sum_.data},
+      {"decay_mask", decay_mask_.data},
+      {"count", head_.data + offsetof(Head, count)},
+      {"rate", head_.data + offsetof(Head, rate)},
+      {"correction1", head_.data + offsetof(Head, correction1)},
+      {"correction2", head_.data + offsetof(Head, correction2)}};
+  std::map<std::string, std::byte*> outputs{{"made", made_.data}};
+  for (const auto& [name, offset] : places) {
+    inputs[name] = state_.data() + offset;
+    outputs[name] = next_.data + offset;
+  }
+  const Program& program = executable_->optimised();
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    lanes_.bind_input(static_cast<int>(i), inputs.at(program.inputs[i].name));
+  }
+  for (size_t o = 0; o < program.outputs.size(); ++o) {
+    lanes_.bind_output(static_cast<int>(o), outputs.at(program.outputs[o].name), 0);
+  }
+}
+
+void DeviceUpdate::launch() {
+  lanes_.run(state_.stream());
+  state_.device().copy(state_.stream(), state_.data(), next_.data, next_.bytes);
+  launch_hashes();
+}
+
+void DeviceUpdate::launch_hashes() {
+  bit_sums_.run(state_.stream(), static_cast<int64_t>(state_.vectors()),
+                {state_.data(), static_cast<int64_t>(state_.vector_bytes())},
+                {hashes_.data, static_cast<int64_t>(parameters_ * sizeof(uint32_t))});
+}
+
+void DeviceUpdate::set_state(const OuterState& state) {
+  state_.set(state);
+  hashes_are_old_ = true;
+}
+
+bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes,
+                         int64_t present) {
+  exec::Device& device = state_.device();
+  const exec::DeviceStream& stream = state_.stream();
+  const auto sum = values_of<float>(host_sum_);
+  const auto parts = dealt({0, static_cast<int64_t>(sum.size())}, pool_.size());
+  pool_.run([&](int thread) {
+    const auto& [first, end] = parts[static_cast<size_t>(thread)];
+    comm::finish_tree(nodes, first, end, sum);
+  });
+  const optim::OuterScalars scalars = optim::outer_scalars(config_, iteration, state_.updates());
+  values_of<Head>(host_head_)[0] = {.count = static_cast<float>(present),
+                                    .rate = static_cast<float>(scalars.rate),
+                                    .correction1 = static_cast<float>(scalars.correction1),
+                                    .correction2 = static_cast<float>(scalars.correction2)};
+  device.upload(stream, sum_.data, host_sum_.bytes);
+  device.upload(stream, head_.data, host_head_.bytes);
+  device.launch(stream, graph_);
+  device.download(stream, host_made_.bytes, made_.data);
+  device.download(stream, host_hashes_.bytes, hashes_.data);
+  device.synchronize(stream);
+  hashes_are_old_ = false;
+  const bool made = values_of<float>(host_made_)[0] != 0;
+  state_.count_updates(made ? 1 : 0);
+  return made;
+}
+
+void DeviceUpdate::hash_state(std::span<uint32_t> hashes) {
+  if (hashes_are_old_) {
+    launch_hashes();
+    state_.device().download(state_.stream(), host_hashes_.bytes, hashes_.data);
+    state_.device().synchronize(state_.stream());
+    hashes_are_old_ = false;
+  }
+  const auto all = values_of<uint32_t>(host_hashes_);
+  for (size_t p = 0; p < parameters_; ++p) {
+    hashes[p] = 0;
+    for (size_t v = 0; v < state_.vectors(); ++v) hashes[p] += all[v * parameters_ + p];
+  }
+}
+
+size_t DeviceUpdate::bytes() const {
+  size_t sum = executable_->lane_arena_bytes() + executable_->shared_arena_bytes();
+  for (const exec::DeviceMemory* memory : {&head_, &sum_, &decay_mask_, &made_, &hashes_, &next_}) {
+    sum += memory->bytes;
+  }
+  return sum + state_.bytes();
+}
+
+}  // namespace outerloop::train

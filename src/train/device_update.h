@@ -1,0 +1,59 @@
+#pragma once
+// The outer update on a device, where the state is.
+
+#include <memory>
+#include <vector>
+
+#include "outerloop/base/thread_pool.h"
+#include "outerloop/exec/cuda.h"
+#include "outerloop/exec/cuda_bit_sums.h"
+#include "train/device_state.h"
+#include "train/outer_update.h"
+
+namespace outerloop::train {
+
+class DeviceUpdate : public OuterUpdate {
+ public:
+  DeviceUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
+               const optim::ThetaLayout& layout, ThreadPool& pool, DeviceState& state);
+
+  const OuterState& state() override { return state_.on_host(); }
+  void set_state(const OuterState& state) override;
+  bool apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) override;
+  void hash_state(std::span<uint32_t> hashes) override;
+  size_t bytes() const override;
+
+  // What every step asks for, on the device.
+  struct Head {
+    float count = 0;
+    float rate = 0;
+    float correction1 = 0;
+    float correction2 = 0;
+  };
+  std::byte* head() const { return head_.data; }
+  std::byte* sum() const { return sum_.data; }
+  // A step with what is there, and the hashes of the state after it. Can be recorded.
+  void launch();
+  // What it leaves: made (), and the hashes by vector and parameter.
+  std::byte* made() const { return made_.data; }
+  std::byte* hashes() const { return hashes_.data; }
+
+ private:
+  void bind(const Tensor& decay_mask);
+  void launch_hashes();
+
+  config::Outer config_;
+  ThreadPool& pool_;
+  DeviceState& state_;
+  size_t parameters_;
+  std::shared_ptr<const exec::cuda::Executable> executable_;
+  exec::cuda::Lanes lanes_;
+  exec::cuda::BitSums bit_sums_;
+  exec::DeviceMemory head_, sum_, decay_mask_, made_, hashes_;
+  exec::DeviceMemory next_;  // as the state
+  exec::PinnedMemory host_head_, host_sum_, host_made_, host_hashes_;
+  bool hashes_are_old_ = true;
+  exec::DeviceGraph graph_;
+};
+
+}  // namespace outerloop::train
