@@ -29,7 +29,7 @@ void ConvGenerator::emit_chain(Tile& tile, const TileCode& code) {
 
 // Moves on to the next images and runs through the segments again while some are left.
 void ConvGenerator::emit_repeat(const Tile& tile, Xbyak::Label& again) {
-  for (int row = 0; row < tile.shape().rows; ++row) {
+  for (int row = 0; row < tile.size().rows; ++row) {
     add_bytes(row_pointers_[static_cast<size_t>(row)], plan().repeats.a * bytes_);
   }
   if (single_) {

@@ -139,8 +139,7 @@ void ConvGenerator::emit_block(const ColumnPanel& panel, const PanelJobs& jobs) 
 // The tiles of a block that share code.
 void ConvGenerator::emit_code(const ColumnPanel& panel, const PanelJobs& jobs, size_t code) {
   const int64_t left = panel.columns - (panel.vectors - 1) * int64_t{assembler_.vector_lanes()};
-  Tile tile(assembler_, {.rows = jobs.codes[code].rows,
-                         .vectors = panel.vectors,
+  Tile tile(assembler_, {.size = {jobs.codes[code].rows, panel.vectors},
                          .last = assembler_.lanes(static_cast<int>(left), kTailMask)});
   bool some_empty = false, some_absent = false;
   for (size_t i = code; i < jobs.ranges.size(); i += jobs.codes.size()) {
@@ -172,7 +171,7 @@ void ConvGenerator::emit_code(const ColumnPanel& panel, const PanelJobs& jobs, s
   }
   assembler_.L(next_tile);
   emit_tile(panel, tile, jobs.codes[code], some_empty);
-  advance(tile_row_, static_cast<size_t>(tile.shape().rows) * sizeof(ConvRow));
+  advance(tile_row_, static_cast<size_t>(tile.size().rows) * sizeof(ConvRow));
   assembler_.cmp(rax, slot(end_row_));
   assembler_.jne(next_tile);
   advance(job_, sizeof(ConvJob));
@@ -184,7 +183,7 @@ void ConvGenerator::emit_code(const ColumnPanel& panel, const PanelJobs& jobs, s
 void ConvGenerator::emit_tile(const ColumnPanel& panel, Tile& tile, const TileCode& code,
                               bool some_empty) {
   Xbyak::Label chain, chain_done, done;
-  emit_row_pointers(tile.shape().rows);
+  emit_row_pointers(tile.size().rows);
   if (chunked()) {
     Xbyak::Label first;
     assembler_.cmp(slot(chunk_), 0);
@@ -213,7 +212,7 @@ void ConvGenerator::emit_tile(const ColumnPanel& panel, Tile& tile, const TileCo
   emit_epilogue(tile, panel);
   assembler_.L(done);
   if (chunked()) {
-    const int accumulators = tile.shape().rows * tile.shape().vectors;
+    const int accumulators = tile.size().accumulators();
     advance(scratch_, static_cast<size_t>(accumulators * assembler_.vector_bytes()));
   }
 }
@@ -233,14 +232,14 @@ void ConvGenerator::emit_row_pointers(int rows) {
 
 void ConvGenerator::emit_load_partials(const Tile& tile) {
   assembler_.mov(rcx, slot(scratch_));
-  for (int i = 0; i < tile.shape().rows * tile.shape().vectors; ++i) {
+  for (int i = 0; i < tile.size().accumulators(); ++i) {
     assembler_.vmovups(assembler_.vec(i), assembler_.ptr[rcx + i * assembler_.vector_bytes()]);
   }
 }
 
 void ConvGenerator::emit_store_partials(const Tile& tile) {
   assembler_.mov(rcx, slot(scratch_));
-  for (int i = 0; i < tile.shape().rows * tile.shape().vectors; ++i) {
+  for (int i = 0; i < tile.size().accumulators(); ++i) {
     assembler_.vmovups(assembler_.ptr[rcx + i * assembler_.vector_bytes()], assembler_.vec(i));
   }
 }

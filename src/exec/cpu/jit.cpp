@@ -129,6 +129,29 @@ void Assembler::load_broadcast(Vector target, const Xbyak::RegExp& address) {
   broadcast_element(target, ptr[address]);
 }
 
+void Assembler::load_half_twice(Vector target, const Xbyak::RegExp& address) {
+  vbroadcastf64x4(Xbyak::Zmm(target.getIdx()), ptr[address]);
+}
+
+void Assembler::extract_upper_half(int target, Vector source) {
+  vextractf64x4(Xbyak::Ymm(target), Xbyak::Zmm(source.getIdx()), 1);
+}
+
+void Assembler::store_upper_half(const Xbyak::RegExp& address, Vector source) {
+  vextractf64x4(ptr[address], Xbyak::Zmm(source.getIdx()), 1);
+}
+
+void Assembler::set_upper_half_mask(int mask) {
+  const int half = vector_lanes() / 2;
+  mov(eax, ((1u << half) - 1) << half);
+  kmovd(Xbyak::Opmask(mask), eax);
+}
+
+void Assembler::blend(Vector target, Vector a, Vector b, int mask) {
+  const Vector masked = target | Xbyak::Opmask(mask);
+  is_f32() ? vblendmps(masked, a, b) : vblendmpd(masked, a, b);
+}
+
 void Assembler::broadcast_element(Vector target, const Xbyak::Address& element) {
   is_f32() ? vpbroadcastd(target, element) : vpbroadcastq(target, element);
 }

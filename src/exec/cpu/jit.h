@@ -72,6 +72,14 @@ class Assembler : public Xbyak::CodeGenerator {
   // store_lanes may overwrite (AVX2 partial vectors of more than half; may equal `source`).
   void load_lanes(Vector target, const Xbyak::RegExp& address, const Lanes& lanes);
   void load_broadcast(Vector target, const Xbyak::RegExp& address);
+  // Halves of a vector of 512 bits: a half in memory to both; the upper one to the lower half of
+  // another register, or to memory.
+  void load_half_twice(Vector target, const Xbyak::RegExp& address);
+  void extract_upper_half(int target, Vector source);
+  void store_upper_half(const Xbyak::RegExp& address, Vector source);
+  void set_upper_half_mask(int mask);  // clobbers eax
+  // The lanes of `b` where k`mask` is set, else those of `a`.
+  void blend(Vector target, Vector a, Vector b, int mask);
   void store_lanes(const Xbyak::RegExp& address, Vector source, const Lanes& lanes, int spare);
   // Whether store_lanes uses `spare`.
   bool store_needs_spare(const Lanes& lanes) const;

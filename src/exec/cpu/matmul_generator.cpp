@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kTailMask = 1;
 constexpr int kCompareMask = 2;
+constexpr int kPairMask = 3;
 constexpr int64_t kMaxDisplacement = int64_t{1} << 30;
 
 }  // namespace
@@ -80,7 +81,7 @@ Kernel MatmulGenerator::generate() {
 void MatmulGenerator::emit_batch() {
   const RowGroup rows{spec_.m, spec_.k};
   const TileLimits limits{assembler_.vector_lanes(), assembler_.register_count(),
-                          assembler_.register_count()};
+                          assembler_.register_count(), assembler_.is_avx512()};
   for (const ColumnPanel& panel : plan_panels({&rows, 1}, spec_.n, limits)) {
     if (panel.repeats == 1) {
       emit_panel(panel);
@@ -117,6 +118,7 @@ void MatmulGenerator::emit_panel(const ColumnPanel& panel) {
   }
   b_row_ = spec_.b_k * bytes_;
   if (packs(panel)) emit_pack(panel);
+  if (panel.pairs_rows) assembler_.set_upper_half_mask(kPairMask);
   if (moves_rows()) assembler_.xor_(row_, row_);
   int64_t end_row = 0;
   for (const RowCut& cut : cut_rows(spec_.m, panel.largest_rows)) {
@@ -161,9 +163,9 @@ void MatmulGenerator::emit_pack(const ColumnPanel& panel) {
 }
 
 void MatmulGenerator::emit_tiles(const ColumnPanel& panel, const RowCut& cut, int64_t end_row) {
-  Tile tile(
-      assembler_,
-      {.rows = cut.rows, .vectors = panel.vectors, .last = lanes_of(panel, panel.vectors - 1)});
+  Tile tile(assembler_, {.size = {cut.rows, panel.vectors, panel.pairs_rows},
+                         .last = lanes_of(panel, panel.vectors - 1),
+                         .pair_mask = kPairMask});
   Xbyak::Label next;
   assembler_.L(next);
   tile.clear();
@@ -180,7 +182,7 @@ void MatmulGenerator::emit_tiles(const ColumnPanel& panel, const RowCut& cut, in
 void MatmulGenerator::emit_chain(Tile& tile) {
   // Enough FMAs per round to hide the loop, few enough to keep the code small.
   constexpr int64_t kRound = 48, kStraight = 96;
-  const int64_t fmas = tile.shape().rows * tile.shape().vectors;
+  const int64_t fmas = tile.size().accumulators();
   const int64_t per_round = std::clamp<int64_t>((kRound + fmas - 1) / fmas, 1, 8);
   const bool straight = spec_.k * fmas <= kStraight || spec_.k <= per_round;
   const int64_t round = straight ? spec_.k : per_round;

@@ -20,7 +20,8 @@ struct ColumnPanel {
   int64_t columns = 0;
   int64_t repeats = 0;
   int vectors = 0;
-  int largest_rows = 0;  // of a tile
+  int largest_rows = 0;     // of a tile
+  bool pairs_rows = false;  // two rows share the last vector: see TileShape
 };
 
 // `tiles` tiles of `rows` rows each.
@@ -30,20 +31,30 @@ struct RowCut {
 };
 
 struct TileLimits {
-  int lanes = 0;      // elements of a vector
-  int registers = 0;  // of the machine
-  int rows = 0;       // most rows of a tile
+  int lanes = 0;            // elements of a vector
+  int registers = 0;        // of the machine
+  int rows = 0;             // most rows of a tile
+  bool pairs_rows = false;  // whether half a vector at the end of the columns may serve two rows
 };
 
-// Registers that a tile needs: accumulators, the shorter side of a step, one for the longer side.
-constexpr int tile_registers(int rows, int vectors) {
-  return rows * vectors + (rows < vectors ? rows : vectors) + 1;
-}
+struct TileSize {
+  int rows = 0;
+  int vectors = 0;
+  bool pairs_rows = false;
 
-// Whether a tile leaves the epilogue three registers beside the accumulator it works on.
-constexpr bool tile_fits(int rows, int vectors, int registers) {
-  return tile_registers(rows, vectors) <= registers && rows * vectors + 3 <= registers;
-}
+  constexpr int accumulators() const {
+    return pairs_rows ? rows * (vectors - 1) + (rows + 1) / 2 : rows * vectors;
+  }
+  // Accumulators, the shorter side of a step, one for the longer side; or two rows and their pair.
+  constexpr int registers() const {
+    return accumulators() + (pairs_rows ? vectors + 3 : (rows < vectors ? rows : vectors) + 1);
+  }
+  // Whether the epilogue has three registers beside the accumulator it works on, and one for the
+  // second row of a pair.
+  constexpr bool fits(int machine) const {
+    return registers() <= machine && accumulators() + (pairs_rows ? 4 : 3) <= machine;
+  }
+};
 
 // Tiles of nearly equal height, none above `largest`: at most two entries, the taller first.
 std::vector<RowCut> cut_rows(int64_t rows, int largest);

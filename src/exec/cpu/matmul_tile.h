@@ -9,13 +9,16 @@
 
 #include "exec/cpu/body_emitter.h"
 #include "exec/cpu/jit.h"
+#include "exec/cpu/matmul_plan.h"
 
 namespace outerloop::exec {
 
+// Where half a vector is left at the end of a row, rows 2i and 2i+1 may share it: the lower half of
+// its accumulator belongs to row 2i, the upper half to row 2i+1 (AVX-512).
 struct TileShape {
-  int rows = 0;
-  int vectors = 0;
-  Lanes last;  // of the last vector in each row; the others are whole
+  TileSize size;
+  Lanes last;         // of the last vector in each row; the others are whole
+  int pair_mask = 0;  // where rows are paired: the k register that holds the upper half
 };
 
 class Tile {
@@ -25,8 +28,14 @@ class Tile {
 
   Tile(Assembler& assembler, const TileShape& shape) : assembler_(assembler), shape_(shape) {}
 
-  const TileShape& shape() const { return shape_; }
-  int accumulator(int row, int vector) const { return row * shape_.vectors + vector; }
+  const TileSize& size() const { return shape_.size; }
+  // Its register; of paired rows both have the same in the last vector.
+  int accumulator(int row, int vector) const;
+  // Whether the row's part of this vector's accumulator is the upper half.
+  bool in_upper_half(int row, int vector) const {
+    return size().pairs_rows && is_last(vector) && row % 2 == 1;
+  }
+  bool is_last(int vector) const { return vector + 1 == size().vectors; }
   Lanes lanes(int vector) const;
 
   void clear();
@@ -35,10 +44,11 @@ class Tile {
   void step(const Place& a, const Place& b, uint32_t active = ~uint32_t{0});
 
  private:
-  int spare(int index) const { return shape_.rows * shape_.vectors + index; }
+  int spare(int index) const { return size().accumulators() + index; }
   Vector vector_register(int index, int vector) const;
   void step_over_rows(const Place& a, const Place& b, uint32_t active);
   void step_over_vectors(const Place& a, const Place& b, uint32_t active);
+  void step_over_pairs(const Place& a, const Place& b);
 
   Assembler& assembler_;
   TileShape shape_;
@@ -73,6 +83,7 @@ class TileEpilogue {
 
  private:
   void emit_straight(const Tile& tile, const RowWalk& walk);
+  void save_accumulators(const Tile& tile);
   void emit_loop(const Tile& tile, const RowWalk& walk);
   void emit_vector(const Tile& tile, int row, int vector, const BodySource& accumulator,
                    const RowWalk& walk, const std::vector<int>& free);
