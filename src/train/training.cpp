@@ -24,7 +24,7 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
   comm::fail_together(ranks, "data and tasks",
                       [&] { setup.emplace(make_training_setup(config, resolved.folder)); });
   require_one_run();
-  device = choose_device(config, &ranks);
+  device = options.device != nullptr ? options.device : choose_device(config, &ranks);
   comm::fail_together(ranks, "run folder", [&] {
     if (!leads()) return;
     files.emplace(config, options,
@@ -63,8 +63,8 @@ void Training::open_files() {
   comm::fail_together(ranks, "files", [&] {
     if (!leads()) return;
     if (resumed_from >= 0) {
-      say(LogLevel::info,
-          fmt::format("resuming {} at iteration {}", files->source().string(), state.iteration));
+      say(LogLevel::info, fmt::format("resuming {} at iteration {} on {}", files->source().string(),
+                                      state.iteration, name_of(device.get())));
     }
     files->open(
         config,

@@ -1,11 +1,10 @@
-// The program under the MPI launcher: the same bytes from any number of ranks and threads, one
-// message and one exit code.
+// The program under the MPI launcher: the same bytes of everything that is no training of moderate
+// size (mpi_bytes_test.cpp), one message and one exit code.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "cli/process.h"
-#include "train/runs.h"
+#include "cli/mpi_training.h"
 
 namespace outerloop::cli {
 namespace {
@@ -14,78 +13,6 @@ namespace fs = std::filesystem;
 using train::lasting_metrics;
 using train::newest_checkpoint;
 using train::same_checkpoints;
-using train::summary_of;
-
-struct Case {
-  std::string name;
-  std::string config;
-  Words words;
-};
-
-void PrintTo(const Case& c, std::ostream* out) {
-  *out << c.name;
-}
-
-// Meta-batches that no number of ranks divides.
-std::vector<Case> cases() {
-  const Words few{"validation.tasks=5", "test.tasks=9",           "outer.meta_batch=7",
-                  "validation.every=4", "log.every_iterations=3", "report.write=false"};
-  const Words images =
-      few + Words{"model.filters=6", "outer.schedule=constant", "outer.iterations=5"};
-  return {
-      {"sinusoid", "sinusoid_maml_5step", few + Words{"outer.iterations=30"}},
-      {"conv4", "omniglot_maml", images},
-      {"reptile", "omniglot_reptile", images + Words{"inner.steps=3", "test.steps=3"}},
-      {"implicit", "omniglot_imaml", images + Words{"inner.steps=3", "test.steps=3"}},
-  };
-}
-
-Ended train_on(int ranks, const std::string& config, const fs::path& run, const Words& words) {
-  const Words command = Words{OUTERLOOP_MPIEXEC_RANKS,
-                              std::to_string(ranks),
-                              OUTERLOOP_BINARY_DIR "/outerloop",
-                              "train",
-                              OUTERLOOP_SOURCE_DIR "/configs/" + config + ".yaml",
-                              "run_dir=" + run.string(),
-                              "--quiet"} +
-                        words;
-  return Process(settled(command), {}, OUTERLOOP_MPIEXEC).wait();
-}
-
-class MpiRun : public testing::TestWithParam<Case> {
- protected:
-  TemporaryFolder folder_;
-};
-
-// What stays of a summary when places and times are left out.
-nlohmann::json lasting_summary(const fs::path& run) {
-  nlohmann::json summary = summary_of(run);
-  for (const char* key : {"wall_s", "tasks_per_s", "checkpoint", "final_checkpoint"}) {
-    summary.erase(key);
-  }
-  return summary;
-}
-
-TEST_P(MpiRun, GivesTheSameBytesOnAnyRanksAndThreads) {
-  const Case& c = GetParam();
-  const fs::path one = folder_ / "one";
-  train::train(train::shipped(c.config, one, c.words + Words{"runtime.threads=1"}), {});
-  for (const int ranks : {1, 2, 3, 4, 5, 8}) {
-    for (const int threads : {1, 2}) {
-      const fs::path run = folder_ / fmt::format("{}x{}", ranks, threads);
-      const Ended ended = train_on(ranks, c.config, run,
-                                   c.words + Words{fmt::format("runtime.threads={}", threads)});
-      ASSERT_EQ(ended.code, 0) << ended.error;
-      EXPECT_TRUE(same_checkpoints(newest_checkpoint(one), newest_checkpoint(run))) << run;
-      EXPECT_EQ(lasting_metrics(one), lasting_metrics(run)) << run;
-      EXPECT_EQ(lasting_summary(one), lasting_summary(run)) << run;
-      EXPECT_EQ(read_file(one / "hashes.bin"), read_file(run / "hashes.bin")) << run;
-    }
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(All, MpiRun, testing::ValuesIn(cases()),
-                         [](const auto& one) { return one.param.name; });
 
 TEST(MpiImportance, GivesTheSameBytesOnAnyRanksAndThreads) {
   const TemporaryFolder folder;

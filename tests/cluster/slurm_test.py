@@ -35,7 +35,7 @@ class SlurmTraining(unittest.TestCase):
         run.set_iterations(stopped + 10)
         self.assertEqual(job.await_end(LONG), "COMPLETED", job.told())
         self.assertGreaterEqual(int(job.field("Restarts")), 1)
-        self.assertIn(f"resuming {run.folder} at iteration {stopped}\n", job.text())
+        self.assertIn(f"resuming {run.folder} at iteration {stopped} on cpu\n", job.text())
         self.assertEqual(run.hosts(), list(self.slurm.nodes))
         run.expect_bytes_of_an_undisturbed_run(self)
 

@@ -1,5 +1,4 @@
-// Training on a device, here a stand-in that runs the generated kernels on the host: the bits of
-// training on threads.
+// Meta-steps on a device, a GPU or its stand-in: the bits of threads.
 
 #include <fmt/format.h>
 
@@ -8,7 +7,7 @@
 #include <utility>
 
 #include "data/image_sets.h"
-#include "exec/cuda/host_device.h"
+#include "exec/cuda/test_device.h"
 #include "outerloop/comm/local.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
@@ -37,20 +36,8 @@ class OnDevice : public ::testing::Test {
  protected:
   OnDevice() { data::save_image_set(data::small_set(), folder_ / "small.h5"); }
 
-  static Words tiny() {
-    return {"model.hidden=[6,6]", "tasks.shots=3", "tasks.queries=4", "outer.meta_batch=5"};
-  }
-  Words images() const {
-    return {"tasks.dataset=" + (folder_ / "small.h5").string(),
-            "tasks.split=half",
-            "tasks.ways=3",
-            "tasks.queries=1",
-            "model.filters=3",
-            "model.blocks=2",
-            "outer.meta_batch=3",
-            "test.tasks=0",
-            "validation.every=0"};
-  }
+  static Words tiny() { return tiny_sinusoid(); }
+  Words images() const { return small_images(folder_ / "small.h5"); }
 
   Course course(const Case& c, const std::shared_ptr<exec::Device>& device,
                 comm::Communicator* ranks = nullptr) const {
@@ -100,7 +87,7 @@ class OnDevice : public ::testing::Test {
 
   TemporaryFolder folder_;
   GradientHook hook_;
-  std::shared_ptr<exec::Device> device_ = std::make_shared<testing_support::HostDevice>();
+  std::shared_ptr<exec::Device> device_ = testing_support::test_device();
 };
 
 TEST_F(OnDevice, EveryLearnerTrainsWithTheBitsOfThreads) {
@@ -130,7 +117,7 @@ TEST_F(OnDevice, RanksOfDevicesGiveTheBitsOfOneProcess) {
     std::vector<Course> courses(static_cast<size_t>(size));
     comm::run_ranks(size, [&](comm::Communicator& ranks) {
       courses[static_cast<size_t>(ranks.rank())] =
-          course(c, std::make_shared<testing_support::HostDevice>(), &ranks);
+          course(c, testing_support::test_device(), &ranks);
     });
     for (Course& got : courses) {
       got.hashes = alone.hashes;  // each rank has those of its own slots

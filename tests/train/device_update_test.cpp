@@ -1,7 +1,7 @@
-// The outer update on a device, here a stand-in that runs the generated kernels on the host: it
-// refuses what threads refuse and has their bits.
+// The outer update on a device, a GPU or its stand-in: it refuses what threads refuse and has their
+// bits.
 
-#include "exec/cuda/host_device.h"
+#include "exec/cuda/test_device.h"
 #include "train/updates.h"
 
 namespace outerloop::train {
@@ -9,7 +9,7 @@ namespace {
 
 class UpdateOnDevice : public ::testing::Test {
  protected:
-  Where where_{.threads = 2, .device = std::make_shared<testing_support::HostDevice>()};
+  Where where_{.threads = 2, .device = testing_support::test_device()};
 };
 
 TEST_F(UpdateOnDevice, HasTheBitsOfThreads) {

@@ -44,6 +44,22 @@ inline config::Resolved shipped(const std::string& name, const std::filesystem::
                              settled(words + Words{"run_dir=" + folder.string()}));
 }
 
+// Beside a sinusoid's config, and beside one of images with a file of data::small_set().
+inline Words tiny_sinusoid() {
+  return {"model.hidden=[6,6]", "tasks.shots=3", "tasks.queries=4", "outer.meta_batch=5"};
+}
+inline Words small_images(const std::filesystem::path& file) {
+  return {"tasks.dataset=" + file.string(),
+          "tasks.split=half",
+          "tasks.ways=3",
+          "tasks.queries=1",
+          "model.filters=3",
+          "model.blocks=2",
+          "outer.meta_batch=3",
+          "test.tasks=0",
+          "validation.every=0"};
+}
+
 inline std::filesystem::path newest_checkpoint(const std::filesystem::path& run) {
   const auto files = checkpoint::Store::open_read(run / "ckpt").list();
   if (files.empty()) throw std::runtime_error("no checkpoint in " + run.string());

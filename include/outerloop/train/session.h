@@ -29,7 +29,8 @@ struct TrainOptions {
   comm::Communicator* ranks = nullptr;
   // Called after each iteration; may be empty.
   std::function<void(const Progress::Sample&)> on_iteration;
-  // For tests; see meta_step.h.
+  // For tests: what computes in place of what runtime.device says, and see meta_step.h.
+  std::shared_ptr<exec::Device> device;
   GradientHook gradient_hook;
   // Asked before each iteration and before the tasks of a validation or test, which it ends: the
   // name of who wants the run to stop ("SIGTERM"), or nothing. May be empty.

@@ -7,6 +7,8 @@
 
 namespace outerloop::testing_support {
 
+// Each is of its own, for one thread.
 std::shared_ptr<exec::Device> test_device();
+bool on_gpu();
 
 }  // namespace outerloop::testing_support

@@ -14,6 +14,7 @@
 namespace outerloop::testing_support {
 namespace {
 
+// Keeps the driver's context for those that tests open.
 std::shared_ptr<exec::Device>& device() {
   static std::shared_ptr<exec::Device> opened;
   return opened;
@@ -40,7 +41,11 @@ class Gpu : public ::testing::Environment {
 }  // namespace
 
 std::shared_ptr<exec::Device> test_device() {
-  return device();
+  return exec::cuda::open_device(0);
+}
+
+bool on_gpu() {
+  return true;
 }
 
 }  // namespace outerloop::testing_support

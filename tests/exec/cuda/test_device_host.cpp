@@ -7,4 +7,8 @@ std::shared_ptr<exec::Device> test_device() {
   return std::make_shared<HostDevice>();
 }
 
+bool on_gpu() {
+  return false;
+}
+
 }  // namespace outerloop::testing_support

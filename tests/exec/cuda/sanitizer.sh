@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs tests of ops on a GPU under one of compute-sanitizer's tools:
+#   sanitizer.sh memcheck|racecheck TEST_PROGRAM FILTER
+# Skipped where there is no GPU (a failure where OUTERLOOP_REQUIRE_GPU=1) or no compute-sanitizer.
+set -uo pipefail
+tool=$1 program=$2 filter=$3
+if ! said=$("$program" --gtest_brief=1 --gtest_filter='Records.HaveKernelsOrADecomposition' 2>&1); then
+  echo "$said"
+  exit 1
+elif [[ $said == *Skipped* || $said == *SKIPPED* ]]; then
+  echo "$said"
+  exit 77
+fi
+sanitizer=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v compute-sanitizer)
+if [[ -z $sanitizer ]]; then
+  echo "skipped: there is no compute-sanitizer, neither in PATH nor in /usr/local/cuda/bin"
+  exit 77
+fi
+exec "$sanitizer" --tool "$tool" --error-exitcode 1 "$program" --gtest_brief=1 "--gtest_filter=$filter"
