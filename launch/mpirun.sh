@@ -25,7 +25,20 @@ for name in OUTERLOOP_DATA HDF5_USE_FILE_LOCKING; do
 done
 # Below, -q keeps back what mpirun says when a rank ends badly, its own complaints too: about a word
 # that it does not know, a file that is not there, a host that does not answer. So it tries first.
-mpirun "${launcher[@]}" true || exit
+# Where the network fails for a moment, Open MPI's daemon on a host gives up unheard, and mpirun waits
+# for it for ever. So the trial has a limit, and a second chance.
+limit=${OUTERLOOP_START_LIMIT:-60s}
+for chance in 1 2; do
+  code=0
+  timeout --foreground -k 5 "$limit" mpirun "${launcher[@]}" true || code=$?
+  ((code == 124 || code == 137)) || break
+  echo "outerloop: mpirun did not reach all hosts within $limit (try $chance of 2)" >&2
+done
+if ((code == 124 || code == 137)); then
+  echo "outerloop: check ssh and the network between the hosts; OUTERLOOP_START_LIMIT=5m waits longer" >&2
+  exit 1
+fi
+((code == 0)) || exit "$code"
 
 # At Ctrl-C and SIGTERM mpirun would end its ranks within seconds. As SIGUSR1 they are a stop with a
 # checkpoint and exit code 75; the second one ends it. Of a group of its own it hears of them here alone.

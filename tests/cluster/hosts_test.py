@@ -94,6 +94,25 @@ class HostsTraining(unittest.TestCase):
         self.finish(run, ["h1", "h2"])
         self.hosts.start("h3")
 
+    def test_a_start_without_the_network_is_tried_again_and_then_given_up(self):
+        """Open MPI's daemon on the host ends unheard: mpirun by itself would wait for ever."""
+        run = Training("reached")
+        run.set_iterations(30)
+        os.environ["OUTERLOOP_START_LIMIT"] = "15s"
+        self.addCleanup(os.environ.pop, "OUTERLOOP_START_LIMIT")
+        self.hosts.set_link("h3", "down")
+        text = self.end_of(started := self.start(run, HOSTS), run, DEADLINE)
+        self.assertEqual(started.returncode, 1, text)
+        self.assertIn("did not reach all hosts within 15s (try 2 of 2)", text)
+        self.assertIn("check ssh and the network between the hosts", text)
+        started = self.start(run, HOSTS)
+        await_that(lambda: self.hosts.running(["h3"]), LONG, "a daemon on h3")
+        self.hosts.await_without("orted", ["h3"])
+        self.hosts.set_link("h3", "up")
+        text = self.end_of(started, run, LONG)
+        self.assertEqual(started.returncode, 0, text)
+        self.assertIn("(try 1 of 2)", text)
+
     def test_a_cut_link_ends_the_run_with_the_name_of_the_rank(self):
         run = Training("cut")
         text = self.end_after(run, lambda: self.hosts.set_link("h3", "down"),
