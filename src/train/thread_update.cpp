@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "outerloop/base/error.h"
+#include "outerloop/base/vector_clones.h"
 #include "train/finite.h"
 
 namespace outerloop::train {
@@ -29,6 +30,10 @@ std::vector<Range> ranges_of_threads(const config::Outer& config, int64_t elemen
   std::vector<Range> ranges;
   for (int64_t t = 0; t < pieces; ++t) ranges.push_back({border(t), border(t + 1)});
   return ranges;
+}
+
+OUTERLOOP_VECTOR_CLONES void multiply(float* values, size_t count, float factor) {
+  for (size_t i = 0; i < count; ++i) values[i] *= factor;
 }
 
 }  // namespace
@@ -155,7 +160,7 @@ bool ThreadUpdate::take_mean(std::span<const comm::SlotNode> nodes, int64_t begi
     const int64_t last = std::min(first + kPiece, end);
     comm::finish_tree(nodes, first, last, all);
     const auto mean = all.subspan(static_cast<size_t>(first), static_cast<size_t>(last - first));
-    for (float& value : mean) value *= scale;
+    multiply(mean.data(), mean.size(), scale);
     finite = all_finite(mean) && finite;
   }
   return finite;

@@ -66,7 +66,7 @@ def render(report):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/importance.sh", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tasks", type=int, default=16)
     parser.add_argument("--python", default=cpu.PEERS / "bin/python", type=pathlib.Path)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
