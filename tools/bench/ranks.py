@@ -154,8 +154,8 @@ def render(report):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/ranks.sh", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=14)
-    parser.add_argument("--iterations", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
                         type=pathlib.Path)
     options = parser.parse_args()
