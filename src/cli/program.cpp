@@ -16,15 +16,6 @@
 namespace outerloop::cli {
 namespace {
 
-// "error: " before each line, red where the terminal shows colours.
-void print_error(std::string_view lines, ColorMode color) {
-  const bool red = detect_terminal(STDERR_FILENO, color).color;
-  std::istringstream in{std::string(lines)};
-  for (std::string line; std::getline(in, line);) {
-    tell(fmt::format("{}error:{} {}\n", red ? "\x1b[31m" : "", red ? "\x1b[0m" : "", line));
-  }
-}
-
 // The subcommand nearest to a first word that is none.
 std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return {};
@@ -52,7 +43,7 @@ int refuse_command_line(const Program& program, const CLI::ParseError& error, in
   const std::string text =
       better.empty() ? fmt::format("{}; see `{} --help`", error.what(), command_path(program.app))
                      : better;
-  print_error(text, program.color);
+  tell_error(text, program.color);
   return kBadInput;
 }
 
@@ -117,23 +108,31 @@ void tell(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
+void tell_error(std::string_view lines, ColorMode color) {
+  const bool red = detect_terminal(STDERR_FILENO, color).color;
+  std::istringstream in{std::string(lines)};
+  for (std::string line; std::getline(in, line);) {
+    tell(fmt::format("{}error:{} {}\n", red ? "\x1b[31m" : "", red ? "\x1b[0m" : "", line));
+  }
+}
+
 int run_program(int argc, const char* const* argv) noexcept {
   Program program;
   try {
     return run(program, argc, argv);
   } catch (const BadInput& error) {
-    print_error(error.what(), program.color);
+    tell_error(error.what(), program.color);
     return kBadInput;
   } catch (const Error& error) {
-    print_error(error.what(), program.color);
+    tell_error(error.what(), program.color);
   } catch (const std::bad_alloc&) {
-    print_error("out of memory", program.color);
+    tell_error("out of memory", program.color);
   } catch (const std::system_error& error) {
-    print_error(error.what(), program.color);
+    tell_error(error.what(), program.color);
   } catch (const std::exception& error) {
-    print_error(error.what(), program.color);
-    print_error("this is a defect of outerloop: please report it with the command and these lines",
-                program.color);
+    tell_error(error.what(), program.color);
+    tell_error("this is a defect of outerloop: please report it with the command and these lines",
+               program.color);
   }
   return kFailed;
 }

@@ -44,6 +44,8 @@ void add_train(Program& program);
 
 // Writes to standard error. That it is closed, or a file on a full disk, ends nothing.
 void tell(std::string_view text);
+// With "error: " before each line, red where the terminal shows colours.
+void tell_error(std::string_view lines, ColorMode color = ColorMode::automatic);
 
 // Reads the command line and runs the subcommand. Prints errors to standard error and returns the
 // exit code; never throws.

@@ -49,14 +49,18 @@ int run_on_ranks(const std::function<int(comm::Communicator&)>& body) {
     return code;
   } catch (const std::exception& error) {
     const int code = dynamic_cast<const BadInput*>(&error) != nullptr ? kBadInput : kFailed;
-    if (ranks.size() > 1 && dynamic_cast<const comm::Agreed*>(&error) == nullptr) {
-      tell(fmt::format("error: rank {} on {}: {}\n", ranks.rank(),
-                       ranks.hosts()[static_cast<size_t>(ranks.rank())], error.what()));
+    if (ranks.size() == 1) {
+      world.finish();
+      throw;
+    }
+    if (dynamic_cast<const comm::Agreed*>(&error) == nullptr) {
+      tell_error(fmt::format("rank {} on {}: {}", ranks.rank(),
+                             ranks.hosts()[static_cast<size_t>(ranks.rank())], error.what()));
       ranks.abort(code);
     }
-    const bool leads = ranks.rank() == 0;
+    // Before any rank ends: mpirun ends the others at the first exit code that is not 0.
+    if (ranks.rank() == 0) tell_error(error.what());
     world.finish();
-    if (leads) throw;
     return code;
   }
 }

@@ -12,10 +12,10 @@ namespace outerloop::cli {
 // How many tasks srun started, this one among them; 1: srun did not start it, or mpirun did.
 int tasks_of_srun();
 
-// Runs `body` on every rank and returns its exit code. Throws BadInput where srun started several
-// tasks without MPI, each a rank alone. What all ranks throw together (comm::Agreed) is thrown on
-// rank 0 alone, for its one message; an error of one rank's own is told with rank and host and ends
-// all ranks.
+// Runs `body` on every rank and returns its exit code. Throws what it throws on a single rank, and
+// BadInput where srun started several tasks without MPI, each a rank alone. Among several, what all
+// throw together (comm::Agreed) is told once, by rank 0; an error of one rank's own is told with
+// rank and host and ends all ranks.
 int run_on_ranks(const std::function<int(comm::Communicator&)>& body);
 
 // Watches the other ranks while it lives, if there are any. A finding is told at once and written

@@ -117,6 +117,47 @@ TEST(MpiRunErrors, AreToldOnceWithTheirCode) {
   }
 }
 
+// `limited`: the place of the one rank that may take 600 MB of addresses; "all": each.
+Ended train_with_little_memory(const fs::path& run, int ranks, const std::string& limited) {
+  const std::string script = fmt::format(
+      R"([[ {0} != all && {0} != $OMPI_COMM_WORLD_RANK ]] || ulimit -v 600000; exec "$@")",
+      limited);
+  const Words words{OUTERLOOP_MPIEXEC_RANKS,
+                    std::to_string(ranks),
+                    "bash",
+                    "-c",
+                    script,
+                    "limited",
+                    OUTERLOOP_BINARY_DIR "/outerloop",
+                    "train",
+                    OUTERLOOP_SOURCE_DIR "/configs/sinusoid_maml.yaml",
+                    "run_dir=" + run.string(),
+                    "model.hidden=[4000, 4000]",
+                    "runtime.threads=1"};
+  return Process(words, {}, OUTERLOOP_MPIEXEC).wait();
+}
+
+TEST(MpiRunErrors, TooLittleMemoryIsToldOnceByTheRankThatHasIt) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer takes more addresses than a limit leaves";
+#endif
+  struct Case {
+    int ranks;
+    std::string limited, told;
+  };
+  for (const auto& [ranks, limited, told] : {Case{1, "all", "error: out of memory: a "},
+                                             {2, "all", "error: out of memory: a "},
+                                             {2, "0", "error: rank 0 on "},
+                                             {3, "2", "error: rank 2 on "}}) {
+    const TemporaryFolder folder;
+    const Ended ended = train_with_little_memory(folder / "run", ranks, limited);
+    EXPECT_EQ(ended.code, 1) << limited;
+    EXPECT_EQ(times(told, ended.error), 1) << ended.error;
+    EXPECT_EQ(times("out of memory: a ", ended.error), 1) << ended.error;
+    EXPECT_EQ(times("MPI_ABORT", ended.error), 0) << ended.error;
+  }
+}
+
 TEST(MpiRunErrors, AStopKeepsItsCode) {
   const TemporaryFolder folder;
   const Words words{"--max-wall=1s", "outer.iterations=10000000", "validation.every=0"};
