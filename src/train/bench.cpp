@@ -68,7 +68,8 @@ Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, ex
   Measured result{.steps = 1};  // the first step is past
   const auto batch = [&](int64_t steps) {
     const Stopwatch watch;
-    for (int64_t i = 0; i < steps; ++i) step.run(result.steps++);
+    step.run(result.steps, steps, [](int64_t, const MetaStepResult&) {});
+    result.steps += steps;
     return watch.seconds() / static_cast<double>(steps);
   };
   const double guess = batch(2);
@@ -79,7 +80,9 @@ Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, ex
     if (isa != exec::Isa::scalar && i % 5 == 0)
       result.peaks.push_back(peak_of_teams(ranks, pool, isa));
   }
-  for (int64_t i = 0; i < per_batch; ++i) step.run(result.steps++, &result.parts);
+  step.run(
+      result.steps, per_batch, [](int64_t, const MetaStepResult&) {}, &result.parts);
+  result.steps += per_batch;
   return result;
 }
 

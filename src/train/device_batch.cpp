@@ -14,9 +14,14 @@ constexpr const char* kKey = "dropout_key";
 }  // namespace
 
 DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
-                         const optim::ThetaLayout& layout, int64_t tasks)
-    : plan_(plan), family_(std::move(family)), tasks_(tasks), elements_(layout.elements) {
-  make_episodes(family_->spec());
+                         const optim::ThetaLayout& layout, int64_t tasks, int64_t places)
+    : plan_(plan),
+      family_(std::move(family)),
+      tasks_(tasks),
+      elements_(layout.elements),
+      fields_(fields_of(family_->spec(), tasks, place_bytes_)),
+      drawn_(plan.device().allocate_pinned(place_bytes_ * static_cast<size_t>(places))),
+      episodes_(plan.device().allocate(place_bytes_)) {
   const LanePlan& lane = plan_.lane();
   for (const TensorType& type : lane.buffers) {
     buffers_.push_back(plan_.device().allocate(type.bytes() * static_cast<size_t>(tasks)));
@@ -31,56 +36,78 @@ DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::Tas
   for (size_t c = 0; c < plan_.calls().size(); ++c) bind(c);
   OL_ASSERT(results_.contains("loss"), "the plan gives no loss");
   plan_.device().begin_recording(plan_.stream());
-  for (exec::cuda::Lanes& lanes : lanes_) lanes.run(plan_.stream());
+  launch();
   graph_ = plan_.device().end_recording(plan_.stream());
 }
 
-void DeviceBatch::make_episodes(const data::EpisodeSpec& spec) {
-  make_field("support_x", spec.support_x.dtype, spec.support_x.shape);
-  make_field("support_y", spec.support_y.dtype, spec.support_y.shape);
-  make_field("query_x", spec.query_x.dtype, spec.query_x.shape);
-  make_field("query_y", spec.query_y.dtype, spec.query_y.shape);
-  if (spec.minibatches) make_field("minibatch", spec.minibatches->dtype, spec.minibatches->shape);
-  make_field(kKey, DType::i32, Shape{4});
+// Fields lie one after the other, on lines of their own.
+DeviceBatch::Fields DeviceBatch::fields_of(const data::EpisodeSpec& spec, int64_t tasks,
+                                           size_t& bytes) {
+  constexpr size_t kAlignment = 256;
+  Fields fields;
+  bytes = 0;
+  const auto add = [&](const char* name, DType dtype, const Shape& shape) {
+    const size_t task_bytes = TensorType{dtype, shape}.bytes();
+    fields[name] = {dtype, task_bytes, bytes};
+    const size_t size = task_bytes * static_cast<size_t>(tasks);
+    bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
+  };
+  add("support_x", spec.support_x.dtype, spec.support_x.shape);
+  add("support_y", spec.support_y.dtype, spec.support_y.shape);
+  add("query_x", spec.query_x.dtype, spec.query_x.shape);
+  add("query_y", spec.query_y.dtype, spec.query_y.shape);
+  if (spec.minibatches) add("minibatch", spec.minibatches->dtype, spec.minibatches->shape);
+  add(kKey, DType::i32, Shape{4});
+  return fields;
 }
 
-void DeviceBatch::make_field(const std::string& name, DType dtype, const Shape& shape) {
-  Field& field = fields_[name];
-  field.host = Tensor(dtype, Shape{tasks_, shape.elements()});
-  field.task_bytes = TensorType{dtype, shape}.bytes();
-  field.memory = plan_.device().allocate(field.host.bytes());
+size_t DeviceBatch::place_bytes(const data::EpisodeSpec& spec, int64_t tasks) {
+  size_t bytes = 0;
+  fields_of(spec, tasks, bytes);
+  return bytes;
 }
 
 // Empty where the episodes have another type there, or nothing.
 template <class T>
-std::span<T> DeviceBatch::of_task(const std::string& name, DType dtype, int64_t task) {
-  const auto field = fields_.find(name);
-  if (field == fields_.end() || field->second.host.dtype() != dtype) return {};
-  const size_t count = field->second.task_bytes / sizeof(T);
-  return field->second.host.template as<T>().subspan(static_cast<size_t>(task) * count, count);
+std::span<T> DeviceBatch::of_task(std::string_view name, DType dtype, int64_t place, int64_t task) {
+  const auto found = fields_.find(name);
+  if (found == fields_.end() || found->second.dtype != dtype) return {};
+  const Field& field = found->second;
+  std::byte* data = drawn_.bytes.data() + static_cast<size_t>(place) * place_bytes_ + field.offset +
+                    static_cast<size_t>(task) * field.task_bytes;
+  return {reinterpret_cast<T*>(data), field.task_bytes / sizeof(T)};
 }
 
-data::EpisodeBuffers DeviceBatch::episode(int64_t task) {
-  return {.support_x = of_task<float>("support_x", DType::f32, task),
-          .query_x = of_task<float>("query_x", DType::f32, task),
-          .support_targets = of_task<float>("support_y", DType::f32, task),
-          .query_targets = of_task<float>("query_y", DType::f32, task),
-          .support_labels = of_task<int32_t>("support_y", DType::i32, task),
-          .query_labels = of_task<int32_t>("query_y", DType::i32, task),
-          .minibatches = of_task<int32_t>("minibatch", DType::i32, task)};
+data::EpisodeBuffers DeviceBatch::episode(int64_t place, int64_t task) {
+  return {.support_x = of_task<float>("support_x", DType::f32, place, task),
+          .query_x = of_task<float>("query_x", DType::f32, place, task),
+          .support_targets = of_task<float>("support_y", DType::f32, place, task),
+          .query_targets = of_task<float>("query_y", DType::f32, place, task),
+          .support_labels = of_task<int32_t>("support_y", DType::i32, place, task),
+          .query_labels = of_task<int32_t>("query_y", DType::i32, place, task),
+          .minibatches = of_task<int32_t>("minibatch", DType::i32, place, task)};
 }
 
-void DeviceBatch::draw(const data::TaskKey& key, ThreadPool& pool) {
-  const std::vector<comm::Range> parts = dealt({0, tasks_}, pool.size());
+void DeviceBatch::draw(const data::TaskKey& key, ThreadPool& pool, int64_t place) {
+  if (parts_.size() != static_cast<size_t>(pool.size())) parts_ = dealt({0, tasks_}, pool.size());
   pool.run([&](int thread) {
-    const comm::Range& part = parts[static_cast<size_t>(thread)];
+    const comm::Range& part = parts_[static_cast<size_t>(thread)];
     data::TaskKey own = key;
     for (int64_t task = part.first; task < part.end; ++task) {
       own.slot = key.slot + static_cast<uint32_t>(task);
-      family_->draw(own, episode(task));
-      write_dropout_key(own, of_task<int32_t>(kKey, DType::i32, task));
+      family_->draw(own, episode(place, task));
+      write_dropout_key(own, of_task<int32_t>(kKey, DType::i32, place, task));
     }
   });
+}
+
+void DeviceBatch::upload(int64_t place) {
+  const auto drawn = drawn_.bytes.subspan(static_cast<size_t>(place) * place_bytes_, place_bytes_);
+  plan_.device().upload(plan_.stream(), episodes_.data, drawn);
+}
+
+void DeviceBatch::launch() {
+  for (exec::cuda::Lanes& lanes : lanes_) lanes.run(plan_.stream());
 }
 
 void DeviceBatch::bind(size_t c) {
@@ -105,14 +132,14 @@ void DeviceBatch::bind(size_t c) {
     }
     const auto field = fields_.find(input.name);
     OL_ASSERT(field != fields_.end(), "nobody gives the input " + input.name);
-    const auto [host, device_memory, task_bytes] = field->second;
-    size_t offset = 0;
+    size_t offset = field->second.offset;
     if (input.name == "minibatch") {  // the rows of this call's steps
       const Shape& shape = program.type(input.value).shape;
-      offset =
+      offset +=
           static_cast<size_t>(wires.call->first_step * shape[shape.rank() - 1]) * sizeof(int32_t);
     }
-    lanes.bind_input(index, device_memory.data + offset, static_cast<int64_t>(task_bytes));
+    lanes.bind_input(index, episodes_.data + offset,
+                     static_cast<int64_t>(field->second.task_bytes));
   }
   for (size_t o = 0; o < program.outputs.size(); ++o) {
     const std::string& name = program.outputs[o].name;
@@ -127,9 +154,6 @@ void DeviceBatch::bind(size_t c) {
 void DeviceBatch::compute() {
   exec::Device& device = plan_.device();
   const exec::DeviceStream& stream = plan_.stream();
-  for (const auto& [name, field] : fields_) {
-    device.upload(stream, field.memory.data, {field.host.data(), field.host.bytes()});
-  }
   device.launch(stream, graph_);
   for (auto& [name, result] : results_) {
     device.download(stream, std::as_writable_bytes(std::span(result.values)), result.source);
@@ -139,6 +163,11 @@ void DeviceBatch::compute() {
 std::span<const float> DeviceBatch::result(std::string_view name) const {
   const auto found = results_.find(name);
   return found == results_.end() ? std::span<const float>() : found->second.values;
+}
+
+std::byte* DeviceBatch::source(std::string_view name) const {
+  const auto found = results_.find(name);
+  return found == results_.end() ? nullptr : found->second.source;
 }
 
 void DeviceBatch::fetch_gradients() {
@@ -158,8 +187,7 @@ std::span<float> DeviceBatch::gradient(int64_t task) {
 }
 
 size_t DeviceBatch::bytes() const {
-  size_t sum = plan_.lane_bytes() * static_cast<size_t>(tasks_);
-  for (const auto& [name, field] : fields_) sum += field.memory.bytes;
+  size_t sum = plan_.lane_bytes() * static_cast<size_t>(tasks_) + episodes_.bytes;
   for (const exec::DeviceMemory& buffer : buffers_) sum += buffer.bytes;
   return sum;
 }

@@ -16,12 +16,21 @@ namespace outerloop::train {
 
 class DeviceBatch {
  public:
+  // So many meta-batches can be drawn before the first of them has gone up: each has its place.
   DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
-              const optim::ThetaLayout& layout, int64_t tasks);
+              const optim::ThetaLayout& layout, int64_t tasks, int64_t places = 1);
+  // What one such place takes.
+  static size_t place_bytes(const data::EpisodeSpec& spec, int64_t tasks);
 
-  // Draws task i for slot key.slot + i on the host.
-  void draw(const data::TaskKey& key, ThreadPool& pool);
-  // Launches the tasks drawn last. The results are here when the plan's stream is synchronised.
+  // Draws task i for slot key.slot + i on the host. The place is the device's again when upload()
+  // is done.
+  void draw(const data::TaskKey& key, ThreadPool& pool, int64_t place = 0);
+  // Sends up what was drawn there: the tasks that are computed from now on.
+  void upload(int64_t place = 0);
+  // All calls of the plan. Can be recorded.
+  void launch();
+
+  // Launches the tasks sent up last. The results are here when the plan's stream is synchronised.
   void compute();
   // Copies gradients to the host and back, or the first of these alone. Wait for the work.
   void fetch_gradients();
@@ -30,39 +39,43 @@ class DeviceBatch {
   int64_t tasks() const { return tasks_; }
   // "loss", "accuracy" or "measure/<name>" by task; empty where the learner gives none.
   std::span<const float> result(std::string_view name) const;
+  // The same on the device, or null.
+  std::byte* source(std::string_view name) const;
   // As fetched: (layout.elements,), padding is zero.
   std::span<float> gradient(int64_t task);
   // On the device, tasks side by side.
   std::byte* gradients() const { return buffers_[plan_.lane().gradient].data; }
-  std::byte* losses() const { return results_.at("loss").source; }
   size_t bytes() const;  // on the device
 
  private:
-  // An input that comes from the tasks.
+  // An input that comes from the tasks, in a place and on the device: (tasks, …).
   struct Field {
-    Tensor host;  // (tasks, …)
-    exec::DeviceMemory memory;
+    DType dtype = DType::f32;
     size_t task_bytes = 0;
+    size_t offset = 0;
   };
+  using Fields = std::map<std::string, Field, std::less<>>;
   // An output that is looked at on the host.
   struct Result {
     std::vector<float> values;  // by task
     std::byte* source = nullptr;
   };
 
-  void make_episodes(const data::EpisodeSpec& spec);
-  void make_field(const std::string& name, DType dtype, const Shape& shape);
+  static Fields fields_of(const data::EpisodeSpec& spec, int64_t tasks, size_t& bytes);
   template <class T>
-  std::span<T> of_task(const std::string& name, DType dtype, int64_t task);
-  data::EpisodeBuffers episode(int64_t task);
+  std::span<T> of_task(std::string_view name, DType dtype, int64_t place, int64_t task);
+  data::EpisodeBuffers episode(int64_t place, int64_t task);
   void bind(size_t call);
-  void run();
 
   const DevicePlan& plan_;
   std::shared_ptr<const data::TaskFamily> family_;
   int64_t tasks_;
   int64_t elements_;
-  std::map<std::string, Field, std::less<>> fields_;
+  size_t place_bytes_ = 0;
+  Fields fields_;
+  std::vector<comm::Range> parts_;  // of the tasks, by thread
+  exec::PinnedMemory drawn_;        // places
+  exec::DeviceMemory episodes_;
   std::vector<exec::DeviceMemory> buffers_;  // as LanePlan::buffers, of all tasks
   std::vector<exec::cuda::Lanes> lanes_;     // by call
   std::map<std::string, Result, std::less<>> results_;

@@ -32,8 +32,7 @@ Nodes every_other(const Nodes& nodes, int64_t first) {
 }
 
 // An absent child's parent is the other one.
-Nodes parents(const Nodes& children) {
-  const Nodes left = every_other(children, 0), right = every_other(children, 1);
+Nodes parent(const Nodes& left, const Nodes& right) {
   const Expr one = select(right.present, right.sums, left.sums);
   return {select(left.present * right.present, left.sums + right.sums, one),
           maximum(left.present, right.present)};
@@ -54,7 +53,7 @@ std::vector<Nodes> roots_of(Nodes level, int64_t first) {
       right.push_back(level.rows(count - 1, count));
       level = level.rows(0, --count);
     }
-    level = parents(level);
+    level = parent(every_other(level, 0), every_other(level, 1));
   }
   left.push_back(level);
   left.insert(left.end(), right.rbegin(), right.rend());
@@ -63,6 +62,16 @@ std::vector<Nodes> roots_of(Nodes level, int64_t first) {
 
 Expr is_finite(Expr x) {
   return less(abs(x), full_like(x, std::numeric_limits<double>::infinity()));
+}
+
+// The slots themselves, with the inputs and the output that all such programs have.
+Nodes leaves(Builder& builder, int64_t n, int64_t elements) {
+  const Expr gradients =
+      builder.input("gradients", {DType::f32, Shape{n, elements}}, Binding::per_lane);
+  const Expr losses = builder.input("losses", {DType::f32, Shape{n}}, Binding::per_lane);
+  const Expr counts = is_finite(losses) * (1.0 - reduce_max(1.0 - is_finite(gradients), {1}));
+  builder.output("counts", counts);
+  return {gradients, reshape(counts, Shape{n, 1})};
 }
 
 // Of a vector: in two steps, of which the first has many threads.
@@ -74,18 +83,24 @@ Expr all_finite(Expr x) {
 }  // namespace
 
 Program slot_sums_program(const comm::Range& slots, int64_t elements) {
-  const int64_t n = slots.size();
   Builder builder;
-  const Expr gradients =
-      builder.input("gradients", {DType::f32, Shape{n, elements}}, Binding::per_lane);
-  const Expr losses = builder.input("losses", {DType::f32, Shape{n}}, Binding::per_lane);
-  const Expr counts = is_finite(losses) * (1.0 - reduce_max(1.0 - is_finite(gradients), {1}));
-  builder.output("counts", counts);
-  const std::vector<Nodes> roots = roots_of({gradients, reshape(counts, Shape{n, 1})}, slots.first);
+  const std::vector<Nodes> roots = roots_of(leaves(builder, slots.size(), elements), slots.first);
   for (size_t r = 0; r < roots.size(); ++r) {
     builder.output(fmt::format("sum/{}", r), reshape(roots[r].sums, Shape{elements}));
     builder.output(fmt::format("present/{}", r), roots[r].present);
   }
+  return builder.finish();
+}
+
+Program slot_total_program(int64_t n, int64_t elements) {
+  Builder builder;
+  const Nodes slots = leaves(builder, n, elements);
+  const std::vector<Nodes> roots = roots_of(slots, 0);
+  // What has no right sibling is its own parent.
+  Nodes total = roots.back();
+  for (size_t r = roots.size() - 1; r-- > 0;) total = parent(roots[r], total);
+  builder.output("sum", reshape(total.sums, Shape{elements}));
+  builder.output("count", sum(slots.present));
   return builder.finish();
 }
 

@@ -24,7 +24,7 @@ DeviceSums::DeviceSums(const DevicePlan& plan, const DeviceBatch& batch,
     lanes_.bind_output(program.output_index(name), fetched(host).data, 0);
   };
   lanes_.bind_input(program.input_index("gradients"), batch.gradients(), 0);
-  lanes_.bind_input(program.input_index("losses"), batch.losses(), 0);
+  lanes_.bind_input(program.input_index("losses"), batch.source("loss"), 0);
   bind("counts", std::as_writable_bytes(std::span(counts_)));
   for (size_t r = 0; r < roots_.size(); ++r) {
     bind(fmt::format("sum/{}", r), std::as_writable_bytes(std::span(sums_[r])));

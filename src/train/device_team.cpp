@@ -27,13 +27,16 @@ std::vector<FinalGroup> DeviceTeam::order(std::span<const comm::Range> groups) c
 }
 
 void DeviceTeam::deal(const comm::Range& slots) {
-  if (batch_ && slots == slots_) return;
+  if (slots == slots_) return;
   slots_ = slots;
   sums_.reset();
   batch_.reset();
-  if (slots.size() == 0) return;
-  batch_.emplace(plan_, family_, layout_, slots.size());
-  sums_.emplace(plan_, *batch_, layout_, slots);
+}
+
+void DeviceTeam::prepare() {
+  if (batch_ || slots_.size() == 0) return;
+  batch_.emplace(plan_, family_, layout_, slots_.size());
+  sums_.emplace(plan_, *batch_, layout_, slots_);
   losses_ = batch_->result("loss");
   accuracies_ = batch_->result("accuracy");
   measured_.clear();
@@ -51,9 +54,11 @@ void DeviceTeam::run(const data::TaskKey& key, TaskResults& results,
   Stopwatch watch;
   data::TaskKey first = key;
   first.slot = static_cast<uint32_t>(slots_.first);
+  prepare();
   if (batch_) batch_->draw(first, pool_);
   if (times != nullptr) times->draw += watch.lap();
   if (batch_) {
+    batch_->upload();
     batch_->compute();
     if (hook_) call_hook(first);
     sums_->run();
@@ -100,6 +105,7 @@ void DeviceTeam::add_hashes(int64_t task, std::span<uint32_t> hashes) const {
 
 SlotReplay DeviceTeam::replay(const data::TaskKey& key) {
   single_.draw(key, pool_);
+  single_.upload();
   single_.compute();
   single_.fetch_gradients();
   std::vector<LaneSums> sums(parameter_ends_.size());
@@ -122,6 +128,7 @@ size_t DeviceTeam::bytes() const {
 
 std::vector<exec::StepTime> DeviceTeam::profile(const data::TaskKey& key, int repeats) {
   single_.draw(key, pool_);
+  single_.upload();
   Stopwatch watch;
   for (int i = 0; i < repeats; ++i) single_.compute();
   plan_.device().synchronize(plan_.stream());

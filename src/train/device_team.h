@@ -18,6 +18,7 @@ class DeviceTeam : public SlotTeam {
   DeviceTeam(const TeamWork& work, ThreadPool& pool, const DeviceState& state,
              const passes::Options& options);
 
+  const DevicePlan& plan() const { return plan_; }
   void refresh() override { plan_.refresh(); }
   // All are final at once.
   std::vector<FinalGroup> order(std::span<const comm::Range> groups) const override;
@@ -38,6 +39,7 @@ class DeviceTeam : public SlotTeam {
   std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;
 
  private:
+  void prepare();
   void call_hook(const data::TaskKey& key);
   void take(int64_t task, TaskResults::Task result);
   void add_hashes(int64_t task, std::span<uint32_t> hashes) const;
@@ -50,7 +52,7 @@ class DeviceTeam : public SlotTeam {
   DevicePlan plan_;
   DeviceBatch single_;  // replays
   comm::Range slots_;
-  // Of slots, where there are any.
+  // Of slots, where there are any, from the first run() with them on.
   std::optional<DeviceBatch> batch_;
   std::optional<DeviceSums> sums_;
   std::span<const float> losses_;

@@ -85,6 +85,11 @@ void DeviceUpdate::launch() {
   launch_hashes();
 }
 
+void DeviceUpdate::count_updates(int64_t made) {
+  state_.count_updates(made);
+  hashes_are_old_ = true;
+}
+
 void DeviceUpdate::launch_hashes() {
   bit_sums_.run(state_.stream(), static_cast<int64_t>(state_.vectors()),
                 {state_.data(), static_cast<int64_t>(state_.vector_bytes())},

@@ -34,7 +34,11 @@ class DeviceUpdate : public OuterUpdate {
   std::byte* sum() const { return sum_.data; }
   // A step with what is there, and the hashes of the state after it. Can be recorded.
   void launch();
-  // What it leaves: made (), and the hashes by vector and parameter.
+  // Launched steps have made so many updates.
+  void count_updates(int64_t made);
+  int64_t updates() const { return state_.updates(); }
+  int64_t vectors() const { return static_cast<int64_t>(state_.vectors()); }
+  // What a step leaves: made (), and the hashes by vector and parameter.
   std::byte* made() const { return made_.data; }
   std::byte* hashes() const { return hashes_.data; }
 

@@ -8,6 +8,7 @@
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/slot_tree.h"
+#include "train/device_steps.h"
 #include "train/device_team.h"
 #include "train/device_update.h"
 #include "train/rank_sum.h"
@@ -55,8 +56,14 @@ struct MetaStep::Impl {
     const TeamWork work{plan, shared, family, layout, learner.measures};
     if (device) {
       on_device.emplace(device, std::move(start));
-      update = std::make_unique<DeviceUpdate>(config, learner.parameters, layout, pool, *on_device);
-      team = std::make_unique<DeviceTeam>(work, pool, *on_device, options.passes);
+      auto device_update =
+          std::make_unique<DeviceUpdate>(config, learner.parameters, layout, pool, *on_device);
+      auto device_team = std::make_unique<DeviceTeam>(work, pool, *on_device, options.passes);
+      if (all_ranks == nullptr || all_ranks->size() == 1) {
+        steps.emplace(config, device_team->plan(), *device_update, work, pool);
+      }
+      update = std::move(device_update);
+      team = std::move(device_team);
     } else {
       update = std::make_unique<ThreadUpdate>(config, learner.parameters, layout, pool, compiler,
                                               std::move(start));
@@ -121,11 +128,10 @@ struct MetaStep::Impl {
 
   // ---- Hashes -----------------------------------------------------------------------------
 
-  void hash_gradients() {
+  void hash_slots() {
     for (int64_t slot = 0; slot < results.slots(); ++slot) {
       hashes.slots[static_cast<size_t>(slot)] = results.of(slot).hash();
     }
-    team->hash_gradients(hashes.gradients);
   }
 
   SlotReplay recompute(int64_t iteration, int64_t slot) {
@@ -180,7 +186,49 @@ struct MetaStep::Impl {
 
   // ---- A step -----------------------------------------------------------------------------
 
-  MetaStepResult run(int64_t iteration, MetaStepTimes* times) {
+  // Not where somebody looks at the gradients on their way.
+  bool goes_alone(int64_t iteration) const {
+    return steps && !hooked && slot_to_check(iteration) < 0;
+  }
+
+  void run(int64_t first, int64_t count, const MetaStep::Told& told, MetaStepTimes* times) {
+    for (const int64_t end = first + count; first < end;) {
+      if (!goes_alone(first)) {
+        const MetaStepResult result = run_stages(first, times);
+        told(first++, result);
+        continue;
+      }
+      int64_t next = first + 1;
+      while (next < end && next - first < steps->most() && goes_alone(next)) ++next;
+      run_alone(first, next - first, told, times);
+      first = next;
+    }
+  }
+
+  void run_alone(int64_t first, int64_t count, const MetaStep::Told& told, MetaStepTimes* times) {
+    const Stopwatch watch;
+    const double drawing_before = times != nullptr ? times->draw : 0;
+    steps->start(first, count);
+    for (int64_t i = 0; i < count; ++i) {
+      set_settings(first + i);
+      team->refresh();
+      steps->step(task(first + i, 0), times);
+    }
+    steps->finish();
+    if (times != nullptr) {
+      times->total += watch.seconds();
+      times->compute += watch.seconds() - (times->draw - drawing_before);
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      const bool made = steps->take(i, results, hashes);
+      hash_slots();
+      MetaStepResult result = results.summarise();
+      if (!made) result.nonfinite = results.slots();
+      told(first + i, result);
+    }
+  }
+
+  MetaStepResult run_stages(int64_t iteration, MetaStepTimes* times) {
     Stopwatch watch;
     const int64_t checked = slot_to_check(iteration);
     team->keep_apart(checked);
@@ -189,7 +237,8 @@ struct MetaStep::Impl {
     team->run(task(iteration, 0), results, order, begin_group, times);
     MetaStepTimes own{.total = watch.lap()};
     const std::span<const comm::SlotNode> tree = finish_sum(iteration);
-    hash_gradients();
+    hash_slots();
+    team->hash_gradients(hashes.gradients);
     if (checked >= 0) check(iteration, checked);
     own.reduce = watch.lap();
     MetaStepResult result = results.summarise();
@@ -217,6 +266,8 @@ struct MetaStep::Impl {
   comm::Communicator* communicator;  // null: this process alone
   TaskResults results;
   std::unique_ptr<SlotTeam> team;
+  std::optional<DeviceSteps> steps;  // where one rank has a device
+  bool hooked = false;
   // Where there are several ranks.
   std::optional<RankSum> ranks;
   std::vector<FinalGroup> order;
@@ -247,7 +298,14 @@ bool MetaStep::has_accuracy() const {
 }
 
 MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
-  return impl_->run(iteration, times);
+  MetaStepResult only;
+  impl_->run(
+      iteration, 1, [&only](int64_t, const MetaStepResult& result) { only = result; }, times);
+  return only;
+}
+
+void MetaStep::run(int64_t first, int64_t count, const Told& told, MetaStepTimes* times) {
+  impl_->run(first, count, told, times);
 }
 
 const StepHashes& MetaStep::hashes() const {
@@ -259,6 +317,7 @@ SlotReplay MetaStep::recompute(int64_t iteration, int64_t slot) {
 }
 
 void MetaStep::set_gradient_hook(const GradientHook& hook) {
+  impl_->hooked = hook != nullptr;
   impl_->team->set_gradient_hook(hook);
 }
 
@@ -274,7 +333,8 @@ size_t MetaStep::planned_lane_bytes() const {
 
 size_t MetaStep::buffer_bytes() const {
   const size_t bytes = impl_->update->bytes() + impl_->team->bytes();
-  return impl_->ranks ? bytes + impl_->ranks->bytes() : bytes;
+  const size_t alone = impl_->steps ? impl_->steps->bytes() : 0;
+  return bytes + alone + (impl_->ranks ? impl_->ranks->bytes() : 0);
 }
 
 std::vector<exec::StepTime> MetaStep::profile(int64_t iteration, int repeats) {

@@ -41,7 +41,7 @@ class Session {
     }
     while (!training_.is_over()) {
       if (std::string why = training_.reason_to_stop(); !why.empty()) return stop(std::move(why));
-      if (std::string why = iterate(); !why.empty()) return stop(std::move(why));
+      if (std::string why = iterate_until_due(); !why.empty()) return stop(std::move(why));
     }
     if (!training_.is_saved()) training_.save(false);
     if (training_.files) training_.files->finish_saving();
@@ -77,9 +77,26 @@ class Session {
     return stopped;
   }
 
-  // Returns why the run is to stop with this iteration's validation undone, if so.
-  std::string iterate() {
-    const MetaStepResult step = training_.step->run(state_.iteration);
+  // Up to the next line of metrics, validation or checkpoint, whichever comes first. Returns why
+  // the run is to stop with the last iteration's validation undone, if so.
+  std::string iterate_until_due() {
+    std::string why;
+    const auto told = [&](int64_t /*iteration*/, const MetaStepResult& step) { why = after(step); };
+    training_.step->run(state_.iteration, iterations_until_due(), told);
+    return why;
+  }
+
+  int64_t iterations_until_due() const {
+    if (!training_.device || training_.ranks.size() > 1) return 1;
+    int64_t count = config_.outer.iterations - state_.iteration;
+    for (const int64_t every :
+         {config_.log.every_iterations, config_.validation.every, config_.checkpoint.every}) {
+      if (every > 0) count = std::min(count, every - state_.iteration % every);
+    }
+    return count;
+  }
+
+  std::string after(const MetaStepResult& step) {
     ++state_.iteration;
     if (training_.hashes) {
       training_.hashes->add(state_.iteration, training_.step->hashes());

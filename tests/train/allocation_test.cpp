@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "data/image_sets.h"
+#include "exec/cuda/host_device.h"
 #include "outerloop/meta/plan.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
@@ -111,6 +112,28 @@ TEST_P(SteadyState, AllocatesNothing) {
     for (; iteration < 12; ++iteration) step.run(iteration);
     EXPECT_EQ(allocations - before, 0) << threads << " threads";
   }
+}
+
+// Neither on the host nor there.
+TEST(SteadyStateOnDevice, AllocatesNothing) {
+  const TemporaryFolder folder;
+  const config::Resolved resolved =
+      shipped("sinusoid_maml", folder / "run", {"model.hidden=[6,6]", "outer.meta_batch=5"});
+  const train::Setup setup = make_setup(resolved.config, resolved.folder);
+  ThreadPool pool(2);
+  const auto device = std::make_shared<testing_support::HostDevice>();
+  MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool, {},
+                nullptr, device);
+  int64_t told_of = 0;
+  const MetaStep::Told told = [&told_of](int64_t, const MetaStepResult&) { ++told_of; };
+  step.run(0, 2, told);
+  const long before = allocations;
+  const size_t on_device = device->allocations();
+  step.run(2, 10, told);
+  step.run(12, 5, told);
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_EQ(device->allocations() - on_device, 0u);
+  EXPECT_EQ(told_of, 17);
 }
 
 // Inputs that the program can work with, whatever they mean.

@@ -44,7 +44,7 @@ class DeviceRun : public testing::TestWithParam<Case> {
     return shipped(c.config, folder_ / name,
                    (c.of_images ? small_images(folder_ / "small.h5") : tiny_sinusoid()) + c.words +
                        Words{fmt::format("outer.iterations={}", iterations()),
-                             "log.every_iterations=3", "log.hashes=true", "validation.every=0",
+                             "log.every_iterations=2", "log.hashes=true", "validation.every=0",
                              "test.tasks=0", "report.write=false", "runtime.threads=1"});
   }
 
@@ -65,17 +65,17 @@ TEST_P(DeviceRun, WritesTheCheckpointOfTheCpu) {
   expect_that_of_the_cpu("device");
 }
 
-// Both say in the log where they go on.
+// Both say in the log where they go on. A device stops where a line of metrics is due.
 TEST_P(DeviceRun, GoesOnWhereTheOtherKindStopped) {
   const std::shared_ptr<exec::Device> device = test_device();
   for (const auto& first : {std::shared_ptr<exec::Device>(), device}) {
     const auto second = first == nullptr ? device : nullptr;
     const std::string name = first == nullptr ? "begun_on_cpu" : "begun_on_device";
     EXPECT_EQ(Outcome::stopped,
-              train_until(config(name), iterations() / 3, {.device = first}).outcome);
+              train_until(config(name), iterations() / 4, {.device = first}).outcome);
     EXPECT_EQ(Outcome::done, train(config(name), {.device = second}).outcome);
     const std::string log = read_file(RunFolder{folder_ / name}.log(0));
-    EXPECT_NE(log.find(fmt::format("at iteration {} on {}", iterations() / 3,
+    EXPECT_NE(log.find(fmt::format("at iteration {} on {}", iterations() / 4,
                                    second == nullptr ? "cpu" : device->name())),
               log.npos)
         << log;
@@ -92,6 +92,35 @@ TEST_P(DeviceRun, DoesNotDependOnTheRanks) {
 
 INSTANTIATE_TEST_SUITE_P(All, DeviceRun, testing::ValuesIn(kCases),
                          [](const auto& one) { return one.param.name; });
+
+// What is due at different iterations. Progress is told of every one.
+TEST(DeviceRuns, LeaveTheFilesOfRunsOnThreads) {
+  const TemporaryFolder folder;
+  const Words words =
+      tiny_sinusoid() + Words{"outer.iterations=25", "log.every_iterations=10", "log.hashes=true",
+                              "validation.every=8",  "validation.tasks=5",      "test.tasks=5",
+                              "checkpoint.every=12", "runtime.threads=1"};
+  const auto config = [&](const std::string& name) {
+    return shipped("sinusoid_maml", folder / name, words);
+  };
+  std::vector<int64_t> iterations;
+  const auto progress = [&](const Progress::Sample& sample) { iterations.push_back(sample.done); };
+  train::train(config("threads"), {});
+  train::train(config("device"), {.on_iteration = progress, .device = test_device()});
+  EXPECT_EQ(iterations.size(), 25u);
+  EXPECT_TRUE(std::ranges::is_sorted(iterations));
+  // Begun on the device and ended on threads.
+  train_until(config("both"), 12, {.device = test_device()});
+  train::train(config("both"), {});
+  for (const char* name : {"device", "both"}) {
+    SCOPED_TRACE(name);
+    EXPECT_TRUE(
+        same_checkpoints(newest_checkpoint(folder / "threads"), newest_checkpoint(folder / name)));
+    EXPECT_EQ(lasting_metrics(folder / "threads"), lasting_metrics(folder / name));
+    EXPECT_EQ(read_file(RunFolder{folder / "threads"}.hashes()),
+              read_file(RunFolder{folder / name}.hashes()));
+  }
+}
 
 }  // namespace
 }  // namespace outerloop::train

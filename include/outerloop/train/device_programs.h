@@ -12,6 +12,10 @@ namespace outerloop::train {
 // comm::subtree_roots(slots).
 Program slot_sums_program(const comm::Range& slots, int64_t elements);
 
+// The same for slots 0 … n - 1 that are all there are. Outputs counts; sum (elements,), that of the
+// whole tree (comm::finish_tree); count (): how many slots it has.
+Program slot_total_program(int64_t n, int64_t elements);
+
 // A step of the outer optimiser with the mean gradient of `count` slots. Inputs sum (elements,) and
 // count (), then those of optim::OuterPlan::update but its gradient. Outputs theta, state/<name>:
 // after the step; as they were where the mean or anything that the step gives is not finite, or

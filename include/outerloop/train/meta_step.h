@@ -96,7 +96,12 @@ class MetaStep {
   // With runtime.self_check a slot is computed on a second rank too: throws comm::AgreedFailure on
   // all ranks, before the update, when the bits differ.
   MetaStepResult run(int64_t iteration, MetaStepTimes* times = nullptr);
-  const StepHashes& hashes() const;  // of the last run
+  // The same for `count` iterations. A device computes them without the host where it can, which is
+  // on one rank: then `told` hears of the first when many are done, and the state is already
+  // theirs. Of the last one it hears when the state is its own.
+  using Told = std::function<void(int64_t iteration, const MetaStepResult& result)>;
+  void run(int64_t first, int64_t count, const Told& told, MetaStepTimes* times = nullptr);
+  const StepHashes& hashes() const;  // of the last run, or of the iteration that is told of
 
   // A task that run(iteration) would have with the state as it is. Not collective.
   SlotReplay recompute(int64_t iteration, int64_t slot);

@@ -27,13 +27,15 @@ struct TrainOptions {
   // call train() with the same config; what is wrong on one is thrown on all (comm::Agreed), and
   // the files are those of rank 0.
   comm::Communicator* ranks = nullptr;
-  // Called after each iteration; may be empty.
+  // Told of each iteration in turn; may be empty.
   std::function<void(const Progress::Sample&)> on_iteration;
   // For tests: what computes in place of what runtime.device says, and see meta_step.h.
   std::shared_ptr<exec::Device> device;
   GradientHook gradient_hook;
   // Asked before each iteration and before the tasks of a validation or test, which it ends: the
-  // name of who wants the run to stop ("SIGTERM"), or nothing. May be empty.
+  // name of who wants the run to stop ("SIGTERM"), or nothing. A device that computes iterations
+  // without the host does all until the next line of metrics, validation or checkpoint. May be
+  // empty.
   std::function<std::string()> stop_requested;
 };
 

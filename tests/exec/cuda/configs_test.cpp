@@ -20,6 +20,7 @@
 #include "exec/cuda/mega.h"
 #include "exec/cuda/nvrtc.h"
 #include "exec/cuda/source.h"
+#include "exec/cuda/step_log.h"
 #include "exec/plan/program_plan.h"
 #include "ops/generated.h"
 #include "outerloop/base/atomic_file.h"
@@ -93,18 +94,28 @@ class Kernels {
     }
   }
 
-  // What becomes of the tasks' gradients.
+  // What becomes of the tasks' gradients, on one rank and on two.
   void add_update(const config::Config& config, const meta::Learner& learner,
                   const std::string& name) {
     const optim::ThetaLayout layout = train::layout_of(learner.parameters);
-    const ProgramPlan sums = plan_program(
-        passes::optimise(train::slot_sums_program({0, config.outer.meta_batch}, layout.elements)));
-    add_steps(sums, "the sums of " + name);
-    add_whole(sums, "the sums of " + name);
+    const int64_t tasks = config.outer.meta_batch;
+    for (const Program& program : {train::slot_total_program(tasks, layout.elements),
+                                   train::slot_sums_program({tasks / 2, tasks}, layout.elements)}) {
+      const ProgramPlan plan = plan_program(passes::optimise(program));
+      add_steps(plan, "the sums of " + name);
+      add_whole(plan, "the sums of " + name);
+    }
     add_steps(plan_program(
                   passes::optimise(train::guarded_update_program(config.outer, layout.elements))),
               "the update of " + name);
     add_kernel(bit_sums_kernel(train::ends_of(layout)), "the hashes of " + name);
+    add_kernel(step_begin_kernel(256), "the steps of " + name);
+    add_kernel(step_end_kernel({.tasks = tasks,
+                                .parameters = static_cast<int64_t>(layout.entries.size()),
+                                .vectors = 3,
+                                .measures = static_cast<int64_t>(learner.measures.size()),
+                                .has_accuracy = true}),
+               "the steps of " + name);
   }
 
   void add_call(const meta::Call& call, const std::string& config) {

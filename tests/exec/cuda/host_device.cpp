@@ -287,6 +287,7 @@ exec::DeviceGraph HostDevice::end_recording(const exec::DeviceStream& stream) {
   return {std::make_shared<std::vector<Launch>>(std::exchange(queue.recorded, {}))};
 }
 void HostDevice::launch(const exec::DeviceStream&, const exec::DeviceGraph& graph) {
+  ++graphs_;
   for (const Launch& launch : *static_cast<const std::vector<Launch>*>(graph.handle.get())) {
     run(launch);
   }

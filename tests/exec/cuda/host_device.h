@@ -42,6 +42,7 @@ class HostDevice : public exec::Device {
 
   size_t launches() const { return launches_; }
   size_t allocations() const { return allocations_; }
+  size_t graphs() const { return graphs_; }  // launched
   // How often the host waited, or may have waited: copies of memory that is not pinned count.
   size_t waits() const { return waits_; }
   size_t kernels() const { return kernels_.size(); }
@@ -63,6 +64,7 @@ class HostDevice : public exec::Device {
   size_t allocations_ = 0;
   std::vector<std::weak_ptr<std::vector<std::byte>>> pinned_;
   size_t waits_ = 0;
+  size_t graphs_ = 0;
 };
 
 }  // namespace outerloop::testing_support

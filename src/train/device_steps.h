@@ -1,0 +1,53 @@
+#pragma once
+// Meta-steps of a rank that is alone, on its device: tasks, sum, update and hashes of a step are
+// one graph, and what several steps give comes back at once.
+
+#include <memory>
+
+#include "outerloop/exec/cuda_step_log.h"
+#include "train/device_batch.h"
+#include "train/device_update.h"
+#include "train/task_results.h"
+
+namespace outerloop::train {
+
+class DeviceSteps {
+ public:
+  // Steps of all slots. The plan, the layout and the update must outlive this.
+  DeviceSteps(const config::Config& config, const DevicePlan& plan, DeviceUpdate& update,
+              const TeamWork& work, ThreadPool& pool);
+
+  // So many steps fit between start() and finish().
+  int64_t most() const { return most_; }
+  // Nothing of start() and step() waits for the device.
+  void start(int64_t first_iteration, int64_t count);
+  // `key`: all but the slot. The settings are there already.
+  void step(const data::TaskKey& key, MetaStepTimes* times);
+  // Waits for all that was launched, and counts the updates that were made.
+  void finish();
+
+  // Of step i since start(). Returns whether its update was made.
+  bool take(int64_t i, TaskResults& results, StepHashes& hashes) const;
+  size_t bytes() const;  // on the device
+
+ private:
+  void bind();
+
+  config::Outer config_;
+  const DevicePlan& plan_;
+  DeviceUpdate& update_;
+  ThreadPool& pool_;
+  int64_t most_;
+  DeviceBatch batch_;
+  std::shared_ptr<const exec::cuda::Executable> total_;
+  exec::cuda::Lanes total_lanes_;
+  exec::cuda::BitSums bit_sums_;
+  exec::DeviceMemory counts_, hashes_;
+  exec::cuda::StepRow row_;
+  exec::cuda::StepLog log_;
+  exec::DeviceGraph graph_;
+  std::vector<float> rates_, corrections1_, corrections2_;  // of the steps since start()
+  int64_t steps_ = 0;                                       // launched since
+};
+
+}  // namespace outerloop::train
