@@ -121,7 +121,7 @@ int run_in_rounds(comm::Communicator& ranks, const Options& options, ColorMode c
     }
     spec = run_importance_spec(options.source, options.words, options.of_run);
     budget.emplace(spec);
-    if (leads) folder.prepare();
+    if (leads) folder.prepare(interp::Repeats::in_rounds);
   });
   FarmSession session(leads && !options.farm.quiet, color);
   session.attend(settings);
@@ -175,7 +175,7 @@ int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
     settings = farm_options(options.farm);
     work = is_run(options.source) ? work_on_run(options) : work_on_table(options);
     settings.journal = work.folder.journal(settings.shard);
-    if (leads) work.folder.prepare();
+    if (leads) work.folder.prepare(interp::Repeats::fixed);
   });
   FarmSession session(leads && !options.farm.quiet, color);
   session.attend(settings);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "interp/importance_problem.h"
 #include "outerloop/base/error.h"
@@ -12,6 +13,24 @@ namespace outerloop::interp {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr const char* kRound = "importance-round";
+
+// A journal in the folder of journals, or nothing.
+std::optional<fs::path> journal_with(Repeats repeats, const fs::path& journals) {
+  std::error_code error;
+  for (fs::directory_iterator entry(journals, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const fs::path& file = entry->path();
+    const bool of_round = file.filename().string().starts_with(kRound);
+    if (file.extension() == ".h5" && of_round == (repeats == Repeats::in_rounds)) return file;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 fs::path ImportanceFolder::journal(const farm::Shard& shard) const {
   const std::string name = shard.count == 1
                                ? "importance.h5"
@@ -20,10 +39,10 @@ fs::path ImportanceFolder::journal(const farm::Shard& shard) const {
 }
 
 fs::path ImportanceFolder::journal_of_round(size_t round) const {
-  return root / "journal" / fmt::format("importance-round{}.h5", round);
+  return root / "journal" / fmt::format("{}{}.h5", kRound, round);
 }
 
-void ImportanceFolder::prepare() const {
+void ImportanceFolder::prepare(Repeats repeats) const {
   std::error_code error;
   fs::create_directories(root, error);
   if (error) {
@@ -36,6 +55,15 @@ void ImportanceFolder::prepare() const {
     throw BadInput(
         fmt::format("run_dir {}: holds '{}' but no journal of importance; choose another",
                     root.string(), entry->path().filename().string()));
+  }
+  const bool by_budget = repeats == Repeats::in_rounds;
+  if (const auto other =
+          journal_with(by_budget ? Repeats::fixed : Repeats::in_rounds, journal().parent_path())) {
+    throw BadInput(fmt::format(
+        "{} is of an importance {} --budget auto, whose results one {} it would replace; choose "
+        "another folder, or remove {}",
+        other->string(), by_budget ? "without" : "with", by_budget ? "with" : "without",
+        other->parent_path().string()));
   }
   fs::create_directories(journal().parent_path(), error);
   if (!error) return;

@@ -294,6 +294,24 @@ TEST(RunImportance, BudgetIsTheSameBytesForThreadsAndRestarts) {
   EXPECT_EQ(run("three", "2"), one);
 }
 
+TEST(RunImportance, ABudgetAndFixedRepeatsDoNotShareAFolder) {
+  const TemporaryFolder folder;
+  const Words budget{"--budget", "auto", "--half-width", "0.5", "--tasks", "10"};
+  ASSERT_EQ(importance(table_run(), folder / "fixed").code, kDone);
+  ASSERT_EQ(importance(table_run(), folder / "rounds", budget).code, kDone);
+  const auto expect_refused = [&](const char* name, const Words& words, const std::string& told) {
+    const std::string before = read_file(folder / name / "importance.json");
+    const Result result = importance(table_run(), folder / name, words);
+    EXPECT_EQ(result.code, kBadInput);
+    EXPECT_PRED2(contains, result.error, told);
+    EXPECT_PRED2(contains, result.error, "choose another folder, or remove ");
+    EXPECT_EQ(read_file(folder / name / "importance.json"), before);
+  };
+  expect_refused("fixed", budget,
+                 "fixed/journal/importance.h5 is of an importance without --budget auto");
+  expect_refused("rounds", {}, "-round1.h5 is of an importance with --budget auto, whose results");
+}
+
 TEST(RunImportance, GroupsChangeRowsTogetherAndLeaveTheOthersAlone) {
   const TemporaryFolder folder;
   ASSERT_EQ(importance(table_run(), folder / "apart").code, kDone);

@@ -31,6 +31,9 @@ struct ImportanceResult {
   std::string group_columns(const FeatureGroup& group) const;  // "a, b"
 };
 
+// A fixed number of repeats, also in shards; or rounds of a budget.
+enum class Repeats { fixed, in_rounds };
+
 // A folder of results: journal/importance.h5 and those of shards or of a budget's rounds,
 // importance.json and .csv, report.html.
 struct ImportanceFolder {
@@ -43,8 +46,8 @@ struct ImportanceFolder {
   std::filesystem::path report() const { return root / "report.html"; }
 
   // Makes the folder where there is none. Throws BadInput when it cannot be made or holds something
-  // else.
-  void prepare() const;
+  // else, be it an importance with repeats of the other kind: its results would be replaced.
+  void prepare(Repeats repeats) const;
 };
 
 // A cell is one repeat of one group ("group=petal/repeat=3"), its values are the decreases of each
