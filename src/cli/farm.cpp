@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
 #include "cli/program.h"
+#include "outerloop/base/error.h"
 #include "outerloop/farm/journal.h"
 #include "outerloop/farm/status.h"
 
@@ -30,9 +32,19 @@ int merge(const fs::path& target, const std::vector<fs::path>& journals) {
   return kStopped;
 }
 
-int status(const std::vector<fs::path>& journals) {
-  for (const fs::path& journal : journals) fmt::print("{}", farm::describe_status(journal));
-  return kDone;
+// Of all that can be read; then the code of the worst.
+int status(const std::vector<fs::path>& journals, ColorMode color) {
+  int code = kDone;
+  for (const fs::path& journal : journals) {
+    try {
+      fmt::print("{}", farm::describe_status(journal));
+    } catch (const Error& error) {
+      tell_error(error.what(), color);
+      const bool is_users = dynamic_cast<const BadInput*>(&error) != nullptr;
+      code = std::max<int>(code, is_users ? kBadInput : kFailed);
+    }
+  }
+  return code;
 }
 
 }  // namespace
@@ -56,8 +68,9 @@ void add_farm(Program& program) {
 
   CLI::App* looking = farm->add_subcommand("status", "Show how far journals are");
   looking->add_option("JOURNAL", paths->journals, "Journals, also of jobs that run")->required();
-  looking->callback(
-      [&program, paths] { program.action = [paths] { return status(paths->journals); }; });
+  looking->callback([&program, paths] {
+    program.action = [&program, paths] { return status(paths->journals, program.color); };
+  });
 }
 
 }  // namespace outerloop::cli

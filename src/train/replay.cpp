@@ -48,7 +48,10 @@ class Replayer {
  private:
   static StoredRun open_folder(const fs::path& run) {
     if (fs::is_regular_file(run)) {
-      throw BadInput(fmt::format("{}: expected a run folder, got a file", run.string()));
+      throw BadInput(fmt::format(
+          "{}: expected a run folder, got a file; the checkpoint to begin from is found "
+          "in the folder",
+          run.string()));
     }
     return open_run(run, "last");
   }

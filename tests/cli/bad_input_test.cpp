@@ -364,7 +364,7 @@ const std::vector<Fault> kStoredRuns{
     {"ReplayAFile",
      "replay {d}/sine/ckpt/latest --iter 1 --slot 0",
      2,
-     {"{d}/sine/ckpt/latest: expected a run folder, got a file"}},
+     {"{d}/sine/ckpt/latest: expected a run folder, got a file; the checkpoint to begin from is "}},
     {"ReplayBeforeTheFirst",
      "replay {d}/sine --iter 0 --slot 0",
      2,

@@ -49,5 +49,15 @@ TEST_F(FarmCommand, StatusTellsOfEachJournal) {
   EXPECT_PRED2(contains, result.out, "10 of 10 cells done (100.0%)\ncomplete\n");
 }
 
+TEST_F(FarmCommand, StatusGoesOnAfterAFileThatIsNoJournal) {
+  const std::string good = journal("good.h5", {}), text = folder_ / "text.h5";
+  write_file_atomically(text, "no journal\n");
+  const Result result = call({"farm", "status", text, good, folder_ / "none.h5"});
+  EXPECT_EQ(result.code, kBadInput);
+  EXPECT_PRED2(contains, result.out, "good.h5: job toy (");
+  EXPECT_PRED2(contains, result.error, "error: " + text + ": is no journal of results");
+  EXPECT_PRED2(contains, result.error, "none.h5: no such file\n");
+}
+
 }  // namespace
 }  // namespace outerloop::cli
