@@ -27,7 +27,8 @@ it only where the next one is due: so the one being written and one interval are
 |---|---|---:|---:|---:|---:|---:|---:|---:|
 {rows}
 
-{failures}Starts that ended by themselves before any fault and were repeated: {failed_starts}.
+{failures}Starts that ended by themselves before any fault and were repeated, as MPI itself fails now and
+then (README, "Where to run it"): {failed_starts}.
 
 ## Damaged checkpoints
 
