@@ -47,14 +47,33 @@ int64_t TaskFamily::tasks(Split) const {
 void TaskFamily::draw(const TaskKey& key, const EpisodeBuffers& buffers) const {
   require_size("support_x", buffers.support_x, &spec_.support_x);
   require_size("query_x", buffers.query_x, &spec_.query_x);
+  require_labels(buffers);
+  draw_task(key, buffers);
+  draw_minibatches(key, shape_.support_rows(), buffers.minibatches);
+}
+
+void TaskFamily::draw_named(const TaskKey& key, const EpisodeBuffers& buffers,
+                            std::span<int32_t> support, std::span<int32_t> query) const {
+  OL_ASSERT(support.size() == static_cast<size_t>(shape_.support_rows()) &&
+                query.size() == static_cast<size_t>(shape_.query_rows()),
+            "every row has a name");
+  require_labels(buffers);
+  draw_task_named(key, buffers, support, query);
+  draw_minibatches(key, shape_.support_rows(), buffers.minibatches);
+}
+
+void TaskFamily::draw_task_named(const TaskKey&, const EpisodeBuffers&, std::span<int32_t>,
+                                 std::span<int32_t>) const {
+  OL_ASSERT(false, "only images have names");
+}
+
+void TaskFamily::require_labels(const EpisodeBuffers& buffers) const {
   require_size("support_targets", buffers.support_targets, &spec_.support_y);
   require_size("query_targets", buffers.query_targets, &spec_.query_y);
   require_size("support_labels", buffers.support_labels, &spec_.support_y);
   require_size("query_labels", buffers.query_labels, &spec_.query_y);
   require_size("minibatches", buffers.minibatches,
                spec_.minibatches ? &*spec_.minibatches : nullptr);
-  draw_task(key, buffers);
-  draw_minibatches(key, shape_.support_rows(), buffers.minibatches);
 }
 
 Philox task_stream(const TaskKey& key) {

@@ -95,6 +95,11 @@ class ImageFamily final : public TaskFamily {
         wanted, where, pool.given, pool.largest, split == Split::train ? "tasks" : "test"));
   }
 
+  ImageTable images() const override {
+    const ImagePreparation& p = set_->preparation;
+    return {set_->pixels, p.height, p.width, p.channels};
+  }
+
   TaskDescription describe(const TaskKey& key) const override {
     check(key.split);
     Philox random = task_stream(key);
@@ -150,6 +155,31 @@ class ImageFamily final : public TaskFamily {
   }
 
   void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const override {
+    const auto write = [&](int32_t turned_class, std::span<const int32_t> images, bool of_support,
+                           size_t first_row) {
+      write_images(turned_class, images, of_support ? buffers.support_x : buffers.query_x,
+                   first_row);
+    };
+    draw_rows(key, buffers, write);
+  }
+
+  void draw_task_named(const TaskKey& key, const EpisodeBuffers& buffers,
+                       std::span<int32_t> support, std::span<int32_t> query) const override {
+    const auto write = [&](int32_t turned_class, std::span<const int32_t> images, bool of_support,
+                           size_t first_row) {
+      const int64_t begin = set_->class_begin[static_cast<size_t>(turned_class / kTurns)];
+      std::ranges::transform(
+          images, (of_support ? support : query).begin() + first_row, [&](int32_t image) {
+            return static_cast<int32_t>((begin + image) * kTurns) + turned_class % kTurns;
+          });
+    };
+    draw_rows(key, buffers, write);
+  }
+
+  // Calls write(turned class, images of it, whether they are support, first row) for each class,
+  // and writes the labels.
+  template <class Write>
+  void draw_rows(const TaskKey& key, const EpisodeBuffers& buffers, Write write) const {
     if (pools_[static_cast<size_t>(key.split)].group.empty()) check(key.split);
     Philox random = task_stream(key);
     std::array<int32_t, kMostWays> classes;
@@ -163,8 +193,8 @@ class ImageFamily final : public TaskFamily {
     for (size_t label = 0; label < chosen.size(); ++label) {
       const int32_t c = chosen[label] / kTurns;
       random.choose(static_cast<uint32_t>(set_->images_of(c)), images);
-      write_images(chosen[label], images.first(shots), buffers.support_x, label * shots);
-      write_images(chosen[label], images.last(queries), buffers.query_x, label * queries);
+      write(chosen[label], images.first(shots), true, label * shots);
+      write(chosen[label], images.last(queries), false, label * queries);
       const auto value = static_cast<int32_t>(label);
       std::ranges::fill(buffers.support_labels.subspan(label * shots, shots), value);
       std::ranges::fill(buffers.query_labels.subspan(label * queries, queries), value);

@@ -19,7 +19,7 @@ DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::Tas
       family_(std::move(family)),
       tasks_(tasks),
       elements_(layout.elements),
-      fields_(fields_of(family_->spec(), tasks, place_bytes_)),
+      fields_(fields_of(*family_, tasks, place_bytes_)),
       drawn_(plan.device().allocate_pinned(place_bytes_ * static_cast<size_t>(places))),
       episodes_(plan.device().allocate(place_bytes_)) {
   const LanePlan& lane = plan_.lane();
@@ -33,6 +33,15 @@ DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::Tas
     plan_.device().upload(plan_.stream(), buffers_[b].data, zeros);
   }
   plan_.device().synchronize(plan_.stream());
+  if (plan_.images() != nullptr) {
+    const data::EpisodeSpec& spec = family_->spec();
+    for (const auto& [name, input] :
+         {std::pair{"support_x", &spec.support_x}, std::pair{"query_x", &spec.query_x}}) {
+      plan_.images()->prepare(input->shape[0]);
+      images_[name] = plan_.device().allocate(TensorType{input->dtype, input->shape}.bytes() *
+                                              static_cast<size_t>(tasks));
+    }
+  }
   for (size_t c = 0; c < plan_.calls().size(); ++c) bind(c);
   OL_ASSERT(results_.contains("loss"), "the plan gives no loss");
   plan_.device().begin_recording(plan_.stream());
@@ -41,9 +50,10 @@ DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::Tas
 }
 
 // Fields lie one after the other, on lines of their own.
-DeviceBatch::Fields DeviceBatch::fields_of(const data::EpisodeSpec& spec, int64_t tasks,
+DeviceBatch::Fields DeviceBatch::fields_of(const data::TaskFamily& family, int64_t tasks,
                                            size_t& bytes) {
   constexpr size_t kAlignment = 256;
+  const data::EpisodeSpec& spec = family.spec();
   Fields fields;
   bytes = 0;
   const auto add = [&](const char* name, DType dtype, const Shape& shape) {
@@ -52,18 +62,21 @@ DeviceBatch::Fields DeviceBatch::fields_of(const data::EpisodeSpec& spec, int64_
     const size_t size = task_bytes * static_cast<size_t>(tasks);
     bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
   };
-  add("support_x", spec.support_x.dtype, spec.support_x.shape);
+  const bool named = !family.images().pixels.empty();
+  for (const auto& [name, input] :
+       {std::pair{"support_x", &spec.support_x}, std::pair{"query_x", &spec.query_x}}) {
+    named ? add(name, DType::i32, Shape{input->shape[0]}) : add(name, input->dtype, input->shape);
+  }
   add("support_y", spec.support_y.dtype, spec.support_y.shape);
-  add("query_x", spec.query_x.dtype, spec.query_x.shape);
   add("query_y", spec.query_y.dtype, spec.query_y.shape);
   if (spec.minibatches) add("minibatch", spec.minibatches->dtype, spec.minibatches->shape);
   add(kKey, DType::i32, Shape{4});
   return fields;
 }
 
-size_t DeviceBatch::place_bytes(const data::EpisodeSpec& spec, int64_t tasks) {
+size_t DeviceBatch::place_bytes(const data::TaskFamily& family, int64_t tasks) {
   size_t bytes = 0;
-  fields_of(spec, tasks, bytes);
+  fields_of(family, tasks, bytes);
   return bytes;
 }
 
@@ -95,7 +108,13 @@ void DeviceBatch::draw(const data::TaskKey& key, ThreadPool& pool, int64_t place
     data::TaskKey own = key;
     for (int64_t task = part.first; task < part.end; ++task) {
       own.slot = key.slot + static_cast<uint32_t>(task);
-      family_->draw(own, episode(place, task));
+      if (plan_.images() == nullptr) {
+        family_->draw(own, episode(place, task));
+      } else {
+        family_->draw_named(own, episode(place, task),
+                            of_task<int32_t>("support_x", DType::i32, place, task),
+                            of_task<int32_t>("query_x", DType::i32, place, task));
+      }
       write_dropout_key(own, of_task<int32_t>(kKey, DType::i32, place, task));
     }
   });
@@ -106,7 +125,17 @@ void DeviceBatch::upload(int64_t place) {
   plan_.device().upload(plan_.stream(), episodes_.data, drawn);
 }
 
+void DeviceBatch::fetch_images(const std::string& name) {
+  const Field& names = fields_.find(name)->second;
+  const exec::DeviceMemory& values = images_.find(name)->second;
+  plan_.images()->run(plan_.stream(), tasks_,
+                      static_cast<int64_t>(names.task_bytes / sizeof(int32_t)),
+                      {episodes_.data + names.offset, static_cast<int64_t>(names.task_bytes)},
+                      {values.data, static_cast<int64_t>(values.bytes) / tasks_});
+}
+
 void DeviceBatch::launch() {
+  for (const auto& [name, memory] : images_) fetch_images(name);
   for (exec::cuda::Lanes& lanes : lanes_) lanes.run(plan_.stream());
 }
 
@@ -128,6 +157,11 @@ void DeviceBatch::bind(size_t c) {
     const auto index = static_cast<int>(i);
     if (const auto wire = wires.inputs.find(input.name); wire != wires.inputs.end()) {
       lanes.bind_input(index, memory(wire->second), stride(wire->second));
+      continue;
+    }
+    if (const auto images = images_.find(input.name); images != images_.end()) {
+      lanes.bind_input(index, images->second.data,
+                       static_cast<int64_t>(images->second.bytes) / tasks_);
       continue;
     }
     const auto field = fields_.find(input.name);
@@ -188,6 +222,7 @@ std::span<float> DeviceBatch::gradient(int64_t task) {
 
 size_t DeviceBatch::bytes() const {
   size_t sum = plan_.lane_bytes() * static_cast<size_t>(tasks_) + episodes_.bytes;
+  for (const auto& [name, memory] : images_) sum += memory.bytes;
   for (const exec::DeviceMemory& buffer : buffers_) sum += buffer.bytes;
   return sum;
 }

@@ -20,14 +20,15 @@ class DeviceBatch {
   DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
               const optim::ThetaLayout& layout, int64_t tasks, int64_t places = 1);
   // What one such place takes.
-  static size_t place_bytes(const data::EpisodeSpec& spec, int64_t tasks);
+  static size_t place_bytes(const data::TaskFamily& family, int64_t tasks);
 
   // Draws task i for slot key.slot + i on the host. The place is the device's again when upload()
   // is done.
   void draw(const data::TaskKey& key, ThreadPool& pool, int64_t place = 0);
   // Sends up what was drawn there: the tasks that are computed from now on.
   void upload(int64_t place = 0);
-  // All calls of the plan. Can be recorded.
+  // Fetches the images, if tasks are made of some, and makes all calls of the plan. Can be
+  // recorded.
   void launch();
 
   // Launches the tasks sent up last. The results are here when the plan's stream is synchronised.
@@ -48,7 +49,8 @@ class DeviceBatch {
   size_t bytes() const;  // on the device
 
  private:
-  // An input that comes from the tasks, in a place and on the device: (tasks, …).
+  // An input that comes from the tasks, or the names of its images: in a place and on the device,
+  // (tasks, …).
   struct Field {
     DType dtype = DType::f32;
     size_t task_bytes = 0;
@@ -61,7 +63,8 @@ class DeviceBatch {
     std::byte* source = nullptr;
   };
 
-  static Fields fields_of(const data::EpisodeSpec& spec, int64_t tasks, size_t& bytes);
+  static Fields fields_of(const data::TaskFamily& family, int64_t tasks, size_t& bytes);
+  void fetch_images(const std::string& name);
   template <class T>
   std::span<T> of_task(std::string_view name, DType dtype, int64_t place, int64_t task);
   data::EpisodeBuffers episode(int64_t place, int64_t task);
@@ -76,6 +79,7 @@ class DeviceBatch {
   std::vector<comm::Range> parts_;  // of the tasks, by thread
   exec::PinnedMemory drawn_;        // places
   exec::DeviceMemory episodes_;
+  std::map<std::string, exec::DeviceMemory, std::less<>> images_;  // by input; empty without images
   std::vector<exec::DeviceMemory> buffers_;  // as LanePlan::buffers, of all tasks
   std::vector<exec::cuda::Lanes> lanes_;     // by call
   std::map<std::string, Result, std::less<>> results_;

@@ -11,6 +11,11 @@ namespace outerloop::train {
 DevicePlan::DevicePlan(const TeamWork& work, const DeviceState& state,
                        const passes::Options& options)
     : state_(state), plan_(work.plan), lane_(plan_lane(plan_, work.layout)) {
+  if (const data::ImageTable table = work.family->images(); !table.pixels.empty()) {
+    images_ = std::make_unique<exec::cuda::Images>(
+        shared_device(), table.pixels,
+        exec::cuda::ImageSize{table.height, table.width, table.channels});
+  }
   for (const LanePlan::Wires& wires : lane_.calls) {
     calls_.push_back(compile(*wires.call, work.shared, options));
   }
@@ -82,7 +87,7 @@ size_t DevicePlan::lane_bytes() const {
 }
 
 size_t DevicePlan::shared_bytes() const {
-  size_t sum = 0;
+  size_t sum = images_ != nullptr ? images_->bytes() : 0;
   for (const auto* copies : {&settings_, &constants_}) {
     for (const auto& [host, copy] : *copies) sum += copy.memory.bytes;
   }

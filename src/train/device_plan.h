@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "outerloop/exec/cuda.h"
+#include "outerloop/exec/cuda_images.h"
 #include "train/device_state.h"
 #include "train/lane_plan.h"
 #include "train/slot_team.h"
@@ -35,6 +36,9 @@ class DevicePlan {
   size_t lane_bytes() const;                                 // working memory of a task
   size_t shared_bytes() const;
   const Flops& flops() const { return flops_; }
+  // What tasks are made of, where they are images; else null. Functions and tables are drawn on the
+  // host: their rows are few bytes, and the sines of data are not those of the kernels.
+  exec::cuda::Images* images() const { return images_.get(); }
 
  private:
   struct Copy {
@@ -54,6 +58,7 @@ class DevicePlan {
   LanePlan lane_;
   std::map<const Program*, std::shared_ptr<const exec::cuda::Executable>> known_;
   std::map<const void*, Copy> settings_, constants_;
+  std::unique_ptr<exec::cuda::Images> images_;
   std::vector<Call> calls_;
   Flops flops_;
 };

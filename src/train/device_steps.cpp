@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kMostSteps = 256;
 constexpr size_t kMostBytes = size_t{64} << 20;  // of tasks that were drawn and wait
 
-int64_t most_steps(const data::EpisodeSpec& spec, int64_t tasks) {
-  const size_t fit = kMostBytes / DeviceBatch::place_bytes(spec, tasks);
+int64_t most_steps(const data::TaskFamily& family, int64_t tasks) {
+  const size_t fit = kMostBytes / DeviceBatch::place_bytes(family, tasks);
   return std::clamp<int64_t>(static_cast<int64_t>(fit), 1, kMostSteps);
 }
 
@@ -42,7 +42,7 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
       plan_(plan),
       update_(update),
       pool_(pool),
-      most_(most_steps(work.family->spec(), config_.meta_batch)),
+      most_(most_steps(*work.family, config_.meta_batch)),
       batch_(plan, work.family, work.layout, config_.meta_batch, most_),
       total_(exec::cuda::Executable::compile(
           slot_total_program(config_.meta_batch, work.layout.elements), plan.shared_device())),

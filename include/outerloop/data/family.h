@@ -18,6 +18,14 @@ struct TaskDescription {
   std::string group;  // where all classes come from one group
 };
 
+// Images that all tasks of a family are made of.
+struct ImageTable {
+  std::span<const uint8_t> pixels;  // (image, height, width, channels)
+  int height = 0;
+  int width = 0;
+  int channels = 0;
+};
+
 class TaskFamily {
  public:
   virtual ~TaskFamily() = default;
@@ -38,6 +46,14 @@ class TaskFamily {
   // not that of the spec.
   void draw(const TaskKey& key, const EpisodeBuffers& buffers) const;
 
+  // The rows of support_x and query_x are images of this table, each byte divided by 255; without
+  // pixels where they are something else.
+  virtual ImageTable images() const { return {}; }
+  // draw() of a family of images that names them instead: image * 4 + quarter turns
+  // counter-clockwise, by row. Of the buffers, support_x and query_x are empty.
+  void draw_named(const TaskKey& key, const EpisodeBuffers& buffers, std::span<int32_t> support,
+                  std::span<int32_t> query) const;
+
   virtual TaskDescription describe(const TaskKey& key) const = 0;
 
  protected:
@@ -46,6 +62,9 @@ class TaskFamily {
 
  private:
   virtual void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const = 0;
+  virtual void draw_task_named(const TaskKey& key, const EpisodeBuffers& buffers,
+                               std::span<int32_t> support, std::span<int32_t> query) const;
+  void require_labels(const EpisodeBuffers& buffers) const;
 
   EpisodeShape shape_;
   EpisodeSpec spec_;

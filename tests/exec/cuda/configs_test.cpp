@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "exec/cuda/bit_sums.h"
+#include "exec/cuda/images.h"
 #include "exec/cuda/mega.h"
 #include "exec/cuda/nvrtc.h"
 #include "exec/cuda/source.h"
@@ -85,6 +86,7 @@ class Kernels {
       for (const meta::Call& call : plan.forward) add_call(call, name);
       for (const meta::Call& call : plan.backward) add_call(call, name);
       add_update(resolved.config, setup.learner, name);
+      add_images(*setup.train_tasks, name);
       ++configs_;
     } catch (const BadInput& failure) {
       // A data set that users fetch themselves.
@@ -116,6 +118,14 @@ class Kernels {
                                 .measures = static_cast<int64_t>(learner.measures.size()),
                                 .has_accuracy = true}),
                "the steps of " + name);
+  }
+
+  void add_images(const data::TaskFamily& family, const std::string& name) {
+    const data::ImageTable table = family.images();
+    if (table.pixels.empty()) return;
+    const ImageSize size{table.height, table.width, table.channels};
+    add_kernel(images_kernel(size, family.shape().support_rows()), "the images of " + name);
+    add_kernel(images_kernel(size, family.shape().query_rows()), "the images of " + name);
   }
 
   void add_call(const meta::Call& call, const std::string& config) {

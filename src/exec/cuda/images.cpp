@@ -1,0 +1,79 @@
+#include "exec/cuda/images.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+#include <utility>
+
+#include "exec/cuda/source_parts.h"
+#include "outerloop/base/error.h"
+
+namespace outerloop::exec::cuda {
+
+// Row r and column c of a turned image come from: 1: row c, column n - 1 - r; 2: row n - 1 - r,
+// column n - 1 - c; 3: row n - 1 - c, column r.
+KernelCode images_kernel(const ImageSize& size, int64_t rows) {
+  const std::string body = fmt::format(
+      "const unsigned within = e % {bytes}U;\n"
+      "const unsigned pixel = within / {channels}U, channel = within % {channels}U;\n"
+      "const unsigned row = pixel / {width}U, column = pixel % {width}U;\n"
+      "const unsigned name = p.get<const unsigned>(1)[e / {bytes}U];\n"
+      "unsigned source = pixel;\n"
+      "if (name % 4 == 1) source = column * {width}U + {width}U - 1 - row;\n"
+      "if (name % 4 == 2) source = {width}U * {width}U - 1 - pixel;\n"
+      "if (name % 4 == 3) source = ({width}U - 1 - column) * {width}U + row;\n"
+      "const unsigned char byte = p.get<const unsigned char>(0)\n"
+      "    [name / 4 * {bytes}ULL + source * {channels}U + channel];\n"
+      "p.get<float>(2)[e] = __fdiv_rn(static_cast<float>(byte), 255.0f);\n",
+      fmt::arg("bytes", size.pixels()), fmt::arg("channels", size.channels),
+      fmt::arg("width", size.width));
+  return element_kernel(3, rows * size.pixels(), Team{}, body);
+}
+
+struct Images::Impl {
+  // Of one number of rows.
+  struct Kernel {
+    KernelCode code;
+    DeviceFunction function;
+  };
+  std::shared_ptr<Device> device;
+  ImageSize size;
+  DeviceMemory images;
+  std::map<int64_t, Kernel> kernels;
+};
+
+Images::Images(std::shared_ptr<Device> device, std::span<const uint8_t> pixels,
+               const ImageSize& size)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->device = std::move(device);
+  impl_->size = size;
+  impl_->images = impl_->device->allocate(pixels.size());
+  const DeviceStream stream = impl_->device->make_stream();
+  impl_->device->upload(stream, impl_->images.data, std::as_bytes(pixels));
+  impl_->device->synchronize(stream);
+}
+Images::~Images() = default;
+
+void Images::prepare(int64_t rows) {
+  const auto [place, is_new] = impl_->kernels.try_emplace(rows);
+  if (!is_new) return;
+  place->second.code = images_kernel(impl_->size, rows);
+  const KernelSource source = kernel_source(place->second.code);
+  place->second.function = impl_->device->compile(device_prelude(), {&source, 1}).front();
+}
+
+void Images::run(const DeviceStream& stream, int64_t lanes, int64_t rows,
+                 const DeviceOperand& names, const DeviceOperand& values) {
+  const auto found = impl_->kernels.find(rows);
+  OL_ASSERT(found != impl_->kernels.end(), "so many images were not prepared for");
+  const auto& [code, function] = found->second;
+  const std::array operands{DeviceOperand{impl_->images.data, 0}, names, values};
+  impl_->device->launch(stream, function, code.blocks * lanes, code.threads, operands);
+}
+
+size_t Images::bytes() const {
+  return impl_->images.bytes;
+}
+
+}  // namespace outerloop::exec::cuda
