@@ -16,6 +16,7 @@
 
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/memory.h"
 #include "outerloop/base/terminal.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/config/read.h"
@@ -44,14 +45,6 @@ struct ScratchFile {
     fs::remove(path, ignored);
   }
 };
-
-// The first whitespace-separated word of a file, if there is one.
-std::optional<std::string> first_word(const char* file) {
-  std::ifstream in(file);
-  std::string word;
-  if (in >> word) return word;
-  return std::nullopt;
-}
 
 Finding instructions(const fs::path&) {
   const exec::Isa isa = exec::select_isa();
@@ -86,24 +79,10 @@ Finding cores(const fs::path&) {
   return {.text = text};
 }
 
-// MiB that this process can still take.
-double available_memory() {
-  double available = static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) *
-                     static_cast<double>(sysconf(_SC_PAGESIZE)) / kMiB;
-  std::ifstream in("/proc/meminfo");
-  for (std::string name, unit, kib; in >> name >> kib && std::getline(in, unit);) {
-    if (name == "MemAvailable:") available = std::stod(kib) / 1024;
-  }
-  const auto limit = first_word("/sys/fs/cgroup/memory.max");
-  const auto used = first_word("/sys/fs/cgroup/memory.current");
-  if (limit && used && *limit != "max") {
-    available = std::min(available, (std::stod(*limit) - std::stod(*used)) / kMiB);
-  }
-  return available;
-}
-
 Finding memory(const fs::path&) {
-  const double available = available_memory();
+  const auto bytes = available_memory();
+  if (!bytes) return {.text = "not told by this system"};
+  const double available = static_cast<double>(*bytes) / kMiB;
   const std::string text = fmt::format("{:.0f} MiB available", available);
   if (available >= kLowMemory) return {.text = text};
   return {Verdict::notice, text,

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "outerloop/base/error.h"
+#include "outerloop/base/memory.h"
 
 namespace outerloop {
 namespace {
@@ -29,7 +30,8 @@ decltype(auto) visit_dtype(DType dtype, Visitor&& visitor) {
 
 Tensor::Tensor(DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {
   const size_t rounded = (std::max<size_t>(bytes(), 1) + kAlignment - 1) / kAlignment * kAlignment;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
+  auto* memory = static_cast<std::byte*>(
+      has_memory_for(rounded) ? std::aligned_alloc(kAlignment, rounded) : nullptr);
   if (memory == nullptr) {
     throw SystemFailure(fmt::format("out of memory: a tensor {} of {} needs {} bytes",
                                     to_string(shape), name_of(dtype), rounded));

@@ -9,6 +9,7 @@
 #include "exec/cpu/bound_steps.h"
 #include "exec/cpu/kernel_cache.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/memory.h"
 #include "outerloop/ir/op_def.h"
 #include "outerloop/ops/records.h"
 
@@ -87,7 +88,9 @@ size_t KernelCache::made() const {
 Workspace::Workspace(size_t bytes) {
   if (bytes == 0) return;
   const size_t size = (bytes + Tensor::kAlignment - 1) / Tensor::kAlignment * Tensor::kAlignment;
-  owned_.reset(static_cast<std::byte*>(std::aligned_alloc(Tensor::kAlignment, size)));
+  if (has_memory_for(size)) {
+    owned_.reset(static_cast<std::byte*>(std::aligned_alloc(Tensor::kAlignment, size)));
+  }
   if (!owned_) {
     throw SystemFailure(
         fmt::format("out of memory: a workspace of {} bytes; lower model.filters, "

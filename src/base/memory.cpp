@@ -1,0 +1,89 @@
+#include "outerloop/base/memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <string_view>
+
+namespace outerloop {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kWorthAsking = std::size_t{32} << 20;  // takes longer to fill than to ask
+
+// The first number of a file; nothing for "max".
+std::optional<int64_t> number_in(const fs::path& file) {
+  std::ifstream in(file);
+  int64_t number = 0;
+  if (in >> number) return number;
+  return std::nullopt;
+}
+
+// The sum of the numbers behind some words, each the first of its line.
+std::optional<int64_t> sum_of(const fs::path& file, std::initializer_list<std::string_view> words) {
+  std::ifstream in(file);
+  std::optional<int64_t> sum;
+  std::string word, rest;
+  for (int64_t number = 0; in >> word >> number; std::getline(in, rest)) {
+    if (std::ranges::find(words, word) != words.end()) sum = sum.value_or(0) + number;
+  }
+  return sum;
+}
+
+struct ControlGroups {
+  std::string folder, limit, used;
+  std::initializer_list<std::string_view> cached;  // counted as used, but free when asked for
+};
+const ControlGroups kVersion1{"sys/fs/cgroup/memory",
+                              "memory.limit_in_bytes",
+                              "memory.usage_in_bytes",
+                              {"total_inactive_file", "total_active_file"}};
+const ControlGroups kVersion2{
+    "sys/fs/cgroup", "memory.max", "memory.current", {"inactive_file", "active_file"}};
+
+// The least that this group and those above it leave.
+int64_t left_in_groups(const fs::path& root, const ControlGroups& groups, fs::path group) {
+  int64_t left = std::numeric_limits<int64_t>::max();
+  for (bool top = false; !top; group = group.parent_path()) {
+    top = group.empty();
+    const fs::path folder = root / groups.folder / group;
+    const auto limit = number_in(folder / groups.limit), used = number_in(folder / groups.used);
+    if (!limit || !used) continue;
+    const int64_t cached = sum_of(folder / "memory.stat", groups.cached).value_or(0);
+    left = std::min(left, std::max<int64_t>(0, *limit - *used + cached));
+  }
+  return left;
+}
+
+// Lines of /proc/self/cgroup: "4:memory:/group" of version 1, "0::/group" of version 2.
+int64_t left_in_groups(const fs::path& root) {
+  int64_t left = std::numeric_limits<int64_t>::max();
+  std::ifstream in(root / "proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == line.npos) continue;
+    const std::string which = line.substr(first + 1, second - first - 1);
+    const fs::path group = fs::path(line.substr(second + 1)).relative_path();
+    if (which == "memory") left = std::min(left, left_in_groups(root, kVersion1, group));
+    if (which.empty()) left = std::min(left, left_in_groups(root, kVersion2, group));
+  }
+  return left;
+}
+
+}  // namespace
+
+std::optional<int64_t> available_memory(const fs::path& root) {
+  const auto kib = sum_of(root / "proc/meminfo", {"MemAvailable:", "SwapFree:"});
+  if (!kib) return std::nullopt;
+  return std::min(*kib * 1024, left_in_groups(root));
+}
+
+bool has_memory_for(std::size_t bytes) {
+  if (bytes < kWorthAsking) return true;
+  const auto available = available_memory();
+  return !available || bytes <= static_cast<std::size_t>(*available);
+}
+
+}  // namespace outerloop
