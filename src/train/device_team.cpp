@@ -1,12 +1,10 @@
 #include "train/device_team.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <numeric>
 
 #include "outerloop/base/stopwatch.h"
-#include "train/bit_sums.h"
 
 namespace outerloop::train {
 
@@ -83,9 +81,10 @@ void DeviceTeam::take(int64_t task, TaskResults::Task result) {
   result.loss = losses_[own];
   result.accuracy = accuracies_.empty() ? 0 : accuracies_[own];
   for (size_t m = 0; m < measured_.size(); ++m) result.measures[m] = measured_[m][own];
+  const bool counts = sums_->counts(task);
   const auto hashes = sums_->hashes(task);
-  result.set_hash(std::accumulate(hashes.begin(), hashes.end(), uint32_t{0}));
-  result.set(sums_->counts(task) ? TaskResults::State::counts : TaskResults::State::left_out);
+  result.set(counts ? TaskResults::State::counts : TaskResults::State::left_out);
+  result.set_hash(counts ? std::accumulate(hashes.begin(), hashes.end(), uint32_t{0}) : 0);
 }
 
 void DeviceTeam::hash_gradients(std::span<uint32_t> hashes) {
@@ -99,6 +98,7 @@ void DeviceTeam::hash_apart(std::span<uint32_t> hashes) {
 }
 
 void DeviceTeam::add_hashes(int64_t task, std::span<uint32_t> hashes) const {
+  if (!sums_->counts(task)) return;
   const auto own = sums_->hashes(task);
   std::ranges::transform(hashes, own, hashes.begin(), std::plus<>());
 }
@@ -108,13 +108,7 @@ SlotReplay DeviceTeam::replay(const data::TaskKey& key) {
   single_.upload();
   single_.compute();
   single_.fetch_gradients();
-  std::vector<LaneSums> sums(parameter_ends_.size());
-  const BitSum bits = add_bit_sums(single_.gradient(0), 0, parameter_ends_, sums);
-  const float loss = single_.result("loss")[0];
-  SlotReplay result{.loss = loss, .finite = bits.finite && std::isfinite(loss), .hash = bits.hash};
-  result.gradients.resize(sums.size());
-  hash_each(sums, result.gradients);
-  return result;
+  return replay_of(single_.result("loss")[0], single_.gradient(0), parameter_ends_);
 }
 
 bool DeviceTeam::has_accuracy() const {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
 #include "outerloop/checkpoint/store.h"
@@ -38,6 +41,7 @@ class Replayer {
     const uint32_t known = logged.slots[static_cast<size_t>(slot)];
     if (result.task.hash != known) {
       replay_whole(iteration);
+      if (!result.task.finite) return result;  // of an older program, see there
       throw SystemFailure(fmt::format(
           "{}: iteration {}, slot {}: the gradient's hash is {:08x} alone, {:08x} among the others",
           root_.string(), iteration, slot, result.task.hash, known));
@@ -105,13 +109,19 @@ class Replayer {
   }
 
   void replay_whole(int64_t iteration) {
-    const MetaStepResult ignored = step_.run(iteration - 1);
-    static_cast<void>(ignored);
+    const MetaStepResult result = step_.run(iteration - 1);
     const StepHashes& got = step_.hashes();
-    const HashRow row{
+    HashRow row{
         .iteration = iteration, .state = got.state, .slots = got.slots, .gradients = got.gradients};
     const std::optional<HashRow> logged = hashes_.find(iteration);
     if (!logged) return;
+    // Older programs logged the bits of what is not a number, which are not the same everywhere.
+    const auto logged_anyway = [](uint32_t now, uint32_t then) { return now == 0 && then != 0; };
+    if (result.nonfinite > 0 &&
+        !std::ranges::equal(row.slots, logged->slots, std::not_fn(logged_anyway))) {
+      row.slots = logged->slots;
+      row.gradients = logged->gradients;
+    }
     const auto parted = difference(*logged, row, hashes_.names());
     if (!parted) return;
     throw SystemFailure(

@@ -48,7 +48,7 @@ class SlotTeam {
   // Of the last run(); the data may be overwritten.
   virtual std::span<const comm::SlotNode> nodes() = 0;
 
-  // Hashes each parameter's gradients, over the slots of the last run() together.
+  // Hashes each parameter's gradients, over the slots of the last run() that count together.
   virtual void hash_gradients(std::span<uint32_t> hashes) = 0;
   // The slot that the next run() hashes by itself too, if it is one of this rank's.
   virtual void keep_apart(int64_t slot) = 0;

@@ -14,6 +14,7 @@ SlotWorker::SlotWorker(const CompiledGradientPlan& plan,
       parameter_ends_(ends_of(layout)),
       runner_(plan, std::move(family), layout),
       sums_(0, 0, 0),
+      slot_sums_(parameter_ends_.size()),
       bit_sums_(parameter_ends_.size()),
       apart_sums_(parameter_ends_.size()) {
   for (const meta::Measure& m : measures) measures_.push_back(runner_.measure(m.name));
@@ -44,9 +45,10 @@ void SlotWorker::run_slots(data::TaskKey key, TaskResults& results, const Releas
     const bool last = slot + 1 == slots_.end;
     TaskResults::Task task = results.of(slot);
     hash_ = 0;
-    task.set(last && !release.groups.empty() ? compute_and_release(key, release)
-                                             : compute_and_add(key));
-    task.set_hash(hash_);
+    std::ranges::fill(slot_sums_, LaneSums{});
+    keep_hash(
+        slot, task,
+        last && !release.groups.empty() ? compute_and_release(key, release) : compute_and_add(key));
     task.loss = runner_.loss();
     task.accuracy = runner_.accuracy();
     for (size_t m = 0; m < measures_.size(); ++m) task.measures[m] = *measures_[m];
@@ -69,14 +71,20 @@ bool SlotWorker::hash(const data::TaskKey& key, const comm::Range& elements) {
   const auto begin = static_cast<size_t>(place(elements.first));
   const auto count = static_cast<size_t>(place(elements.end)) - begin;
   const auto ends = std::span(parameter_ends_).subspan(begin, count);
-  const auto sums = std::span(bit_sums_).subspan(begin, count);
-  const BitSum bits = add_bit_sums(runner_.gradient(), elements.first, ends, sums);
-  if (key.slot == apart_) {
-    add_bit_sums(runner_.gradient(), elements.first, ends,
-                 std::span(apart_sums_).subspan(begin, count));
-  }
+  const BitSum bits = add_bit_sums(runner_.gradient(), elements.first, ends,
+                                   std::span(slot_sums_).subspan(begin, count));
   hash_ += bits.hash;
   return bits.finite;
+}
+
+// What is not a number has other bits on other processors.
+void SlotWorker::keep_hash(int64_t slot, TaskResults::Task& task, TaskResults::State state) {
+  const bool counts = state == TaskResults::State::counts;
+  task.set(state);
+  task.set_hash(counts ? hash_ : 0);
+  if (!counts) return;
+  for (size_t p = 0; p < bit_sums_.size(); ++p) bit_sums_[p] += slot_sums_[p];
+  if (slot == apart_) std::ranges::copy(slot_sums_, apart_sums_.begin());
 }
 
 TaskResults::State SlotWorker::compute_and_add(const data::TaskKey& key) {
@@ -112,14 +120,7 @@ TaskResults::State SlotWorker::compute_and_release(const data::TaskKey& key,
 SlotReplay SlotWorker::replay(const data::TaskKey& key) {
   runner_.draw(key);
   runner_.compute();
-  std::vector<LaneSums> sums(parameter_ends_.size());
-  const BitSum bits = add_bit_sums(runner_.gradient(), 0, parameter_ends_, sums);
-  SlotReplay result{.loss = runner_.loss(),
-                    .finite = bits.finite && std::isfinite(runner_.loss()),
-                    .hash = bits.hash};
-  result.gradients.resize(sums.size());
-  hash_each(sums, result.gradients);
-  return result;
+  return replay_of(runner_.loss(), runner_.gradient(), parameter_ends_);
 }
 
 }  // namespace outerloop::train

@@ -36,7 +36,7 @@ class SlotWorker {
   void run(data::TaskKey key, TaskResults& results, const Release& release, MetaStepTimes* times);
 
   std::span<const comm::SlotNode> nodes() const { return sums_.nodes(); }
-  // Of each parameter's gradients, over the slots of the last run().
+  // Of each parameter's gradients, over the slots of the last run() that count.
   std::span<const LaneSums> bit_sums() const { return bit_sums_; }
 
   // The slot whose bit sums the next run() keeps by themselves, if it is one of this worker's.
@@ -57,6 +57,7 @@ class SlotWorker {
   TaskResults::State compute_and_add(const data::TaskKey& key);
   TaskResults::State compute_and_release(const data::TaskKey& key, const Release& release);
   bool hash(const data::TaskKey& key, const comm::Range& elements);
+  void keep_hash(int64_t slot, TaskResults::Task& task, TaskResults::State state);
 
   int64_t elements_;
   std::vector<int64_t> parameter_ends_;
@@ -65,6 +66,7 @@ class SlotWorker {
   comm::SlotAccumulator sums_;
   std::vector<const float*> measures_;
   uint32_t hash_ = 0;                 // of the slot under way
+  std::vector<LaneSums> slot_sums_;   // its own, by parameter
   std::vector<LaneSums> bit_sums_;    // by parameter
   std::vector<LaneSums> apart_sums_;  // the same of one slot
   int64_t apart_ = -1;

@@ -1,6 +1,9 @@
 #include "train/task_results.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "train/bit_sums.h"
 
 namespace outerloop::train {
 namespace {
@@ -8,6 +11,17 @@ namespace {
 constexpr size_t kFirstMeasure = 4;  // after loss, accuracy, state and hash
 
 }  // namespace
+
+SlotReplay replay_of(float loss, std::span<const float> gradient, std::span<const int64_t> ends) {
+  std::vector<LaneSums> sums(ends.size());
+  const BitSum bits = add_bit_sums(gradient, 0, ends, sums);
+  SlotReplay result{.loss = loss, .finite = bits.finite && std::isfinite(loss)};
+  result.gradients.resize(sums.size());
+  if (!result.finite) return result;
+  result.hash = bits.hash;
+  hash_each(sums, result.gradients);
+  return result;
+}
 
 TaskResults::TaskResults(int64_t slots, size_t measures)
     : slots_(slots),

@@ -10,6 +10,9 @@
 
 namespace outerloop::train {
 
+// Of a task with this loss and gradient, whose parameters end at `ends`.
+SlotReplay replay_of(float loss, std::span<const float> gradient, std::span<const int64_t> ends);
+
 class TaskResults {
  public:
   // late: something was not finite after a part of the gradient had been sent as if all were.

@@ -148,15 +148,9 @@ TEST_F(OnDevice, RefusesTheUpdatesThatThreadsRefuse) {
                {"outer.meta_batch=1", "outer.rate=1e-5", "inner.steps=20", "inner.rate=0.8"},
                12};
   const Course got = course(c, device_);
-  Course expected = course(c, nullptr);
   EXPECT_GT(got.updates, 2);
   EXPECT_LT(got.updates, c.iterations);
-  // What is not a number has no bits of its own.
-  for (size_t i = 0; i < got.hashes.size(); ++i) {
-    expected.hashes[i].slots = got.hashes[i].slots;
-    expected.hashes[i].gradients = got.hashes[i].gradients;
-  }
-  expect_equal(got, expected, "");
+  expect_equal(got, course(c, nullptr), "");
 }
 
 TEST_F(OnDevice, ASelfCheckInterruptsAndChangesNothing) {

@@ -13,6 +13,7 @@
 #include "outerloop/comm/local.h"
 #include "outerloop/train/divergence.h"
 #include "outerloop/train/setup.h"
+#include "train/hash_file.h"
 #include "train/runs.h"
 
 namespace outerloop::train {
@@ -107,6 +108,32 @@ TEST_F(Hashes, AreTheSameOnAnyRanksAndThreadsAndAfterAStop) {
   EXPECT_NE(hashes_of(trained("other", {"seed=2"})), known);
   trained("one", {"log.hashes=false", "outer.iterations=41"});
   EXPECT_FALSE(fs::exists(RunFolder{folder_ / "one"}.hashes()));
+}
+
+// Older programs logged the bits of gradients that are not finite: those say nothing.
+TEST_F(Hashes, OfSlotsThatAreLeftOutMayBeAnOlderPrograms) {
+  const fs::path run =
+      trained("run", {"outer.meta_batch=1", "outer.rate=1e-5", "outer.iterations=20",
+                      "inner.steps=20", "inner.rate=0.8", "stop.max_nonfinite=1000"});
+  const fs::path file = RunFolder{run}.hashes();
+  const HashFile hashes(file);
+  size_t place = 0;
+  while (place < hashes.rows() && hashes.row(place).slots[0] != 0) ++place;
+  ASSERT_LT(place, hashes.rows()) << "no task diverged";
+  const int64_t iteration = hashes.iteration(place);
+  const size_t state = hashes.bytes_until(place) + sizeof(int64_t);
+  const size_t slot = state + hashes.names().parameters.size() * sizeof(uint32_t);
+  const auto flip = [&file](size_t byte) {
+    std::string content = read_file(file);
+    content[byte] = static_cast<char>(content[byte] ^ 1);
+    write_file_atomically(file, content);
+  };
+  EXPECT_FALSE(replay(run, iteration, 0).task.finite);
+  flip(slot);
+  flip(slot + sizeof(uint32_t));  // of a gradient
+  EXPECT_FALSE(replay(run, iteration, 0).task.finite);
+  flip(state);
+  EXPECT_THROW(replay(run, iteration, 0), SystemFailure);
 }
 
 TEST_F(Hashes, AreMetByTheReplayOfAnyTask) {

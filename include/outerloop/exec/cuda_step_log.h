@@ -10,8 +10,8 @@
 namespace outerloop::exec::cuda {
 
 // A row has 32-bit words. By task: loss, accuracy, whether it counts (1 or 0), the hash of its
-// gradient, its measures. Then by parameter the hashes of all tasks' gradients, by parameter those
-// of the state, and whether the update was made (1 or 0).
+// gradient if it counts, its measures. Then by parameter the hashes of the gradients that count, by
+// parameter those of the state, and whether the update was made (1 or 0).
 struct StepRow {
   int64_t tasks = 0;
   int64_t parameters = 0;

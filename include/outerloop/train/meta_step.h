@@ -32,8 +32,11 @@ struct MetaStepResult {
 
 // 32-bit hashes of a step, for telling where two courses of one training part.
 struct StepHashes {
-  std::vector<uint32_t> slots;  // of each slot's gradient; of all ranks
-  // Of each parameter's gradients, all slots together: the sum over the ranks is the step's.
+  // Of each slot's gradient; of all ranks. 0 where it is left out: what is not a number has other
+  // bits on other processors.
+  std::vector<uint32_t> slots;
+  // Of each parameter's gradients, all slots that count together: the sum over the ranks is the
+  // step's.
   std::vector<uint32_t> gradients;
   std::vector<uint32_t> state;  // of each parameter and its optimiser state after the update
 };
@@ -43,7 +46,7 @@ struct SlotReplay {
   float loss = 0;
   bool finite = false;
   uint32_t hash = 0;                // as StepHashes::slots
-  std::vector<uint32_t> gradients;  // of each parameter's gradient
+  std::vector<uint32_t> gradients;  // of each parameter's gradient; zeros where it is left out
 };
 
 // For tests that play a failing machine: may change a part of a task's gradient, from element
