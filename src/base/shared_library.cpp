@@ -19,6 +19,7 @@ SharedLibrary::SharedLibrary(std::initializer_list<std::string> names) {
 }
 
 void* SharedLibrary::find(const char* name) const {
+  OL_ASSERT(is_open(), "a library that is not there has no " + std::string(name));
   return dlsym(handle_, name);
 }
 

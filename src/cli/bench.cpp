@@ -53,8 +53,9 @@ void add_bench(Program& program) {
   command->add_flag("--profile", options->bench.profile, "time of each kernel of one task");
   command->add_flag("--json", options->json, "print JSON");
   command->callback([&program, options] {
-    program.action = [options] {
-      return run_on_ranks([&](comm::Communicator& ranks) { return meta_step(*options, ranks); });
+    program.action = [&program, options] {
+      return run_on_ranks([&](comm::Communicator& ranks) { return meta_step(*options, ranks); },
+                          program.color);
     };
   });
 }

@@ -56,21 +56,24 @@ void measure(const Options& options, const char* backend, comm::Communicator& ra
   fmt::print("{}", (options.json ? to_json : table)(backend, ranks, speeds));
 }
 
-int bench_comm(const Options& options) {
+int bench_comm(const Options& options, ColorMode color) {
   if (!comm::started_by_mpi()) {
     comm::run_ranks(options.threads_as_ranks > 0 ? options.threads_as_ranks : 2,
                     [&](comm::Communicator& ranks) { measure(options, "local", ranks); });
     return kDone;
   }
-  return run_on_ranks([&](comm::Communicator& ranks) {
-    if (ranks.size() == 1 || options.threads_as_ranks > 0) {
-      throw comm::AgreedBadInput(
-          ranks.size() == 1 ? "bench comm needs two ranks: mpirun -np 2 or more"
-                            : "--ranks makes threads of one process: leave it out under mpirun");
-    }
-    measure(options, "mpi", ranks);
-    return kDone;
-  });
+  return run_on_ranks(
+      [&](comm::Communicator& ranks) {
+        if (ranks.size() == 1 || options.threads_as_ranks > 0) {
+          throw comm::AgreedBadInput(
+              ranks.size() == 1
+                  ? "bench comm needs two ranks: mpirun -np 2 or more"
+                  : "--ranks makes threads of one process: leave it out under mpirun");
+        }
+        measure(options, "mpi", ranks);
+        return kDone;
+      },
+      color);
 }
 
 }  // namespace
@@ -87,8 +90,9 @@ void add_bench_comm(CLI::App& bench, Program& program) {
   command->add_option("--seconds", options->bench.seconds, "measured time of each size")
       ->check(CLI::Range(1e-4, 60.0));
   command->add_flag("--json", options->json, "print JSON");
-  command->callback(
-      [&program, options] { program.action = [options] { return bench_comm(*options); }; });
+  command->callback([&program, options] {
+    program.action = [&program, options] { return bench_comm(*options, program.color); };
+  });
 }
 
 }  // namespace outerloop::cli

@@ -173,10 +173,11 @@ void add_bench_importance(CLI::App& bench, Program& program) {
   add_scoring_flags(*command, options->flags);
   command->add_flag("--json", options->json, "print JSON");
   command->callback([&program, options] {
-    program.action = [options] {
+    program.action = [&program, options] {
       if (options->source.empty() || !is_run(options->source)) return bench_network(*options);
       return run_on_ranks(
-          [&](comm::Communicator& ranks) { return bench_importance(*options, ranks); });
+          [&](comm::Communicator& ranks) { return bench_importance(*options, ranks); },
+          program.color);
     };
   });
 }

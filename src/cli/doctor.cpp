@@ -106,10 +106,12 @@ int examine(const std::filesystem::path& folder, ColorMode mode) {
     return code_of(report);
   }
   const Report own = report_on(folder);  // before MPI starts, which minds commands that are run
-  return run_on_ranks([&](comm::Communicator& ranks) {
-    comm::fail_together(ranks, "folder", [&] { require_folder(folder); });
-    return print_together(ranks, own, mode);
-  });
+  return run_on_ranks(
+      [&](comm::Communicator& ranks) {
+        comm::fail_together(ranks, "folder", [&] { require_folder(folder); });
+        return print_together(ranks, own, mode);
+      },
+      mode);
 }
 
 }  // namespace

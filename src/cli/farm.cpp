@@ -32,7 +32,7 @@ int merge(const fs::path& target, const std::vector<fs::path>& journals) {
   return kStopped;
 }
 
-// Of all that can be read; then the code of the worst.
+// Of all that can be read. A failing system is worse than a wrong word.
 int status(const std::vector<fs::path>& journals, ColorMode color) {
   int code = kDone;
   for (const fs::path& journal : journals) {
@@ -40,8 +40,7 @@ int status(const std::vector<fs::path>& journals, ColorMode color) {
       fmt::print("{}", farm::describe_status(journal));
     } catch (const Error& error) {
       tell_error(error.what(), color);
-      const bool is_users = dynamic_cast<const BadInput*>(&error) != nullptr;
-      code = std::max<int>(code, is_users ? kBadInput : kFailed);
+      if (code == kDone || exit_code_of(error) == kFailed) code = exit_code_of(error);
     }
   }
   return code;

@@ -212,7 +212,8 @@ void add_importance(Program& program) {
   command->callback([&program, options] {
     program.action = [&program, options] {
       return run_on_ranks(
-          [&](comm::Communicator& ranks) { return run_on(ranks, *options, program.color); });
+          [&](comm::Communicator& ranks) { return run_on(ranks, *options, program.color); },
+          program.color);
     };
   });
 }

@@ -116,15 +116,17 @@ void tell_error(std::string_view lines, ColorMode color) {
   }
 }
 
+int exit_code_of(const std::exception& error) {
+  return dynamic_cast<const BadInput*>(&error) != nullptr ? kBadInput : kFailed;
+}
+
 int run_program(int argc, const char* const* argv) noexcept {
   Program program;
   try {
     return run(program, argc, argv);
-  } catch (const BadInput& error) {
-    tell_error(error.what(), program.color);
-    return kBadInput;
   } catch (const Error& error) {
     tell_error(error.what(), program.color);
+    return exit_code_of(error);
   } catch (const std::bad_alloc&) {
     tell_error("out of memory", program.color);
   } catch (const std::system_error& error) {

@@ -45,7 +45,9 @@ void add_train(Program& program);
 // Writes to standard error. That it is closed, or a file on a full disk, ends nothing.
 void tell(std::string_view text);
 // With "error: " before each line, red where the terminal shows colours.
-void tell_error(std::string_view lines, ColorMode color = ColorMode::automatic);
+void tell_error(std::string_view lines, ColorMode color);
+// kBadInput or kFailed.
+int exit_code_of(const std::exception& error);
 
 // Reads the command line and runs the subcommand. Prints errors to standard error and returns the
 // exit code; never throws.

@@ -35,7 +35,7 @@ int tasks_of_srun() {
   return std::max(1, std::atoi(tasks));
 }
 
-int run_on_ranks(const std::function<int(comm::Communicator&)>& body) {
+int run_on_ranks(const std::function<int(comm::Communicator&)>& body, ColorMode color) {
   const int tasks = tasks_of_srun();  // asked before MPI sets variables of its own
   comm::World world;
   comm::Communicator& ranks = world.ranks();
@@ -48,18 +48,19 @@ int run_on_ranks(const std::function<int(comm::Communicator&)>& body) {
     world.finish();
     return code;
   } catch (const std::exception& error) {
-    const int code = dynamic_cast<const BadInput*>(&error) != nullptr ? kBadInput : kFailed;
+    const int code = exit_code_of(error);
     if (ranks.size() == 1) {
       world.finish();
       throw;
     }
     if (dynamic_cast<const comm::Agreed*>(&error) == nullptr) {
       tell_error(fmt::format("rank {} on {}: {}", ranks.rank(),
-                             ranks.hosts()[static_cast<size_t>(ranks.rank())], error.what()));
+                             ranks.hosts()[static_cast<size_t>(ranks.rank())], error.what()),
+                 color);
       ranks.abort(code);
     }
     // Before any rank ends: mpirun ends the others at the first exit code that is not 0.
-    if (ranks.rank() == 0) tell_error(error.what());
+    if (ranks.rank() == 0) tell_error(error.what(), color);
     world.finish();
     return code;
   }

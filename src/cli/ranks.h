@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "cli/program.h"
 #include "outerloop/comm/communicator.h"
 #include "outerloop/comm/watchdog.h"
 
@@ -16,7 +17,7 @@ int tasks_of_srun();
 // BadInput where srun started several tasks without MPI, each a rank alone. Among several, what all
 // throw together (comm::Agreed) is told once, by rank 0; an error of one rank's own is told with
 // rank and host and ends all ranks.
-int run_on_ranks(const std::function<int(comm::Communicator&)>& body);
+int run_on_ranks(const std::function<int(comm::Communicator&)>& body, ColorMode color);
 
 // Watches the other ranks while it lives, if there are any. A finding is told at once and written
 // to `log`, and ends this process with kFailed: after half the silence and 5 s, so that the

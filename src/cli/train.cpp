@@ -145,7 +145,8 @@ int train_on(comm::Communicator& ranks, const Options& options, ColorMode color)
 }
 
 int run(const Options& options, ColorMode color) {
-  return run_on_ranks([&](comm::Communicator& ranks) { return train_on(ranks, options, color); });
+  return run_on_ranks([&](comm::Communicator& ranks) { return train_on(ranks, options, color); },
+                      color);
 }
 
 }  // namespace

@@ -99,10 +99,11 @@ void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, cons
     for (const fs::path& log : logs) sync_file(log);
   });
   if (before < kWarnWaited_s && waited_s_ >= kWarnWaited_s) {
-    warn_(
-        fmt::format("the disk takes longer for a checkpoint than the training from one to the "
-                    "next, and it has waited {:.1f} s by iteration {}; raise checkpoint.every",
-                    waited_s_, checkpoint.iteration));
+    warn_(fmt::format(
+        "the disk takes longer for a checkpoint than the training from one to the next: "
+        "training has waited {:.1f} s for it by iteration {}; make checkpoints rarer "
+        "(checkpoint.every, validation.every)",
+        waited_s_, checkpoint.iteration));
   }
 }
 

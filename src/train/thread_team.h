@@ -1,7 +1,7 @@
 #pragma once
-// The slots of a rank on its threads: each thread has consecutive ones, thread 0 the last. Of 25
-// tasks on two threads it so has 13: the others hear of θ later than thread 0, and it hears later
-// of theirs.
+// The slots of a rank on its threads: each thread has consecutive ones, thread 0 the last. Larger
+// parts lie at the end (of 25 tasks on two threads 12 and 13), and thread 0 starts first: it made
+// the update.
 
 #include <atomic>
 #include <memory>

@@ -35,7 +35,7 @@ TEST(SlowDisk, CostsAKilledRunAtMostAnIntervalAndTheCheckpointBeingWritten) {
                  "checkpoint.every=2", "runtime.threads=1"}),
         options);
   EXPECT_CONTAINS(said, "the disk takes longer for a checkpoint than the training from one to");
-  EXPECT_CONTAINS(said, "raise checkpoint.every");
+  EXPECT_CONTAINS(said, "make checkpoints rarer (checkpoint.every");
 }
 
 }  // namespace

@@ -235,12 +235,11 @@ def render(report, cases):
         "(`peers.py` says which).\n\n"
         f"{about['date']}, commit {about['commit']}, {about['cores']} cores of {about['processor']}, "
         f"load {about['load_at_start']} at the start,\n{report['rounds']} round(s) of "
-        f"{report['seconds']:g} s. Two threads over one: medians of {report['pairs']} rounds of short "
-        "runs, beside them two processes,\none on each core. Quiet rounds: one process and two apart were "
-        f"within {100 * (1 - pairs.QUIET):.0f} % of the fastest, "
-        + " and ".join(f"{results[name]['quiet_rounds']} of {name.removesuffix(' pairs')}"
-                       for name in results if name.endswith(" pairs"))
-        + ".\n\n"
+        f"{report['seconds']:g} s. Two threads over one: medians over rounds of short runs in turn, beside "
+        "them two processes, one on each\ncore. "
+        + pairs.about([(name.removesuffix("_2 pairs"), found) for name, found in results.items()
+                       if name.endswith(" pairs")])
+        + "\n"
         + table(["asked for", "measured", "bar", "reached"],
                 [bar_line(bar, results) for bar in BARS])
         + "\n"

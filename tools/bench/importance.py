@@ -57,7 +57,7 @@ def render(report):
             "rounds, in which all take turns.\n\n"
             f"{about['date']}, commit {about['commit']}, {about['cores']} cores of "
             f"{about['processor']}, load {about['load_at_start']} at the start,\n"
-            + ranks.about_rounds(report) + "\n"
+            f"{len(rounds)} rounds. " + ranks.about_rounds(report) + "\n"
             + cpu.table(["asked for", "measured", "bar", "reached"], rows) + "\n"
             + cpu.table(["", "cells/s"], speeds)
             + f"\nOne core: {last['rows_per_s']:,.0f} images/s, {last['gflops']:.0f} GFLOP/s, "
@@ -66,7 +66,7 @@ def render(report):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/importance.sh", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--tasks", type=int, default=16)
     parser.add_argument("--python", default=cpu.PEERS / "bin/python", type=pathlib.Path)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",

@@ -15,8 +15,9 @@ class SharedLibrary {
   bool is_open() const { return handle_ != nullptr; }
   const std::string& name() const { return name_; }
   const std::string& why_not() const { return why_not_; }  // of the last name, where none opened
-  void* find(const char* name) const;                      // nullptr where the library lacks it
-  // Throws BadInput with `advice` where the library lacks it.
+  // Of a library that is open; nullptr where it lacks the name.
+  void* find(const char* name) const;
+  // The same; throws BadInput with `advice` there.
   void* symbol(const char* name, const std::string& advice) const;
 
  private:
