@@ -194,8 +194,13 @@ class Checker {
   }
 
   void check_runtime() {
-    refuse_if(c.runtime.numerics == Numerics::fast, "runtime.numerics",
-              "this version has ordered numerics alone: set ordered");
+    const bool fast = c.runtime.numerics == Numerics::fast;
+    refuse_if(!fast && c.runtime.precision != Precision::float32, "runtime.precision",
+              "ordered numerics have float32 alone: set float32, or runtime.numerics=fast");
+    refuse_if(
+        fast && c.runtime.self_check > 0, "runtime.self_check",
+        "fast products depend on how many tasks a GPU has at once, so that no other rank gives "
+        "their bits: set 0, or runtime.numerics=ordered");
   }
 
   const Config& c;

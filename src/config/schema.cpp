@@ -274,8 +274,12 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(runtime.threads), .bounds = between(0, 1024), .unit = "threads",
      .help = "0 = one per core that the process may use", .changes_results = false},
     {OL_KEY(runtime.numerics),
-     .help = "ordered: the same bits on any number of threads and any vector width; fast: gives "
-             "this up"},
+     .help =
+         "ordered: the same bits on any processor, number of threads and GPU; fast: products "
+         "of matrices by a GPU's cuBLAS, where a task is more than one kernel, which gives this "
+         "up"},
+    {OL_KEY(runtime.precision), .help = "what fast products round their float32 inputs to",
+     .newer = true},
     {OL_KEY(runtime.reduction),
      .help = "sum over the ranks; ordered: the same bits on any number of them; fast: by the MPI "
              "library's own all-reduce, which gives this up",

@@ -1,8 +1,12 @@
 #include "train/device_choice.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "outerloop/base/error.h"
 #include "outerloop/comm/agreement.h"
+#include "outerloop/config/print.h"
 #include "outerloop/exec/cuda.h"
 
 namespace outerloop::train {
@@ -16,25 +20,49 @@ int place_on_host(const comm::Communicator* ranks) {
   return static_cast<int>(std::count(hosts.begin(), own, *own));
 }
 
+exec::cuda::Products products_of(const config::Runtime& runtime) {
+  using exec::cuda::Products;
+  if (runtime.numerics == config::Numerics::ordered) return Products::ordered;
+  switch (runtime.precision) {
+    case config::Precision::tf32:
+      return Products::tf32;
+    case config::Precision::bfloat16:
+      return Products::bfloat16;
+    case config::Precision::float32:
+      break;
+  }
+  return Products::float32;
+}
+
+// Leaves null where the processor is to compute.
+void open(const config::Config& config, const comm::Communicator* ranks,
+          std::shared_ptr<exec::Device>& device) {
+  const config::Runtime& runtime = config.runtime;
+  const bool may = runtime.device != config::Device::cpu;
+  const size_t visible = may ? exec::cuda::visible_devices().size() : 0;
+  if (visible > 0 || runtime.device == config::Device::cuda) {
+    // One that is not there says what is missing.
+    const int place = place_on_host(ranks);
+    const int ordinal = visible > 0 ? place % static_cast<int>(visible) : place;
+    device = exec::cuda::open_device(ordinal, products_of(runtime));
+  } else if (runtime.numerics == config::Numerics::fast) {
+    throw BadInput(fmt::format(
+        "runtime.numerics=fast: fast products are a GPU's, and runtime.device={} {}: set "
+        "runtime.numerics=ordered, or runtime.device=cuda on a machine with a GPU",
+        config::word(runtime.device), may ? "finds none" : "is none"));
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<exec::Device> choose_device(const config::Config& config,
                                             comm::Communicator* ranks) {
-  if (config.runtime.device == config::Device::cpu) return nullptr;
-  const size_t visible = exec::cuda::visible_devices().size();
-  const bool wanted = config.runtime.device == config::Device::cuda || visible > 0;
   std::shared_ptr<exec::Device> device;
-  const auto open = [&] {
-    // One that is not there says what is missing.
-    const int place = place_on_host(ranks);
-    const int ordinal = visible > 0 ? place % static_cast<int>(visible) : place;
-    if (wanted) device = exec::cuda::open_device(ordinal);
-  };
   if (ranks == nullptr || ranks->size() == 1) {
-    open();
+    open(config, ranks, device);
     return device;
   }
-  comm::fail_together(*ranks, "GPUs", open);
+  comm::fail_together(*ranks, "GPUs", [&] { open(config, ranks, device); });
   comm::require_equal(*ranks, "kind of device", "the kind of device", device ? "cuda" : "cpu",
                       "give every rank a GPU, or set runtime.device=cpu");
   return device;

@@ -10,9 +10,10 @@
 
 namespace outerloop::train {
 
-// By runtime.device; null: the processor. The ranks of a host take the GPUs that they see in turn.
-// Collective: throws the same on all ranks where one cannot have what is asked for, or where some
-// have a GPU and others none. `ranks` may be null: this process alone.
+// By runtime.device, with the products of runtime.numerics; null: the processor. The ranks of a
+// host take the GPUs that they see in turn. Collective: throws the same on all ranks where one
+// cannot have what is asked for, or where some have a GPU and others none. `ranks` may be null:
+// this process alone.
 std::shared_ptr<exec::Device> choose_device(const config::Config& config,
                                             comm::Communicator* ranks);
 

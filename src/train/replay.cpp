@@ -27,6 +27,12 @@ class Replayer {
         pool_(static_cast<int>(stored_.config.config.runtime.threads)),
         step_(setup_.config, setup_.learner, setup_.train_shape, setup_.train_tasks, pool_,
               compile_options(setup_.config)) {
+    if (setup_.config.runtime.numerics == config::Numerics::fast) {
+      throw BadInput(
+          fmt::format("{}: it was trained with runtime.numerics=fast, whose bits are those of a "
+                      "whole meta-batch on its GPU: no task alone has them",
+                      root_.string()));
+    }
     if (hash_names(setup_.config, step_.layout()) != hashes_.names()) {
       throw BadInput(
           fmt::format("{}: its hashes are of another config than its checkpoints", root_.string()));

@@ -36,6 +36,7 @@ std::string describe_run(const config::Config& config, const Data& data, const s
       {"ranks", hosts.size()},
       {"hosts", hosts},
       {"numerics", config::word(config.runtime.numerics)},
+      {"precision", config::word(config.runtime.precision)},
       {"reduction", config::word(config.runtime.reduction)},
       {"seed", config.seed},
       {"config_hash", config::config_hash(config)},

@@ -65,7 +65,8 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
            {"outer.schedule=step"},
            {"outer.warmup=2000"},
            {"validation.every=0", "validation.patience=1"},
-           {"runtime.numerics=fast"},
+           {"runtime.precision=tf32"},
+           {"runtime.numerics=fast", "runtime.self_check=10"},
        }) {
     EXPECT_EQ(errors(words).size(), 1u) << words[0];
   }

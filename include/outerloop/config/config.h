@@ -217,12 +217,14 @@ struct Report {
 };
 
 OL_CONFIG_CHOICE(Numerics, ordered, fast)
+OL_CONFIG_CHOICE(Precision, float32, tf32, bfloat16)
 OL_CONFIG_CHOICE(Device, cpu, cuda, auto_)
 OL_CONFIG_CHOICE(Isa, auto_, scalar, avx2, avx512)
 
 struct Runtime {
   std::int64_t threads = 0;  // 0 = one per allowed core
   Numerics numerics = Numerics::ordered;
+  Precision precision = Precision::float32;
   Numerics reduction = Numerics::ordered;
   Device device = Device::cpu;
   Isa isa = Isa::auto_;

@@ -27,9 +27,14 @@
 
 namespace outerloop::exec::cuda {
 
+// How products of matrices are made that are no part of a larger kernel. But for `ordered` they are
+// the cuBLAS library's (numerics: fast), in an order of its own: the same from run to run on one
+// GPU model and version, with float32 inputs as they are or rounded. float64 stays float64.
+enum class Products : uint8_t { ordered, float32, tf32, bfloat16 };
+
 // The GPU of this number. Throws BadInput with what is missing and what to do: a build without
-// CUDA, no driver, no such GPU, no NVRTC library.
-std::shared_ptr<Device> open_device(int ordinal);
+// CUDA, no driver, no such GPU, no library (NVRTC, cuBLAS).
+std::shared_ptr<Device> open_device(int ordinal, Products products = Products::ordered);
 
 // Names of the GPUs that this process sees; none without a driver, or in a build without CUDA.
 std::vector<std::string> visible_devices();
@@ -55,6 +60,7 @@ class Executable {
   size_t shared_arena_bytes() const;  // planned, once
   size_t lane_launches() const;       // kernels that a run of all lanes launches
   size_t shared_launches() const;     // before them, for what depends on shared inputs alone
+  size_t library_products() const;    // launches that are Device::multiply()
   size_t distinct_kernels() const;
 
   struct Impl;

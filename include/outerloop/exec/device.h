@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "outerloop/tensor/dtype.h"
+
 namespace outerloop::exec {
 
 // One kernel as CUDA C++: an extern "C" function `name` that takes one struct of operands
@@ -59,6 +61,16 @@ struct DeviceOperand {
   int64_t lane_stride = 0;
 };
 
+// A product of matrices of every lane: C[b, i, j] = sum over p of A[b, i, p] B[b, p, j]. Strides
+// are in elements; those of j in B and C are 1, and of A that of i or p is.
+struct DeviceProduct {
+  DType dtype = DType::f32;
+  int64_t batch = 1, m = 0, n = 0, k = 0;
+  int64_t a_batch = 0, a_row = 0, a_k = 1;
+  int64_t b_batch = 0, b_k = 0;
+  int64_t c_batch = 0, c_row = 0;
+};
+
 struct DeviceLimits {
   int threads_per_block = 1024;
   int64_t blocks = (int64_t{1} << 31) - 1;     // of a launch, one axis
@@ -94,13 +106,19 @@ class Device {
   virtual void launch(const DeviceStream& stream, const DeviceFunction& function, int64_t blocks,
                       int threads, std::span<const DeviceOperand> operands) = 0;
 
+  // Whether products are made by a library, in whatever order it takes (numerics: fast). Then it is
+  // named in name(), and multiply() puts its work on a stream, to be recorded as a launch is.
+  virtual bool multiplies() const { return false; }
+  virtual void multiply(const DeviceStream& stream, const DeviceProduct& product, int64_t lanes,
+                        const DeviceOperand& a, const DeviceOperand& b, const DeviceOperand& c);
+
   virtual DeviceEvent record(const DeviceStream& stream) = 0;
   virtual void wait(const DeviceStream& stream, const DeviceEvent& event) = 0;
   // Both events must have happened.
   virtual double seconds_between(const DeviceEvent& first, const DeviceEvent& second) = 0;
 
-  // Launches and copy() of the stream are recorded rather than run until end_recording(); nothing
-  // else may be asked of it between.
+  // Launches, multiply() and copy() of the stream are recorded rather than run until
+  // end_recording(); nothing else may be asked of it between.
   virtual void begin_recording(const DeviceStream& stream) = 0;
   virtual DeviceGraph end_recording(const DeviceStream& stream) = 0;
   virtual void launch(const DeviceStream& stream, const DeviceGraph& graph) = 0;

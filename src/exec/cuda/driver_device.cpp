@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "exec/cuda/cublas.h"
 #include "exec/cuda/driver.h"
 #include "exec/cuda/kernel_store.h"
 #include "exec/cuda/nvrtc.h"
@@ -55,7 +56,7 @@ struct Context {
 
 class DriverDevice : public Device {
  public:
-  explicit DriverDevice(int ordinal)
+  DriverDevice(int ordinal, Products products)
       : context_(std::make_shared<const Context>(ordinal)), driver_(&context_->driver) {
     std::array<char, 256> name{};
     OL_CUDA(driver_->cuDeviceGetName(name.data(), static_cast<int>(name.size()), context_->device));
@@ -68,6 +69,7 @@ class DriverDevice : public Device {
         static_cast<size_t>(attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK));
     limits_.shared_bytes_on_request =
         static_cast<size_t>(attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN));
+    if (products != Products::ordered) open_library(products);
   }
 
   std::string name() const override { return name_; }
@@ -182,6 +184,13 @@ class DriverDevice : public Device {
     return milliseconds * 1e-3;
   }
 
+  bool multiplies() const override { return cublas_ != nullptr; }
+  void multiply(const DeviceStream& stream, const DeviceProduct& product, int64_t lanes,
+                const DeviceOperand& a, const DeviceOperand& b, const DeviceOperand& c) override {
+    use();
+    cublas_->multiply(stream.handle.get(), product, lanes, a, b, c);
+  }
+
   void begin_recording(const DeviceStream& stream) override {
     use();
     OL_CUDA(driver_->cuStreamBeginCapture(as<CUstream>(stream.handle),
@@ -209,6 +218,15 @@ class DriverDevice : public Device {
   using Release = void (*)(const Driver& driver, void* handle);
 
   void use() const { OL_CUDA(driver_->cuCtxSetCurrent(context_->context)); }
+
+  void open_library(Products products) {
+    const DeviceMemory workspace = allocate(Cublas::kWorkspaceBytes);
+    cublas_ = {new Cublas(products, workspace), [context = context_](Cublas* library) {
+                 context->driver.cuCtxSetCurrent(context->context);
+                 delete library;
+               }};
+    name_ += ", " + cublas_->name();
+  }
 
   int attribute(CUdevice_attribute which) const {
     int value = 0;
@@ -269,6 +287,7 @@ class DriverDevice : public Device {
   std::shared_ptr<const Context> context_;
   const Driver* driver_;
   std::unique_ptr<const Nvrtc> nvrtc_;
+  std::shared_ptr<Cublas> cublas_;
   std::string name_;
   std::string architecture_;
   DeviceLimits limits_;
@@ -276,8 +295,8 @@ class DriverDevice : public Device {
 
 }  // namespace
 
-std::shared_ptr<Device> open_device(int ordinal) {
-  return std::make_shared<DriverDevice>(ordinal);
+std::shared_ptr<Device> open_device(int ordinal, Products products) {
+  return std::make_shared<DriverDevice>(ordinal, products);
 }
 
 std::vector<std::string> visible_devices() {

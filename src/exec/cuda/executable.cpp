@@ -3,26 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 
-#include "exec/cuda/mega.h"
-#include "exec/cuda/source.h"
+#include "exec/cuda/planned_launch.h"
 #include "exec/plan/program_plan.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
 
 namespace outerloop::exec::cuda {
-namespace {
-
-// One kernel with its operands as locations.
-struct PlannedLaunch {
-  size_t function = 0;
-  int64_t blocks = 0;  // per lane
-  int threads = 0;
-  std::vector<Location> operands;
-};
-
-}  // namespace
 
 struct Executable::Impl {
   std::shared_ptr<Device> device;
@@ -35,42 +22,6 @@ struct Executable::Impl {
 };
 
 namespace {
-
-// Kernels of a program, equal ones once.
-class KernelList {
- public:
-  std::vector<PlannedLaunch> launches(const StepTable& table) {
-    std::vector<PlannedLaunch> result;
-    for (size_t s = 0; s < table.specs.size(); ++s) {
-      const Location* operands = &table.operands[static_cast<size_t>(table.first_operand[s])];
-      for (const StepKernel& kernel : kernels_of(table.specs[s])) {
-        PlannedLaunch& launch = result.emplace_back();
-        launch.function = add(kernel_source(kernel.code));
-        launch.blocks = kernel.code.blocks;
-        launch.threads = kernel.code.threads;
-        for (int operand : kernel.operands) launch.operands.push_back(operands[operand]);
-      }
-    }
-    return result;
-  }
-  std::vector<PlannedLaunch> launches(MegaKernel whole) {
-    return {{.function = add(std::move(whole.source)),
-             .blocks = 1,
-             .threads = whole.threads,
-             .operands = std::move(whole.operands)}};
-  }
-  const std::vector<KernelSource>& sources() const { return sources_; }
-
- private:
-  size_t add(KernelSource source) {
-    const auto [known, is_new] = places_.try_emplace(source.name, sources_.size());
-    if (is_new) sources_.push_back(std::move(source));
-    return known->second;
-  }
-
-  std::vector<KernelSource> sources_;
-  std::unordered_map<std::string, size_t> places_;
-};
 
 // Arenas of neighbouring lanes start on lines of their own.
 constexpr size_t kLaneAlignment = 256;
@@ -88,14 +39,15 @@ std::shared_ptr<const Executable> Executable::compile(const Program& program,
                                                       std::shared_ptr<Device> device,
                                                       const passes::Options& options, Steps steps) {
   ProgramPlan plan = plan_program(passes::optimise(program, options));
-  KernelList kernels;
+  KernelList kernels(device->multiplies());
   auto impl = std::make_unique<Impl>();
-  impl->shared = kernels.launches(plan.shared);
+  impl->shared = kernels.launches(plan.shared, Place::shared_arena, plan.shared_arena_bytes);
   std::optional<MegaKernel> whole;
   if (steps == Steps::one_kernel_if_it_fits) {
     whole = mega_kernel(plan.lane, plan.lane_arena_bytes, device->limits());
   }
-  impl->lane = whole ? kernels.launches(std::move(*whole)) : kernels.launches(plan.lane);
+  impl->lane = whole ? kernels.launches(std::move(*whole))
+                     : kernels.launches(plan.lane, Place::lane_arena, plan.lane_arena_bytes);
   // Then the arena is no memory of the device's.
   if (whole) plan.lane_arena_bytes = 0;
   impl->functions = device->compile(device_prelude(), kernels.sources());
@@ -124,6 +76,14 @@ size_t Executable::lane_launches() const {
 size_t Executable::shared_launches() const {
   return impl_->shared.size();
 }
+size_t Executable::library_products() const {
+  size_t count = 0;
+  for (const auto* list : {&impl_->shared, &impl_->lane}) {
+    count += static_cast<size_t>(std::ranges::count_if(
+        *list, [](const PlannedLaunch& launch) { return launch.product.has_value(); }));
+  }
+  return count;
+}
 size_t Executable::distinct_kernels() const {
   return impl_->functions.size();
 }
@@ -139,7 +99,9 @@ struct Lanes::Impl {
     bool bound = false;
   };
   struct Launch {
-    const DeviceFunction* function;
+    const DeviceFunction* function;  // null: a product
+    const DeviceProduct* product;
+    int64_t lanes;
     int64_t blocks;
     int threads;
     std::vector<DeviceOperand> operands;
@@ -175,8 +137,10 @@ struct Lanes::Impl {
 
   void add(const PlannedLaunch& planned, int64_t lanes) {
     const DeviceLimits limits = device->limits();
+    const bool is_product = planned.product.has_value();
     Launch& launch = launches.emplace_back(
-        Launch{&executable->impl().functions[planned.function], planned.blocks * lanes,
+        Launch{is_product ? nullptr : &executable->impl().functions[planned.function],
+               is_product ? &*planned.product : nullptr, lanes, planned.blocks * lanes,
                planned.threads, std::vector<DeviceOperand>(planned.operands.size())});
     if (launch.blocks > limits.blocks) {
       throw BadInput(
@@ -247,7 +211,13 @@ struct Lanes::Impl {
   void run(const DeviceStream& stream) const {
     check_bound();
     for (const Launch& launch : launches) {
-      device->launch(stream, *launch.function, launch.blocks, launch.threads, launch.operands);
+      const std::vector<DeviceOperand>& operands = launch.operands;
+      if (launch.function != nullptr) {
+        device->launch(stream, *launch.function, launch.blocks, launch.threads, operands);
+      } else {
+        device->multiply(stream, *launch.product, launch.lanes, operands[0], operands[1],
+                         operands[2]);
+      }
     }
   }
 };

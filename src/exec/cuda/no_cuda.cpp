@@ -5,7 +5,7 @@
 
 namespace outerloop::exec::cuda {
 
-std::shared_ptr<Device> open_device(int) {
+std::shared_ptr<Device> open_device(int, Products) {
   throw BadInput(
       "this program was built without CUDA: build it where the CUDA toolkit's headers are, or set "
       "runtime.device=cpu");

@@ -8,12 +8,13 @@
 #include "outerloop/ops/reduce.h"
 
 namespace outerloop::exec {
-namespace {
 
 ScalarBody identity_body(DType dtype) {
   ScalarBuilder builder(dtype, 1);
   return builder.finish(std::array{builder.input(0)});
 }
+
+namespace {
 
 LoopSpec step_spec(DType dtype, const ReduceStep& step, bool is_sum) {
   LoopSpec spec{.dtype = dtype, .body = identity_body(dtype)};

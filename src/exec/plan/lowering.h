@@ -36,6 +36,9 @@ using LowerRule = void (*)(Lowering&, const Equation&);
 
 LowerRule find_rule(const OpDef& op);
 
+// What stores its input as it is.
+ScalarBody identity_body(DType dtype);
+
 // Rules by family; the table is in lowering.cpp.
 void lower_fused(Lowering& lowering, const Equation& equation);  // also single pointwise ones
 void lower_constant(Lowering& lowering, const Equation& equation);

@@ -113,18 +113,16 @@ struct HostDevice::Kernel {
   HostKernel entry = nullptr;
 };
 
-// Of a kernel; without a function, a copy from the second operand to the first.
 struct HostDevice::Launch {
   DeviceFunction function;
   int64_t blocks;
   int threads;
   std::vector<DeviceOperand> operands;
-  size_t bytes = 0;
 };
 
 struct HostDevice::Stream {
   bool recording = false;
-  std::vector<Launch> recorded;
+  std::vector<std::function<void()>> recorded;
 };
 
 HostDevice::HostDevice() = default;
@@ -169,12 +167,14 @@ void HostDevice::download(const exec::DeviceStream&, std::span<std::byte> to,
 }
 void HostDevice::copy(const exec::DeviceStream& stream, std::byte* to, const std::byte* from,
                       size_t bytes) {
-  Launch launch{{}, 0, 0, {{to, 0}, {const_cast<std::byte*>(from), 0}}, bytes};
+  enqueue(stream, [=] { std::memcpy(to, from, bytes); });
+}
+void HostDevice::enqueue(const exec::DeviceStream& stream, std::function<void()> work) {
   auto& queue = *static_cast<Stream*>(stream.handle.get());
   if (queue.recording) {
-    queue.recorded.push_back(std::move(launch));
+    queue.recorded.push_back(std::move(work));
   } else {
-    run(launch);
+    work();
   }
 }
 void HostDevice::synchronize(const exec::DeviceStream&) {
@@ -236,10 +236,6 @@ void HostDevice::build() {
 }
 
 void HostDevice::run(const Launch& launch) {
-  if (launch.function.handle == nullptr) {
-    std::memcpy(launch.operands[0].base, launch.operands[1].base, launch.bytes);
-    return;
-  }
   ++launches_;
   const auto& kernel = *static_cast<const Kernel*>(launch.function.handle);
   if (kernel.entry == nullptr) build();
@@ -253,13 +249,10 @@ void HostDevice::run(const Launch& launch) {
 
 void HostDevice::launch(const exec::DeviceStream& stream, const DeviceFunction& function,
                         int64_t blocks, int threads, std::span<const DeviceOperand> operands) {
-  Launch launch{function, blocks, threads, {operands.begin(), operands.end()}};
-  auto& queue = *static_cast<Stream*>(stream.handle.get());
-  if (queue.recording) {
-    queue.recorded.push_back(std::move(launch));
-  } else {
-    run(launch);
-  }
+  enqueue(stream,
+          [this, launch = Launch{function, blocks, threads, {operands.begin(), operands.end()}}] {
+            run(launch);
+          });
 }
 
 namespace {
@@ -284,13 +277,12 @@ void HostDevice::begin_recording(const exec::DeviceStream& stream) {
 exec::DeviceGraph HostDevice::end_recording(const exec::DeviceStream& stream) {
   auto& queue = *static_cast<Stream*>(stream.handle.get());
   queue.recording = false;
-  return {std::make_shared<std::vector<Launch>>(std::exchange(queue.recorded, {}))};
+  return {std::make_shared<std::vector<std::function<void()>>>(std::exchange(queue.recorded, {}))};
 }
 void HostDevice::launch(const exec::DeviceStream&, const exec::DeviceGraph& graph) {
   ++graphs_;
-  for (const Launch& launch : *static_cast<const std::vector<Launch>*>(graph.handle.get())) {
-    run(launch);
-  }
+  using Recorded = std::vector<std::function<void()>>;
+  for (const auto& work : *static_cast<const Recorded*>(graph.handle.get())) work();
 }
 
 }  // namespace outerloop::testing_support

@@ -3,6 +3,7 @@
 // Memory lies between pages that nobody may touch, and starts as NaN. Kernels are compiled when the
 // first of them is launched, all that came until then at once.
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -46,6 +47,10 @@ class HostDevice : public exec::Device {
   // How often the host waited, or may have waited: copies of memory that is not pinned count.
   size_t waits() const { return waits_; }
   size_t kernels() const { return kernels_.size(); }
+
+ protected:
+  // Now, or when the graph that the stream records is launched.
+  void enqueue(const exec::DeviceStream& stream, std::function<void()> work);
 
  private:
   struct Memory;
