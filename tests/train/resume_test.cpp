@@ -92,7 +92,7 @@ TEST_F(Resuming, ADamagedCheckpointIsNamedAndAnOlderOneUsed) {
   options.log = &log;
   go("run", {"outer.iterations=400"}, options);
   EXPECT_CONTAINS(text, fmt::format("warning: skipped {}", damaged.string()));
-  EXPECT_CONTAINS(text, "at iteration 200\n");
+  EXPECT_CONTAINS(text, "at iteration 200 on cpu\n");
   EXPECT_CONTAINS(read_file(folder_ / "run/log/rank-000.log"), "skipped");
   EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
   EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
