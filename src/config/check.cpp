@@ -189,6 +189,13 @@ class Checker {
               "outer.schedule is step: set the iterations between two cuts");
     refuse_if(c.outer.warmup > c.outer.iterations, "outer.warmup",
               "expected outer.iterations = {} at most, got {}", c.outer.iterations, c.outer.warmup);
+    const bool moves_towards =
+        c.outer.optimizer == OuterOptimizer::sgd && c.outer.momentum == 0 && c.outer.rate <= 1;
+    refuse_if(
+        algorithm.name == "reptile" && c.inner.optimizer == InnerOptimizer::adam && !moves_towards,
+        "outer.optimizer",
+        "reptile carries the variances of inner.optimizer = adam from task to task, and others "
+        "would make them negative: expected sgd without momentum, outer.rate at most 1");
     refuse_if(c.validation.patience > 0 && c.validation.every == 0, "validation.patience",
               "early stopping needs validations: set validation.every");
   }

@@ -11,6 +11,7 @@ namespace outerloop::meta {
 
 namespace {
 
+constexpr const char* kVarianceLeft = "variance_left";
 constexpr const char* kOuterLoss = "outer_loss";  // state: sum of the weighted losses so far
 
 // The network, the options, and the functions that the learner is made of.
@@ -32,6 +33,12 @@ class InnerLoopWriter {
   Values init(const Values& theta) const {
     Values state;
     for (const nn::ParameterSpec& spec : adapted_) state.set(spec.name, theta.at(spec.name));
+    if (!carries_variance()) return state;
+    for (const nn::ParameterSpec& spec : adapted_) {
+      const std::string name = "variance/" + spec.name;
+      state.set(name, theta.at(name));
+    }
+    state.set(kVarianceLeft, theta.at(kVarianceLeft));
     return state;
   }
   StepResult step(const Values& theta, const Values& state, const Step& step) const;
@@ -39,6 +46,9 @@ class InnerLoopWriter {
   Objective objective(const Values& theta, const Values& state, const Query& query) const;
 
  private:
+  bool carries_variance() const {
+    return options_.carries_variance && config_.inner.optimizer == config::InnerOptimizer::adam;
+  }
   bool is_per_step(const nn::ParameterSpec& spec) const {
     return options_.per_step_norm && spec.role == nn::ParameterRole::norm;
   }
@@ -78,6 +88,12 @@ nn::ParameterSpecs InnerLoopWriter::parameters() const {
   }
   if (options_.learn_weight_decay) {
     specs.push_back(setting("inner/weight_decay", {}, config_.inner.weight_decay));
+  }
+  if (carries_variance()) {
+    for (const nn::ParameterSpec& spec : adapted_) {
+      specs.push_back(setting("variance/" + spec.name, spec.shape, 0));
+    }
+    specs.push_back(setting(kVarianceLeft, {}, 1));
   }
   return specs;
 }
@@ -155,7 +171,8 @@ void InnerLoopWriter::update(const std::string& parameter, Expr gradient, const 
       return step.scheduled(name, [beta](int64_t k) { return optim::bias_correction(beta, k); });
     };
     correction1 = correction("correction1", config_.inner.beta1);
-    correction2 = correction("correction2", config_.inner.beta2);
+    correction2 = carries_variance() ? 1 / (1 - state.at(kVarianceLeft))
+                                     : correction("correction2", config_.inner.beta2);
   }
   const Expr rate = rate_of(parameter, theta, step, weight.dtype());
   const optim::InnerUpdate result =
@@ -179,6 +196,9 @@ StepResult InnerLoopWriter::step(const Values& theta, const Values& state, const
   for (const nn::ParameterSpec& spec : adapted_) points.push_back(state.at(spec.name));
   const std::vector<Expr> gradients = grad(loss.builder(), descended, points);
   StepResult result{state, loss, inner_objective(theta, state, loss, ways)};
+  if (carries_variance()) {
+    result.state.set(kVarianceLeft, state.at(kVarianceLeft) * config_.inner.beta2);
+  }
   for (size_t i = 0; i < adapted_.size(); ++i) {
     update(adapted_[i].name, gradients[i], theta, step, result.state);
   }

@@ -23,6 +23,9 @@ struct InnerLoop {
   bool per_step_norm = false;       // norm parameters are (steps, channels), one row a step
   bool multi_step_loss = false;     // sum over the steps of hyper/multi_step_weights[k] loss_k+1
   double pull = 0;                  // adds pull (phi - theta) to the inner gradient
+  // The inner Adam's variances go on from task to task: "variance/<parameter>" and "variance_left",
+  // the share of them that is still the zero of the beginning, are among the meta-parameters.
+  bool carries_variance = false;
 };
 
 // All parameters of the network but those of normalisation, unless inner.adapt_norm.

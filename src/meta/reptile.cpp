@@ -1,7 +1,11 @@
 // Nichol et al., "On First-Order Meta-Learning Algorithms", 2018: theta moves towards the adapted
-// weights. All parameters adapt, those of normalisation too. The authors' code carries the inner
-// Adam's second moments from task to task; here they start at zero for each task, so that a task's
-// result depends on that task alone.
+// weights. All parameters adapt, those of normalisation too.
+//
+// In the authors' code the inner Adam goes through task after task with one set of variances (its
+// mean is the last gradient: beta1 = 0). Tasks that are adapted side by side start from the same
+// ones, which are meta-parameters here and move towards those at the tasks' ends as theta does.
+// With variances that start at zero for each task the first steps would be as long in every weight,
+// and Omniglot 5-way 1-shot ends at 83 % instead of 97 %.
 
 #include "meta/gradient_learner.h"
 #include "meta/registry.h"
@@ -10,7 +14,8 @@ namespace outerloop::meta {
 
 Learner make_reptile(const config::Config& config, const TaskShape& shape) {
   Learner learner = make_gradient_learner(
-      config, shape, {.adapts = [](const nn::ParameterSpec& /*spec*/) { return true; }});
+      config, shape,
+      {.adapts = [](const nn::ParameterSpec& /*spec*/) { return true; }, .carries_variance = true});
   learner.rule = {.kind = RuleKind::reptile};
   return learner;
 }

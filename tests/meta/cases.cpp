@@ -1,6 +1,7 @@
 #include "meta/cases.h"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <stdexcept>
 
@@ -203,11 +204,19 @@ Tensor labels(int64_t rows, int64_t ways) {
   return result;
 }
 
-Tensor plus_noise(const Tensor& start, std::mt19937& generator) {
-  Tensor result = start.cast(DType::f64);
-  const std::vector<double> noise = drawn(DType::f64, start.shape(), 0.05, generator).to_doubles();
+// An inner Adam's variances are not below zero, and the share of their beginning is below one.
+bool is_of_variance(const std::string& parameter) {
+  return parameter.starts_with("variance");
+}
+
+Tensor plus_noise(const nn::ParameterSpec& spec, std::mt19937& generator) {
+  Tensor result = nn::initial_value(spec, 1).cast(DType::f64);
+  const std::vector<double> noise = drawn(DType::f64, spec.shape, 0.05, generator).to_doubles();
+  const auto values = result.as<double>();
   for (size_t i = 0; i < noise.size(); ++i) {
-    result.as<double>()[i] = static_cast<float>(result.as<double>()[i] + noise[i]);
+    const double value = values[i] + noise[i];
+    values[i] = static_cast<float>(
+        is_of_variance(spec.name) ? std::abs(values[i] - std::abs(noise[i])) : value);
   }
   return result;
 }
@@ -246,7 +255,7 @@ NamedTensors inputs_of(const Case& test, const Learner& learner, DType dtype, ui
   std::mt19937 generator(seed);
   NamedTensors inputs;
   for (const nn::ParameterSpec& spec : learner.parameters) {
-    inputs["theta/" + spec.name] = plus_noise(nn::initial_value(spec, 1), generator).cast(dtype);
+    inputs["theta/" + spec.name] = plus_noise(spec, generator).cast(dtype);
   }
   const TaskShape& shape = test.shape;
   const auto answers = [&](int64_t rows) {

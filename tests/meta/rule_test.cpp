@@ -10,6 +10,11 @@
 namespace outerloop::meta::testing {
 namespace {
 
+// Weights, and what Reptile carries from task to task.
+bool goes_on(const std::string& state) {
+  return state.starts_with("net/") || state.starts_with("variance");
+}
+
 // A case, its inputs, and what gradient and evaluation plans give for it.
 class Rules : public ::testing::Test {
  protected:
@@ -23,17 +28,18 @@ class Rules : public ::testing::Test {
                         runner_);
   }
 
-  // The weights after 0 … steps inner steps, as theta/….
+  // The weights after 0 … steps inner steps, and variances that go on, as theta/….
   std::vector<NamedTensors> adapted(int64_t steps) {
     const auto plan = make_evaluation_plan(learner_of(test_), test_.shape, steps, DType::f64);
     std::vector<NamedTensors> weights(1);
     for (const auto& [name, value] : inputs_) {
-      if (name.starts_with("theta/net/")) weights[0][name] = value;
+      if (goes_on(name.substr(name.find('/') + 1))) weights[0][name] = value;
     }
     for (const NamedTensors& call : run_evaluation(plan, inputs_, runner_)) {
       NamedTensors next;
       for (const auto& [name, value] : call) {
-        if (name.starts_with("state/net/")) next["theta/" + name.substr(6)] = value;
+        if (!name.starts_with("state/") || !inputs_.contains("theta/" + name.substr(6))) continue;
+        if (goes_on(name.substr(6))) next["theta/" + name.substr(6)] = value;
       }
       if (!next.empty()) weights.push_back(next);
     }
@@ -139,7 +145,10 @@ TEST_F(Rules, ReptileIsTheWayBackFromTheAdaptedWeights) {
   use("reptile");
   const auto results = gradient(test_, inputs_);
   const NamedTensors end = adapted(test_.config.inner.steps).back();
-  ASSERT_EQ(end.size(), 6u);
+  ASSERT_EQ(end.size(), 13u);  // weights, their variances, and variance_left
+  EXPECT_DOUBLE_EQ(end.at("theta/variance_left").to_doubles()[0],
+                   inputs_.at("theta/variance_left").to_doubles()[0] *
+                       std::pow(test_.config.inner.beta2, test_.config.inner.steps));
   for (const auto& [name, value] : end) {
     const auto got = results.at("grad/" + name.substr(6)).to_doubles();
     const auto from = inputs_.at(name).to_doubles();
