@@ -304,6 +304,10 @@ MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
   return only;
 }
 
+int64_t MetaStep::most_at_once() const {
+  return impl_->steps ? impl_->steps->most() : 1;
+}
+
 void MetaStep::run(int64_t first, int64_t count, const Told& told, MetaStepTimes* times) {
   impl_->run(first, count, told, times);
 }

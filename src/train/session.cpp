@@ -77,8 +77,9 @@ class Session {
     return stopped;
   }
 
-  // Up to the next line of metrics, validation or checkpoint, whichever comes first. Returns why
-  // the run is to stop with the last iteration's validation undone, if so.
+  // One iteration; where a device needs no host, so many as it can, up to the next line of metrics,
+  // validation or checkpoint, whichever comes first. Returns why the run is to stop with the last
+  // iteration's validation undone, if so.
   std::string iterate_until_due() {
     std::string why;
     const auto told = [&](int64_t /*iteration*/, const MetaStepResult& step) { why = after(step); };
@@ -87,8 +88,8 @@ class Session {
   }
 
   int64_t iterations_until_due() const {
-    if (!training_.device || training_.ranks.size() > 1) return 1;
-    int64_t count = config_.outer.iterations - state_.iteration;
+    const int64_t left = config_.outer.iterations - state_.iteration;
+    int64_t count = std::min(training_.step->most_at_once(), left);
     for (const int64_t every :
          {config_.log.every_iterations, config_.validation.every, config_.checkpoint.every}) {
       if (every > 0) count = std::min(count, every - state_.iteration % every);

@@ -43,6 +43,10 @@ TEST(DeviceSteps, RunWithoutTheHost) {
     EXPECT_EQ(device->allocations() - allocations, 0u);
     EXPECT_EQ(device->graphs() - graphs, 9u) << "each of the steps is one graph";
     EXPECT_EQ(told_of, 10);
+    ASSERT_GT(step.most_at_once(), 1);
+    step.run(10, step.most_at_once() + 1, told);
+    EXPECT_EQ(device->waits() - waits, 3u) << "more than it does at once";
+    EXPECT_EQ(told_of, 11 + step.most_at_once());
   }
 }
 

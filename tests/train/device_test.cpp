@@ -30,6 +30,7 @@ struct Course {
   std::vector<StepHashes> hashes;
   std::vector<double> numbers;
   int64_t updates = 0;
+  int64_t partly_left_out = 0;  // iterations in which some slots count and others do not
   SlotReplay replay;
 };
 
@@ -55,6 +56,8 @@ class OnDevice : public ::testing::Test {
       result.numbers.insert(result.numbers.end(),
                             {got.loss, got.accuracy, static_cast<double>(got.nonfinite)});
       result.numbers.insert(result.numbers.end(), got.measures.begin(), got.measures.end());
+      const bool some = got.nonfinite > 0 && got.nonfinite < resolved.config.outer.meta_batch;
+      result.partly_left_out += some ? 1 : 0;
     });
     result.updates = step.state().updates;
     const auto keep = [&](const Tensor& tensor) {
@@ -150,6 +153,16 @@ TEST_F(OnDevice, RefusesTheUpdatesThatThreadsRefuse) {
   const Course got = course(c, device_);
   EXPECT_GT(got.updates, 2);
   EXPECT_LT(got.updates, c.iterations);
+  expect_equal(got, course(c, nullptr), "");
+}
+
+TEST_F(OnDevice, LeavesOutTheSlotsThatDivergeOfManyThatDoNot) {
+  const Case c{"",
+               "sinusoid_maml",
+               {"outer.meta_batch=5", "outer.rate=1e-5", "inner.steps=20", "inner.rate=0.8"},
+               6};
+  const Course got = course(c, device_);
+  EXPECT_GT(got.partly_left_out, 0);
   expect_equal(got, course(c, nullptr), "");
 }
 

@@ -104,6 +104,9 @@ class MetaStep {
   // theirs. Of the last one it hears when the state is its own.
   using Told = std::function<void(int64_t iteration, const MetaStepResult& result)>;
   void run(int64_t first, int64_t count, const Told& told, MetaStepTimes* times = nullptr);
+  // Iterations that a device computes without the host at most; 1 where the host takes part in
+  // each.
+  int64_t most_at_once() const;
   const StepHashes& hashes() const;  // of the last run, or of the iteration that is told of
 
   // A task that run(iteration) would have with the state as it is. Not collective.

@@ -34,8 +34,8 @@ struct TrainOptions {
   GradientHook gradient_hook;
   // Asked before each iteration and before the tasks of a validation or test, which it ends: the
   // name of who wants the run to stop ("SIGTERM"), or nothing. A device that computes iterations
-  // without the host does all until the next line of metrics, validation or checkpoint. May be
-  // empty.
+  // without the host does all until the next line of metrics, validation or checkpoint, at most
+  // 256. May be empty.
   std::function<std::string()> stop_requested;
 };
 
