@@ -5,7 +5,7 @@
 // mean is the last gradient: beta1 = 0). Tasks that are adapted side by side start from the same
 // ones, which are meta-parameters here and move towards those at the tasks' ends as theta does.
 // With variances that start at zero for each task the first steps would be as long in every weight,
-// and Omniglot 5-way 1-shot ends at 83 % instead of 97 %.
+// and Omniglot 5-way 1-shot ended at 83 % (published: 97.7 %).
 
 #include "meta/gradient_learner.h"
 #include "meta/registry.h"
