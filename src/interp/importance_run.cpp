@@ -49,9 +49,9 @@ void ImportanceFolder::prepare(Repeats repeats) const {
     throw BadInput(fmt::format("run_dir {}: cannot be created: {}; choose another run_dir",
                                root.string(), error.message()));
   }
-  const bool is_ours = fs::exists(journal().parent_path(), error);
   const fs::directory_iterator entry(root);
-  if (!is_ours && entry != fs::directory_iterator()) {
+  // Looked for last: another shard may be making it.
+  if (entry != fs::directory_iterator() && !fs::exists(journal().parent_path(), error)) {
     throw BadInput(
         fmt::format("run_dir {}: holds '{}' but no journal of importance; choose another",
                     root.string(), entry->path().filename().string()));

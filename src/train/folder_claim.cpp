@@ -38,9 +38,10 @@ void create(const RunFolder& folder) {
     error = std::make_error_code(std::errc::file_exists);
   if (error) refuse(folder.root, "created", error.value());
   std::error_code unknown;  // opening the lock reports what is wrong
-  if (fs::exists(folder.checkpoints(), unknown)) return;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder.root, unknown)) {
     if (may_come_before_a_run(entry.path().filename())) continue;
+    // Looked for after the entry: another start may be making both.
+    if (fs::exists(folder.checkpoints(), unknown)) return;
     throw BadInput(
         fmt::format("run_dir {}: holds '{}' but no ckpt folder, so it is no run; choose another "
                     "run_dir",

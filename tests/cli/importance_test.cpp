@@ -1,10 +1,12 @@
 // outerloop importance as its user calls it.
 
 #include <algorithm>
+#include <barrier>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/call.h"
 #include "io/temporary_folder.h"
@@ -159,6 +161,22 @@ TEST(ImportanceCommand, TakesShardsTogether) {
   for (const char* file : {"importance.json", "report.html", "journal/importance.h5"}) {
     EXPECT_TRUE(read_file(whole / file) == read_file(parts.root / file)) << file;
   }
+}
+
+// The shards of a job array begin in the same moment.
+TEST(ImportanceCommand, AFolderIsMadeByManyAtOnce) {
+  const TemporaryFolder folder;
+  constexpr int kRounds = 200;
+  std::barrier together(4);
+  const auto prepare = [&] {
+    for (int round = 0; round < kRounds; ++round) {
+      together.arrive_and_wait();
+      const interp::ImportanceFolder made{folder.path() / fmt::format("run-{}", round)};
+      EXPECT_NO_THROW(made.prepare(interp::Repeats::fixed));
+    }
+  };
+  std::vector<std::jthread> shards;
+  for (int i = 0; i < 4; ++i) shards.emplace_back(prepare);
 }
 
 // A damaged journal loses its damaged rows alone, which are computed again.

@@ -81,23 +81,23 @@ class SlurmTraining(unittest.TestCase):
         alone = planned("alone")
         call(PROGRAM, "sweep", "run", alone)
         by_hand = planned("by-hand")
-        Job(PROJECT / "launch/sweep.sbatch", [by_hand, PROGRAM], "--array=0-3", "--time=5")
+        job = Job(PROJECT / "launch/sweep.sbatch", [by_hand, PROGRAM], "--array=0-3", "--time=5")
         submitted = planned("submitted")
         call(PROGRAM, "sweep", "submit", submitted, "--tasks", "3", "--sbatch=--time=5", cwd=WORK)
         for sweep in (by_hand, submitted):
             await_that(lambda at=sweep: "4 points: 4 done" in call(PROGRAM, "sweep", "status", at),
-                       LONG, f"{sweep} is done", self.slurm.logs)
+                       LONG, f"{sweep} is done", job.told)
             self.assertEqual(reports(sweep), reports(alone))
 
     def test_shards_as_a_job_array_make_the_journal_of_one_process(self):
         config = PROJECT / "configs/iris_importance.yaml"
         whole, run = WORK / "iris-whole", WORK / "iris"
         call(PROGRAM, "importance", config, f"run_dir={whole}")
-        Job(PROJECT / "launch/farm.sbatch", [PROGRAM, "importance", config, f"run_dir={run}"],
-            "--array=0-2", "--time=5")
+        job = Job(PROJECT / "launch/farm.sbatch",
+                  [PROGRAM, "importance", config, f"run_dir={run}"], "--array=0-2", "--time=5")
         journals = [run / f"journal/importance-{i}of3.h5" for i in range(3)]
         await_that(lambda: all(file.exists() for file in journals) and merged(run, journals),
-                   LONG, "all cells are done", self.slurm.logs)
+                   LONG, "all cells are done", job.told)
         call(PROGRAM, "importance", config, f"run_dir={run}")
         for name in ("journal/importance.h5", "importance.json"):
             self.assertEqual((run / name).read_bytes(), (whole / name).read_bytes(), name)
