@@ -79,8 +79,7 @@ struct ThreadPool::Team {
   bool in_run = false;
   bool pinned = false;
   cpu_set_t earlier_cores{};
-  Call call = nullptr;
-  void* context = nullptr;
+  Task task, after;  // of the run under way
   std::mutex mutex;
   std::condition_variable wake;
   std::vector<std::exception_ptr> errors;
@@ -110,7 +109,7 @@ struct ThreadPool::Team {
 
   void call_on(int thread) {
     try {
-      call(context, thread);
+      task.call(task.context, thread);
     } catch (...) {
       errors[static_cast<std::size_t>(thread)] = std::current_exception();
     }
@@ -121,7 +120,9 @@ struct ThreadPool::Team {
       wait([&] { return epoch.load() != seen; });
       if (quit.load()) return;
       call_on(thread);
+      const Task then = after;  // another run may begin from here on
       if (running.fetch_sub(1) == 1) notify();
+      if (then.call != nullptr) then.call(then.context, thread);
     }
   }
 };
@@ -163,13 +164,13 @@ ThreadPool::~ThreadPool() {
   }
 }
 
-void ThreadPool::run_erased(Call call, void* context) {
-  if (!team_) return call(context, 0);
+void ThreadPool::run_erased(Task work, Task after) {
+  if (!team_) return work.call(work.context, 0);
   Team& team = *team_;
   OL_ASSERT(!team.in_run, "ThreadPool::run inside a run");
   team.in_run = true;
-  team.call = call;
-  team.context = context;
+  team.task = work;
+  team.after = after;
   team.running.store(size_ - 1);
   team.epoch.fetch_add(1);
   team.notify();

@@ -22,6 +22,8 @@ class LaneRunner {
              const optim::ThetaLayout& layout);
 
   void draw(const data::TaskKey& key);
+  // The same of a task that was drawn elsewhere.
+  void take(const TaskInputs& drawn) { inputs_.copy(drawn); }
   // Of the task drawn last.
   void compute() {
     compute(std::span<const FinalGroup>(), [](size_t) {});

@@ -30,8 +30,11 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
       lane_bytes + plan_lane(plan.plan, layout).bytes() + TaskInputs::bytes(family.spec());
   size_t bytes =
       plan.shared_bytes() + ThreadUpdate::planned_bytes(config, layout, threads, compiler);
-  for (const auto& [first, end] : dealt({0, config.outer.meta_batch}, threads)) {
+  const std::vector<comm::Range> parts = dealt({0, config.outer.meta_batch}, threads);
+  for (size_t thread = 0; thread < parts.size(); ++thread) {
+    const auto& [first, end] = parts[thread];
     bytes += worker_bytes + comm::SlotAccumulator::bytes(layout.elements, first, end);
+    if (thread > 0) bytes += SlotWorker::bytes_ahead(family.spec(), end - first);
   }
   return {.flops_per_task = plan.flops_per_task().all,
           .steps_per_task = plan.steps_per_task(),

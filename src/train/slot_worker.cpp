@@ -6,13 +6,24 @@
 #include "outerloop/base/stopwatch.h"
 
 namespace outerloop::train {
+namespace {
+
+// Larger tasks take longer to be copied than they keep anybody waiting.
+constexpr size_t kSmallTask = 4096;  // bytes
+
+size_t tasks_ahead(const data::EpisodeSpec& spec, int64_t slots) {
+  return TaskInputs::bytes(spec) <= kSmallTask ? static_cast<size_t>(slots) : 0;
+}
+
+}  // namespace
 
 SlotWorker::SlotWorker(const CompiledGradientPlan& plan,
                        std::shared_ptr<const data::TaskFamily> family,
                        const optim::ThetaLayout& layout, const std::vector<meta::Measure>& measures)
-    : elements_(layout.elements),
+    : family_(std::move(family)),
+      elements_(layout.elements),
       parameter_ends_(ends_of(layout)),
-      runner_(plan, std::move(family), layout),
+      runner_(plan, family_, layout),
       sums_(0, 0, 0),
       slot_sums_(parameter_ends_.size()),
       bit_sums_(parameter_ends_.size()),
@@ -20,9 +31,39 @@ SlotWorker::SlotWorker(const CompiledGradientPlan& plan,
   for (const meta::Measure& m : measures) measures_.push_back(runner_.measure(m.name));
 }
 
-void SlotWorker::deal(const comm::Range& slots) {
+void SlotWorker::deal(const comm::Range& slots, bool ahead) {
   slots_ = slots;
   sums_ = comm::SlotAccumulator(elements_, slots.first, slots.end);
+  is_drawn_ = false;
+  ahead_.resize(ahead ? tasks_ahead(family_->spec(), slots.size()) : 0);
+  for (auto& inputs : ahead_) inputs = std::make_unique<TaskInputs>(family_->spec());
+}
+
+size_t SlotWorker::bytes() const {
+  return runner_.buffer_bytes() + sums_.bytes() + bytes_ahead(family_->spec(), std::ssize(ahead_));
+}
+
+size_t SlotWorker::bytes_ahead(const data::EpisodeSpec& spec, int64_t slots) {
+  return tasks_ahead(spec, slots) * TaskInputs::bytes(spec);
+}
+
+void SlotWorker::draw_ahead() noexcept {
+  data::TaskKey key = key_;
+  ++key.iteration;
+  try {
+    for (size_t i = 0; i < ahead_.size(); ++i) {
+      key.slot = static_cast<uint32_t>(slots_.first) + static_cast<uint32_t>(i);
+      ahead_[i]->draw(*family_, key);
+    }
+    is_drawn_ = !ahead_.empty();
+  } catch (...) {  // run() draws by itself, and fails there
+  }
+}
+
+// Whether what was drawn ahead is what run() asks for with this key.
+bool SlotWorker::is_next(const data::TaskKey& key) const {
+  return is_drawn_ && key.seed == key_.seed && key.split == key_.split &&
+         key.iteration == key_.iteration + 1;
 }
 
 void SlotWorker::run(data::TaskKey key, TaskResults& results, const Release& release,
@@ -34,13 +75,16 @@ void SlotWorker::run(data::TaskKey key, TaskResults& results, const Release& rel
 template <bool kTimed>
 void SlotWorker::run_slots(data::TaskKey key, TaskResults& results, const Release& release,
                            [[maybe_unused]] MetaStepTimes* times) {
+  const bool is_drawn = is_next(key);
+  is_drawn_ = false;
+  key_ = key;
   sums_.clear();
   std::ranges::fill(bit_sums_, LaneSums{});
   std::ranges::fill(apart_sums_, LaneSums{});
   [[maybe_unused]] Stopwatch watch;
   for (int64_t slot = slots_.first; slot < slots_.end; ++slot) {
     key.slot = static_cast<uint32_t>(slot);
-    runner_.draw(key);
+    is_drawn ? runner_.take(*ahead_[static_cast<size_t>(slot - slots_.first)]) : runner_.draw(key);
     if constexpr (kTimed) times->draw += watch.lap();
     const bool last = slot + 1 == slots_.end;
     TaskResults::Task task = results.of(slot);

@@ -27,8 +27,11 @@ class SlotWorker {
   SlotWorker(const CompiledGradientPlan& plan, std::shared_ptr<const data::TaskFamily> family,
              const optim::ThetaLayout& layout, const std::vector<meta::Measure>& measures);
 
-  // The slots of run(), from now on.
-  void deal(const comm::Range& slots);
+  // The slots of run(), from now on. `ahead`: draw_ahead() will be called.
+  void deal(const comm::Range& slots, bool ahead);
+
+  // Draws the tasks of the iteration behind that of the last run(), where tasks are small.
+  void draw_ahead() noexcept;
 
   // Fills in the results of its slots. Groups are told of inside the last slot: one that turns out
   // not finite after that is late, and the sums are worth nothing. `key`: all but the slot. `times`
@@ -48,7 +51,9 @@ class SlotWorker {
 
   void set_gradient_hook(GradientHook hook) { hook_ = std::move(hook); }
   LaneRunner& runner() { return runner_; }
-  size_t bytes() const { return runner_.buffer_bytes() + sums_.bytes(); }
+  size_t bytes() const;
+  // That draw_ahead() asks for with so many slots.
+  static size_t bytes_ahead(const data::EpisodeSpec& spec, int64_t slots);
 
  private:
   template <bool kTimed>
@@ -59,10 +64,16 @@ class SlotWorker {
   bool hash(const data::TaskKey& key, const comm::Range& elements);
   void keep_hash(int64_t slot, TaskResults::Task& task, TaskResults::State state);
 
+  bool is_next(const data::TaskKey& key) const;
+
+  std::shared_ptr<const data::TaskFamily> family_;
   int64_t elements_;
   std::vector<int64_t> parameter_ends_;
   comm::Range slots_;
   LaneRunner runner_;
+  data::TaskKey key_;                               // of the last run(), all but the slot
+  std::vector<std::unique_ptr<TaskInputs>> ahead_;  // by slot; none where tasks are large
+  bool is_drawn_ = false;                           // ahead_, of the iteration behind key_
   comm::SlotAccumulator sums_;
   std::vector<const float*> measures_;
   uint32_t hash_ = 0;                 // of the slot under way

@@ -12,12 +12,16 @@ namespace {
 
 const TensorType kKeyType{DType::i32, Shape{4}};
 
+void copy_content(const Tensor& from, Tensor& to) {
+  if (from.bytes() > 0) std::memcpy(to.data(), from.data(), from.bytes());
+}
+
 void copy_one(const Tensor& from, Tensor& to, const char* name) {
   if (from.bytes() != to.bytes()) {
     throw BadInput(fmt::format("{} is {}, this learner was prepared for {}", name,
                                to_string(from.shape()), to_string(to.shape())));
   }
-  if (from.bytes() > 0) std::memcpy(to.data(), from.data(), from.bytes());
+  copy_content(from, to);
 }
 
 }  // namespace
@@ -41,6 +45,17 @@ void TaskInputs::copy(const data::Episode& episode, const data::TaskKey& key) {
   copy_support(episode, key);
   copy_one(episode.query_x, episode_.query_x, "query_x");
   copy_one(episode.query_y, episode_.query_y, "query_y");
+}
+
+void TaskInputs::copy(const TaskInputs& drawn) {
+  copy_content(drawn.episode_.support_x, episode_.support_x);
+  copy_content(drawn.episode_.support_y, episode_.support_y);
+  copy_content(drawn.episode_.query_x, episode_.query_x);
+  copy_content(drawn.episode_.query_y, episode_.query_y);
+  if (!episode_.minibatches.empty()) {
+    copy_content(drawn.episode_.minibatches, episode_.minibatches);
+  }
+  copy_content(drawn.dropout_key_, dropout_key_);
 }
 
 void TaskInputs::copy_support(const data::Episode& episode, const data::TaskKey& key) {

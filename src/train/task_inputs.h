@@ -18,7 +18,8 @@ class TaskInputs {
   void draw(const data::TaskFamily& family, const data::TaskKey& key);
   // Throws BadInput when a tensor has another size.
   void copy(const data::Episode& episode, const data::TaskKey& key);
-  // The same without the queries.
+  void copy(const TaskInputs& drawn);  // of the same specification
+  // As the first copy(), without the queries.
   void copy_support(const data::Episode& episode, const data::TaskKey& key);
   std::span<float> query_x() { return buffers_.query_x; }
 

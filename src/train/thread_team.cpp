@@ -1,7 +1,6 @@
 #include "train/thread_team.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "train/slot_plan.h"
 
@@ -18,7 +17,13 @@ ThreadTeam::ThreadTeam(const TeamWork& work, ThreadPool& pool, CallCompiler& com
     workers_.push_back(
         std::make_unique<SlotWorker>(plan_, work.family, work.layout, work.measures));
   }
+  draw_ahead_ = [this](int thread) { workers_[static_cast<size_t>(thread)]->draw_ahead(); };
   release_.tell = [this](size_t place) { tell_when_last(place); };
+}
+
+// Waits for who draws ahead.
+ThreadTeam::~ThreadTeam() {
+  pool_.run([](int) {});
 }
 
 std::vector<FinalGroup> ThreadTeam::order(std::span<const comm::Range> groups) const {
@@ -27,7 +32,11 @@ std::vector<FinalGroup> ThreadTeam::order(std::span<const comm::Range> groups) c
 
 void ThreadTeam::deal(const comm::Range& slots) {
   const std::vector<comm::Range> parts = dealt(slots, pool_.size());
-  for (size_t t = 0; t < workers_.size(); ++t) workers_[t]->deal(parts[parts.size() - 1 - t]);
+  // Behind what each thread draws ahead.
+  pool_.run([&](int thread) {
+    const auto t = static_cast<size_t>(thread);
+    workers_[t]->deal(parts[t], thread > 0);
+  });
 }
 
 void ThreadTeam::run(const data::TaskKey& key, TaskResults& results,
@@ -38,17 +47,18 @@ void ThreadTeam::run(const data::TaskKey& key, TaskResults& results,
     unfinished_ = std::vector<std::atomic<int>>(release_.groups.size());
   }
   for (std::atomic<int>& threads : unfinished_) threads = pool_.size();
-  pool_.run([&](int thread) {
+  const auto run_slots = [&](int thread) {
     const auto t = static_cast<size_t>(thread);
     workers_[t]->run(key, results, release_, times != nullptr ? &worker_times_[t] : nullptr);
-  });
+  };
+  pool_.run(run_slots, draw_ahead_);
   collect_nodes();
   if (times != nullptr) add_times(*times);
 }
 
 void ThreadTeam::collect_nodes() {
   nodes_.clear();
-  for (const auto& worker : std::views::reverse(workers_)) {
+  for (const auto& worker : workers_) {
     const auto part = worker->nodes();
     nodes_.insert(nodes_.end(), part.begin(), part.end());
   }

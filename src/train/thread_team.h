@@ -1,7 +1,7 @@
 #pragma once
-// The slots of a rank on its threads: each thread has consecutive ones, thread 0 the last. Larger
-// parts lie at the end (of 25 tasks on two threads 12 and 13), and thread 0 starts first: it made
-// the update.
+// The slots of a rank on its threads: each thread has consecutive ones. While thread 0 makes the
+// update, the others draw their next tasks, where tasks are small; so theirs are the larger parts,
+// which lie at the end (of 25 tasks on two threads 12 and 13).
 
 #include <atomic>
 #include <memory>
@@ -16,6 +16,7 @@ namespace outerloop::train {
 class ThreadTeam : public SlotTeam {
  public:
   ThreadTeam(const TeamWork& work, ThreadPool& pool, CallCompiler& compiler);
+  ~ThreadTeam() override;
 
   void refresh() override { plan_.refresh(); }
   std::vector<FinalGroup> order(std::span<const comm::Range> groups) const override;
@@ -47,6 +48,7 @@ class ThreadTeam : public SlotTeam {
   const optim::ThetaLayout& layout_;
   CompiledGradientPlan plan_;
   std::vector<std::unique_ptr<SlotWorker>> workers_;  // by thread
+  std::function<void(int thread)> draw_ahead_;
   std::vector<MetaStepTimes> worker_times_;
   std::vector<comm::SlotNode> nodes_;
   std::vector<std::atomic<int>> unfinished_;  // threads, by place in the order

@@ -63,6 +63,29 @@ TEST(ThreadPool, WaitsForSlowThreads) {
   EXPECT_TRUE(done);
 }
 
+TEST(ThreadPool, GoesOnWhileOtherThreadsDoWhatComesAfter) {
+  std::vector<int> befores(3), afters(3);
+  std::atomic<bool> goes_on = false;
+  const auto work = [&](int thread) { ++befores[static_cast<std::size_t>(thread)]; };
+  const auto after = [&](int thread) {
+    while (!goes_on) std::this_thread::yield();  // for ever, if run() waited for this
+    ++afters[static_cast<std::size_t>(thread)];
+  };
+  {
+    ThreadPool pool(3);
+    for (int round = 0; round < 100; ++round) {
+      goes_on = false;
+      pool.run(work, after);
+      goes_on = true;
+      pool.run([](int) {});  // behind it on each thread
+      EXPECT_EQ(afters, (std::vector<int>{0, round + 1, round + 1}));
+    }
+    pool.run(work, after);
+  }
+  EXPECT_EQ(befores, (std::vector<int>{101, 101, 101}));
+  EXPECT_EQ(afters, (std::vector<int>{0, 101, 101}));  // the end of the pool waits too
+}
+
 TEST(ThreadPool, ThrowsTheLowestThreadsExceptionAndGoesOn) {
   ThreadPool pool(3);
   try {

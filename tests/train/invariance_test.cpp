@@ -44,6 +44,7 @@ std::vector<Case> cases() {
       {"reptile", "omniglot_reptile", 5,
        images + Words{"outer.ema=0.9", "inner.steps=3", "test.steps=3"}},
       {"ridge", "omniglot_r2d2", 4, images},
+      {"minibatches", "sinusoid_maml", 60, few + Words{"inner.steps=3", "inner.batch=4"}},
       {"dropout", "sinusoid_maml", 60, few + Words{"model.dropout=0.3"}},
       {"learned_optimizer", "sinusoid_learned_optimizer", 15,
        few + Words{"inner.steps=3", "test.steps=4", "model.dropout=0.1"}},

@@ -89,6 +89,22 @@ TEST(Forecast, IsWhatAMetaStepHolds) {
 }
 
 // Some 180 GB for each copy of the meta-parameters.
+// Threads draw the tasks of the next iteration ahead, and then another one is asked for.
+TEST(MetaStep, IterationsMayComeInAnyOrder) {
+  const TemporaryFolder folder;
+  const config::Resolved resolved = shipped("sinusoid_maml", folder / "run", {});
+  const train::Setup setup = make_setup(resolved.config, resolved.folder);
+  ThreadPool one(1), three(3);
+  const auto step_on = [&](ThreadPool& pool) {
+    return std::make_unique<MetaStep>(resolved.config, setup.learner, setup.train_shape,
+                                      setup.train_tasks, pool);
+  };
+  const auto alone = step_on(one), together = step_on(three);
+  for (const int64_t iteration : {0, 1, 2, 2, 7, 3, 4, 0}) {
+    EXPECT_EQ(together->run(iteration).loss, alone->run(iteration).loss) << iteration;
+  }
+}
+
 TEST(Forecast, NeedsNoMemoryItself) {
   const std::string width = "65536";
   std::string hidden = width;

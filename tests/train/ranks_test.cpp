@@ -249,7 +249,7 @@ TEST_F(Ranks, SlotsGoWhereTheyAreComputedFastest) {
   std::vector<RankSpeed> speeds(3);
   std::vector<double> seconds;
   comm::run_ranks(3, [&](comm::Communicator& rank) {
-    const std::chrono::milliseconds pause(rank.rank() == 1 ? 9 : 3);
+    const std::chrono::milliseconds pause(rank.rank() == 1 ? 18 : 6);
     const auto family = std::make_shared<Slow>(setup.train_tasks, pause);
     ThreadPool own_pool(1);
     MetaStep step(config, setup.learner, setup.train_shape, family, own_pool, {}, &rank);

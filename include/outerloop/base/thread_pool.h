@@ -31,15 +31,27 @@ class ThreadPool {
   // allocate.
   template <class Work>
   void run(Work&& work) {
-    using Plain = std::remove_reference_t<Work>;
-    run_erased([](void* context, int thread) { (*static_cast<Plain*>(context))(thread); },
-               const_cast<std::remove_const_t<Plain>*>(&work));
+    run_erased(task_of(work), {});
+  }
+  // The same, and the threads but 0 call after(i) once they are done, while the caller goes on with
+  // other things: their next run begins behind it. `after` must not throw and lives until then.
+  template <class Work, class After>
+  void run(Work&& work, const After& after) {
+    run_erased(task_of(work), task_of(after));
   }
 
  private:
   struct Team;
-  using Call = void (*)(void* context, int thread);
-  void run_erased(Call call, void* context);
+  struct Task {
+    void (*call)(void* context, int thread) = nullptr;
+    void* context = nullptr;
+  };
+  template <class Work>
+  static Task task_of(Work& work) {
+    return {[](void* context, int thread) { (*static_cast<Work*>(context))(thread); },
+            const_cast<std::remove_const_t<Work>*>(&work)};
+  }
+  void run_erased(Task work, Task after);
 
   int size_;
   std::unique_ptr<Team> team_;
