@@ -84,6 +84,8 @@ class Device {
   virtual ~Device() = default;
 
   virtual std::string name() const = 0;
+  // That no other of its host has: "GPU-5e1f…".
+  virtual std::string identity() const = 0;
   virtual DeviceLimits limits() const = 0;
 
   virtual DeviceMemory allocate(size_t bytes) = 0;         // content undefined
@@ -112,10 +114,13 @@ class Device {
   virtual void multiply(const DeviceStream& stream, const DeviceProduct& product, int64_t lanes,
                         const DeviceOperand& a, const DeviceOperand& b, const DeviceOperand& c);
 
-  virtual DeviceEvent record(const DeviceStream& stream) = 0;
+  virtual DeviceEvent make_event() = 0;
+  // The event stands for all work that the stream has by now.
+  virtual void record(const DeviceEvent& event, const DeviceStream& stream) = 0;
+  // Whether that work is done; true for an event that was never recorded.
+  virtual bool reached(const DeviceEvent& event) = 0;
+  // What the stream gets from now on waits for the event as recorded by now. The host does not.
   virtual void wait(const DeviceStream& stream, const DeviceEvent& event) = 0;
-  // Both events must have happened.
-  virtual double seconds_between(const DeviceEvent& first, const DeviceEvent& second) = 0;
 
   // Launches, multiply() and copy() of the stream are recorded rather than run until
   // end_recording(); nothing else may be asked of it between.

@@ -18,6 +18,7 @@ namespace outerloop::exec::cuda {
   X(cuDeviceGetCount)          \
   X(cuDeviceGet)               \
   X(cuDeviceGetName)           \
+  X(cuDeviceGetUuid)           \
   X(cuDeviceGetAttribute)      \
   X(cuDevicePrimaryCtxRetain)  \
   X(cuDevicePrimaryCtxRelease) \
@@ -43,7 +44,7 @@ namespace outerloop::exec::cuda {
   X(cuEventCreate)             \
   X(cuEventDestroy)            \
   X(cuEventRecord)             \
-  X(cuEventElapsedTime)        \
+  X(cuEventQuery)              \
   X(cuGraphInstantiate)        \
   X(cuGraphLaunch)             \
   X(cuGraphExecDestroy)        \

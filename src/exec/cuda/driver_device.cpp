@@ -63,6 +63,7 @@ class DriverDevice : public Device {
     architecture_ = fmt::format("sm_{}{}", attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
                                 attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
     name_ = fmt::format("{} {} ({})", name.data(), ordinal, architecture_);
+    identity_ = identity_of(context_->device);
     limits_.threads_per_block = attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
     limits_.blocks = attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X);
     limits_.shared_bytes =
@@ -73,6 +74,7 @@ class DriverDevice : public Device {
   }
 
   std::string name() const override { return name_; }
+  std::string identity() const override { return identity_; }
   DeviceLimits limits() const override { return limits_; }
 
   DeviceMemory allocate(size_t bytes) override {
@@ -162,26 +164,28 @@ class DriverDevice : public Device {
         as<CUstream>(stream.handle), arguments.data(), nullptr));
   }
 
-  DeviceEvent record(const DeviceStream& stream) override {
+  DeviceEvent make_event() override {
     use();
     CUevent event = nullptr;
-    OL_CUDA(driver_->cuEventCreate(&event, CU_EVENT_DEFAULT));
-    DeviceEvent result{owner(event, [](const Driver& driver, void* e) {
+    OL_CUDA(driver_->cuEventCreate(&event, CU_EVENT_DISABLE_TIMING));
+    return {owner(event, [](const Driver& driver, void* e) {
       driver.cuEventDestroy(static_cast<CUevent>(e));
     })};
-    OL_CUDA(driver_->cuEventRecord(event, as<CUstream>(stream.handle)));
-    return result;
+  }
+  void record(const DeviceEvent& event, const DeviceStream& stream) override {
+    use();
+    OL_CUDA(driver_->cuEventRecord(as<CUevent>(event.handle), as<CUstream>(stream.handle)));
+  }
+  bool reached(const DeviceEvent& event) override {
+    use();
+    const CUresult event_query = driver_->cuEventQuery(as<CUevent>(event.handle));
+    if (event_query == CUDA_ERROR_NOT_READY) return false;
+    OL_CUDA(event_query);
+    return true;
   }
   void wait(const DeviceStream& stream, const DeviceEvent& event) override {
     use();
     OL_CUDA(driver_->cuStreamWaitEvent(as<CUstream>(stream.handle), as<CUevent>(event.handle), 0));
-  }
-  double seconds_between(const DeviceEvent& first, const DeviceEvent& second) override {
-    use();
-    float milliseconds = 0;
-    OL_CUDA(driver_->cuEventElapsedTime(&milliseconds, as<CUevent>(first.handle),
-                                        as<CUevent>(second.handle)));
-    return milliseconds * 1e-3;
   }
 
   bool multiplies() const override { return cublas_ != nullptr; }
@@ -226,6 +230,19 @@ class DriverDevice : public Device {
                  delete library;
                }};
     name_ += ", " + cublas_->name();
+  }
+
+  // As nvidia-smi writes it.
+  std::string identity_of(CUdevice device) const {
+    CUuuid uuid{};
+    OL_CUDA(driver_->cuDeviceGetUuid(&uuid, device));
+    std::string text = "GPU";
+    for (size_t i = 0; i < sizeof(uuid.bytes); ++i) {
+      const bool begins_part = i == 0 || (i >= 4 && i <= 10 && i % 2 == 0);
+      text += fmt::format("{}{:02x}", begins_part ? "-" : "",
+                          static_cast<unsigned char>(uuid.bytes[i]));
+    }
+    return text;
   }
 
   int attribute(CUdevice_attribute which) const {
@@ -289,6 +306,7 @@ class DriverDevice : public Device {
   std::unique_ptr<const Nvrtc> nvrtc_;
   std::shared_ptr<Cublas> cublas_;
   std::string name_;
+  std::string identity_;
   std::string architecture_;
   DeviceLimits limits_;
 };

@@ -22,6 +22,7 @@
 #include "exec/cuda/nvrtc.h"
 #include "exec/cuda/source.h"
 #include "exec/cuda/step_log.h"
+#include "exec/cuda/vector_sums.h"
 #include "exec/plan/program_plan.h"
 #include "ops/generated.h"
 #include "outerloop/base/atomic_file.h"
@@ -111,6 +112,7 @@ class Kernels {
                   passes::optimise(train::guarded_update_program(config.outer, layout.elements))),
               "the update of " + name);
     add_kernel(bit_sums_kernel(train::ends_of(layout)), "the hashes of " + name);
+    add_kernel(vector_sums_kernel(), "the sums of " + name);
     add_kernel(step_begin_kernel(256), "the steps of " + name);
     add_kernel(step_end_kernel({.tasks = tasks,
                                 .parameters = static_cast<int64_t>(layout.entries.size()),

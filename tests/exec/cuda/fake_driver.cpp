@@ -79,6 +79,11 @@ CUresult cuDeviceGetName(char* name, int, CUdevice) {
   std::strcpy(name, "Fake");
   return CUDA_SUCCESS;
 }
+CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
+  for (int i = 0; i < 16; ++i) uuid->bytes[i] = static_cast<char>(17 * i);
+  uuid->bytes[15] = static_cast<char>(device);
+  return CUDA_SUCCESS;
+}
 CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute which, CUdevice) {
   switch (which) {
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
@@ -199,12 +204,13 @@ CUresult cuEventCreate(CUevent* event, unsigned) {
 CUresult cuEventDestroy(CUevent event) {
   return destroy<int>(event);
 }
-CUresult cuEventRecord(CUevent, CUstream) {
+CUresult cuEventRecord(CUevent event, CUstream) {
+  *reinterpret_cast<int*>(event) = 1;
   return CUDA_SUCCESS;
 }
-CUresult cuEventElapsedTime(float* milliseconds, CUevent, CUevent) {
-  *milliseconds = 250;
-  return CUDA_SUCCESS;
+// Not ready when it is asked for the first time.
+CUresult cuEventQuery(CUevent event) {
+  return (*reinterpret_cast<int*>(event))++ == 1 ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
 }
 
 CUresult cuGraphInstantiate(CUgraphExec* executable, CUgraph graph, unsigned long long) {

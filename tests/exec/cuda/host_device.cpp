@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include <thread>
 
 #include "outerloop/base/error.h"
+#include "support/fake_stream.h"
 
 namespace outerloop::testing_support {
 namespace {
@@ -120,16 +120,35 @@ struct HostDevice::Launch {
   std::vector<DeviceOperand> operands;
 };
 
-struct HostDevice::Stream {
-  bool recording = false;
-  std::vector<std::function<void()>> recorded;
+struct HostDevice::Recording {
+  std::vector<std::function<void()>> work;
+  std::vector<std::shared_ptr<Kernel>> kernels;
 };
 
-HostDevice::HostDevice() = default;
+struct HostDevice::Stream : FakeStream {
+  bool recording = false;
+  Recording recorded;
+};
+
+struct HostDevice::Streams {
+  std::vector<std::weak_ptr<Stream>> all;
+  void drain() const {
+    for (const auto& known : all) {
+      if (const auto stream = known.lock()) stream->drain();
+    }
+  }
+};
+
+HostDevice::HostDevice(Work work, std::string identity)
+    : work_(work), identity_(std::move(identity)), streams_(std::make_shared<Streams>()) {}
 HostDevice::~HostDevice() = default;
 
+// As the driver does, waits for all work before memory goes.
 exec::DeviceMemory HostDevice::allocate(size_t bytes) {
-  auto memory = std::make_shared<Memory>(bytes);
+  const std::shared_ptr<Memory> memory(new Memory(bytes), [streams = streams_](Memory* held) {
+    streams->drain();
+    delete held;
+  });
   std::erase_if(memory_, [](const auto& known) { return known.expired(); });
   memory_.push_back(memory);
   ++allocations_;
@@ -144,26 +163,40 @@ exec::PinnedMemory HostDevice::allocate_pinned(size_t bytes) {
   return {memory, *memory};
 }
 
-void HostDevice::count_copy(std::span<const std::byte> host) {
+bool HostDevice::is_pinned(std::span<const std::byte> host) const {
   const auto holds = [&](const auto& known) {
     const auto held = known.lock();
     return held != nullptr && host.data() >= held->data() &&
            host.data() + host.size() <= held->data() + held->size();
   };
-  if (std::ranges::none_of(pinned_, holds)) ++waits_;
+  return std::ranges::any_of(pinned_, holds);
+}
+
+template <class Copy>
+void HostDevice::transfer(const exec::DeviceStream& stream, std::span<const std::byte> host,
+                          Copy copy) {
+  const bool waits = !is_pinned(host);
+  copied_bytes_ += host.size();
+  if (!waits && work_ == Work::later) return enqueue(stream, copy);
+  if (waits) {
+    ++waits_;
+    static_cast<Stream*>(stream.handle.get())->drain();
+  }
+  copy();
 }
 
 exec::DeviceStream HostDevice::make_stream() {
-  return {std::make_shared<Stream>()};
+  const auto stream = std::make_shared<Stream>();
+  streams_->all.push_back(stream);
+  return {stream};
 }
-void HostDevice::upload(const exec::DeviceStream&, std::byte* to, std::span<const std::byte> from) {
-  count_copy(from);
-  std::memcpy(to, from.data(), from.size());
+void HostDevice::upload(const exec::DeviceStream& stream, std::byte* to,
+                        std::span<const std::byte> from) {
+  if (!from.empty()) transfer(stream, from, [=] { std::memcpy(to, from.data(), from.size()); });
 }
-void HostDevice::download(const exec::DeviceStream&, std::span<std::byte> to,
+void HostDevice::download(const exec::DeviceStream& stream, std::span<std::byte> to,
                           const std::byte* from) {
-  count_copy(to);
-  std::memcpy(to.data(), from, to.size());
+  if (!to.empty()) transfer(stream, to, [=] { std::memcpy(to.data(), from, to.size()); });
 }
 void HostDevice::copy(const exec::DeviceStream& stream, std::byte* to, const std::byte* from,
                       size_t bytes) {
@@ -172,13 +205,16 @@ void HostDevice::copy(const exec::DeviceStream& stream, std::byte* to, const std
 void HostDevice::enqueue(const exec::DeviceStream& stream, std::function<void()> work) {
   auto& queue = *static_cast<Stream*>(stream.handle.get());
   if (queue.recording) {
-    queue.recorded.push_back(std::move(work));
+    queue.recorded.work.push_back(std::move(work));
+  } else if (work_ == Work::later) {
+    queue.push(std::move(work));
   } else {
     work();
   }
 }
-void HostDevice::synchronize(const exec::DeviceStream&) {
+void HostDevice::synchronize(const exec::DeviceStream& stream) {
   ++waits_;
+  static_cast<Stream*>(stream.handle.get())->drain();
   for (const auto& memory : memory_) {
     const auto held = memory.lock();
     EXPECT_TRUE(held == nullptr || held->whole()) << "a kernel wrote outside of its memory";
@@ -238,7 +274,6 @@ void HostDevice::build() {
 void HostDevice::run(const Launch& launch) {
   ++launches_;
   const auto& kernel = *static_cast<const Kernel*>(launch.function.handle);
-  if (kernel.entry == nullptr) build();
   // What a block shares is static, and one for all devices.
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
@@ -249,26 +284,27 @@ void HostDevice::run(const Launch& launch) {
 
 void HostDevice::launch(const exec::DeviceStream& stream, const DeviceFunction& function,
                         int64_t blocks, int threads, std::span<const DeviceOperand> operands) {
+  auto& queue = *static_cast<Stream*>(stream.handle.get());
+  const auto kernel = std::static_pointer_cast<Kernel>(function.owner);
+  if (queue.recording) queue.recorded.kernels.push_back(kernel);
+  if (!queue.recording && kernel->entry == nullptr) build();
   enqueue(stream,
           [this, launch = Launch{function, blocks, threads, {operands.begin(), operands.end()}}] {
             run(launch);
           });
 }
 
-namespace {
-using Time = std::chrono::steady_clock::time_point;
+exec::DeviceEvent HostDevice::make_event() {
+  return {std::make_shared<FakeEvent>()};
 }
-
-exec::DeviceEvent HostDevice::record(const exec::DeviceStream&) {
-  return {std::make_shared<Time>(std::chrono::steady_clock::now())};
+void HostDevice::record(const exec::DeviceEvent& event, const exec::DeviceStream& stream) {
+  enqueue(stream, static_cast<FakeEvent*>(event.handle.get())->record());
 }
-void HostDevice::wait(const exec::DeviceStream&, const exec::DeviceEvent&) {}
-double HostDevice::seconds_between(const exec::DeviceEvent& first,
-                                   const exec::DeviceEvent& second) {
-  const auto time = [](const exec::DeviceEvent& event) {
-    return *static_cast<const Time*>(event.handle.get());
-  };
-  return std::chrono::duration<double>(time(second) - time(first)).count();
+bool HostDevice::reached(const exec::DeviceEvent& event) {
+  return static_cast<const FakeEvent*>(event.handle.get())->reached();
+}
+void HostDevice::wait(const exec::DeviceStream& stream, const exec::DeviceEvent& event) {
+  enqueue(stream, static_cast<const FakeEvent*>(event.handle.get())->wait());
 }
 
 void HostDevice::begin_recording(const exec::DeviceStream& stream) {
@@ -277,12 +313,18 @@ void HostDevice::begin_recording(const exec::DeviceStream& stream) {
 exec::DeviceGraph HostDevice::end_recording(const exec::DeviceStream& stream) {
   auto& queue = *static_cast<Stream*>(stream.handle.get());
   queue.recording = false;
-  return {std::make_shared<std::vector<std::function<void()>>>(std::exchange(queue.recorded, {}))};
+  return {std::make_shared<Recording>(std::exchange(queue.recorded, {}))};
 }
-void HostDevice::launch(const exec::DeviceStream&, const exec::DeviceGraph& graph) {
+void HostDevice::launch(const exec::DeviceStream& stream, const exec::DeviceGraph& graph) {
   ++graphs_;
-  using Recorded = std::vector<std::function<void()>>;
-  for (const auto& work : *static_cast<const Recorded*>(graph.handle.get())) work();
+  const auto recording = std::static_pointer_cast<const Recording>(graph.handle);
+  const auto is_new = [](const auto& kernel) { return kernel->entry == nullptr; };
+  if (std::ranges::any_of(recording->kernels, is_new)) build();
+  const auto run_all = [](const Recording& all) {
+    for (const auto& work : all.work) work();
+  };
+  if (work_ == Work::at_once) return run_all(*recording);
+  enqueue(stream, [recording, run_all] { run_all(*recording); });
 }
 
 }  // namespace outerloop::testing_support

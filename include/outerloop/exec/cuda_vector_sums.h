@@ -1,0 +1,39 @@
+#pragma once
+// Sums of float32 vectors on a device, in whatever order is asked for.
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "outerloop/exec/device.h"
+
+namespace outerloop::exec::cuda {
+
+// A sum is made on a stack: each vector in turn is put there, and then so many times the upper two
+// make way for their sum, the lower one first. What is left at the end is one vector.
+struct SumTerm {
+  const float* data = nullptr;
+  int64_t additions = 0;
+  bool operator==(const SumTerm&) const = default;
+};
+
+class VectorSums {
+ public:
+  static constexpr int64_t kDeepest = 32;  // vectors on the stack at once
+
+  // So many sums, numbered from 0.
+  VectorSums(std::shared_ptr<Device> device, size_t count);
+  ~VectorSums();
+
+  // Writes a sum to `total`, which may be one of the vectors; zeros where there are none. The terms
+  // are sent to the device when they are other ones than the last time: before that, settle() is to
+  // return when the device is done with the last time's.
+  void run(const DeviceStream& stream, size_t number, std::span<const SumTerm> terms,
+           std::span<float> total, const std::function<void()>& settle);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace outerloop::exec::cuda

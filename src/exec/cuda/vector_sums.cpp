@@ -1,0 +1,104 @@
+#include "exec/cuda/vector_sums.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "exec/cuda/source_parts.h"
+#include "outerloop/base/error.h"
+#include "outerloop/exec/cuda_vector_sums.h"
+
+namespace outerloop::exec::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int64_t kMostBlocks = (1 << 21) - 1;  // as many are launched as there is work for
+constexpr size_t kHead = 3;                     // words of a table before its terms
+
+}  // namespace
+
+// The upmost vector is in a register, those below it in shared memory.
+KernelCode vector_sums_kernel() {
+  return {
+      .run = run_head(1) +
+             fmt::format("const unsigned long long* table = p.get<const unsigned long long>(0);\n"
+                         "const unsigned long long e = block * {0}ULL + threadIdx.x;\n"
+                         "if (e >= table[1]) return;\n"
+                         "float* stack = reinterpret_cast<float*>(scratch) + threadIdx.x;\n"
+                         "unsigned below = 0;\n"
+                         "float top = 0;\n"
+                         "for (unsigned long long t = 0; t < table[0]; ++t) {{\n"
+                         "if (t > 0) stack[below++ * {0}U] = top;\n"
+                         "top = reinterpret_cast<const float*>(table[{1} + 2 * t])[e];\n"
+                         "for (unsigned long long a = table[{1} + 2 * t + 1]; a > 0; --a)\n"
+                         "top = ol::add(stack[--below * {0}U], top);\n"
+                         "}}\n"
+                         "reinterpret_cast<float*>(table[2])[e] = top;\n}}\n",
+                         kThreads, kHead),
+      .operands = 1,
+      .threads = kThreads,
+      .blocks = kMostBlocks,
+      .scratch_bytes = VectorSums::kDeepest * kThreads * static_cast<int64_t>(sizeof(float))};
+}
+
+struct VectorSums::Impl {
+  struct Table {
+    std::vector<uint64_t> words;  // as the device has them
+    DeviceMemory memory;
+    PinnedMemory host;
+  };
+
+  void send(const DeviceStream& stream, Table& table) const {
+    const auto bytes = std::as_bytes(std::span(table.words));
+    if (bytes.size() > table.memory.bytes) {
+      table.memory = device->allocate(2 * bytes.size());
+      table.host = device->allocate_pinned(2 * bytes.size());
+    }
+    std::ranges::copy(bytes, table.host.bytes.begin());
+    device->upload(stream, table.memory.data, table.host.bytes.first(bytes.size()));
+  }
+
+  std::shared_ptr<Device> device;
+  KernelCode code;
+  DeviceFunction function;
+  std::vector<Table> tables;
+  std::vector<uint64_t> words;  // of the sum that is asked for
+};
+
+VectorSums::VectorSums(std::shared_ptr<Device> device, size_t count)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->code = vector_sums_kernel();
+  const KernelSource source = kernel_source(impl_->code);
+  impl_->function = device->compile(device_prelude(), {&source, 1}).front();
+  impl_->device = std::move(device);
+  impl_->tables.resize(count);
+}
+VectorSums::~VectorSums() = default;
+
+void VectorSums::run(const DeviceStream& stream, size_t number, std::span<const SumTerm> terms,
+                     std::span<float> total, const std::function<void()>& settle) {
+  auto& words = impl_->words;
+  words = {terms.size(), total.size(), std::bit_cast<uint64_t>(total.data())};
+  int64_t depth = 0;
+  for (const SumTerm& term : terms) {
+    words.push_back(std::bit_cast<uint64_t>(term.data));
+    words.push_back(static_cast<uint64_t>(term.additions));
+    OL_ASSERT(++depth <= kDeepest && term.additions < depth, "no sum that a stack can make");
+    depth -= term.additions;
+  }
+  OL_ASSERT(depth == 1 || terms.empty(), "the terms leave more than one vector");
+  if (total.empty()) return;
+  Impl::Table& table = impl_->tables.at(number);
+  if (table.words != words) {
+    settle();
+    table.words = words;
+    impl_->send(stream, table);
+  }
+  const DeviceOperand operand{table.memory.data, 0};
+  const int64_t blocks = blocks_for(static_cast<int64_t>(total.size()), kThreads);
+  OL_ASSERT(blocks <= kMostBlocks, "a vector has more than 2^29 elements");
+  impl_->device->launch(stream, impl_->function, blocks, kThreads, {&operand, 1});
+}
+
+}  // namespace outerloop::exec::cuda

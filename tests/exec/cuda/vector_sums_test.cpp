@@ -1,0 +1,110 @@
+// Sums in an order that is asked for: that of a stack on the host, bit by bit.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "exec/cuda/test_device.h"
+#include "outerloop/exec/cuda_vector_sums.h"
+
+namespace outerloop::exec::cuda {
+namespace {
+
+struct Case {
+  const char* name;
+  int64_t elements;
+  std::vector<int64_t> additions;  // after each vector
+};
+
+const std::vector<Case> kCases{
+    {"none", 70, {}},
+    {"one vector", 70, {0}},
+    {"in turn", 1000, {0, 1, 1, 1}},
+    {"a tree", 1000, {0, 1, 0, 2, 0, 1, 2}},
+    {"the last two first", 513, {0, 0, 0, 0, 4}},
+};
+
+class VectorSum : public ::testing::Test {
+ protected:
+  DeviceMemory on_device(size_t elements) { return device_->allocate(elements * sizeof(float)); }
+  static float* floats(const DeviceMemory& memory) { return reinterpret_cast<float*>(memory.data); }
+
+  std::vector<float> downloaded(const DeviceMemory& memory) {
+    std::vector<float> values(memory.bytes / sizeof(float));
+    device_->download(stream_, std::as_writable_bytes(std::span(values)), memory.data);
+    device_->synchronize(stream_);
+    return values;
+  }
+
+  std::shared_ptr<Device> device_ = testing_support::test_device();
+  DeviceStream stream_ = device_->make_stream();
+};
+
+std::vector<float> drawn(size_t elements, size_t seed) {
+  std::vector<float> values(elements);
+  for (size_t i = 0; i < elements; ++i) {
+    values[i] = std::sin(static_cast<float>(1 + seed) * static_cast<float>(1 + i)) * 1e3F;
+  }
+  return values;
+}
+
+std::vector<float> by_definition(const Case& c, const std::vector<std::vector<float>>& vectors) {
+  std::vector<std::vector<float>> stack;
+  for (size_t t = 0; t < vectors.size(); ++t) {
+    stack.push_back(vectors[t]);
+    for (int64_t a = 0; a < c.additions[t]; ++a) {
+      const std::vector<float> upper = std::move(stack.back());
+      stack.pop_back();
+      for (size_t i = 0; i < upper.size(); ++i) stack.back()[i] += upper[i];
+    }
+  }
+  return stack.empty() ? std::vector<float>(static_cast<size_t>(c.elements)) : stack.back();
+}
+
+TEST_F(VectorSum, IsMadeInTheOrderThatIsAskedFor) {
+  VectorSums sums(device_, kCases.size());
+  for (size_t number = 0; number < kCases.size(); ++number) {
+    const Case& c = kCases[number];
+    SCOPED_TRACE(c.name);
+    const auto elements = static_cast<size_t>(c.elements);
+    std::vector<std::vector<float>> vectors;
+    std::vector<DeviceMemory> memory;
+    std::vector<SumTerm> terms;
+    for (size_t t = 0; t < c.additions.size(); ++t) {
+      vectors.push_back(drawn(elements, t));
+      memory.push_back(on_device(elements));
+      device_->upload(stream_, memory.back().data, std::as_bytes(std::span(vectors.back())));
+      terms.push_back({floats(memory.back()), c.additions[t]});
+    }
+    const DeviceMemory total = on_device(elements);
+    const std::vector<float> expected = by_definition(c, vectors);
+    sums.run(stream_, number, terms, {floats(total), elements}, [] {});
+    EXPECT_EQ(downloaded(total), expected);
+    if (memory.empty()) continue;
+    sums.run(stream_, number, terms, {floats(memory.back()), elements}, [] {});
+    EXPECT_EQ(downloaded(memory.back()), expected) << "into one of the vectors";
+  }
+}
+
+// What is asked for again is there already.
+TEST_F(VectorSum, SettlesBeforeItChangesATable) {
+  VectorSums sums(device_, 2);
+  const DeviceMemory a = on_device(10), b = on_device(10), total = on_device(10);
+  const SumTerm one{floats(a), 0}, other{floats(b), 0};
+  int settled = 0;
+  const auto run = [&](size_t number, const SumTerm& term) {
+    const int before = settled;
+    sums.run(stream_, number, {&term, 1}, {floats(total), 10}, [&] { ++settled; });
+    return settled - before;
+  };
+  EXPECT_EQ(run(0, one), 1);
+  EXPECT_EQ(run(0, one), 0);
+  EXPECT_EQ(run(1, other), 1);
+  EXPECT_EQ(run(0, one), 0);
+  EXPECT_EQ(run(0, other), 1);
+  device_->synchronize(stream_);
+}
+
+}  // namespace
+}  // namespace outerloop::exec::cuda
