@@ -80,7 +80,7 @@ bool DeviceSlotReduction::finish(std::span<float> total, DeviceStream after) {
     any = any || std::ranges::find(group.present, uint8_t{1}) != group.present.end();
     plan_.list_nodes(planned, group.own, group.present, received_, nodes_);
     ranks_.device().wait_for(streams_.gather, group.exchanged);
-    finish_tree_(nodes_, in_total(plan_.own_shard(planned)), streams_.gather);
+    finish_tree_(index, nodes_, in_total(plan_.own_shard(planned)), streams_.gather);
     ranks_.all_gather_v("meta-gradient", in_total(planned.elements), planned.shard_sizes,
                         streams_.gather);
   }

@@ -25,19 +25,53 @@ bool is_right_sibling(const SlotNode& left, const SlotNode& right) {
   return left.level == right.level && right.index % 2 == 1 && left.index + 1 == right.index;
 }
 
-// Adds the top of `depth` nodes to its left sibling below it for as long as there is one.
-void merge_top(SlotNode* stack, size_t& depth, int64_t begin, int64_t end) {
+// Merges the top of `depth` nodes with its left sibling below it for as long as there is one; where
+// both are present, by add(left, right).
+template <class Add>
+void merge_top(SlotNode* stack, size_t& depth, Add add) {
   while (depth >= 2 && is_right_sibling(stack[depth - 2], stack[depth - 1])) {
     SlotNode& left = stack[depth - 2];
     const SlotNode& right = stack[depth - 1];
     if (left.present && right.present) {
-      add_to(left.data + begin, right.data + begin, end - begin);
+      add(left, right);
     } else if (right.present) {
       left.data = right.data;
     }
     left = {left.level + 1, left.index / 2, left.present || right.present, left.data};
     --depth;
   }
+}
+
+auto adding(int64_t begin, int64_t end) {
+  return [=](const SlotNode& left, const SlotNode& right) {
+    add_to(left.data + begin, right.data + begin, end - begin);
+  };
+}
+
+// Merges the nodes of a whole tree to its root; put(node) comes before the merges of each. Absent:
+// there are none.
+template <class Put, class Add>
+SlotNode root_of(std::span<const SlotNode> nodes, Put put, Add add) {
+  std::array<SlotNode, kMaxOpen> stack;
+  size_t depth = 0;
+  int64_t covered = 0;  // slots of the nodes so far
+  for (const SlotNode& node : nodes) {
+    OL_ASSERT(node.index << node.level == covered && depth < kMaxOpen,
+              fmt::format("the nodes of a slot tree cover {} slots, the next one starts at {}",
+                          covered, node.index << node.level));
+    covered += int64_t{1} << node.level;
+    stack[depth++] = node;
+    put(node);
+    merge_top(stack.data(), depth, add);
+  }
+  // What has no right sibling is its own parent.
+  while (depth > 1) {
+    SlotNode& top = stack[depth - 1];
+    ++top.level;
+    top.index /= 2;
+    merge_top(stack.data(), depth, add);
+  }
+  return depth == 1 ? stack[0] : SlotNode{};
 }
 
 // The most roots of finished subtrees that are there after any of the slots. A slot that is left
@@ -135,7 +169,7 @@ size_t merge_siblings(std::span<SlotNode> nodes, int64_t begin, int64_t end) {
   size_t depth = 0;
   for (size_t i = 0; i < nodes.size(); ++i) {
     nodes[depth++] = nodes[i];
-    merge_top(nodes.data(), depth, begin, end);
+    merge_top(nodes.data(), depth, adding(begin, end));
   }
   return depth;
 }
@@ -156,32 +190,25 @@ void add_nodes(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
 
 bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
                  std::span<float> total) {
-  std::array<SlotNode, kMaxOpen> stack;
-  size_t depth = 0;
-  int64_t covered = 0;  // slots of the nodes so far
-  for (const SlotNode& node : nodes) {
-    OL_ASSERT(node.index << node.level == covered && depth < kMaxOpen,
-              fmt::format("the nodes of a slot tree cover {} slots, the next one starts at {}",
-                          covered, node.index << node.level));
-    covered += int64_t{1} << node.level;
-    stack[depth++] = node;
-    merge_top(stack.data(), depth, begin, end);
-  }
-  // What has no right sibling is its own parent.
-  while (depth > 1) {
-    SlotNode& top = stack[depth - 1];
-    ++top.level;
-    top.index /= 2;
-    merge_top(stack.data(), depth, begin, end);
-  }
-  const bool present = depth == 1 && stack[0].present;
+  const SlotNode root = root_of(
+      nodes, [](const SlotNode&) {}, adding(begin, end));
   const auto target = total.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-  if (present) {
-    std::memcpy(target.data(), stack[0].data + begin, target.size_bytes());
+  if (root.present) {
+    std::memcpy(target.data(), root.data + begin, target.size_bytes());
   } else {
     std::ranges::fill(target, 0.0f);
   }
-  return present;
+  return root.present;
+}
+
+void list_steps(std::span<const SlotNode> nodes, std::vector<SumStep>& steps) {
+  steps.clear();
+  root_of(
+      nodes,
+      [&steps](const SlotNode& node) {
+        if (node.present) steps.push_back({node.data, 0});
+      },
+      [&steps](const SlotNode&, const SlotNode&) { ++steps.back().additions; });
 }
 
 }  // namespace outerloop::comm

@@ -12,15 +12,18 @@
 namespace outerloop::comm {
 
 // What a kernel will do, as host code on the stream.
-inline void finish_on_stream(std::span<const SlotNode> nodes, std::span<float> sums,
-                             DeviceStream stream) {
+inline void finish_on_stream(size_t /*group*/, std::span<const SlotNode> nodes,
+                             std::span<float> sums, DeviceStream stream) {
   static_cast<FakeStream*>(stream)->push([nodes = std::vector(nodes.begin(), nodes.end()), sums] {
     finish_tree(nodes, 0, static_cast<int64_t>(sums.size()), sums);
   });
 }
 
+struct ByHost {};
+
 // Connected, each rank to a GPU of its own.
 struct DeviceRank {
+  DeviceRank(Communicator& host, ByHost) : ranks(through_host(host, device)) {}
   explicit DeviceRank(Communicator& host, const NcclOptions& options = {}) {
     fake_nccl::use_gpu(host.rank());
     ranks = connect_nccl(host, device, "GPU-" + std::to_string(host.rank()), options).ranks;

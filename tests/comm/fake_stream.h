@@ -1,89 +1,38 @@
 #pragma once
-// Streams and events as CUDA has them, in host memory: work runs in order, later, on a thread of
-// the stream.
+// A device of fake streams, whose memory is the host's.
 
-#include <atomic>
-#include <condition_variable>
-#include <cstdint>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <thread>
-#include <utility>
+#include <algorithm>
 
 #include "outerloop/comm/device_ranks.h"
+#include "support/fake_stream.h"
 
 namespace outerloop::comm {
 
-class FakeStream {
- public:
-  FakeStream() : thread_([this] { run(); }) {}
-  ~FakeStream() {
-    push({});
-    thread_.join();
-  }
-  FakeStream(const FakeStream&) = delete;
-  FakeStream& operator=(const FakeStream&) = delete;
-
-  void push(std::function<void()> work) {
-    const std::lock_guard lock(mutex_);
-    work_.push_back(std::move(work));
-    changed_.notify_all();
-  }
-  // Waits for all work so far.
-  void drain() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return work_.empty(); });
-  }
-
- private:
-  void run() {
-    std::unique_lock lock(mutex_);
-    while (true) {
-      changed_.wait(lock, [this] { return !work_.empty(); });
-      const std::function<void()> work = work_.front();
-      if (!work) return;
-      lock.unlock();
-      work();
-      lock.lock();
-      work_.pop_front();
-      changed_.notify_all();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> work_;  // the first one runs
-  std::thread thread_;
-};
+using testing_support::FakeStream;
 
 class FakeDevice final : public DeviceCalls {
  public:
-  DeviceEvent make_event() override { return new std::shared_ptr<Mark>(); }
-  void free_event(DeviceEvent event) noexcept override { delete &mark_of(event); }
+  DeviceEvent make_event() override { return new testing_support::FakeEvent(); }
+  void free_event(DeviceEvent event) noexcept override { delete &event_of(event); }
   void record(DeviceEvent event, DeviceStream stream) override {
-    mark_of(event) = std::make_shared<Mark>();
-    stream_of(stream).push([mark = mark_of(event)] {
-      mark->reached = true;
-      mark->reached.notify_all();
-    });
+    stream_of(stream).push(event_of(event).record());
   }
-  bool reached(DeviceEvent event) override {
-    return mark_of(event) == nullptr || mark_of(event)->reached;
-  }
+  bool reached(DeviceEvent event) override { return event_of(event).reached(); }
   void wait_for(DeviceStream stream, DeviceEvent event) override {
-    if (mark_of(event) == nullptr) return;
-    stream_of(stream).push([mark = mark_of(event)] { mark->reached.wait(false); });
+    stream_of(stream).push(event_of(event).wait());
+  }
+  void download(std::span<float> to, const float* from, DeviceStream stream) override {
+    stream_of(stream).drain();
+    std::copy_n(from, to.size(), to.begin());
+  }
+  void upload(float* to, std::span<const float> from, DeviceStream stream) override {
+    stream_of(stream).drain();
+    std::ranges::copy(from, to);
   }
 
  private:
-  // A place in a stream: those who wait for it do so even if the event is recorded again.
-  struct Mark {
-    std::atomic<bool> reached = false;
-  };
-  static std::shared_ptr<Mark>& mark_of(DeviceEvent event) {
-    return *static_cast<std::shared_ptr<Mark>*>(event);
+  static testing_support::FakeEvent& event_of(DeviceEvent event) {
+    return *static_cast<testing_support::FakeEvent*>(event);
   }
   static FakeStream& stream_of(DeviceStream stream) { return *static_cast<FakeStream*>(stream); }
 };

@@ -55,6 +55,7 @@ struct StartCase {
   Knobs knobs;
   const char* library;
   std::vector<const char*> said;
+  bool fault_of_user = false;
   bool one_gpu = false;  // of all ranks, which say otherwise
 };
 
@@ -64,15 +65,18 @@ TEST(NcclStart, FailsOnAllRanksWithOneLine) {
        {},
        "/nowhere/libnccl.so.2",
        {"NCCL cannot be loaded (/nowhere/libnccl.so.2: cannot open",
-        "); install NCCL 2.14 or newer", "OUTERLOOP_NCCL"}},
+        "); install NCCL 2.14 or newer", "OUTERLOOP_NCCL"},
+       true},
       {"another library",
        {},
        "libm.so.6",
-       {"libm.so.6 is not an NCCL that can be used: it has no ncclGetVersion; install"}},
+       {"libm.so.6 is not an NCCL that can be used: it has no ncclGetVersion; install"},
+       true},
       {"an old library",
        {.version = 2708},
        OUTERLOOP_FAKE_NCCL,
-       {"is NCCL 2.7.8, which is too old; install"}},
+       {"is NCCL 2.7.8, which is too old; install"},
+       true},
       {"no id",
        {.failing_call = "ncclGetUniqueId"},
        OUTERLOOP_FAKE_NCCL,
@@ -90,6 +94,7 @@ TEST(NcclStart, FailsOnAllRanksWithOneLine) {
        {},
        OUTERLOOP_FAKE_NCCL,
        {"NCCL cannot connect: invalid usage: Duplicate GPU detected"},
+       false,
        true},
   };
   for (const StartCase& c : cases) {
@@ -99,19 +104,32 @@ TEST(NcclStart, FailsOnAllRanksWithOneLine) {
     const auto messages = messages_of([&](Communicator& host) {
       FakeDevice device;
       fake_nccl::use_gpu(c.one_gpu ? 0 : host.rank());
-      EXPECT_THROW(
-          try {
-            connect_nccl(host, device, "GPU-" + std::to_string(host.rank()), kHasty);
-          } catch (const AgreedFailure& error) {
-            expect_said(error.what(), c.said);
-            throw;
-          },
-          AgreedFailure);
+      try {
+        connect_nccl(host, device, "GPU-" + std::to_string(host.rank()), kHasty);
+        ADD_FAILURE() << "connected";
+      } catch (const Error& error) {
+        expect_said(error.what(), c.said);
+        EXPECT_NE(dynamic_cast<const Agreed*>(&error), nullptr);
+        EXPECT_EQ(dynamic_cast<const BadInput*>(&error) != nullptr, c.fault_of_user);
+      }
       host.barrier("still in step");
     });
     EXPECT_EQ(messages, std::vector<std::string>(kRanks));
     EXPECT_EQ(fake_nccl::alive(), 0);
   }
+}
+
+TEST(NcclStart, IsNotMadeWhereNoLibraryIsInstalled) {
+  const LibraryNamed nothing("");
+  run_ranks(kHosts, [](Communicator& host) {
+    FakeDevice device;
+    const auto connection = connect_nccl(host, device, "GPU-" + std::to_string(host.rank()),
+                                         {.library = "libnowhere.so.2"});
+    EXPECT_EQ(connection.ranks, nullptr);
+    expect_said(connection.note,
+                {"NCCL cannot be loaded (libnowhere.so.2: cannot open", "); install NCCL 2.14",
+                 "OUTERLOOP_NCCL; until then the sums over the ranks go through host memory"});
+  });
 }
 
 TEST(NcclStart, RanksThatShareAGpuAreNamed) {
@@ -134,6 +152,7 @@ TEST(NcclStart, RanksThatShareAGpuAreNamed) {
       if (c.note != nullptr) {
         expect_said(connection.note, {c.note});
       }
+      EXPECT_EQ(connection.version, c.note != nullptr ? "" : nccl_version());
       if (connection.ranks) connection.ranks->finish();
     });
   }

@@ -1,4 +1,5 @@
-// Ranks with GPUs against a fake NCCL: what they say to each other, and the sum's bits.
+// Ranks with GPUs, against a fake NCCL and through the host: what they say to each other, and the
+// sum's bits.
 
 #include "outerloop/comm/nccl.h"
 
@@ -143,9 +144,10 @@ void next_round_waits_for_the_tree(DeviceRank& rank) {
   std::deque<RootsOnDevice> roots;
   DeviceSlotReduction reduction(
       *rank.ranks, ranges_of(problem.groups), {&rank.exchange, &rank.gather},
-      [](std::span<const SlotNode> nodes, std::span<float> sums, DeviceStream stream) {
+      [](size_t group, std::span<const SlotNode> nodes, std::span<float> sums,
+         DeviceStream stream) {
         static_cast<FakeStream*>(stream)->push([] { std::this_thread::sleep_for(5ms); });
-        finish_on_stream(nodes, sums, stream);
+        finish_on_stream(group, nodes, sums, stream);
       });
   reduction.deal(deal, [&](int64_t elements) {
     memory.resize(static_cast<size_t>(elements));
@@ -231,31 +233,43 @@ constexpr DeviceCase kCases[]{
 // For all tests of the program.
 const int kFakeIsLoaded = setenv("OUTERLOOP_NCCL", OUTERLOOP_FAKE_NCCL, 1);
 
-class Nccl : public testing::TestWithParam<std::tuple<int, DeviceCase>> {};
+class RanksOfGpus : public testing::TestWithParam<std::tuple<int, DeviceCase>> {};
 
-TEST_P(Nccl, Conforms) {
+void run_to_the_end(DeviceRank& rank, const DeviceCase& checked) {
+  std::vector<float> values(100);
+  checked.run(rank);
+  rank.compute.push([] { std::this_thread::sleep_for(1ms); });
+  rank.ranks->all_reduce_fast("the last one", values, &rank.compute);
+  rank.ranks->finish();
+  EXPECT_TRUE(rank.ranks->host().log().last().left);
+}
+
+TEST_P(RanksOfGpus, ConformByNccl) {
   const auto& [size, checked] = GetParam();
   ASSERT_EQ(kFakeIsLoaded, 0);
   fake_nccl::set({.in_order = false});  // it is not relied on
-  run_ranks(size, [run = checked.run](Communicator& host) {
-    std::vector<float> values(100);
+  run_ranks(size, [checked = checked](Communicator& host) {
     DeviceRank rank(host);
-    run(rank);
-    rank.compute.push([] { std::this_thread::sleep_for(1ms); });
-    rank.ranks->all_reduce_fast("the last one", values, &rank.compute);
-    rank.ranks->finish();
-    EXPECT_TRUE(host.log().last().left);
+    run_to_the_end(rank, checked);
     EXPECT_THROW(rank.ranks->poll(), NcclError);
   });
   EXPECT_EQ(fake_nccl::alive(), 0);
 }
 
-std::string name_of(const testing::TestParamInfo<Nccl::ParamType>& info) {
+TEST_P(RanksOfGpus, ConformThroughTheHost) {
+  const auto& [size, checked] = GetParam();
+  run_ranks(size, [checked = checked](Communicator& host) {
+    DeviceRank rank(host, ByHost{});
+    run_to_the_end(rank, checked);
+  });
+}
+
+std::string name_of(const testing::TestParamInfo<RanksOfGpus::ParamType>& info) {
   const auto& [size, checked] = info.param;
   return std::string(checked.name) + "_" + std::to_string(size);
 }
 
-INSTANTIATE_TEST_SUITE_P(cases, Nccl,
+INSTANTIATE_TEST_SUITE_P(cases, RanksOfGpus,
                          testing::Combine(testing::Values(1, 2, 3, 4, 8),
                                           testing::ValuesIn(kCases)),
                          name_of);

@@ -72,6 +72,33 @@ TEST(FinishTree, TakesANodeFromEachOfManyWorkers) {
   EXPECT_EQ(0, std::memcmp(total.data(), expected.data(), sizeof(float) * kElements));
 }
 
+// The steps on a stack of numbers in place of vectors.
+TEST(SumSteps, MakeTheSumThatTheTreeIs) {
+  for (const int64_t slots : {1, 2, 5, 8, 25, 33}) {
+    for (const double absent : {0.0, 0.3, 1.0}) {
+      auto leaves = random_leaves(slots, 1, absent, static_cast<uint32_t>(slots));
+      std::vector<SlotNode> nodes;
+      for (int64_t slot = 0; slot < slots; ++slot) {
+        Leaf& leaf = leaves[static_cast<size_t>(slot)];
+        nodes.push_back({0, slot, leaf.has_value(), leaf ? leaf->data() : nullptr});
+      }
+      const Leaf expected = node_by_definition(leaves, 6, 0);
+      std::vector<SumStep> steps;
+      list_steps(nodes, steps);
+      Vector stack;
+      for (const SumStep& step : steps) {
+        stack.push_back(*step.data);
+        for (int64_t i = 0; i < step.additions; ++i) {
+          const float upper = stack.back();
+          stack.pop_back();
+          stack.back() += upper;
+        }
+      }
+      EXPECT_EQ(stack, expected.value_or(Vector())) << slots << " slots, " << absent << " absent";
+    }
+  }
+}
+
 TEST(FinishTree, RefusesNodesWithGapsAndOverlaps) {
   Vector values(kElements, 1.0f), total(kElements);
   const SlotNode first{0, 0, true, values.data()};

@@ -1,5 +1,5 @@
 #pragma once
-// What ranks say to each other from the memory of their GPUs, one GPU for each.
+// What ranks say to each other from the memory of their GPUs.
 //
 // Device memory is written as float* and spans that are passed on and never read here. The verbs
 // are collective like a Communicator's, in one order with those of its host() on all ranks. They
@@ -9,6 +9,7 @@
 // rank's GPU. Letters of host() belong to the device's ranks.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "outerloop/comm/communicator.h"
@@ -31,6 +32,9 @@ class DeviceCalls {
   virtual bool reached(DeviceEvent event) = 0;
   // What the stream gets from now on waits for the event as recorded by now. The host does not.
   virtual void wait_for(DeviceStream stream, DeviceEvent event) = 0;
+  // Copies to the host and back, after what the stream has by now; return when they are done.
+  virtual void download(std::span<float> to, const float* from, DeviceStream stream) = 0;
+  virtual void upload(float* to, std::span<const float> from, DeviceStream stream) = 0;
 };
 
 class DeviceRanks {
@@ -60,6 +64,12 @@ class DeviceRanks {
   virtual void wait(Pending& pending) = 0;
   // All ranks together, when they are about to end. A destructor without it aborts.
   virtual void finish() = 0;
+  // Ends what is under way, if anything is, so that its memory can go: for a rank that fails.
+  virtual void abandon() noexcept = 0;
 };
+
+// Through the memory of the hosts, for GPUs that have no other way: the verbs are those of `host`,
+// and are done when they return. Both outlive the ranks.
+std::unique_ptr<DeviceRanks> through_host(Communicator& host, DeviceCalls& device);
 
 }  // namespace outerloop::comm

@@ -18,9 +18,10 @@ struct ReductionStreams {
   DeviceStream gather = nullptr;
 };
 
-// Puts finish_tree(nodes, 0, sums.size(), sums) on the stream. The nodes may be gone when it runs.
-using FinishTree = std::function<void(std::span<const SlotNode> nodes, std::span<float> sums,
-                                      DeviceStream stream)>;
+// Puts finish_tree(nodes, 0, sums.size(), sums), which is of the group, on the stream. The nodes
+// may be gone when it runs.
+using FinishTree = std::function<void(size_t group, std::span<const SlotNode> nodes,
+                                      std::span<float> sums, DeviceStream stream)>;
 // Device memory for that many floats, aligned to a cache line.
 using DeviceMemory = std::function<float*(int64_t elements)>;
 

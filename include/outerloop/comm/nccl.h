@@ -7,8 +7,9 @@
 // which changes with the number of ranks, the topology and the size of the message. All ranks get
 // the same bits from both.
 //
-// The library is loaded when it is first asked for: libnccl.so.2, or the file that the variable
-// OUTERLOOP_NCCL names. A program without GPUs needs none.
+// The library is loaded when it is first asked for: that of the options, or the file that the
+// variable OUTERLOOP_NCCL names. A program without GPUs needs none, and ranks that cannot use one
+// say so and take the way through_host().
 
 #include <chrono>
 #include <memory>
@@ -20,13 +21,14 @@
 
 namespace outerloop::comm {
 
-// An NCCL call failed: says which, on which rank and where. Or the library cannot be used.
+// An NCCL call failed: says which, on which rank and where. Or there is no library to be used.
 class NcclError : public SystemFailure {
  public:
   using SystemFailure::SystemFailure;
 };
 
 struct NcclOptions {
+  std::string library = "libnccl.so.2";       // unless OUTERLOOP_NCCL names one
   std::chrono::milliseconds connect{60'000};  // for all ranks to find each other
   // Without progress in a collective for so long, the run ends. Longer than any work between two
   // collectives, and than what a stream has to do before one; and longer than a Watchdog's, which
@@ -37,15 +39,20 @@ struct NcclOptions {
 };
 
 struct NcclConnection {
-  std::unique_ptr<DeviceRanks> ranks;  // null: two ranks share a GPU, which NCCL refuses
-  // Then in words: "ranks 0 and 2 share GPU-5e1f… on node07; …". Their sums can go through `host`.
-  std::string note;
+  std::unique_ptr<DeviceRanks> ranks;  // null: two ranks share a GPU, or one finds no library
+  std::string note;                    // then, in a line for people
+  std::string version;                 // else, "2.28.9"
 };
 
 // Collective over `host`, which outlives the connection, as `device` does. `gpu`: what tells this
 // rank's GPU from others of its host, such as its UUID; it is the thread's current device. When it
-// fails on any rank, all throw AgreedFailure (AgreedBadInput where their libraries differ).
+// fails on any rank, all throw AgreedFailure (AgreedBadInput where their libraries differ, or where
+// OUTERLOOP_NCCL names one that cannot be used).
 NcclConnection connect_nccl(Communicator& host, DeviceCalls& device, std::string_view gpu,
                             const NcclOptions& options = {});
+
+// Of the library: "2.28.9". Throws NcclError where there is none, BadInput where OUTERLOOP_NCCL
+// names another thing.
+std::string nccl_version(const NcclOptions& options = {});
 
 }  // namespace outerloop::comm

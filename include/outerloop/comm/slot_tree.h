@@ -75,4 +75,14 @@ void add_nodes(std::span<const SlotNode> nodes, int64_t begin, int64_t end, std:
 bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
                  std::span<float> total);
 
+// One step of a sum that is made on a stack: `data` is put there, then so many times the upper two
+// make way for their sum, the lower one first.
+struct SumStep {
+  const float* data = nullptr;
+  int64_t additions = 0;
+};
+// What finish_tree does, as such steps, for memory that the host cannot read; none where no slot is
+// present.
+void list_steps(std::span<const SlotNode> nodes, std::vector<SumStep>& steps);
+
 }  // namespace outerloop::comm

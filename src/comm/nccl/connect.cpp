@@ -19,7 +19,8 @@ std::string shared_gpu(Communicator& host, std::string_view gpu) {
     const auto [found, added] = owner.try_emplace({name, gpus[static_cast<size_t>(r)]}, r);
     if (added) continue;
     return fmt::format(
-        "ranks {} and {} share {} on {}, which NCCL refuses: their sums go through host memory",
+        "ranks {} and {} share {} on {}, which NCCL refuses: the sums over the ranks go through "
+        "host memory",
         found->second, r, gpus[static_cast<size_t>(r)], name);
   }
   return "";
@@ -94,14 +95,22 @@ ncclComm_t connect(Communicator& host, NcclContext context, std::chrono::millise
 
 NcclConnection connect_nccl(Communicator& host, DeviceCalls& device, std::string_view gpu,
                             const NcclOptions& options) {
-  if (std::string note = shared_gpu(host, gpu); !note.empty()) return {nullptr, std::move(note)};
+  if (std::string note = shared_gpu(host, gpu); !note.empty()) return {nullptr, note, {}};
   NcclContext context;
-  fail_together(host, "NCCL library", [&] { context.library = load_nccl(); });
+  try {
+    fail_together(host, "NCCL library", [&] { context.library = load_nccl(options.library); });
+  } catch (const SystemFailure& missing) {  // on all ranks
+    return {nullptr,
+            fmt::format("{}; until then the sums over the ranks go through host memory",
+                        missing.what()),
+            {}};
+  }
   require_equal(host, "NCCL version", "NCCL's version", version_of(context.library),
                 "load the same library on all hosts");
   context.rank = host.rank();
   context.comm = connect(host, context, options.connect);
-  return {std::make_unique<NcclRanks>(host, device, context, options), ""};
+  return {
+      std::make_unique<NcclRanks>(host, device, context, options), {}, version_of(context.library)};
 }
 
 }  // namespace outerloop::comm

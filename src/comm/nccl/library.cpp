@@ -13,8 +13,7 @@ namespace {
 constexpr int kOldest = NCCL_VERSION(2, 14, 0);  // the first whose calls can return at once
 
 constexpr const char* kAdvice =
-    "install NCCL 2.14 or newer, or name its libnccl.so.2 in OUTERLOOP_NCCL; ranks whose sums go "
-    "through host memory need none";
+    "install NCCL 2.14 or newer, or name its libnccl.so.2 in OUTERLOOP_NCCL";
 
 std::string text_of(int version) {
   if (version < 10'000) {  // as they were counted up to 2.8
@@ -29,11 +28,7 @@ int version_number(const NcclLibrary& library) {
   return version;
 }
 
-}  // namespace
-
-NcclLibrary load_nccl() {
-  const char* named = std::getenv("OUTERLOOP_NCCL");
-  const std::string file = named != nullptr && *named != '\0' ? named : "libnccl.so.2";
+NcclLibrary load(const std::string& file) {
   const SharedLibrary opened({file});
   if (!opened.is_open()) {
     throw NcclError(fmt::format("NCCL cannot be loaded ({}); {}", opened.why_not(), kAdvice));
@@ -55,6 +50,22 @@ NcclLibrary load_nccl() {
         fmt::format("{} is NCCL {}, which is too old; {}", file, text_of(version), kAdvice));
   }
   return library;
+}
+
+}  // namespace
+
+NcclLibrary load_nccl(const std::string& file) {
+  const char* named = std::getenv("OUTERLOOP_NCCL");
+  if (named == nullptr || *named == '\0') return load(file);
+  try {
+    return load(named);
+  } catch (const NcclError& error) {
+    throw BadInput(error.what());
+  }
+}
+
+std::string nccl_version(const NcclOptions& options) {
+  return version_of(load_nccl(options.library));
 }
 
 std::string version_of(const NcclLibrary& library) {

@@ -21,9 +21,10 @@ struct NcclLibrary {
 #undef OL_NCCL_MEMBER
 };
 
-// Throws NcclError with what was looked for and what to do. The library stays in the process: it
-// has threads of its own.
-NcclLibrary load_nccl();
+// This file, or the one that OUTERLOOP_NCCL names. Throws NcclError with what was looked for and
+// what to do; BadInput where the variable names it. The library stays in the process: it has
+// threads of its own.
+NcclLibrary load_nccl(const std::string& file);
 
 // "2.28.9"
 std::string version_of(const NcclLibrary& library);

@@ -122,6 +122,10 @@ void NcclRanks::enqueue(const Collective& call, DeviceStream stream,
   });
 }
 
+void NcclRanks::abandon() noexcept {
+  if (!under_way_.empty()) end("the ranks have ended", true);
+}
+
 void NcclRanks::finish() {
   wait();
   guarded([&] { OL_NCCL(context_, ncclCommFinalize(context_.comm)); });

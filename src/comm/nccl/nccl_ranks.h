@@ -32,6 +32,7 @@ class NcclRanks final : public DeviceRanks {
   void wait() override;
   void wait(Pending& pending) override;
   void finish() override;
+  void abandon() noexcept override;
 
  private:
   struct UnderWay {
