@@ -7,6 +7,7 @@ import statistics
 import sys
 
 import cpu
+import pairs
 import ranks
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -40,11 +41,30 @@ def median(rounds, a, b):
     return statistics.median(one[a] / one[b] for one in rounds)
 
 
+def two_ranks(rounds):
+    """(text, measured, limit as text, reached or None), with two processes apart"""
+    found = pairs.ratios(with_alone(rounds))
+    rows = []
+    for text, key, bar in pairs.lines("two ranks over one", 1.9):
+        value = found.get(key)
+        rows.append((text, "" if value is None else f"{value:.3f}", f"≥ {bar}" if bar else "",
+                     None if bar is None else "not measured" if value is None else value >= bar))
+    return rows
+
+
+def about_rounds(report):
+    return pairs.about([("", pairs.ratios(with_alone(report["rounds"])))])
+
+
+def with_alone(rounds):
+    return [{**one, "alone": one["plain"]} for one in rounds]
+
+
 def render(report):
     rounds, about = report["rounds"], report["about"]
     over_torch = median(rounds, "plain", "torch")
     bars = [("one core over a loop in PyTorch", f"{over_torch:.2f}", "≥ 5", over_torch >= 5),
-            *ranks.two_ranks(rounds)]
+            *two_ranks(rounds)]
     rows = [[text, value, limit, ranks.verdict(reached)] for text, value, limit, reached in bars]
     speeds = [[name, f"{statistics.median(one[key] for one in rounds):,.0f}"]
               for key, name in (("torch", "PyTorch loop, one core"), ("plain", "outerloop, one core"),
@@ -57,7 +77,7 @@ def render(report):
             "rounds, in which all take turns.\n\n"
             f"{about['date']}, commit {about['commit']}, {about['cores']} cores of "
             f"{about['processor']}, load {about['load_at_start']} at the start,\n"
-            f"{len(rounds)} rounds. " + ranks.about_rounds(report) + "\n"
+            f"{len(rounds)} rounds. " + about_rounds(report) + "\n"
             + cpu.table(["asked for", "measured", "bar", "reached"], rows) + "\n"
             + cpu.table(["", "cells/s"], speeds)
             + f"\nOne core: {last['rows_per_s']:,.0f} images/s, {last['gflops']:.0f} GFLOP/s, "
@@ -67,7 +87,7 @@ def render(report):
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/importance.sh", description=__doc__)
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--tasks", type=int, default=16)
+    parser.add_argument("--tasks", type=int, default=64)
     parser.add_argument("--python", default=cpu.PEERS / "bin/python", type=pathlib.Path)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
                         type=pathlib.Path)

@@ -43,30 +43,57 @@ def finish(process):
 
 
 def train(options, folder):
-    """Two windows, each with a checkpoint."""
+    """Three windows, each with a checkpoint; the time of each iteration is in the metrics."""
     return [options.outerloop, "train", CONFIG, f"run_dir={folder}", "--quiet", "--resume=never",
-            "runtime.threads=1", f"outer.iterations={2 * options.iterations}",
-            f"checkpoint.every={options.iterations}", f"log.every_iterations={options.iterations}",
+            "runtime.threads=1", f"outer.iterations={3 * options.iterations}",
+            f"checkpoint.every={options.iterations}", "log.every_iterations=1",
             "validation.every=0", "test.tasks=0", "report.write=false"]
 
 
-def speed(folder):
-    """Of the second window, so without the start, and the end that waits for the last checkpoint."""
-    last = (folder / "metrics.jsonl").read_text().splitlines()[-1]
-    return json.loads(last)["tasks_per_s"]
+def windows(options, folder):
+    """Seconds of the iterations of the second window and of the third: without the start, and without the
+    end, which waits for the last checkpoint."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    ends = [line["wall_s"] for line in map(json.loads, lines) if line["kind"] == "train"]
+    seconds = [end - begin for begin, end in zip(ends, ends[1:])][options.iterations - 1:]
+    return [seconds[:options.iterations], seconds[options.iterations:]]
 
 
 def round_of_trainings(options, folder):
-    """Tasks per second of each case; they take turns, so that a slow minute hits all."""
-    tasks_per_s = {}
+    """The windows of each case; they take turns, so that a slow minute hits all."""
+    found = {}
     for name, ranks in (("plain", 0), ("one", 1), ("two", 2)):
         finish(start(train(options, folder / name), ranks))
-        tasks_per_s[name] = speed(folder / name)
+        found[name] = windows(options, folder / name)
     both = [start(train(options, folder / f"apart{core}"), core=core) for core in CORES]
     for process in both:
         finish(process)
-    tasks_per_s["apart"] = sum(speed(folder / f"apart{core}") for core in CORES)
-    return tasks_per_s
+    found["apart"] = [windows(options, folder / f"apart{core}") for core in CORES]
+    return found
+
+
+def mean_speeds(options, found):
+    """Tasks per second of a round, all of its time."""
+    def speed(pieces):
+        return options.meta_batch * 2 * options.iterations / sum(map(sum, pieces))
+
+    return {**{name: speed(found[name]) for name in ("plain", "one", "two")},
+            "apart": sum(map(speed, found["apart"]))}
+
+
+def median_speeds(options, rounds):
+    """Tasks per second of windows whose every iteration takes the median over rounds of that place: with
+    the checkpoint, which has its place, and without the moments in which others used a core."""
+    def speed(pieces):
+        return (options.meta_batch * options.iterations
+                / sum(statistics.median(place) for place in zip(*pieces, strict=True)))
+
+    def of(case):
+        return [window for one in rounds for window in case(one)]
+
+    return {**{name: speed(of(lambda one, name=name: one[name])) for name in ("plain", "one", "two")},
+            "apart": sum(speed(of(lambda one, core=core: one["apart"][core]))
+                         for core in range(len(CORES)))}
 
 
 def reduction(options):
@@ -92,41 +119,26 @@ def ratio(rounds, a, b):
 
 def bars(report):
     """(text, measured, limit as text, reached or None)"""
-    rounds = report["rounds"]
-    overhead = ratio(rounds, "plain", "one") - 1
-    return two_ranks(rounds) + [
-        ("one rank: what it loses against a plain process, all rounds", f"{100 * overhead:.1f} %", "< 2 %",
+    speeds, rounds = report["speeds"], report["rounds"]
+    two, apart = speeds["two"] / speeds["one"], speeds["apart"] / speeds["plain"]
+    overhead = speeds["plain"] / speeds["one"] - 1
+    return [
+        ("two ranks over one", f"{two:.3f}", "≥ 1.9", two >= 1.9),
+        ("two processes apart over one", f"{apart:.3f}", "", None),
+        ("two ranks over one, others' moments too", f"{ratio(rounds, 'two', 'one'):.3f}", "", None),
+        ("two processes apart over one, the same", f"{ratio(rounds, 'apart', 'plain'):.3f}", "", None),
+        ("one rank: what it loses against a plain process", f"{100 * overhead:.1f} %", "< 2 %",
          overhead < 0.02)]
-
-
-def two_ranks(rounds):
-    """The same for two ranks over one and two processes apart."""
-    found = pairs.ratios(with_alone(rounds))
-    rows = []
-    for text, key, bar in pairs.lines("two ranks over one", 1.9):
-        value = found.get(key)
-        rows.append((text, "" if value is None else f"{value:.3f}", f"≥ {bar}" if bar else "",
-                     None if bar is None else "not measured" if value is None else value >= bar))
-    return rows
 
 
 def verdict(reached):
     return {True: "yes", False: "no", None: ""}.get(reached, reached)
 
 
-def about_rounds(report):
-    return pairs.about([("", pairs.ratios(with_alone(report["rounds"])))])
-
-
-def with_alone(rounds):
-    return [{**one, "alone": one["plain"]} for one in rounds]
-
-
 def speed_table(report):
     names = {"plain": "plain process", "one": "one rank", "two": "two ranks",
              "apart": "two processes apart, together"}
-    lines = [[text, f"{statistics.median(one[name] for one in report['rounds']):,.0f}"]
-             for name, text in names.items()]
+    lines = [[text, f"{report['speeds'][name]:,.0f}"] for name, text in names.items()]
     return cpu.table(["", "tasks/s"], lines)
 
 
@@ -146,11 +158,14 @@ def render(report):
     lines = [[text, value, limit, verdict(reached)] for text, value, limit, reached in bars(report)]
     return ("# Speed of ranks\n\n"
             "Written by `tools/bench/ranks.sh`: trainings of Omniglot conv4, one thread a rank, each "
-            "on a core of its own,\nreduction and a checkpoint included; medians over rounds.\n\n"
+            "on a core of its own,\nreduction included, and a checkpoint every "
+            f"{report['iterations']} iterations. Times are medians by the place of an iteration "
+            "between\ntwo checkpoints; those with others' moments are means of a round, and of them the "
+            "median.\n\n"
             f"{about['date']}, commit {about['commit']}, {about['cores']} cores of "
             f"{about['processor']}, load {about['load_at_start']} at the start,\n"
-            f"{len(rounds)} rounds of {report['iterations']} iterations after as many to warm up.\n"
-            + about_rounds(report) + "\n"
+            f"{len(rounds)} rounds of {2 * report['iterations']} iterations after "
+            f"{report['iterations']} to warm up.\n\n"
             + cpu.table(["asked for", "measured", "bar", "reached"], lines) + "\n"
             + speed_table(report)
             + f"\nA meta-step on two ranks takes {step['step_ms']:.2f} ms. Its reduction and the "
@@ -161,19 +176,23 @@ def render(report):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/ranks.sh", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
                         type=pathlib.Path)
     options = parser.parse_args()
     if len(CORES) < 2:
         sys.exit("outerloop: two ranks need two cores, and this process may use one: see taskset")
+    options.meta_batch = 32  # of CONFIG
     report = {"about": cpu.about_machine(), "iterations": options.iterations, "rounds": []}
+    all_found = []
     for number in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            report["rounds"].append(round_of_trainings(options, pathlib.Path(folder)))
+            all_found.append(round_of_trainings(options, pathlib.Path(folder)))
+        report["rounds"].append(mean_speeds(options, all_found[-1]))
         text = ", ".join(f"{name} {value:.0f}" for name, value in report["rounds"][-1].items())
         print(f"{number + 1}/{options.rounds}: {text} tasks/s", file=sys.stderr)
+    report["speeds"] = median_speeds(options, all_found)
     report["reduction"] = reduction(options)
     report["collectives"] = collectives(options)
     text = render(report)
