@@ -128,6 +128,7 @@ int train_on(comm::Communicator& ranks, const Options& options, ColorMode color)
   const StopSignal signal;
   settings.stop_requested = [&signal] { return name_of_signal(signal.received()); };
   settings.ranks = &ranks;
+  settings.nccl.stall = watching.stall + std::chrono::minutes(1);  // the watchdog knows more
   const comm::Watchdog watchdog =
       watch(ranks, watching, train::RunFolder{resolved.config.run_dir}.log(ranks.rank()));
   Display display(options, resolved.config, color);

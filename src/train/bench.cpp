@@ -14,6 +14,7 @@
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
 #include "train/device_choice.h"
+#include "train/device_connection.h"
 
 namespace outerloop::train {
 namespace {
@@ -116,8 +117,10 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   const exec::CompileOptions compile = compile_options(config);
   const std::shared_ptr<exec::Device> device = choose_device(config, &ranks);
+  std::optional<DeviceConnection> between_devices;
+  if (device && ranks.size() > 1) between_devices.emplace(ranks, device, comm::NcclOptions{});
   MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile, &ranks,
-                device);
+                device, between_devices ? &between_devices->ranks() : nullptr);
   step.run(0);
   MetaStepBench bench{.isa = std::string(exec::name_of(compile.isa)),
                       .device = name_of(device.get()),
@@ -138,6 +141,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   bench.resident_mib = status_mib("VmRSS");
   bench.peak_resident_mib = status_mib("VmHWM");
   if (options.profile) bench.profile = step.profile(measured.steps, 200);
+  if (between_devices) between_devices->ranks().finish();
   return bench;
 }
 

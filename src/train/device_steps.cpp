@@ -81,7 +81,8 @@ void DeviceSteps::bind() {
   total_lanes_.bind_input(program.input_index("gradients"), batch_.gradients());
   total_lanes_.bind_input(program.input_index("losses"), batch_.source("loss"));
   total_lanes_.bind_output(program.output_index("counts"), counts_.data, 0);
-  total_lanes_.bind_output(program.output_index("sum"), update_.sum(), 0);
+  total_lanes_.bind_output(program.output_index("sum"),
+                           reinterpret_cast<std::byte*>(update_.sum().data()), 0);
   total_lanes_.bind_output(program.output_index("count"),
                            update_.head() + offsetof(DeviceUpdate::Head, count), 0);
 }

@@ -13,36 +13,37 @@ DeviceSums::DeviceSums(const DevicePlan& plan, const DeviceBatch& batch,
       counts_(static_cast<size_t>(slots.size())),
       hashes_(counts_.size() * parameters_),
       roots_(comm::subtree_roots(slots.first, slots.end)),
-      sums_(roots_.size(), std::vector<float>(static_cast<size_t>(layout.elements))),
       present_(roots_.size()),
       executable_(exec::cuda::Executable::compile(slot_sums_program(slots, layout.elements),
                                                   plan.shared_device())),
       lanes_(executable_, 1),
       kernel_(plan.shared_device(), ends_of(layout)) {
   const Program& program = executable_->optimised();
-  const auto bind = [&](const std::string& name, std::span<std::byte> host) {
-    lanes_.bind_output(program.output_index(name), fetched(host).data, 0);
+  const auto bind = [&](const std::string& name, std::byte* place) {
+    lanes_.bind_output(program.output_index(name), place, 0);
   };
   lanes_.bind_input(program.input_index("gradients"), batch.gradients(), 0);
   lanes_.bind_input(program.input_index("losses"), batch.source("loss"), 0);
-  bind("counts", std::as_writable_bytes(std::span(counts_)));
+  bind("counts", fetched(std::as_writable_bytes(std::span(counts_))));
   for (size_t r = 0; r < roots_.size(); ++r) {
-    bind(fmt::format("sum/{}", r), std::as_writable_bytes(std::span(sums_[r])));
-    bind(fmt::format("present/{}", r), std::as_writable_bytes(std::span(present_).subspan(r, 1)));
+    sums_.push_back(plan.device().allocate(static_cast<size_t>(layout.elements) * sizeof(float)));
+    bind(fmt::format("sum/{}", r), sums_[r].data);
+    bind(fmt::format("present/{}", r),
+         fetched(std::as_writable_bytes(std::span(present_).subspan(r, 1))));
   }
-  const exec::DeviceMemory hashes = fetched(std::as_writable_bytes(std::span(hashes_)));
+  std::byte* const hashes = fetched(std::as_writable_bytes(std::span(hashes_)));
 
   exec::Device& device = plan.device();
   device.begin_recording(plan.stream());
   lanes_.run(plan.stream());
   kernel_.run(plan.stream(), slots.size(),
               {batch.gradients(), layout.elements * static_cast<int64_t>(sizeof(float))},
-              {hashes.data, static_cast<int64_t>(parameters_ * sizeof(uint32_t))});
+              {hashes, static_cast<int64_t>(parameters_ * sizeof(uint32_t))});
   graph_ = device.end_recording(plan.stream());
 }
 
-exec::DeviceMemory DeviceSums::fetched(std::span<std::byte> host) {
-  return copies_.emplace_back(plan_.device().allocate(host.size()), host).memory;
+std::byte* DeviceSums::fetched(std::span<std::byte> host) {
+  return copies_.emplace_back(plan_.device().allocate(host.size()), host).memory.data;
 }
 
 void DeviceSums::run() {
@@ -55,7 +56,7 @@ std::span<const comm::SlotNode> DeviceSums::nodes() {
   nodes_ = roots_;
   for (size_t r = 0; r < nodes_.size(); ++r) {
     nodes_[r].present = present_[r] != 0;
-    if (nodes_[r].present) nodes_[r].data = sums_[r].data();
+    if (nodes_[r].present) nodes_[r].data = reinterpret_cast<float*>(sums_[r].data);
   }
   return nodes_;
 }
@@ -67,6 +68,7 @@ std::span<const uint32_t> DeviceSums::hashes(int64_t task) const {
 size_t DeviceSums::bytes() const {
   size_t sum = executable_->lane_arena_bytes() + executable_->shared_arena_bytes();
   for (const Copy& copy : copies_) sum += copy.memory.bytes;
+  for (const exec::DeviceMemory& memory : sums_) sum += memory.bytes;
   return sum;
 }
 

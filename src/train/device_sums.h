@@ -18,17 +18,18 @@ class DeviceSums {
   DeviceSums(const DevicePlan& plan, const DeviceBatch& batch, const optim::ThetaLayout& layout,
              const comm::Range& slots);
 
-  // Launches what there is to do, and the copies back: synchronise the plan's stream then.
+  // Launches what there is to do, and copies back what is not a sum: synchronise the plan's stream
+  // then.
   void run();
 
-  // Of the slots that count.
+  // Of the slots that count, on the device.
   std::span<const comm::SlotNode> nodes();
   bool counts(int64_t task) const { return counts_[static_cast<size_t>(task)] != 0; }
   std::span<const uint32_t> hashes(int64_t task) const;  // by parameter
   size_t bytes() const;
 
  private:
-  exec::DeviceMemory fetched(std::span<std::byte> host);
+  std::byte* fetched(std::span<std::byte> host);
 
   // Comes back after each run.
   struct Copy {
@@ -41,7 +42,7 @@ class DeviceSums {
   std::vector<float> counts_;             // by task
   std::vector<uint32_t> hashes_;          // by task and parameter
   std::vector<comm::SlotNode> roots_;     // without data
-  std::vector<std::vector<float>> sums_;  // by root
+  std::vector<exec::DeviceMemory> sums_;  // by root
   std::vector<float> present_;            // the same
   std::vector<comm::SlotNode> nodes_;
   std::vector<Copy> copies_;

@@ -1,6 +1,6 @@
 #pragma once
 // The slots of a rank side by side on a device. Tasks are drawn on the host, which of images says
-// their names alone; sums over the slots come back.
+// their names alone; sums over the slots stay there.
 
 #include <memory>
 #include <optional>

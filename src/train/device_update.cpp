@@ -6,7 +6,6 @@
 #include <string>
 
 #include "outerloop/train/device_programs.h"
-#include "train/slot_plan.h"
 
 namespace outerloop::train {
 namespace {
@@ -19,9 +18,8 @@ std::span<T> values_of(const exec::PinnedMemory& memory) {
 }  // namespace
 
 DeviceUpdate::DeviceUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
-                           const optim::ThetaLayout& layout, ThreadPool& pool, DeviceState& state)
+                           const optim::ThetaLayout& layout, DeviceState& state)
     : config_(config.outer),
-      pool_(pool),
       state_(state),
       parameters_(layout.entries.size()),
       // In one block, a vector would wait for its few threads.
@@ -29,7 +27,8 @@ DeviceUpdate::DeviceUpdate(const config::Config& config, const nn::ParameterSpec
                                                   state.shared_device(), {},
                                                   exec::cuda::Steps::one_by_one)),
       lanes_(executable_, 1),
-      bit_sums_(state.shared_device(), ends_of(layout)) {
+      bit_sums_(state.shared_device(), ends_of(layout)),
+      tree_(state.shared_device(), 1) {
   exec::Device& device = state_.device();
   const size_t hash_bytes = state_.vectors() * parameters_ * sizeof(uint32_t);
   head_ = device.allocate(sizeof(Head));
@@ -38,7 +37,6 @@ DeviceUpdate::DeviceUpdate(const config::Config& config, const nn::ParameterSpec
   hashes_ = device.allocate(hash_bytes);
   next_ = device.allocate(state_.bytes());
   host_head_ = device.allocate_pinned(sizeof(Head));
-  host_sum_ = device.allocate_pinned(state_.vector_bytes());
   host_made_ = device.allocate_pinned(sizeof(float));
   host_hashes_ = device.allocate_pinned(hash_bytes);
   bind(decaying_weights(config_, parameters, layout));
@@ -79,6 +77,10 @@ void DeviceUpdate::bind(const Tensor& decay_mask) {
   }
 }
 
+std::span<float> DeviceUpdate::sum() const {
+  return {reinterpret_cast<float*>(sum_.data), sum_.bytes / sizeof(float)};
+}
+
 void DeviceUpdate::launch() {
   lanes_.run(state_.stream());
   state_.device().copy(state_.stream(), state_.data(), next_.data, next_.bytes);
@@ -105,18 +107,14 @@ bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> node
                          int64_t present) {
   exec::Device& device = state_.device();
   const exec::DeviceStream& stream = state_.stream();
-  const auto sum = values_of<float>(host_sum_);
-  const auto parts = dealt({0, static_cast<int64_t>(sum.size())}, pool_.size());
-  pool_.run([&](int thread) {
-    const auto& [first, end] = parts[static_cast<size_t>(thread)];
-    comm::finish_tree(nodes, first, end, sum);
-  });
+  // The host has waited for what ran the last time.
+  const bool is_there = nodes.size() == 1 && nodes[0].data == sum().data();
+  if (!is_there) tree_.finish(stream, 0, nodes, sum(), [] {});
   const optim::OuterScalars scalars = optim::outer_scalars(config_, iteration, state_.updates());
   values_of<Head>(host_head_)[0] = {.count = static_cast<float>(present),
                                     .rate = static_cast<float>(scalars.rate),
                                     .correction1 = static_cast<float>(scalars.correction1),
                                     .correction2 = static_cast<float>(scalars.correction2)};
-  device.upload(stream, sum_.data, host_sum_.bytes);
   device.upload(stream, head_.data, host_head_.bytes);
   device.launch(stream, graph_);
   device.download(stream, host_made_.bytes, made_.data);

@@ -4,10 +4,10 @@
 #include <memory>
 #include <vector>
 
-#include "outerloop/base/thread_pool.h"
 #include "outerloop/exec/cuda.h"
 #include "outerloop/exec/cuda_bit_sums.h"
 #include "train/device_state.h"
+#include "train/device_tree.h"
 #include "train/outer_update.h"
 
 namespace outerloop::train {
@@ -15,7 +15,7 @@ namespace outerloop::train {
 class DeviceUpdate : public OuterUpdate {
  public:
   DeviceUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
-               const optim::ThetaLayout& layout, ThreadPool& pool, DeviceState& state);
+               const optim::ThetaLayout& layout, DeviceState& state);
 
   const OuterState& state() override { return state_.on_host(); }
   void set_state(const OuterState& state) override;
@@ -31,7 +31,8 @@ class DeviceUpdate : public OuterUpdate {
     float correction2 = 0;
   };
   std::byte* head() const { return head_.data; }
-  std::byte* sum() const { return sum_.data; }
+  // (elements,): nodes of apply() that lie there are taken as they are.
+  std::span<float> sum() const;
   // A step with what is there, and the hashes of the state after it. Can be recorded.
   void launch();
   // Launched steps have made so many updates.
@@ -47,15 +48,15 @@ class DeviceUpdate : public OuterUpdate {
   void launch_hashes();
 
   config::Outer config_;
-  ThreadPool& pool_;
   DeviceState& state_;
   size_t parameters_;
   std::shared_ptr<const exec::cuda::Executable> executable_;
   exec::cuda::Lanes lanes_;
   exec::cuda::BitSums bit_sums_;
+  DeviceTree tree_;
   exec::DeviceMemory head_, sum_, decay_mask_, made_, hashes_;
   exec::DeviceMemory next_;  // as the state
-  exec::PinnedMemory host_head_, host_sum_, host_made_, host_hashes_;
+  exec::PinnedMemory host_head_, host_made_, host_hashes_;
   bool hashes_are_old_ = true;
   exec::DeviceGraph graph_;
 };

@@ -8,9 +8,11 @@
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/slot_tree.h"
+#include "train/device_rank_sum.h"
 #include "train/device_steps.h"
 #include "train/device_team.h"
 #include "train/device_update.h"
+#include "train/host_sum.h"
 #include "train/rank_sum.h"
 #include "train/slot_plan.h"
 #include "train/task_results.h"
@@ -46,7 +48,7 @@ struct MetaStep::Impl {
   Impl(const config::Config& c, const meta::Learner& l, const meta::TaskShape& shape,
        const std::shared_ptr<const data::TaskFamily>& family, ThreadPool& pool,
        const exec::CompileOptions& options, comm::Communicator* all_ranks,
-       const std::shared_ptr<exec::Device>& device)
+       const std::shared_ptr<exec::Device>& device, comm::DeviceRanks* device_ranks)
       : config(c),
         learner(l),
         compiler(options),
@@ -57,13 +59,20 @@ struct MetaStep::Impl {
     OuterState start = initial_state(config, learner.parameters, layout);
     const SharedInputs shared = shared_inputs(start);
     const TeamWork work{plan, shared, family, layout, learner.measures};
+    const std::vector<comm::Range> groups = parameter_groups(layout);
+    const bool alone = all_ranks == nullptr || all_ranks->size() == 1;
+    std::unique_ptr<GradientSum> sum;
     if (device) {
       on_device.emplace(device, std::move(start));
       auto device_update =
-          std::make_unique<DeviceUpdate>(config, learner.parameters, layout, pool, *on_device);
+          std::make_unique<DeviceUpdate>(config, learner.parameters, layout, *on_device);
       auto device_team = std::make_unique<DeviceTeam>(work, pool, *on_device, options.passes);
-      if (all_ranks == nullptr || all_ranks->size() == 1) {
+      if (alone) {
         steps.emplace(config, device_team->plan(), *device_update, work, pool);
+      } else {
+        OL_ASSERT(device_ranks != nullptr, "the ranks' devices are not connected");
+        sum = std::make_unique<DeviceRankSum>(*device_ranks, *on_device, groups,
+                                              device_update->sum());
       }
       update = std::move(device_update);
       team = std::move(device_team);
@@ -71,18 +80,19 @@ struct MetaStep::Impl {
       update = std::make_unique<ThreadUpdate>(config, learner.parameters, layout, pool, compiler,
                                               std::move(start));
       team = std::make_unique<ThreadTeam>(work, pool, compiler);
+      if (!alone) sum = std::make_unique<HostSum>(*all_ranks, pool, groups);
     }
     hashes.slots.resize(static_cast<size_t>(results.slots()));
     hashes.gradients.resize(layout.entries.size());
     hashes.state.resize(layout.entries.size());
-    if (all_ranks != nullptr && all_ranks->size() > 1) join(*all_ranks, pool);
+    if (sum) join(*all_ranks, pool.size(), groups, std::move(sum));
     team->deal(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
   }
 
-  void join(comm::Communicator& all_ranks, ThreadPool& pool) {
-    const std::vector<comm::Range> groups = parameter_groups(layout);
+  void join(comm::Communicator& all_ranks, int threads, std::span<const comm::Range> groups,
+            std::unique_ptr<GradientSum> sum) {
     order = team->order(groups);
-    ranks.emplace(all_ranks, pool, config.runtime.reduction, groups, results);
+    ranks.emplace(all_ranks, threads, config.runtime.reduction, results, std::move(sum));
     if (ranks->ordered()) begin_group = [this](size_t place) { begin(place); };
   }
 
@@ -281,8 +291,9 @@ struct MetaStep::Impl {
 MetaStep::MetaStep(const config::Config& config, const meta::Learner& learner,
                    const meta::TaskShape& shape, std::shared_ptr<const data::TaskFamily> family,
                    ThreadPool& pool, const exec::CompileOptions& options, comm::Communicator* ranks,
-                   const std::shared_ptr<exec::Device>& device)
-    : impl_(std::make_unique<Impl>(config, learner, shape, family, pool, options, ranks, device)) {}
+                   const std::shared_ptr<exec::Device>& device, comm::DeviceRanks* device_ranks)
+    : impl_(std::make_unique<Impl>(config, learner, shape, family, pool, options, ranks, device,
+                                   device_ranks)) {}
 MetaStep::~MetaStep() = default;
 
 const optim::ThetaLayout& MetaStep::layout() const {

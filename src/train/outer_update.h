@@ -36,7 +36,7 @@ class OuterUpdate {
   // Finishes the tree of the slots' gradients and takes one step with their mean; `present`: how
   // many slots the tree has, at least one. Where the sum or anything that the step would give is
   // not finite, it returns false and the state stays as it was, the number of updates too. The
-  // nodes' data are overwritten.
+  // nodes' data lie where the update is made, and are overwritten.
   virtual bool apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) = 0;
 
   // Hashes each parameter with its part of the optimiser's state.

@@ -5,22 +5,20 @@
 
 namespace outerloop::train {
 
-RankSum::RankSum(comm::Communicator& ranks, ThreadPool& pool, config::Numerics reduction,
-                 std::span<const comm::Range> groups, TaskResults& results)
+RankSum::RankSum(comm::Communicator& ranks, int threads, config::Numerics reduction,
+                 TaskResults& results, std::unique_ptr<GradientSum> sum)
     : ranks_(ranks),
-      pool_(pool),
       results_(results),
       ordered_(reduction == config::Numerics::ordered),
-      plan_(ranks, results.slots(), pool.size()),
-      reduction_(ranks, pool, groups),
-      total_(DType::f32, Shape{groups.back().end}),
+      plan_(ranks, results.slots(), threads),
+      sum_(std::move(sum)),
       root_{.level = static_cast<int>(std::bit_width(static_cast<uint64_t>(results.slots() - 1))),
-            .data = total_.as<float>().data()} {
+            .data = sum_->total()} {
   deal();
 }
 
 void RankSum::deal() {
-  if (ordered_) reduction_.deal(plan_.slots());
+  if (ordered_) sum_->deal(plan_.slots());
   result_counts_.clear();
   for (const comm::Range& range : plan_.slots()) {
     result_counts_.push_back(range.size() * results_.width());
@@ -42,11 +40,6 @@ int RankSum::owner(int64_t slot) const {
   return static_cast<int>(std::ranges::find_if(plan_.slots(), has) - plan_.slots().begin());
 }
 
-void RankSum::begin(size_t group, std::span<const comm::SlotNode> nodes) {
-  reduction_.poll();  // moves the groups before it along
-  reduction_.begin(group, nodes);
-}
-
 void RankSum::gather_results() {
   const std::span<float> all = results_.numbers();
   const auto own = all.subspan(static_cast<size_t>(own_slots().first * results_.width()),
@@ -56,23 +49,12 @@ void RankSum::gather_results() {
 
 std::span<const comm::SlotNode> RankSum::finish(std::span<const comm::SlotNode> nodes) {
   if (ordered_) {
-    root_.present = reduction_.finish(total_.as<float>());
+    root_.present = sum_->finish();
   } else {
-    sum_fast(nodes);
+    sum_->sum_fast(nodes);
     root_.present = true;  // zeros where no slot is
   }
   return {&root_, 1};
-}
-
-void RankSum::sum_fast(std::span<const comm::SlotNode> nodes) {
-  const std::vector<comm::Range> parts = dealt({0, total_.elements()}, pool_.size());
-  pool_.run([&](int thread) {
-    const auto& [first, end] = parts[static_cast<size_t>(thread)];
-    const std::span<float> total = total_.as<float>();
-    std::fill(total.begin() + first, total.begin() + end, 0.0f);
-    comm::add_nodes(nodes, first, end, total);
-  });
-  ranks_.all_reduce_fast("meta-gradient", total_.as<float>());
 }
 
 }  // namespace outerloop::train

@@ -1,12 +1,12 @@
 #pragma once
 // What the ranks bring together in a meta-step: the tasks' results and the sum of their gradients.
 
+#include <memory>
 #include <span>
 #include <vector>
 
-#include "outerloop/base/thread_pool.h"
-#include "outerloop/comm/slot_reduction.h"
 #include "outerloop/config/config.h"
+#include "train/gradient_sum.h"
 #include "train/slot_plan.h"
 #include "train/task_results.h"
 
@@ -16,8 +16,9 @@ namespace outerloop::train {
 // group where the sum is ordered, gather_results(), and finish(), or drop() and the same again.
 class RankSum {
  public:
-  RankSum(comm::Communicator& ranks, ThreadPool& pool, config::Numerics reduction,
-          std::span<const comm::Range> groups, TaskResults& results);
+  // `threads`: of this rank.
+  RankSum(comm::Communicator& ranks, int threads, config::Numerics reduction, TaskResults& results,
+          std::unique_ptr<GradientSum> sum);
 
   const comm::Range& own_slots() const;
   // The rank that has the slot.
@@ -25,30 +26,26 @@ class RankSum {
   // Else the sum is the library's, and groups do not begin.
   bool ordered() const { return ordered_; }
 
-  // Sends a group's sums on their way, as SlotReduction::begin().
-  void begin(size_t group, std::span<const comm::SlotNode> nodes);
+  void begin(size_t group, std::span<const comm::SlotNode> nodes) { sum_->begin(group, nodes); }
   // Completes the results, which hold those of this rank's slots.
   void gather_results();
   // The finished tree of the gradients, valid until the next call. `nodes`: this rank's.
   std::span<const comm::SlotNode> finish(std::span<const comm::SlotNode> nodes);
-  void drop() { reduction_.drop(); }
+  void drop() { sum_->drop(); }
 
   // After a meta-step: `seconds` that the own slots took. Whether the slots are other ones now.
   bool plan_again(double seconds);
-  size_t bytes() const { return reduction_.bytes() + total_.bytes(); }
+  size_t bytes() const { return sum_->bytes(); }
 
  private:
   void deal();
-  void sum_fast(std::span<const comm::SlotNode> nodes);
 
   comm::Communicator& ranks_;
-  ThreadPool& pool_;
   TaskResults& results_;
   bool ordered_;
   SlotPlanner plan_;
-  comm::SlotReduction reduction_;
+  std::unique_ptr<GradientSum> sum_;
   std::vector<int64_t> result_counts_;  // by rank
-  Tensor total_;
   comm::SlotNode root_;
 };
 

@@ -19,8 +19,7 @@ std::filesystem::path RunFolder::log(int rank) const {
   return root / "log" / fmt::format("rank-{:03}.log", rank);
 }
 
-std::string describe_run(const config::Config& config, const Data& data, const std::string& device,
-                         int threads, const std::vector<std::string>& hosts) {
+std::string describe_run(const config::Config& config, const Data& data, const Machines& machines) {
   utsname machine{};
   uname(&machine);
   const nlohmann::ordered_json json{
@@ -30,11 +29,12 @@ std::string describe_run(const config::Config& config, const Data& data, const s
       {"version", build_version()},
       {"commit", build_commit()},
       {"compiler", __VERSION__},
-      {"device", device},
+      {"device", machines.device},
       {"isa", exec::name_of(compile_options(config).isa)},
-      {"threads", threads},
-      {"ranks", hosts.size()},
-      {"hosts", hosts},
+      {"threads", machines.threads},
+      {"ranks", machines.hosts.size()},
+      {"hosts", machines.hosts},
+      {"sums_by", machines.sums_by},
       {"numerics", config::word(config.runtime.numerics)},
       {"precision", config::word(config.runtime.precision)},
       {"reduction", config::word(config.runtime.reduction)},

@@ -221,7 +221,9 @@ class Session {
 TrainResult train(const config::Resolved& resolved, const TrainOptions& options) {
   Training training(resolved, options);
   try {
-    return Session(training).run();
+    TrainResult result = Session(training).run();
+    training.finish();
+    return result;
   } catch (const std::exception& error) {
     training.log_file(LogLevel::error, error.what());
     throw;

@@ -45,7 +45,7 @@ class SlotTeam {
   // finite after it was told of is late, and the sums are worth nothing. `times` may be null.
   virtual void run(const data::TaskKey& key, TaskResults& results,
                    std::span<const FinalGroup> order, const Tell& tell, MetaStepTimes* times) = 0;
-  // Of the last run(); the data may be overwritten.
+  // Of the last run(), where the team computes; the data may be overwritten.
   virtual std::span<const comm::SlotNode> nodes() = 0;
 
   // Hashes each parameter's gradients, over the slots of the last run() that count together.

@@ -25,6 +25,7 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
                       [&] { setup.emplace(make_training_setup(config, resolved.folder)); });
   require_one_run();
   device = options.device != nullptr ? options.device : choose_device(config, &ranks);
+  if (device && ranks.size() > 1) between_devices.emplace(ranks, device, options.nccl);
   comm::fail_together(ranks, "run folder", [&] {
     if (!leads()) return;
     files.emplace(config, options,
@@ -33,10 +34,14 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
   comm::fail_together(ranks, "programs and memory", [&] {
     log_file = file_sink(RunFolder{config.run_dir}.log(ranks.rank()));
     step.emplace(config, setup->learner, setup->train_shape, setup->train_tasks, pool,
-                 compile_options(config), &ranks, device);
+                 compile_options(config), &ranks, device,
+                 between_devices ? &between_devices->ranks() : nullptr);
     step->set_gradient_hook(options.gradient_hook);
     if (config.log.hashes) hashes.emplace(ranks, hash_names(config, step->layout()));
   });
+  if (between_devices && !between_devices->note().empty()) {
+    say(LogLevel::warning, between_devices->note());
+  }
   state = starting_state(setup->learner);
 }
 
@@ -66,12 +71,20 @@ void Training::open_files() {
       say(LogLevel::info, fmt::format("resuming {} at iteration {} on {}", files->source().string(),
                                       state.iteration, name_of(device.get())));
     }
-    files->open(
-        config,
-        describe_run(config, setup->data, name_of(device.get()), pool.size(), ranks.hosts()),
-        hash_names(config, step->layout()), state.iteration, state.best_iteration);
+    files->open(config,
+                describe_run(config, setup->data,
+                             {.device = name_of(device.get()),
+                              .threads = pool.size(),
+                              .hosts = ranks.hosts(),
+                              .sums_by = sums_by()}),
+                hash_names(config, step->layout()), state.iteration, state.best_iteration);
   });
   run_ = Stopwatch();
+}
+
+std::string Training::sums_by() const {
+  if (between_devices) return between_devices->way();
+  return ranks.size() > 1 ? "mpi" : "none";
 }
 
 Effort Training::effort() const {

@@ -10,6 +10,7 @@
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/session.h"
 #include "outerloop/train/setup.h"
+#include "train/device_connection.h"
 #include "train/hash_log.h"
 #include "train/run_files.h"
 #include "train/training_state.h"
@@ -48,6 +49,11 @@ class Training {
   // Spent in this folder so far, earlier processes included. The leader's.
   Effort effort() const;
 
+  // Collective, when all has gone well.
+  void finish() {
+    if (between_devices) between_devices->ranks().finish();
+  }
+
   // Collective and the same on all ranks, so that all stop after the same iteration. Empty: none.
   std::string reason_to_stop();
   // Collective. Ends early when the run is to stop.
@@ -71,7 +77,8 @@ class Training {
   std::optional<Setup> setup;
   std::optional<RunFiles> files;  // the leader's
   ThreadPool pool;
-  std::shared_ptr<exec::Device> device;  // of this rank; null: its threads
+  std::shared_ptr<exec::Device> device;             // of this rank; null: its threads
+  std::optional<DeviceConnection> between_devices;  // of several ranks
   std::optional<MetaStep> step;
   std::optional<HashLog> hashes;
   TrainingState state;
@@ -82,6 +89,7 @@ class Training {
   void require_one_run();
   Evaluator& evaluator();
   std::string own_reason_to_stop();
+  std::string sums_by() const;
   std::string first_reason(const std::string& own);
 
   std::string stored_config_;

@@ -2,96 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstring>
 #include <limits>
-#include <utility>
 
-#include "data/image_sets.h"
 #include "exec/cuda/test_device.h"
 #include "outerloop/comm/local.h"
-#include "outerloop/train/meta_step.h"
-#include "outerloop/train/setup.h"
-#include "train/runs.h"
+#include "train/courses.h"
 
 namespace outerloop::train {
 namespace {
 
-struct Case {
-  std::string name;
-  std::string config;
-  Words words;
-  int64_t iterations = 3;
-};
-
-// All that a few meta-steps give.
-struct Course {
-  std::vector<std::vector<float>> state;
-  std::vector<StepHashes> hashes;
-  std::vector<double> numbers;
-  int64_t updates = 0;
-  int64_t partly_left_out = 0;  // iterations in which some slots count and others do not
-  SlotReplay replay;
-};
-
-class OnDevice : public ::testing::Test {
+class OnDevice : public Courses {
  protected:
-  OnDevice() { data::save_image_set(data::small_set(), folder_ / "small.h5"); }
-
-  static Words tiny() { return tiny_sinusoid(); }
-  Words images() const { return small_images(folder_ / "small.h5"); }
-
-  Course course(const Case& c, const std::shared_ptr<exec::Device>& device,
-                comm::Communicator* ranks = nullptr) const {
-    const config::Resolved resolved =
-        shipped(c.config, folder_ / "run", c.words + Words{"runtime.threads=1"});
-    const train::Setup setup = make_setup(resolved.config, resolved.folder);
-    ThreadPool pool(1);
-    MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool, {},
-                  ranks, device);
-    step.set_gradient_hook(hook_);
-    Course result;
-    step.run(0, c.iterations, [&](int64_t /*iteration*/, const MetaStepResult& got) {
-      result.hashes.push_back(step.hashes());
-      result.numbers.insert(result.numbers.end(),
-                            {got.loss, got.accuracy, static_cast<double>(got.nonfinite)});
-      result.numbers.insert(result.numbers.end(), got.measures.begin(), got.measures.end());
-      const bool some = got.nonfinite > 0 && got.nonfinite < resolved.config.outer.meta_batch;
-      result.partly_left_out += some ? 1 : 0;
-    });
-    result.updates = step.state().updates;
-    const auto keep = [&](const Tensor& tensor) {
-      const auto values = tensor.as<float>();
-      result.state.emplace_back(values.begin(), values.end());
-    };
-    keep(step.state().theta);
-    for (const io::NamedTensor& item : step.state().optimizer) keep(item.value);
-    result.replay = step.recompute(c.iterations, 0);
-    return result;
-  }
-
-  static void expect_equal(const Course& got, const Course& expected, const std::string& what) {
-    SCOPED_TRACE(what);
-    ASSERT_EQ(got.state.size(), expected.state.size());
-    for (size_t s = 0; s < got.state.size(); ++s) {
-      ASSERT_EQ(got.state[s].size(), expected.state[s].size());
-      EXPECT_EQ(0, std::memcmp(got.state[s].data(), expected.state[s].data(),
-                               got.state[s].size() * sizeof(float)));
-    }
-    for (size_t i = 0; i < got.hashes.size(); ++i) {
-      EXPECT_EQ(got.hashes[i].slots, expected.hashes[i].slots) << "iteration " << i;
-      EXPECT_EQ(got.hashes[i].gradients, expected.hashes[i].gradients) << "iteration " << i;
-      EXPECT_EQ(got.hashes[i].state, expected.hashes[i].state) << "iteration " << i;
-    }
-    EXPECT_EQ(got.numbers, expected.numbers);
-    EXPECT_EQ(got.updates, expected.updates);
-    EXPECT_EQ(got.replay.hash, expected.replay.hash);
-    EXPECT_EQ(got.replay.loss, expected.replay.loss);
-    EXPECT_EQ(got.replay.gradients, expected.replay.gradients);
-  }
-
-  TemporaryFolder folder_;
-  GradientHook hook_;
   std::shared_ptr<exec::Device> device_ = testing_support::test_device();
 };
 
@@ -127,6 +48,7 @@ TEST_F(OnDevice, RanksOfDevicesGiveTheBitsOfOneProcess) {
     });
     for (Course& got : courses) {
       got.hashes = alone.hashes;  // each rank has those of its own slots
+      EXPECT_EQ(got.way, "mpi") << "they share a GPU";
       expect_equal(got, alone, fmt::format("one of {} ranks", size));
     }
   }

@@ -344,7 +344,7 @@ TEST(Manifest, NamesTheCommitTheProgramWasBuiltFrom) {
   EXPECT_EQ(build_commit().empty(), !fs::exists(OUTERLOOP_SOURCE_DIR "/.git"));
   config::Config config;
   config.runtime.numerics = config::Numerics::fast;
-  const auto manifest = nlohmann::json::parse(describe_run(config, {}, "avx2", 1, {"here"}));
+  const auto manifest = nlohmann::json::parse(describe_run(config, {}, {.hosts = {"here"}}));
   EXPECT_EQ(manifest.at("version"), build_version());
   EXPECT_EQ(manifest.at("commit"), build_commit());
   EXPECT_EQ(manifest.at("numerics"), "fast");

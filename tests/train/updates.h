@@ -49,7 +49,7 @@ class Update {
     OuterState start = initial_state(config, parameters, layout);
     if (where.device) {
       on_device_.emplace(where.device, std::move(start));
-      update_ = std::make_unique<DeviceUpdate>(config, parameters, layout, pool_, *on_device_);
+      update_ = std::make_unique<DeviceUpdate>(config, parameters, layout, *on_device_);
     } else {
       update_ = std::make_unique<ThreadUpdate>(config, parameters, layout, pool_, compiler_,
                                                std::move(start));
@@ -58,8 +58,16 @@ class Update {
 
   bool apply(int64_t iteration, std::vector<Vector> slots) {
     std::vector<comm::SlotNode> nodes;
+    std::vector<exec::DeviceMemory> memory;
     for (size_t i = 0; i < slots.size(); ++i) {
-      nodes.push_back({0, static_cast<int64_t>(i), true, slots[i].data()});
+      float* data = slots[i].data();
+      if (on_device_) {
+        const auto bytes = std::as_bytes(std::span(slots[i]));
+        memory.push_back(on_device_->device().allocate(bytes.size()));
+        on_device_->device().upload(on_device_->stream(), memory.back().data, bytes);
+        data = reinterpret_cast<float*>(memory.back().data);
+      }
+      nodes.push_back({0, static_cast<int64_t>(i), true, data});
     }
     return update_->apply(iteration, nodes, static_cast<int64_t>(nodes.size()));
   }

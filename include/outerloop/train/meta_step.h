@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
-#include "outerloop/comm/communicator.h"
+#include "outerloop/comm/device_ranks.h"
 #include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
 #include "outerloop/exec/device.h"
@@ -79,13 +79,15 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
                                     int64_t threads, const exec::CompileOptions& options = {});
 
 // The slots are dealt to the ranks (null: this process alone) and their threads, or the device of
-// each rank; every rank gets the same results, state and bits. run() is collective.
+// each rank; every rank gets the same results, state and bits. run() is collective. Several ranks
+// with devices need `device_ranks`, which must outlive the step.
 class MetaStep {
  public:
   MetaStep(const config::Config& config, const meta::Learner& learner, const meta::TaskShape& shape,
            std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
            const exec::CompileOptions& options = {}, comm::Communicator* ranks = nullptr,
-           const std::shared_ptr<exec::Device>& device = nullptr);
+           const std::shared_ptr<exec::Device>& device = nullptr,
+           comm::DeviceRanks* device_ranks = nullptr);
   ~MetaStep();
 
   const optim::ThetaLayout& layout() const;

@@ -29,10 +29,15 @@ struct RunFolder {
   std::filesystem::path stop_file() const { return root / "STOP"; }
 };
 
+// Who computes a run.
+struct Machines {
+  std::string device = "cpu";      // or a GPU's name
+  int threads = 1;                 // of a rank
+  std::vector<std::string> hosts;  // of each rank
+  std::string sums_by = "none";    // how sums go between ranks: "mpi" or "nccl 2.28.9"
+};
 // Host, versions, machine, data set, protocol: what a checkpoint must not hold. JSON text.
-// `device`: what computes, "cpu" or a name; `hosts`: of each rank.
-std::string describe_run(const config::Config& config, const Data& data, const std::string& device,
-                         int threads, const std::vector<std::string>& hosts);
+std::string describe_run(const config::Config& config, const Data& data, const Machines& machines);
 
 // Whether a training may be going on in the folder: on this host that is known, on others that
 // share the folder not always.

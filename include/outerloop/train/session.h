@@ -10,6 +10,7 @@
 #include "outerloop/base/log.h"
 #include "outerloop/base/progress.h"
 #include "outerloop/comm/communicator.h"
+#include "outerloop/comm/nccl.h"
 #include "outerloop/config/read.h"
 #include "outerloop/train/evaluation.h"
 #include "outerloop/train/meta_step.h"
@@ -27,6 +28,7 @@ struct TrainOptions {
   // call train() with the same config; what is wrong on one is thrown on all (comm::Agreed), and
   // the files are those of rank 0.
   comm::Communicator* ranks = nullptr;
+  comm::NcclOptions nccl;  // where the ranks have a GPU each
   // Told of each iteration in turn; may be empty.
   std::function<void(const Progress::Sample&)> on_iteration;
   // For tests: what computes in place of what runtime.device says, and see meta_step.h.

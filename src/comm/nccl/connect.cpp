@@ -99,7 +99,7 @@ NcclConnection connect_nccl(Communicator& host, DeviceCalls& device, std::string
   NcclContext context;
   try {
     fail_together(host, "NCCL library", [&] { context.library = load_nccl(options.library); });
-  } catch (const SystemFailure& missing) {  // on all ranks
+  } catch (const AgreedFailure& missing) {
     return {nullptr,
             fmt::format("{}; until then the sums over the ranks go through host memory",
                         missing.what()),

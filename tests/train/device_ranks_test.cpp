@@ -1,0 +1,247 @@
+// Ranks with a stand-in for a GPU each, whose work is done later, and a stand-in for NCCL between
+// them: the bits of threads, what is said of the way, and how such ranks fail.
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <limits>
+
+#include "comm/fake_nccl.h"
+#include "exec/cuda/host_device.h"
+#include "outerloop/base/error.h"
+#include "outerloop/comm/agreement.h"
+#include "outerloop/comm/local.h"
+#include "train/courses.h"
+
+namespace outerloop::train {
+namespace {
+
+using comm::fake_nccl::Knobs;
+using testing_support::HostDevice;
+
+std::shared_ptr<HostDevice> gpu_of(int rank) {
+  return std::make_shared<HostDevice>(HostDevice::Work::later, fmt::format("GPU-{}", rank));
+}
+
+// The library that is loaded, for as long as the object lives.
+class LibraryNamed {
+ public:
+  explicit LibraryNamed(const char* file) { setenv("OUTERLOOP_NCCL", file, 1); }
+  ~LibraryNamed() { setenv("OUTERLOOP_NCCL", OUTERLOOP_FAKE_NCCL, 1); }
+};
+
+class DeviceRanks : public Courses {
+ protected:
+  DeviceRanks() {
+    setenv("OUTERLOOP_NCCL", OUTERLOOP_FAKE_NCCL, 1);
+    comm::fake_nccl::set({});
+  }
+  ~DeviceRanks() override { EXPECT_EQ(comm::fake_nccl::alive(), 0); }
+
+  // Of every rank; without the hashes, as each has those of its own slots.
+  std::vector<Course> courses(const Case& c, int size) const {
+    std::vector<Course> result(static_cast<size_t>(size));
+    comm::run_ranks(size, [&](comm::Communicator& ranks) {
+      comm::fake_nccl::use_gpu(ranks.rank());
+      result[static_cast<size_t>(ranks.rank())] = course(c, gpu_of(ranks.rank()), &ranks);
+    });
+    for (Course& got : result) got.hashes.clear();
+    return result;
+  }
+
+  void expect_course_of_threads(const Case& c, int size) const {
+    const Course alone = course(c, nullptr);
+    for (const Course& got : courses(c, size)) {
+      expect_equal(got, alone, fmt::format("{}, one of {} ranks", c.name, size));
+      EXPECT_EQ(got.way, size == 1 ? "" : "nccl " + comm::nccl_version());
+    }
+  }
+
+  // What each rank's training threw; empty where it ended well.
+  std::vector<std::string> trained(const config::Resolved& resolved,
+                                   const std::vector<std::string>& gpus,
+                                   const TrainOptions& settings = {}) const {
+    std::vector<std::string> messages(gpus.size());
+    comm::run_ranks(static_cast<int>(gpus.size()), [&](comm::Communicator& ranks) {
+      const auto rank = static_cast<size_t>(ranks.rank());
+      comm::fake_nccl::use_gpu(ranks.rank());
+      TrainOptions options = settings;
+      options.ranks = &ranks;
+      options.device = std::make_shared<HostDevice>(HostDevice::Work::later, gpus[rank]);
+      if (rank != 0) options.log = nullptr;
+      try {
+        train(resolved, options);
+      } catch (const std::exception& error) {
+        const bool agreed = dynamic_cast<const comm::Agreed*>(&error) != nullptr;
+        messages[rank] = (agreed ? "agreed: " : "") + std::string(error.what());
+      }
+    });
+    return messages;
+  }
+
+  config::Resolved short_run(const std::string& name, const Words& words = {}) const {
+    return shipped("sinusoid_maml", folder_ / name,
+                   tiny() +
+                       Words{"outer.iterations=6", "log.every_iterations=2", "validation.every=0",
+                             "test.tasks=0", "report.write=false", "runtime.threads=1"} +
+                       words);
+  }
+  nlohmann::json manifest_of(const std::string& name) const {
+    return nlohmann::json::parse(read_file(RunFolder{folder_ / name}.manifest()));
+  }
+};
+
+TEST_F(DeviceRanks, GiveTheBitsOfThreads) {
+  for (const int size : {1, 2, 3, 4}) {
+    for (const char* tasks : {"3", "8"}) {
+      expect_course_of_threads(
+          {fmt::format("{} tasks", tasks), "sinusoid_maml",
+           tiny() + Words{"runtime.self_check=2", fmt::format("outer.meta_batch={}", tasks)}},
+          size);
+    }
+  }
+}
+
+// So many parameters that they travel in groups.
+TEST_F(DeviceRanks, SendSeveralGroups) {
+  expect_course_of_threads(
+      {"groups",
+       "sinusoid_maml",
+       {"model.hidden=[130, 130, 130]", "tasks.shots=3", "tasks.queries=4", "outer.meta_batch=3"},
+       2},
+      2);
+}
+
+// Now these, now those, and once all.
+TEST_F(DeviceRanks, LeaveOutTheSlotsThatThreadsLeaveOut) {
+  hook_ = [](int64_t iteration, int64_t slot, int64_t first, std::span<float> part) {
+    const bool bad = iteration == 3 || (iteration > 0 && slot == 2 * iteration % 5);
+    if (bad && first == 0) part[0] = std::numeric_limits<float>::quiet_NaN();
+  };
+  const Case c{"left out", "sinusoid_maml", tiny(), 6};
+  EXPECT_EQ(course(c, nullptr).partly_left_out, 4);
+  for (const int size : {2, 3}) expect_course_of_threads(c, size);
+}
+
+// A sum of two has one order.
+TEST_F(DeviceRanks, AddFastByTheLibrary) {
+  const Words fast{"runtime.reduction=fast"};
+  expect_course_of_threads({"fast", "sinusoid_maml", tiny() + fast + Words{"outer.meta_batch=2"}},
+                           2);
+  hook_ = [](int64_t, int64_t slot, int64_t first, std::span<float> part) {
+    if (slot == 1 && first == 0) part[0] = std::numeric_limits<float>::infinity();
+  };
+  expect_course_of_threads(
+      {"fast, left out", "sinusoid_maml", tiny() + fast + Words{"outer.meta_batch=3"}}, 3);
+}
+
+TEST_F(DeviceRanks, SendNoGradientsThroughTheHost) {
+  for (const char* reduction : {"ordered", "fast"}) {
+    SCOPED_TRACE(reduction);
+    const config::Resolved resolved =
+        shipped("sinusoid_maml", folder_ / "run",
+                tiny() + Words{"model.hidden=[60, 60]", "outer.meta_batch=2", "runtime.threads=1",
+                               fmt::format("runtime.reduction={}", reduction)});
+    const train::Setup setup = make_setup(resolved.config, resolved.folder);
+    comm::run_ranks(2, [&](comm::Communicator& ranks) {
+      comm::fake_nccl::use_gpu(ranks.rank());
+      const auto device = gpu_of(ranks.rank());
+      DeviceConnection between_devices(ranks, device, {});
+      ThreadPool pool(1);
+      MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool, {},
+                    &ranks, device, &between_devices.ranks());
+      step.run(0);
+      step.run(1);
+      const size_t bytes = device->copied_bytes(), allocations = device->allocations();
+      step.run(2);
+      EXPECT_LT(device->copied_bytes() - bytes, sizeof(float) * 60 * 60);
+      EXPECT_EQ(device->allocations() - allocations, 0u);
+      between_devices.ranks().finish();
+    });
+  }
+}
+
+TEST_F(DeviceRanks, TrainTheCheckpointOfTheCpuAndSayHow) {
+  train::train(short_run("cpu"), {});
+  EXPECT_EQ(trained(short_run("nccl"), {"GPU-a", "GPU-b", "GPU-c"}), std::vector<std::string>(3));
+  EXPECT_EQ(trained(short_run("mpi"), {"GPU-a", "GPU-b", "GPU-a"}), std::vector<std::string>(3));
+  for (const char* name : {"nccl", "mpi"}) {
+    EXPECT_TRUE(
+        same_checkpoints(newest_checkpoint(folder_ / "cpu"), newest_checkpoint(folder_ / name)));
+    EXPECT_EQ(lasting_metrics(folder_ / "cpu"), lasting_metrics(folder_ / name));
+  }
+  EXPECT_EQ(manifest_of("cpu").at("sums_by"), "none");
+  EXPECT_EQ(manifest_of("nccl").at("sums_by"), "nccl " + comm::nccl_version());
+  EXPECT_EQ(manifest_of("mpi").at("sums_by"), "mpi");
+}
+
+TEST_F(DeviceRanks, NoteOnceThatTheyShareAGpu) {
+  Log log;
+  std::vector<std::string> notes;
+  log.add(LogLevel::info, [&](LogLevel, std::string_view message) { notes.emplace_back(message); });
+  trained(short_run("shared"), {"GPU-a", "GPU-b", "GPU-a"}, {.log = &log});
+  EXPECT_EQ(1, std::ranges::count_if(notes, [](const std::string& note) {
+              return note.find("ranks 0 and 2 share GPU-a on ") == 0;
+            }));
+  notes.clear();
+  trained(short_run("apart"), {"GPU-a", "GPU-b", "GPU-c"}, {.log = &log});
+  for (const std::string& note : notes) EXPECT_EQ(note.find("share"), note.npos) << note;
+}
+
+TEST_F(DeviceRanks, SayThatTheLibraryIsMissing) {
+  {
+    const LibraryNamed nowhere("/nowhere/libnccl.so.2");
+    for (const std::string& message : trained(short_run("named"), {"GPU-a", "GPU-b"})) {
+      EXPECT_EQ(message.find("agreed: NCCL cannot be loaded (/nowhere/libnccl.so.2: cannot open"),
+                0u)
+          << message;
+    }
+  }
+  const LibraryNamed nothing("");
+  Log log;
+  std::string notes;
+  log.add(LogLevel::warning,
+          [&](LogLevel, std::string_view message) { notes += std::string(message) + "\n"; });
+  EXPECT_EQ(trained(short_run("missing"), {"GPU-a", "GPU-b"},
+                    {.log = &log, .nccl = {.library = "libnowhere.so.2"}}),
+            std::vector<std::string>(2));
+  EXPECT_EQ(notes.find("NCCL cannot be loaded (libnowhere.so.2: cannot open"), 0u) << notes;
+  EXPECT_EQ(manifest_of("missing").at("sums_by"), "mpi");
+}
+
+struct Broken {
+  std::string name;
+  Knobs knobs;
+  std::chrono::milliseconds stall;
+  const char* said;
+};
+
+// The GPU of rank 1 hangs or fails in the midst of a run.
+TEST_F(DeviceRanks, EndTogetherWhenAGpuDoesNot) {
+  using namespace std::chrono_literals;
+  for (const Broken& c : std::vector<Broken>{
+           {"hangs", {.broken_rank = 1, .broken_from = 5, .error = ncclSuccess}, 2s, " for 2 s"},
+           {"fails", {.broken_rank = 1, .broken_from = 5}, 60s, "rank 1 on "}}) {
+    SCOPED_TRACE(c.name);
+    comm::fake_nccl::set(c.knobs);
+    const auto messages = trained(short_run(c.name), {"GPU-a", "GPU-b", "GPU-c"},
+                                  {.nccl = {.stall = c.stall, .answer = 500ms}});
+    for (const std::string& message : messages) {
+      EXPECT_NE(message.find(c.said), message.npos) << message;
+      EXPECT_NE(message.find("'meta-gradient"), message.npos) << message;
+    }
+    EXPECT_EQ(comm::fake_nccl::alive(), 0);
+  }
+}
+
+// The others' sums are under way then, and their memory goes.
+TEST_F(DeviceRanks, AreReleasedByOneThatFailsOtherwise) {
+  hook_ = [](int64_t iteration, int64_t slot, int64_t, std::span<float>) {
+    if (iteration == 1 && slot == 4) throw BadInput("no more");
+  };
+  const Case c{"fails", "sinusoid_maml", tiny()};
+  EXPECT_THROW(courses(c, 3), BadInput);
+}
+
+}  // namespace
+}  // namespace outerloop::train
