@@ -19,6 +19,7 @@
 #include "outerloop/base/memory.h"
 #include "outerloop/base/terminal.h"
 #include "outerloop/base/thread_pool.h"
+#include "outerloop/comm/nccl.h"
 #include "outerloop/config/read.h"
 #include "outerloop/exec/cuda.h"
 #include "outerloop/exec/isa.h"
@@ -161,6 +162,17 @@ Finding gpus(const fs::path&) {
   return {.text = fmt::format("{}: runtime.device=cuda uses them", fmt::join(names, ", "))};
 }
 
+// For the sums of several ranks.
+Finding nccl(const fs::path&) {
+  if (exec::cuda::visible_devices().empty()) return {.text = "none is needed without GPUs"};
+  try {
+    return {.text = fmt::format("{}: ranks with a GPU each use it", comm::nccl_version())};
+  } catch (const Error& error) {
+    return {Verdict::notice, "none: ranks of GPUs send gradients through the hosts' memory",
+            error.what()};
+  }
+}
+
 Finding terminal(const fs::path&) {
   const Terminal out = detect_terminal(STDOUT_FILENO);
   if (!out.interactive) return {.text = "none: progress comes as lines"};
@@ -189,6 +201,7 @@ const std::vector<Check>& doctor_checks() {
       {"locking", locking},
       {"clock", clock},
       {"gpus", gpus},
+      {"nccl", nccl},
       {"mpi", check_mpi},
       {"launcher", check_launcher},
       {"binding", check_binding},

@@ -281,8 +281,8 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(runtime.precision), .help = "what fast products round their float32 inputs to",
      .newer = true},
     {OL_KEY(runtime.reduction),
-     .help = "sum over the ranks; ordered: the same bits on any number of them; fast: by the MPI "
-             "library's own all-reduce, which gives this up",
+     .help = "sum over the ranks; ordered: the same bits on any number of them; fast: by MPI's or "
+             "NCCL's own all-reduce, which gives this up",
      .newer = true},
     {OL_KEY(runtime.device),
      .help = "what computes the tasks of a training, to the same bits; auto = cuda if there is one",

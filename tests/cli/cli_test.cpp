@@ -121,8 +121,9 @@ TEST(DoctorCommand, ChecksTheMachine) {
   const fs::path folder = fresh_folder("doctor");
   const Result result = call({"doctor", folder.string()});
   EXPECT_EQ(result.code, kDone) << result.out;
-  for (const char* name : {"instructions", "cores", "memory", "disk", "hdf5", "locking", "clock",
-                           "gpus", "mpi", "launcher", "binding", "slurm", "terminal", "omniglot"}) {
+  for (const char* name :
+       {"instructions", "cores", "memory", "disk", "hdf5", "locking", "clock", "gpus", "nccl",
+        "mpi", "launcher", "binding", "slurm", "terminal", "omniglot"}) {
     EXPECT_TRUE(contains(result.out, name)) << name;
   }
   EXPECT_TRUE(fs::is_empty(folder));
