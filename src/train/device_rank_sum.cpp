@@ -12,9 +12,7 @@ DeviceRankSum::DeviceRankSum(comm::DeviceRanks& ranks, const DeviceState& state,
       tree_(state.shared_device(), groups.size()),
       reduction_(ranks, groups, {exchange_.handle.get(), gather_.handle.get()},
                  [this](size_t group, std::span<const comm::SlotNode> nodes, std::span<float> sums,
-                        comm::DeviceStream) {
-                   tree_.finish(gather_, group, nodes, sums, [this] { ranks_.wait(); });
-                 }) {}
+                        comm::DeviceStream) { tree_.finish(gather_, group, nodes, sums); }) {}
 
 void DeviceRankSum::deal(std::span<const comm::Range> slots) {
   reduction_.deal(slots, [this](int64_t elements) {
@@ -40,8 +38,7 @@ void DeviceRankSum::drop() {
 }
 
 void DeviceRankSum::sum_fast(std::span<const comm::SlotNode> nodes) {
-  // The host has waited for what ran the last time.
-  tree_.add(state_.stream(), 0, nodes, total_, [] {});
+  tree_.add(state_.stream(), 0, nodes, total_);
   ranks_.all_reduce_fast("meta-gradient", total_, stream());
   ranks_.wait();
 }

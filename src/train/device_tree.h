@@ -1,7 +1,7 @@
 #pragma once
 // Slots' sums on a device, added up there.
 
-#include <functional>
+#include <memory>
 #include <vector>
 
 #include "outerloop/comm/slot_tree.h"
@@ -15,13 +15,13 @@ class DeviceTree {
   DeviceTree(std::shared_ptr<exec::Device> device, size_t count)
       : sums_(std::move(device), count) {}
 
-  // comm::finish_tree over all elements of `total`; see VectorSums::run.
+  // comm::finish_tree over all elements of `total`. As for VectorSums::run, the device must be done
+  // with the last sum of this number.
   void finish(const exec::DeviceStream& stream, size_t number,
-              std::span<const comm::SlotNode> nodes, std::span<float> total,
-              const std::function<void()>& settle);
+              std::span<const comm::SlotNode> nodes, std::span<float> total);
   // Those that are present in turn, whichever part of the tree they are.
   void add(const exec::DeviceStream& stream, size_t number, std::span<const comm::SlotNode> nodes,
-           std::span<float> total, const std::function<void()>& settle);
+           std::span<float> total);
 
  private:
   exec::cuda::VectorSums sums_;

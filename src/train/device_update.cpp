@@ -107,9 +107,8 @@ bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> node
                          int64_t present) {
   exec::Device& device = state_.device();
   const exec::DeviceStream& stream = state_.stream();
-  // The host has waited for what ran the last time.
   const bool is_there = nodes.size() == 1 && nodes[0].data == sum().data();
-  if (!is_there) tree_.finish(stream, 0, nodes, sum(), [] {});
+  if (!is_there) tree_.finish(stream, 0, nodes, sum());
   const optim::OuterScalars scalars = optim::outer_scalars(config_, iteration, state_.updates());
   values_of<Head>(host_head_)[0] = {.count = static_cast<float>(present),
                                     .rate = static_cast<float>(scalars.rate),

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <limits>
+#include <thread>
 
 #include "comm/fake_nccl.h"
 #include "exec/cuda/host_device.h"
@@ -234,10 +235,12 @@ TEST_F(DeviceRanks, EndTogetherWhenAGpuDoesNot) {
   }
 }
 
-// The others' sums are under way then, and their memory goes.
+// The others' sums are under way by then, and their memory goes.
 TEST_F(DeviceRanks, AreReleasedByOneThatFailsOtherwise) {
   hook_ = [](int64_t iteration, int64_t slot, int64_t, std::span<float>) {
-    if (iteration == 1 && slot == 4) throw BadInput("no more");
+    if (iteration != 1 || slot != 4) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    throw BadInput("no more");
   };
   const Case c{"fails", "sinusoid_maml", tiny()};
   EXPECT_THROW(courses(c, 3), BadInput);

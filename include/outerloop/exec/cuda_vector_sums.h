@@ -1,7 +1,6 @@
 #pragma once
 // Sums of float32 vectors on a device, in whatever order is asked for.
 
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,10 +25,10 @@ class VectorSums {
   ~VectorSums();
 
   // Writes a sum to `total`, which may be one of the vectors; zeros where there are none. The terms
-  // are sent to the device when they are other ones than the last time: before that, settle() is to
-  // return when the device is done with the last time's.
+  // are sent to the device when they are other ones than the last time. The device must be done
+  // with the last run of this number.
   void run(const DeviceStream& stream, size_t number, std::span<const SumTerm> terms,
-           std::span<float> total, const std::function<void()>& settle);
+           std::span<float> total);
 
  private:
   struct Impl;

@@ -77,7 +77,7 @@ VectorSums::VectorSums(std::shared_ptr<Device> device, size_t count)
 VectorSums::~VectorSums() = default;
 
 void VectorSums::run(const DeviceStream& stream, size_t number, std::span<const SumTerm> terms,
-                     std::span<float> total, const std::function<void()>& settle) {
+                     std::span<float> total) {
   auto& words = impl_->words;
   words = {terms.size(), total.size(), std::bit_cast<uint64_t>(total.data())};
   int64_t depth = 0;
@@ -91,7 +91,6 @@ void VectorSums::run(const DeviceStream& stream, size_t number, std::span<const 
   if (total.empty()) return;
   Impl::Table& table = impl_->tables.at(number);
   if (table.words != words) {
-    settle();
     table.words = words;
     impl_->send(stream, table);
   }
