@@ -88,7 +88,6 @@ TEST(Forecast, IsWhatAMetaStepHolds) {
   }
 }
 
-// Some 180 GB for each copy of the meta-parameters.
 // Threads draw the tasks of the next iteration ahead, and then another one is asked for.
 TEST(MetaStep, IterationsMayComeInAnyOrder) {
   const TemporaryFolder folder;
@@ -105,6 +104,7 @@ TEST(MetaStep, IterationsMayComeInAnyOrder) {
   }
 }
 
+// Some 180 GB for each copy of the meta-parameters.
 TEST(Forecast, NeedsNoMemoryItself) {
   const std::string width = "65536";
   std::string hidden = width;
