@@ -1,5 +1,7 @@
 #include "train/device_connection.h"
 
+#include "outerloop/comm/agreement.h"
+
 namespace outerloop::train {
 namespace {
 
@@ -16,7 +18,8 @@ exec::DeviceStream stream_of(comm::DeviceStream stream) {
 
 DeviceConnection::DeviceConnection(comm::Communicator& host, std::shared_ptr<exec::Device> device,
                                    const comm::NcclOptions& options)
-    : device_(std::move(device)), stream_(device_->make_stream()) {
+    : device_(std::move(device)) {
+  comm::fail_together(host, "GPU", [&] { stream_ = device_->make_stream(); });
   comm::NcclConnection nccl = comm::connect_nccl(host, *this, device_->identity(), options);
   note_ = nccl.note;
   way_ = nccl.ranks ? "nccl " + nccl.version : "mpi";

@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 #include <limits>
-#include <thread>
 
 #include "comm/fake_nccl.h"
 #include "exec/cuda/host_device.h"
@@ -208,6 +207,22 @@ TEST_F(DeviceRanks, SayThatTheLibraryIsMissing) {
             std::vector<std::string>(2));
   EXPECT_EQ(notes.find("NCCL cannot be loaded (libnowhere.so.2: cannot open"), 0u) << notes;
   EXPECT_EQ(manifest_of("missing").at("sums_by"), "mpi");
+}
+
+TEST_F(DeviceRanks, FailTogetherWhereADeviceCannotBegin) {
+  struct Full : HostDevice {
+    exec::DeviceStream make_stream() override { throw SystemFailure("no stream"); }
+  };
+  comm::run_ranks(3, [](comm::Communicator& ranks) {
+    const std::shared_ptr<exec::Device> device =
+        ranks.rank() == 1 ? std::make_shared<Full>() : std::make_shared<HostDevice>();
+    try {
+      DeviceConnection(ranks, device, {});
+      ADD_FAILURE() << "connected";
+    } catch (const comm::AgreedFailure& error) {
+      EXPECT_EQ(error.what(), fmt::format("rank 1 on {}: no stream", ranks.hosts().front()));
+    }
+  });
 }
 
 struct Broken {
