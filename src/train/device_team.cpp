@@ -47,8 +47,8 @@ std::span<const comm::SlotNode> DeviceTeam::nodes() {
   return sums_ ? sums_->nodes() : std::span<const comm::SlotNode>();
 }
 
-void DeviceTeam::run(const data::TaskKey& key, TaskResults& results,
-                     std::span<const FinalGroup> order, const Tell& tell, MetaStepTimes* times) {
+void DeviceTeam::run(const data::TaskKey& key, TaskResults& results, std::span<const FinalGroup>,
+                     const Tell&, MetaStepTimes* times) {
   Stopwatch watch;
   data::TaskKey first = key;
   first.slot = static_cast<uint32_t>(slots_.first);
@@ -64,8 +64,6 @@ void DeviceTeam::run(const data::TaskKey& key, TaskResults& results,
   }
   for (int64_t task = 0; task < slots_.size(); ++task) take(task, results.of(slots_.first + task));
   if (times != nullptr) times->compute += watch.lap();
-  if (!tell) return;
-  for (size_t place = 0; place < order.size(); ++place) tell(place);
 }
 
 void DeviceTeam::call_hook(const data::TaskKey& key) {

@@ -20,7 +20,7 @@ class DeviceTeam : public SlotTeam {
 
   const DevicePlan& plan() const { return plan_; }
   void refresh() override { plan_.refresh(); }
-  // All are final at once.
+  // All are final at the end of run(), which tells of none.
   std::vector<FinalGroup> order(std::span<const comm::Range> groups) const override;
   void deal(const comm::Range& slots) override;
   void run(const data::TaskKey& key, TaskResults& results, std::span<const FinalGroup> order,

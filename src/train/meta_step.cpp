@@ -96,7 +96,14 @@ struct MetaStep::Impl {
     if (ranks->ordered()) begin_group = [this](size_t place) { begin(place); };
   }
 
-  void begin(size_t place) { ranks->begin(order[place].group, team->nodes()); }
+  void begin(size_t place) {
+    ranks->begin(order[place].group, team->nodes());
+    ++begun;
+  }
+  // Those that the team did not tell of: beginning may wait for other ranks.
+  void begin_rest() {
+    while (ranks->ordered() && begun < order.size()) begin(begun);
+  }
 
   // Theta keeps its place in memory.
   SharedInputs shared_inputs(const OuterState& start) {
@@ -129,11 +136,13 @@ struct MetaStep::Impl {
   // The tree over all ranks' slots, where they have others.
   std::span<const comm::SlotNode> finish_sum(int64_t iteration) {
     if (!ranks) return team->nodes();
+    begin_rest();
     ranks->gather_results();
     if (results.any_late()) {
       ranks->drop();
+      begun = 0;
       team->run(task(iteration, 0), results, order, {}, nullptr);
-      for (size_t place = 0; place < order.size(); ++place) begin(place);
+      begin_rest();
       ranks->gather_results();
     }
     return ranks->finish(team->nodes());
@@ -247,6 +256,7 @@ struct MetaStep::Impl {
     team->keep_apart(checked);
     set_settings(iteration);
     team->refresh();
+    begun = 0;
     team->run(task(iteration, 0), results, order, begin_group, times);
     MetaStepTimes own{.total = watch.lap()};
     const std::span<const comm::SlotNode> tree = finish_sum(iteration);
@@ -284,6 +294,7 @@ struct MetaStep::Impl {
   // Where there are several ranks.
   std::optional<RankSum> ranks;
   std::vector<FinalGroup> order;
+  size_t begun = 0;            // of the order, in the step under way
   SlotTeam::Tell begin_group;  // where the sum is ordered
   StepHashes hashes;
 };

@@ -41,8 +41,9 @@ class SlotTeam {
   virtual void deal(const comm::Range& slots) = 0;
 
   // Draws and computes the slots of this rank and fills in their results. `key`: all but the slot.
-  // `tell` may be empty; else groups are told of as early as can be: a slot that turns out not
-  // finite after it was told of is late, and the sums are worth nothing. `times` may be null.
+  // `tell` may be empty; else groups that are final before the end are told of: a slot that turns
+  // out not finite after it was told of is late, and the sums are worth nothing. `times` may be
+  // null.
   virtual void run(const data::TaskKey& key, TaskResults& results,
                    std::span<const FinalGroup> order, const Tell& tell, MetaStepTimes* times) = 0;
   // Of the last run(), where the team computes; the data may be overwritten.

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <limits>
+#include <thread>
 
 #include "comm/fake_nccl.h"
 #include "exec/cuda/host_device.h"
@@ -222,6 +223,50 @@ TEST_F(DeviceRanks, FailTogetherWhereADeviceCannotBegin) {
     } catch (const comm::AgreedFailure& error) {
       EXPECT_EQ(error.what(), fmt::format("rank 1 on {}: no stream", ranks.hosts().front()));
     }
+  });
+}
+
+// Of tasks that wait when they are drawn.
+class Slow : public data::TaskFamily {
+ public:
+  Slow(std::shared_ptr<const data::TaskFamily> base, std::chrono::milliseconds pause)
+      : TaskFamily(base->shape(), base->spec()), base_(std::move(base)), pause_(pause) {}
+  data::TaskDescription describe(const data::TaskKey& key) const override {
+    return base_->describe(key);
+  }
+  int take_drawn() const { return std::exchange(drawn_, 0); }
+
+ private:
+  void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
+    base_->draw(key, buffers);
+    std::this_thread::sleep_for(pause_);
+    ++drawn_;
+  }
+  std::shared_ptr<const data::TaskFamily> base_;
+  std::chrono::milliseconds pause_;
+  mutable int drawn_ = 0;
+};
+
+// Through the hosts' memory a rank waits where it sends, which is no work of its own.
+TEST_F(DeviceRanks, GetSlotsByTheirSpeed) {
+  const config::Resolved resolved = shipped(
+      "sinusoid_maml", folder_ / "run", tiny() + Words{"outer.meta_batch=8", "runtime.threads=1"});
+  const train::Setup setup = make_setup(resolved.config, resolved.folder);
+  comm::run_ranks(2, [&](comm::Communicator& ranks) {
+    const auto device = std::make_shared<HostDevice>();
+    DeviceConnection between_devices(ranks, device, {});
+    EXPECT_EQ(between_devices.way(), "mpi");
+    const auto family = std::make_shared<Slow>(
+        setup.train_tasks, std::chrono::milliseconds(ranks.rank() == 1 ? 60 : 10));
+    ThreadPool pool(1);
+    MetaStep step(resolved.config, setup.learner, setup.train_shape, family, pool, {}, &ranks,
+                  device, &between_devices.ranks());
+    int drawn = 0;
+    for (int i = 0; i < 12; ++i) {
+      step.run(i);
+      drawn = family->take_drawn();
+    }
+    EXPECT_EQ(drawn < 4, ranks.rank() == 1) << drawn << " of 8";
   });
 }
 
