@@ -139,8 +139,9 @@ TEST(NcclStart, RanksThatShareAGpuAreNamed) {
   };
   const std::vector<Case> cases{
       {{"a", "a", "a"}, {"GPU-x", "GPU-y", "GPU-x"}, "ranks 0 and 2 share GPU-x on a, which"},
-      {{"a", "b", "b"}, {"GPU-x", "GPU-x", "GPU-x"}, "ranks 1 and 2 share GPU-x on b, which"},
-      {{"a", "b", "c"}, {"GPU-x", "GPU-x", "GPU-x"}, nullptr},
+      {{"a", "b", "b"}, {"GPU-x", "GPU-y", "GPU-y"}, "ranks 1 and 2 share GPU-y on b, which"},
+      {{"a", "b", "c"}, {"GPU-x", "GPU-y", "GPU-x"}, "ranks 0 and 2 share GPU-x on c, which"},
+      {{"a", "b", "c"}, {"GPU-x", "GPU-y", "GPU-z"}, nullptr},
   };
   fake_nccl::set({});
   for (const Case& c : cases) {

@@ -45,8 +45,8 @@ struct NcclConnection {
 };
 
 // Collective over `host`, which outlives the connection, as `device` does. `gpu`: what tells this
-// rank's GPU from others of its host, such as its UUID; it is the thread's current device. When it
-// fails on any rank, all throw AgreedFailure (AgreedBadInput where their libraries differ, or where
+// rank's GPU from all others, such as its UUID; it is the thread's current device. When it fails on
+// any rank, all throw AgreedFailure (AgreedBadInput where their libraries differ, or where
 // OUTERLOOP_NCCL names one that cannot be used).
 NcclConnection connect_nccl(Communicator& host, DeviceCalls& device, std::string_view gpu,
                             const NcclOptions& options = {});

@@ -84,7 +84,7 @@ class Device {
   virtual ~Device() = default;
 
   virtual std::string name() const = 0;
-  // That no other of its host has: "GPU-5e1f…".
+  // That no other has: "GPU-5e1f…".
   virtual std::string identity() const = 0;
   virtual DeviceLimits limits() const = 0;
 

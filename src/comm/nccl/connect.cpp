@@ -10,18 +10,18 @@
 namespace outerloop::comm {
 namespace {
 
-// The first two ranks with one GPU, in words; empty: none.
+// The first two ranks with one GPU, in words; empty: none. Containers of one machine have host
+// names of their own.
 std::string shared_gpu(Communicator& host, std::string_view gpu) {
   const auto gpus = all_gather_strings(host, "GPU of each rank", gpu);
-  std::map<std::pair<std::string, std::string>, int> owner;
+  std::map<std::string, int> owner;
   for (int r = 0; r < host.size(); ++r) {
-    const auto& name = host.hosts()[static_cast<size_t>(r)];
-    const auto [found, added] = owner.try_emplace({name, gpus[static_cast<size_t>(r)]}, r);
+    const auto [found, added] = owner.try_emplace(gpus[static_cast<size_t>(r)], r);
     if (added) continue;
     return fmt::format(
         "ranks {} and {} share {} on {}, which NCCL refuses: the sums over the ranks go through "
         "host memory",
-        found->second, r, gpus[static_cast<size_t>(r)], name);
+        found->second, r, found->first, host.hosts()[static_cast<size_t>(r)]);
   }
   return "";
 }
