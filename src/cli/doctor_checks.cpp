@@ -167,6 +167,8 @@ Finding nccl(const fs::path&) {
   if (exec::cuda::visible_devices().empty()) return {.text = "none is needed without GPUs"};
   try {
     return {.text = fmt::format("{}: ranks with a GPU each use it", comm::nccl_version())};
+  } catch (const BadInput& error) {  // trainings refuse it too
+    return {Verdict::bad, "OUTERLOOP_NCCL names another thing", error.what()};
   } catch (const Error& error) {
     return {Verdict::notice, "none: ranks of GPUs send gradients through the hosts' memory",
             error.what()};

@@ -13,6 +13,7 @@
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
 #include "train/courses.h"
+#include "train/slow_tasks.h"
 
 namespace outerloop::train {
 namespace {
@@ -226,27 +227,6 @@ TEST_F(DeviceRanks, FailTogetherWhereADeviceCannotBegin) {
   });
 }
 
-// Of tasks that wait when they are drawn.
-class Slow : public data::TaskFamily {
- public:
-  Slow(std::shared_ptr<const data::TaskFamily> base, std::chrono::milliseconds pause)
-      : TaskFamily(base->shape(), base->spec()), base_(std::move(base)), pause_(pause) {}
-  data::TaskDescription describe(const data::TaskKey& key) const override {
-    return base_->describe(key);
-  }
-  int take_drawn() const { return std::exchange(drawn_, 0); }
-
- private:
-  void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
-    base_->draw(key, buffers);
-    std::this_thread::sleep_for(pause_);
-    ++drawn_;
-  }
-  std::shared_ptr<const data::TaskFamily> base_;
-  std::chrono::milliseconds pause_;
-  mutable int drawn_ = 0;
-};
-
 // Through the hosts' memory a rank waits where it sends, which is no work of its own.
 TEST_F(DeviceRanks, GetSlotsByTheirSpeed) {
   const config::Resolved resolved = shipped(
@@ -256,16 +236,15 @@ TEST_F(DeviceRanks, GetSlotsByTheirSpeed) {
     const auto device = std::make_shared<HostDevice>();
     DeviceConnection between_devices(ranks, device, {});
     EXPECT_EQ(between_devices.way(), "mpi");
-    const auto family = std::make_shared<Slow>(
+    const auto family = std::make_shared<SlowTasks>(
         setup.train_tasks, std::chrono::milliseconds(ranks.rank() == 1 ? 60 : 10));
     ThreadPool pool(1);
     MetaStep step(resolved.config, setup.learner, setup.train_shape, family, pool, {}, &ranks,
                   device, &between_devices.ranks());
-    int drawn = 0;
-    for (int i = 0; i < 12; ++i) {
-      step.run(i);
-      drawn = family->take_drawn();
-    }
+    for (int i = 0; i < 11; ++i) step.run(i);
+    const int before = family->tasks();
+    step.run(11);
+    const int drawn = family->tasks() - before;
     EXPECT_EQ(drawn < 4, ranks.rank() == 1) << drawn << " of 8";
   });
 }

@@ -16,6 +16,7 @@
 #include "train/finite.h"
 #include "train/runs.h"
 #include "train/slot_plan.h"
+#include "train/slow_tasks.h"
 
 namespace outerloop::train {
 namespace {
@@ -207,30 +208,6 @@ TEST_F(Ranks, ASlotThatEndsBadlyAfterAPartOfItWasSentIsLeftOutAlike) {
   EXPECT_GT(repeated[2], 0);
 }
 
-// Takes a while over each task, and knows how long it took.
-class Slow : public data::TaskFamily {
- public:
-  Slow(std::shared_ptr<const data::TaskFamily> base, std::chrono::milliseconds pause)
-      : TaskFamily(base->shape(), base->spec()), base_(std::move(base)), pause_(pause) {}
-  data::TaskDescription describe(const data::TaskKey& key) const override {
-    return base_->describe(key);
-  }
-  double seconds_of_a_task() const { return seconds_ / tasks_; }
-
- private:
-  void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
-    const Stopwatch watch;
-    base_->draw(key, buffers);
-    std::this_thread::sleep_for(pause_);
-    seconds_ += watch.seconds();
-    ++tasks_;
-  }
-  std::shared_ptr<const data::TaskFamily> base_;
-  std::chrono::milliseconds pause_;
-  mutable double seconds_ = 0;
-  mutable int tasks_ = 0;
-};
-
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
@@ -250,7 +227,7 @@ TEST_F(Ranks, SlotsGoWhereTheyAreComputedFastest) {
   std::vector<double> seconds;
   comm::run_ranks(3, [&](comm::Communicator& rank) {
     const std::chrono::milliseconds pause(rank.rank() == 1 ? 18 : 6);
-    const auto family = std::make_shared<Slow>(setup.train_tasks, pause);
+    const auto family = std::make_shared<SlowTasks>(setup.train_tasks, pause);
     ThreadPool own_pool(1);
     MetaStep step(config, setup.learner, setup.train_shape, family, own_pool, {}, &rank);
     for (int i = 0; i < kIterations; ++i) {
