@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -23,8 +22,6 @@
 namespace outerloop::cli {
 namespace {
 
-constexpr int kBatches = 5;
-
 struct Options {
   std::string source;
   std::vector<std::string> words;
@@ -34,7 +31,7 @@ struct Options {
 
 struct Speed {
   int64_t ranks = 1, threads = 1, tasks = 0, groups = 0, repeats = 0;
-  double seconds = 0;         // of all tasks, the median of the batches
+  double seconds = 0;         // of all tasks
   double cells_per_task = 0;  // scores of a permuted copy
   double spared_share = 0;    // of the cells: the copy was equal to the original
   double rows_per_task = 0;   // answered, those of untouched queries too
@@ -76,7 +73,7 @@ void count(const interp::RunImportanceJob& job, const interp::TaskWork& before,
                              static_cast<double>(now.spared - before.spared),
                              static_cast<double>(now.rows - before.rows), now.flops - before.flops};
   ranks.all_reduce("work", std::span(done), comm::Reduction::sum);
-  const auto tasks = static_cast<double>(kBatches * speed.tasks);
+  const auto tasks = static_cast<double>(speed.tasks);
   speed.cells_per_task = done[0] / tasks;
   speed.spared_share = done[1] / done[0];
   speed.rows_per_task = done[2] / tasks;
@@ -92,15 +89,10 @@ Speed measure(interp::RunImportanceJob& job, comm::Communicator& ranks, ThreadPo
               .repeats = round.repeats};
   warm_up(job, pool);
   const interp::TaskWork before = job.work();
-  std::vector<double> seconds;
-  for (int i = 0; i < kBatches; ++i) {
-    ranks.barrier("batch");
-    const Stopwatch watch;
-    farm::run(job, ranks, pool, {});
-    seconds.push_back(watch.seconds());
-  }
-  std::ranges::sort(seconds);
-  speed.seconds = seconds[seconds.size() / 2];
+  ranks.barrier("beginning");
+  const Stopwatch watch;
+  farm::run(job, ranks, pool, {});
+  speed.seconds = watch.seconds();
   count(job, before, ranks, speed);
   speed.peak_gflops = peak_of(ranks, pool);
   return speed;
@@ -126,11 +118,11 @@ nlohmann::ordered_json json_of(const Speed& s) {
 std::string describe(const Speed& s) {
   return fmt::format(
       "{} rank(s) of {} thread(s), {} tasks x {} groups x {} repeats\n"
-      "{:.4g} tasks/s, {:.4g} cells/s, {:.4g} rows/s (median of {})\n"
+      "{:.4g} tasks/s, {:.4g} cells/s, {:.4g} rows/s\n"
       "{:.1f} % of the cells are copies equal to the original, which need no answers\n"
       "{:.4g} MFLOP/task, {:.1f} GFLOP/s = {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n",
       s.ranks, s.threads, s.tasks, s.groups, s.repeats, s.per_s(1), s.per_s(s.cells_per_task),
-      s.per_s(s.rows_per_task), kBatches, 100 * s.spared_share, s.flops_per_task * 1e-6,
+      s.per_s(s.rows_per_task), 100 * s.spared_share, s.flops_per_task * 1e-6,
       s.per_s(s.flops_per_task) * 1e-9, 100 * s.fraction(), s.peak_gflops);
 }
 

@@ -87,7 +87,7 @@ def render(report):
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/importance.sh", description=__doc__)
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--tasks", type=int, default=64)
+    parser.add_argument("--tasks", type=int, default=256)
     parser.add_argument("--python", default=cpu.PEERS / "bin/python", type=pathlib.Path)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
                         type=pathlib.Path)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Times the importance of image patches for a learner that adapts, beside the same loop in PyTorch, and on
 # two ranks, and writes tools/bench/IMPORTANCE.md and importance.json. Wants a quiet machine with two cores;
-# about 5 minutes. PyTorch comes from build/peers (tools/bench/cpu.sh makes it) or from --python.
+# about 20 minutes. PyTorch comes from build/peers (tools/bench/cpu.sh makes it) or from --python.
 #   tools/bench/importance.sh [--rounds N] [--tasks N] [--python FILE] [--outerloop FILE]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
