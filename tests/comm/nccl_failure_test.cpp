@@ -17,7 +17,6 @@ using namespace std::chrono_literals;
 using fake_nccl::Knobs;
 
 constexpr int kRanks = 3;
-const NcclOptions kHasty{.connect = 200ms, .stall = 200ms, .answer = 100ms};
 const std::vector<std::string> kHosts{"n0", "n1", "n2"};
 
 // What each rank's body threw.
@@ -43,12 +42,9 @@ void expect_said(const std::string& message, const std::vector<const char*>& par
   EXPECT_EQ(message.find('\n'), message.npos) << message;
 }
 
-// The library that is loaded, for one test.
-class LibraryNamed {
- public:
-  explicit LibraryNamed(const char* file) { setenv("OUTERLOOP_NCCL", file, 1); }
-  ~LibraryNamed() { setenv("OUTERLOOP_NCCL", OUTERLOOP_FAKE_NCCL, 1); }
-};
+NcclOptions hasty(const char* named = OUTERLOOP_FAKE_NCCL) {
+  return {.named = named, .connect = 200ms, .stall = 200ms, .answer = 100ms};
+}
 
 struct StartCase {
   const char* name;
@@ -80,8 +76,7 @@ TEST(NcclStart, FailsOnAllRanksWithOneLine) {
       {"no id",
        {.failing_call = "ncclGetUniqueId"},
        OUTERLOOP_FAKE_NCCL,
-       {"rank 0 on n0: ncclGetUniqueId failed on rank 0: unhandled system error (",
-        "connect.cpp:"}},
+       {"rank 0 on n0: ncclGetUniqueId failed on rank 0: unhandled system error (", "join.cpp:"}},
       {"a rank cannot start",
        {.failing_call = "ncclCommInitRankConfig", .failing_rank = 1},
        OUTERLOOP_FAKE_NCCL,
@@ -99,13 +94,12 @@ TEST(NcclStart, FailsOnAllRanksWithOneLine) {
   };
   for (const StartCase& c : cases) {
     SCOPED_TRACE(c.name);
-    const LibraryNamed library(c.library);
     fake_nccl::set(c.knobs);
     const auto messages = messages_of([&](Communicator& host) {
       FakeDevice device;
       fake_nccl::use_gpu(c.one_gpu ? 0 : host.rank());
       try {
-        connect_nccl(host, device, "GPU-" + std::to_string(host.rank()), kHasty);
+        connect_nccl(host, device, "GPU-" + std::to_string(host.rank()), hasty(c.library));
         ADD_FAILURE() << "connected";
       } catch (const Error& error) {
         expect_said(error.what(), c.said);
@@ -120,16 +114,34 @@ TEST(NcclStart, FailsOnAllRanksWithOneLine) {
 }
 
 TEST(NcclStart, IsNotMadeWhereNoLibraryIsInstalled) {
-  const LibraryNamed nothing("");
   run_ranks(kHosts, [](Communicator& host) {
     FakeDevice device;
     const auto connection = connect_nccl(host, device, "GPU-" + std::to_string(host.rank()),
-                                         {.library = "libnowhere.so.2"});
+                                         {.library = "libnowhere.so.2", .named = ""});
     EXPECT_EQ(connection.ranks, nullptr);
     expect_said(connection.note,
                 {"NCCL cannot be loaded (libnowhere.so.2: cannot open", "); install NCCL 2.14",
                  "OUTERLOOP_NCCL; until then the sums over the ranks go through host memory"});
   });
+}
+
+// Whatever else is wrong on lower ranks or with their GPUs.
+TEST(NcclStart, IsRefusedWhereALibraryIsNamedWronglyOnAnyRank) {
+  for (const char* gpu : {"own", "shared"}) {
+    run_ranks(kHosts, [gpu](Communicator& host) {
+      FakeDevice device;
+      NcclOptions options{.library = "libnowhere.so.2", .named = ""};
+      if (host.rank() == 2) options.named = "/nowhere/libnccl.so.2";
+      try {
+        connect_nccl(host, device, gpu == std::string("own") ? std::to_string(host.rank()) : gpu,
+                     options);
+        ADD_FAILURE() << "connected";
+      } catch (const AgreedBadInput& error) {
+        expect_said(error.what(), {"rank 2 on n2: NCCL cannot be loaded (/nowhere/libnccl.so.2: "});
+      }
+      host.barrier("still in step");
+    });
+  }
 }
 
 TEST(NcclStart, RanksThatShareAGpuAreNamed) {
@@ -215,7 +227,7 @@ TEST(NcclRun, EndsOnAllRanksWithOneLine) {
     std::latch others_ended(c.absent < 0 ? 0 : kRanks - 1);
     const auto messages = messages_of([&](Communicator& host) {
       std::vector<float> values(100);  // outlives the streams
-      DeviceRank rank(host, kHasty);
+      DeviceRank rank(host, hasty());
       rank.ranks->all_reduce_fast("first", values, &rank.compute);
       rank.ranks->wait();
       if (host.rank() == c.absent) return others_ended.wait();
@@ -247,7 +259,7 @@ TEST(NcclRun, ASumNamesTheRankThatNeverBegan) {
   std::latch others_ended(kRanks - 1);
   const auto messages = messages_of([&](Communicator& host) {
     std::vector<float> root(64), memory(1000), total(64);  // outlive the streams
-    DeviceRank rank(host, kHasty);
+    DeviceRank rank(host, hasty());
     const std::vector<Range> groups{{0, 64}}, slots{{0, 1}, {1, 2}, {2, 3}};
     DeviceSlotReduction reduction(*rank.ranks, groups, {&rank.exchange, &rank.gather},
                                   finish_on_stream);
@@ -274,7 +286,7 @@ TEST(NcclRun, ARankBehindIsTheOneThatIsStuck) {
   fake_nccl::set({});
   const auto messages = messages_of([](Communicator& host) {
     std::vector<float> values(100);
-    DeviceRank rank(host, kHasty);
+    DeviceRank rank(host, hasty());
     rank.ranks->all_reduce_fast("first", values, &rank.compute);
     if (host.rank() != 1) rank.ranks->all_reduce_fast("second", values, &rank.compute);
     // Rank 1 lives and looks after its ranks, but comes no further.
@@ -291,7 +303,7 @@ TEST(NcclRun, AGpuThatIsStuckAloneIsNamed) {
   fake_nccl::set({});
   std::latch release(kRanks);
   const auto messages = messages_of([&](Communicator& host) {
-    DeviceRank rank(host, kHasty);
+    DeviceRank rank(host, hasty());
     if (host.rank() == 1) rank.compute.push([&] { release.wait(); });
     rank.ranks->exchange("shards", {}, {}, &rank.compute);
     try {

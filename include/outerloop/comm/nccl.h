@@ -7,8 +7,8 @@
 // which changes with the number of ranks, the topology and the size of the message. All ranks get
 // the same bits from both.
 //
-// The library is loaded when it is first asked for: that of the options, or the file that the
-// variable OUTERLOOP_NCCL names. A program without GPUs needs none, and ranks that cannot use one
+// The library is loaded when it is first asked for: the file that the variable OUTERLOOP_NCCL
+// names, or that of the options. A program without GPUs needs none, and ranks that cannot use one
 // say so and take the way through_host().
 
 #include <chrono>
@@ -27,8 +27,12 @@ class NcclError : public SystemFailure {
   using SystemFailure::SystemFailure;
 };
 
+// The file that OUTERLOOP_NCCL names; empty: none.
+std::string nccl_of_environment();
+
 struct NcclOptions {
-  std::string library = "libnccl.so.2";       // unless OUTERLOOP_NCCL names one
+  std::string library = "libnccl.so.2";       // where none is named
+  std::string named = nccl_of_environment();  // must be one that can be used
   std::chrono::milliseconds connect{60'000};  // for all ranks to find each other
   // Without progress in a collective for so long, the run ends. Longer than any work between two
   // collectives, and than what a stream has to do before one; and longer than a Watchdog's, which
@@ -46,13 +50,13 @@ struct NcclConnection {
 
 // Collective over `host`, which outlives the connection, as `device` does. `gpu`: what tells this
 // rank's GPU from all others, such as its UUID; it is the thread's current device. When it fails on
-// any rank, all throw AgreedFailure (AgreedBadInput where their libraries differ, or where
-// OUTERLOOP_NCCL names one that cannot be used).
+// any rank, all throw AgreedFailure (AgreedBadInput where their libraries differ, or where that
+// named on any rank cannot be used, also by a build without NCCL).
 NcclConnection connect_nccl(Communicator& host, DeviceCalls& device, std::string_view gpu,
                             const NcclOptions& options = {});
 
-// Of the library: "2.28.9". Throws NcclError where there is none, BadInput where OUTERLOOP_NCCL
-// names another thing.
+// Of the library: "2.28.9". Throws NcclError where there is none, BadInput where that named cannot
+// be used.
 std::string nccl_version(const NcclOptions& options = {});
 
 }  // namespace outerloop::comm

@@ -1,24 +1,25 @@
-// In place of the rest of this folder where NCCL's header was not found.
+// In place of what needs NCCL's header, where it was not found.
 
 #include <fmt/format.h>
 
-#include "outerloop/comm/nccl.h"
+#include "comm/nccl/join.h"
 
 namespace outerloop::comm {
 namespace {
 
 constexpr const char* kMissing =
-    "this program was built where nccl.h or CUDA's headers were not found";
+    "this program was built without NCCL: build it where nccl.h and CUDA's headers are";
 
 }  // namespace
 
-NcclConnection connect_nccl(Communicator&, DeviceCalls&, std::string_view, const NcclOptions&) {
-  return {.ranks = nullptr,
-          .note = fmt::format("{}: sums of ranks with a GPU each go through host memory", kMissing),
-          .version = {}};
+std::string nccl_version(const NcclOptions& options) {
+  if (options.named.empty()) throw NcclError(kMissing);
+  throw BadInput(
+      fmt::format("OUTERLOOP_NCCL names {}, and {}, or unset it", options.named, kMissing));
 }
 
-std::string nccl_version(const NcclOptions&) {
+// No rank has a version then.
+std::unique_ptr<DeviceRanks> join_nccl(Communicator&, DeviceCalls&, const NcclOptions&) {
   throw NcclError(kMissing);
 }
 

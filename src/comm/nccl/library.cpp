@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "comm/nccl/check.h"
 #include "outerloop/base/shared_library.h"
 
@@ -54,18 +52,17 @@ NcclLibrary load(const std::string& file) {
 
 }  // namespace
 
-NcclLibrary load_nccl(const std::string& file) {
-  const char* named = std::getenv("OUTERLOOP_NCCL");
-  if (named == nullptr || *named == '\0') return load(file);
+NcclLibrary load_nccl(const NcclOptions& options) {
+  if (options.named.empty()) return load(options.library);
   try {
-    return load(named);
+    return load(options.named);
   } catch (const NcclError& error) {
     throw BadInput(error.what());
   }
 }
 
 std::string nccl_version(const NcclOptions& options) {
-  return version_of(load_nccl(options.library));
+  return version_of(load_nccl(options));
 }
 
 std::string version_of(const NcclLibrary& library) {

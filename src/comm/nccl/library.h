@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "outerloop/comm/nccl.h"
+
 // Every function that is used.
 #define OL_NCCL_FUNCTIONS(f)                                                                    \
   f(ncclGetVersion) f(ncclGetErrorString) f(ncclGetLastError) f(ncclGetUniqueId)                \
@@ -21,10 +23,9 @@ struct NcclLibrary {
 #undef OL_NCCL_MEMBER
 };
 
-// This file, or the one that OUTERLOOP_NCCL names. Throws NcclError with what was looked for and
-// what to do; BadInput where the variable names it. The library stays in the process: it has
-// threads of its own.
-NcclLibrary load_nccl(const std::string& file);
+// Throws as nccl_version(), with what was looked for and what to do. The library stays in the
+// process: it has threads of its own.
+NcclLibrary load_nccl(const NcclOptions& options);
 
 // "2.28.9"
 std::string version_of(const NcclLibrary& library);
