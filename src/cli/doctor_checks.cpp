@@ -168,7 +168,7 @@ Finding nccl(const fs::path&) {
   try {
     return {.text = fmt::format("{}: ranks with a GPU each use it", comm::nccl_version())};
   } catch (const BadInput& error) {  // trainings refuse it too
-    return {Verdict::bad, "OUTERLOOP_NCCL names another thing", error.what()};
+    return {Verdict::bad, "OUTERLOOP_NCCL names none that can be used", error.what()};
   } catch (const Error& error) {
     return {Verdict::notice, "none: ranks of GPUs send gradients through the hosts' memory",
             error.what()};
