@@ -116,7 +116,8 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   const Setup& setup = *made;
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   const exec::CompileOptions compile = compile_options(config);
-  const std::shared_ptr<exec::Device> device = choose_device(config, &ranks);
+  const std::shared_ptr<exec::Device> device =
+      options.device != nullptr ? options.device : choose_device(config, &ranks);
   std::optional<DeviceConnection> between_devices;
   if (device && ranks.size() > 1) between_devices.emplace(ranks, device, comm::NcclOptions{});
   MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile, &ranks,
@@ -125,6 +126,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   MetaStepBench bench{.isa = std::string(exec::name_of(compile.isa)),
                       .device = name_of(device.get()),
                       .ranks = ranks.size(),
+                      .sums_by = sums_by(ranks, between_devices),
                       .threads = pool.size(),
                       .meta_batch = config.outer.meta_batch,
                       .inner_steps = setup.learner.steps,
@@ -147,7 +149,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
 
 std::string describe(const MetaStepBench& b) {
   std::string text = fmt::format(
-      "{} rank(s) of {} thread(s), {}, {} tasks x {} inner step(s)\n"
+      "{} rank(s) of {} thread(s), {}, {}{} tasks x {} inner step(s)\n"
       "{:.1f} meta-steps/s, {:.0f} tasks/s (median of {})\n"
       "{:.3f} MFLOP/task, {:.1f} GFLOP/s; matmuls and convolutions: {:.3f} MFLOP/task, {:.1f} "
       "GFLOP/s "
@@ -156,7 +158,8 @@ std::string describe(const MetaStepBench& b) {
       "{} kernel calls/task, arena {:.2f} MiB/thread, buffers {:.2f} MiB, resident {:.1f} MiB "
       "(peak {:.1f})\n"
       "first step after {:.3f} s\n",
-      b.ranks, b.threads, b.device == "cpu" ? b.isa : b.device, b.meta_batch, b.inner_steps,
+      b.ranks, b.threads, b.device == "cpu" ? b.isa : b.device,
+      b.ranks > 1 ? fmt::format("sums by {}, ", b.sums_by) : "", b.meta_batch, b.inner_steps,
       b.meta_steps_per_s, b.tasks_per_s, b.repeats, b.flops_per_task / 1e6, b.gflops,
       b.dense_flops_per_task / 1e6, b.dense_gflops, 100 * b.fraction_of_peak, b.fma_peak_gflops,
       100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce, 100 * b.share_update,
@@ -179,6 +182,7 @@ std::string to_json_text(const MetaStepBench& b) {
   nlohmann::ordered_json json{{"isa", b.isa},
                               {"device", b.device},
                               {"ranks", b.ranks},
+                              {"sums_by", b.sums_by},
                               {"threads", b.threads},
                               {"meta_batch", b.meta_batch},
                               {"inner_steps", b.inner_steps},

@@ -57,4 +57,10 @@ void DeviceConnection::upload(float* to, std::span<const float> from, comm::Devi
   device_->synchronize(stream_of(stream));
 }
 
+std::string sums_by(const comm::Communicator& ranks,
+                    const std::optional<DeviceConnection>& between_devices) {
+  if (between_devices) return between_devices->way();
+  return ranks.size() > 1 ? "mpi" : "none";
+}
+
 }  // namespace outerloop::train

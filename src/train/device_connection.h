@@ -2,6 +2,7 @@
 // The ranks' devices among themselves.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "outerloop/comm/nccl.h"
@@ -17,7 +18,7 @@ class DeviceConnection final : comm::DeviceCalls {
                    const comm::NcclOptions& options);
 
   comm::DeviceRanks& ranks() { return *ranks_; }
-  // For the manifest: "nccl 2.28.9" or "mpi".
+  // "nccl 2.28.9" or "mpi".
   const std::string& way() const { return way_; }
   // Why it is not NCCL, if it is not.
   const std::string& note() const { return note_; }
@@ -36,5 +37,9 @@ class DeviceConnection final : comm::DeviceCalls {
   std::unique_ptr<comm::DeviceRanks> ranks_;
   std::string way_, note_;
 };
+
+// How sums go between ranks, for who reads a manifest or a bench: "none", "mpi" or "nccl 2.28.9".
+std::string sums_by(const comm::Communicator& ranks,
+                    const std::optional<DeviceConnection>& between_devices);
 
 }  // namespace outerloop::train

@@ -76,15 +76,10 @@ void Training::open_files() {
                              {.device = name_of(device.get()),
                               .threads = pool.size(),
                               .hosts = ranks.hosts(),
-                              .sums_by = sums_by()}),
+                              .sums_by = sums_by(ranks, between_devices)}),
                 hash_names(config, step->layout()), state.iteration, state.best_iteration);
   });
   run_ = Stopwatch();
-}
-
-std::string Training::sums_by() const {
-  if (between_devices) return between_devices->way();
-  return ranks.size() > 1 ? "mpi" : "none";
 }
 
 Effort Training::effort() const {

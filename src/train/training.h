@@ -89,7 +89,6 @@ class Training {
   void require_one_run();
   Evaluator& evaluator();
   std::string own_reason_to_stop();
-  std::string sums_by() const;
   std::string first_reason(const std::string& own);
 
   std::string stored_config_;

@@ -391,6 +391,7 @@ TEST(BenchCommand, PrintsWhatScriptsRead) {
   }
   EXPECT_EQ(bench.at("threads"), 1);
   EXPECT_EQ(bench.at("ranks"), 1);
+  EXPECT_EQ(bench.at("sums_by"), "none");
   EXPECT_NEAR(bench.at("tasks_per_s"), 8 * bench.at("meta_steps_per_s").get<double>(), 1e-3);
   double shares = 0;
   for (const char* part : {"draw", "compute", "reduce", "update"}) {

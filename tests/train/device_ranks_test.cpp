@@ -7,12 +7,14 @@
 #include <limits>
 #include <thread>
 
+#include <tuple>
 #include "comm/fake_nccl.h"
 #include "exec/cuda/host_device.h"
 #include "outerloop/base/error.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
 #include "train/courses.h"
+#include "outerloop/train/bench.h"
 #include "train/slow_tasks.h"
 
 namespace outerloop::train {
@@ -178,6 +180,25 @@ TEST_F(DeviceRanks, TrainTheCheckpointOfTheCpuAndSayHow) {
 }
 
 TEST_F(DeviceRanks, NoteOnceThatTheyShareAGpu) {
+TEST_F(DeviceRanks, AreMeasuredWithTheWayOfTheirSums) {
+  for (const auto& [name, gpus, way] :
+       std::vector<std::tuple<std::string, std::vector<std::string>, std::string>>{
+           {"apart", {"GPU-a", "GPU-b"}, "nccl " + comm::nccl_version()},
+           {"shared", {"GPU-a", "GPU-a"}, "mpi"}}) {
+    SCOPED_TRACE(name);
+    const config::Resolved resolved = short_run(name);
+    comm::run_ranks(2, [&](comm::Communicator& ranks) {
+      comm::fake_nccl::use_gpu(ranks.rank());
+      const auto device = std::make_shared<HostDevice>(HostDevice::Work::later,
+                                                       gpus[static_cast<size_t>(ranks.rank())]);
+      const MetaStepBench bench =
+          bench_meta_step(resolved, {.seconds = 0.01, .device = device}, ranks);
+      EXPECT_EQ(bench.sums_by, way);
+      EXPECT_EQ(nlohmann::json::parse(to_json_text(bench)).at("sums_by"), way);
+    });
+  }
+}
+
   Log log;
   std::vector<std::string> notes;
   log.add(LogLevel::info, [&](LogLevel, std::string_view message) { notes.emplace_back(message); });

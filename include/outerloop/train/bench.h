@@ -2,11 +2,13 @@
 // Speed of the meta-step, as a fraction of what this core can do.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "outerloop/comm/communicator.h"
 #include "outerloop/config/read.h"
+#include "outerloop/exec/device.h"
 #include "outerloop/exec/executable.h"
 
 namespace outerloop::train {
@@ -15,6 +17,7 @@ struct MetaStepBench {
   std::string isa;
   std::string device;  // "cpu", or a GPU's name
   int64_t ranks = 1;
+  std::string sums_by;  // as in a manifest: see run_folder.h
   int64_t threads = 0;  // of each rank
   int64_t meta_batch = 0;
   int64_t inner_steps = 0;
@@ -43,6 +46,8 @@ struct MetaStepBench {
 struct BenchOptions {
   double seconds = 2;  // measured time in all
   bool profile = false;
+  // For tests, as in TrainOptions.
+  std::shared_ptr<exec::Device> device;
 };
 
 // Collective. What is counted of memory and times of parts is the calling rank's.
