@@ -85,14 +85,16 @@ struct MetaStep::Impl {
     hashes.slots.resize(static_cast<size_t>(results.slots()));
     hashes.gradients.resize(layout.entries.size());
     hashes.state.resize(layout.entries.size());
-    if (sum) join(*all_ranks, pool.size(), groups, std::move(sum));
+    // The time of a device goes with the number of slots: there are no rounds of threads.
+    const int at_once = device ? 1 : pool.size();
+    if (sum) join(*all_ranks, at_once, groups, std::move(sum));
     team->deal(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
   }
 
-  void join(comm::Communicator& all_ranks, int threads, std::span<const comm::Range> groups,
+  void join(comm::Communicator& all_ranks, int at_once, std::span<const comm::Range> groups,
             std::unique_ptr<GradientSum> sum) {
     order = team->order(groups);
-    ranks.emplace(all_ranks, threads, config.runtime.reduction, results, std::move(sum));
+    ranks.emplace(all_ranks, at_once, config.runtime.reduction, results, std::move(sum));
     if (ranks->ordered()) begin_group = [this](size_t place) { begin(place); };
   }
 

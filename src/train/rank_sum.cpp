@@ -5,12 +5,12 @@
 
 namespace outerloop::train {
 
-RankSum::RankSum(comm::Communicator& ranks, int threads, config::Numerics reduction,
+RankSum::RankSum(comm::Communicator& ranks, int at_once, config::Numerics reduction,
                  TaskResults& results, std::unique_ptr<GradientSum> sum)
     : ranks_(ranks),
       results_(results),
       ordered_(reduction == config::Numerics::ordered),
-      plan_(ranks, results.slots(), threads),
+      plan_(ranks, results.slots(), at_once),
       sum_(std::move(sum)),
       root_{.level = static_cast<int>(std::bit_width(static_cast<uint64_t>(results.slots() - 1))),
             .data = sum_->total()} {

@@ -16,8 +16,8 @@ namespace outerloop::train {
 // group where the sum is ordered, gather_results(), and finish(), or drop() and the same again.
 class RankSum {
  public:
-  // `threads`: of this rank.
-  RankSum(comm::Communicator& ranks, int threads, config::Numerics reduction, TaskResults& results,
+  // `at_once`: as in RankSpeed, of this rank.
+  RankSum(comm::Communicator& ranks, int at_once, config::Numerics reduction, TaskResults& results,
           std::unique_ptr<GradientSum> sum);
 
   const comm::Range& own_slots() const;

@@ -13,12 +13,12 @@ constexpr double kWorthwhile = 0.95;  // of the present plan's time
 // What a rank without slots is thought to take, from plan to plan: so it gets some again.
 constexpr double kForgetting = 0.9;
 
-int64_t rounds(int64_t slots, int64_t threads) {
-  return (slots + threads - 1) / threads;
+int64_t rounds(int64_t slots, int64_t at_once) {
+  return (slots + at_once - 1) / at_once;
 }
 
 double seconds_for(int64_t slots, const RankSpeed& speed) {
-  return static_cast<double>(rounds(slots, speed.threads)) * speed.seconds;
+  return static_cast<double>(rounds(slots, speed.at_once)) * speed.seconds;
 }
 
 std::vector<comm::Range> consecutive(std::span<const int64_t> counts) {
@@ -74,9 +74,9 @@ std::vector<comm::Range> plan_slots(int64_t slots, std::span<const RankSpeed> sp
   return consecutive(counts);
 }
 
-SlotPlanner::SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t threads)
+SlotPlanner::SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t at_once)
     : ranks_(ranks),
-      threads_(threads),
+      at_once_(at_once),
       slots_(dealt({0, slots}, ranks.size())),
       period_(kShortestPeriod),
       speeds_(slots_.size()),
@@ -102,8 +102,8 @@ bool SlotPlanner::measured(double seconds) {
 void SlotPlanner::share_speeds() {
   const int64_t own = slots_[static_cast<size_t>(ranks_.rank())].size();
   const double seconds =
-      own > 0 ? median(times_) / static_cast<double>(rounds(own, threads_)) : 0.0;
-  const std::array<double, 2> mine{seconds, static_cast<double>(threads_)};
+      own > 0 ? median(times_) / static_cast<double>(rounds(own, at_once_)) : 0.0;
+  const std::array<double, 2> mine{seconds, static_cast<double>(at_once_)};
   ranks_.all_gather<double>("speeds", mine, shared_);
   double fastest = 0;
   for (size_t r = 0; r < speeds_.size(); ++r) {

@@ -13,8 +13,8 @@ namespace outerloop::train {
 std::vector<comm::Range> dealt(const comm::Range& whole, int64_t parts);
 
 struct RankSpeed {
-  double seconds = 0;  // for a slot on each thread
-  int64_t threads = 1;
+  double seconds = 0;   // for a round of slots
+  int64_t at_once = 1;  // slots of a round: threads of the rank; 1 where time goes by the slot
 };
 
 // When the slowest rank is done.
@@ -26,7 +26,7 @@ std::vector<comm::Range> plan_slots(int64_t slots, std::span<const RankSpeed> sp
 class SlotPlanner {
  public:
   // Starts with even parts.
-  SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t threads);
+  SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t at_once);
 
   const std::vector<comm::Range>& slots() const { return slots_; }
 
@@ -38,7 +38,7 @@ class SlotPlanner {
   void share_speeds();
 
   comm::Communicator& ranks_;
-  int64_t threads_;
+  int64_t at_once_;                 // of this rank, as in RankSpeed
   std::vector<comm::Range> slots_;  // by rank
   std::vector<double> times_;       // of this rank, since speeds were shared
   size_t period_;                   // how many times are collected

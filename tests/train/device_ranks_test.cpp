@@ -3,18 +3,19 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <thread>
-
 #include <tuple>
+
 #include "comm/fake_nccl.h"
 #include "exec/cuda/host_device.h"
 #include "outerloop/base/error.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
-#include "train/courses.h"
 #include "outerloop/train/bench.h"
+#include "train/courses.h"
 #include "train/slow_tasks.h"
 
 namespace outerloop::train {
@@ -179,7 +180,6 @@ TEST_F(DeviceRanks, TrainTheCheckpointOfTheCpuAndSayHow) {
   EXPECT_EQ(manifest_of("mpi").at("sums_by"), "mpi");
 }
 
-TEST_F(DeviceRanks, NoteOnceThatTheyShareAGpu) {
 TEST_F(DeviceRanks, AreMeasuredWithTheWayOfTheirSums) {
   for (const auto& [name, gpus, way] :
        std::vector<std::tuple<std::string, std::vector<std::string>, std::string>>{
@@ -199,6 +199,7 @@ TEST_F(DeviceRanks, AreMeasuredWithTheWayOfTheirSums) {
   }
 }
 
+TEST_F(DeviceRanks, NoteOnceThatTheyShareAGpu) {
   Log log;
   std::vector<std::string> notes;
   log.add(LogLevel::info, [&](LogLevel, std::string_view message) { notes.emplace_back(message); });
@@ -248,26 +249,35 @@ TEST_F(DeviceRanks, FailTogetherWhereADeviceCannotBegin) {
   });
 }
 
-// Through the hosts' memory a rank waits where it sends, which is no work of its own.
+struct Speeds {
+  int threads;  // of each rank
+  std::array<std::chrono::milliseconds, 2> task;
+};
+
+// Through the hosts' memory a rank waits where it sends, which is no work of its own. A device's
+// time goes with the number of slots, however many threads draw them.
 TEST_F(DeviceRanks, GetSlotsByTheirSpeed) {
+  using namespace std::chrono_literals;
   const config::Resolved resolved = shipped(
       "sinusoid_maml", folder_ / "run", tiny() + Words{"outer.meta_batch=8", "runtime.threads=1"});
   const train::Setup setup = make_setup(resolved.config, resolved.folder);
-  comm::run_ranks(2, [&](comm::Communicator& ranks) {
-    const auto device = std::make_shared<HostDevice>();
-    DeviceConnection between_devices(ranks, device, {});
-    EXPECT_EQ(between_devices.way(), "mpi");
-    const auto family = std::make_shared<SlowTasks>(
-        setup.train_tasks, std::chrono::milliseconds(ranks.rank() == 1 ? 60 : 10));
-    ThreadPool pool(1);
-    MetaStep step(resolved.config, setup.learner, setup.train_shape, family, pool, {}, &ranks,
-                  device, &between_devices.ranks());
-    for (int i = 0; i < 11; ++i) step.run(i);
-    const int before = family->tasks();
-    step.run(11);
-    const int drawn = family->tasks() - before;
-    EXPECT_EQ(drawn < 4, ranks.rank() == 1) << drawn << " of 8";
-  });
+  for (const Speeds& c : {Speeds{1, {10ms, 60ms}}, Speeds{4, {50ms, 100ms}}}) {
+    comm::run_ranks(2, [&](comm::Communicator& ranks) {
+      const auto device = std::make_shared<HostDevice>();
+      DeviceConnection between_devices(ranks, device, {});
+      EXPECT_EQ(between_devices.way(), "mpi");
+      const auto family =
+          std::make_shared<SlowTasks>(setup.train_tasks, c.task[static_cast<size_t>(ranks.rank())]);
+      ThreadPool pool(c.threads);
+      MetaStep step(resolved.config, setup.learner, setup.train_shape, family, pool, {}, &ranks,
+                    device, &between_devices.ranks());
+      for (int i = 0; i < 11; ++i) step.run(i);
+      const int before = family->tasks();
+      step.run(11);
+      const int drawn = family->tasks() - before;
+      EXPECT_EQ(drawn < 4, ranks.rank() == 1) << drawn << " of 8, " << c.threads << " threads";
+    });
+  }
 }
 
 struct Broken {

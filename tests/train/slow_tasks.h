@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -11,7 +12,8 @@
 
 namespace outerloop::train {
 
-// Waits over each task that one thread draws, and knows how many there were and how long they took.
+// Waits over each task, one after the other whoever draws them, and knows how many there were and
+// how long they took.
 class SlowTasks : public data::TaskFamily {
  public:
   SlowTasks(std::shared_ptr<const data::TaskFamily> base, std::chrono::milliseconds pause)
@@ -24,6 +26,7 @@ class SlowTasks : public data::TaskFamily {
 
  private:
   void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
+    const std::scoped_lock one_at_a_time(busy_);
     const Stopwatch watch;
     base_->draw(key, buffers);
     std::this_thread::sleep_for(pause_);
@@ -33,6 +36,7 @@ class SlowTasks : public data::TaskFamily {
 
   std::shared_ptr<const data::TaskFamily> base_;
   std::chrono::milliseconds pause_;
+  mutable std::mutex busy_;
   mutable double seconds_ = 0;
   mutable int tasks_ = 0;
 };
