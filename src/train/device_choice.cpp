@@ -34,6 +34,13 @@ exec::cuda::Products products_of(const config::Runtime& runtime) {
   return Products::float32;
 }
 
+[[noreturn]] void refuse_fast_products(const config::Runtime& runtime, std::string_view why) {
+  throw BadInput(
+      fmt::format("runtime.numerics=fast: fast products are a GPU's, and runtime.device={} {}: set "
+                  "runtime.numerics=ordered, or runtime.device=cuda on a machine with a GPU",
+                  config::word(runtime.device), why));
+}
+
 // Leaves null where the processor is to compute.
 void open(const config::Config& config, const comm::Communicator* ranks,
           std::shared_ptr<exec::Device>& device) {
@@ -45,15 +52,19 @@ void open(const config::Config& config, const comm::Communicator* ranks,
     const int place = place_on_host(ranks);
     const int ordinal = visible > 0 ? place % static_cast<int>(visible) : place;
     device = exec::cuda::open_device(ordinal, products_of(runtime));
-  } else if (runtime.numerics == config::Numerics::fast) {
-    throw BadInput(fmt::format(
-        "runtime.numerics=fast: fast products are a GPU's, and runtime.device={} {}: set "
-        "runtime.numerics=ordered, or runtime.device=cuda on a machine with a GPU",
-        config::word(runtime.device), may ? "finds none" : "is none"));
+  } else if (may && runtime.numerics == config::Numerics::fast) {
+    refuse_fast_products(runtime, "finds none");
   }
 }
 
 }  // namespace
+
+void check_training_device(const config::Config& config) {
+  const config::Runtime& runtime = config.runtime;
+  if (runtime.numerics == config::Numerics::fast && runtime.device == config::Device::cpu) {
+    refuse_fast_products(runtime, "is none");
+  }
+}
 
 std::shared_ptr<exec::Device> choose_device(const config::Config& config,
                                             comm::Communicator* ranks) {

@@ -10,10 +10,14 @@
 
 namespace outerloop::train {
 
-// By runtime.device, with the products of runtime.numerics; null: the processor. The ranks of a
-// host take the GPUs that they see in turn. Collective: throws the same on all ranks where one
-// cannot have what is asked for, or where some have a GPU and others none. `ranks` may be null:
-// this process alone.
+// Throws BadInput where a training asks for the processor and for runtime.numerics=fast, which it
+// does not do. What there is on this machine is not looked at.
+void check_training_device(const config::Config& config);
+
+// By runtime.device, with the products of runtime.numerics; null: the processor, whose products are
+// ordered. The ranks of a host take the GPUs that they see in turn. Collective: throws the same on
+// all ranks where one cannot have what is asked for, or where some have a GPU and others none.
+// `ranks` may be null: this process alone.
 std::shared_ptr<exec::Device> choose_device(const config::Config& config,
                                             comm::Communicator* ranks);
 

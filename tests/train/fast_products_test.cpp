@@ -8,6 +8,7 @@
 #include "exec/cuda/fake_cublas.h"
 #include "exec/cuda/multiplying_device.h"
 #include "outerloop/base/error.h"
+#include "outerloop/train/forecast.h"
 #include "outerloop/train/replay.h"
 #include "train/runs.h"
 
@@ -103,6 +104,17 @@ TEST_F(FastTraining, NeedsAGpu) {
         << words;
     EXPECT_EQ(words.find('\n'), words.npos) << words;
   }
+}
+
+TEST_F(FastTraining, IsRefusedByAForecastForTheProcessor) {
+  const config::Resolved resolved = config("run", {"runtime.numerics=fast", "runtime.device=cpu"});
+  try {
+    forecast_memory(resolved);
+    FAIL() << "foreseen";
+  } catch (const BadInput& error) {
+    EXPECT_EQ(error.what(), refusal(resolved));
+  }
+  EXPECT_GT(forecast_memory(config("run", kFast)).parameters, 0) << "a GPU may be elsewhere";
 }
 
 TEST_F(FastTraining, IsNotReplayed) {

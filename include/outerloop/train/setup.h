@@ -47,7 +47,8 @@ struct Setup {
   int64_t test_steps = 0;  // inner steps in validation and test; 0 for learners without steps
 };
 Setup make_setup(const config::Config& config, const std::filesystem::path& folder);
-// Throws BadInput when a split that a training needs cannot give its tasks.
+// Throws BadInput when a split that a training needs cannot give its tasks, or where the processor
+// is to make fast products.
 Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder);
 
 }  // namespace outerloop::train
