@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests of ops on a GPU under one of compute-sanitizer's tools:
 #   sanitizer.sh memcheck|racecheck TEST_PROGRAM FILTER
-# Skipped where there is no GPU (a failure where OUTERLOOP_REQUIRE_GPU=1) or no compute-sanitizer.
+# Skipped where there is no GPU or no compute-sanitizer; a failure where OUTERLOOP_REQUIRE_GPU=1.
 set -uo pipefail
 tool=$1 program=$2 filter=$3
 if ! said=$("$program" --gtest_brief=1 --gtest_filter='Records.HaveKernelsOrADecomposition' 2>&1); then
@@ -13,7 +13,8 @@ elif [[ $said == *Skipped* || $said == *SKIPPED* ]]; then
 fi
 sanitizer=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v compute-sanitizer)
 if [[ -z $sanitizer ]]; then
-  echo "skipped: there is no compute-sanitizer, neither in PATH nor in /usr/local/cuda/bin"
+  echo "there is no compute-sanitizer, neither in PATH nor in ${CUDA_HOME:-/usr/local/cuda}/bin"
+  [[ ${OUTERLOOP_REQUIRE_GPU:-} == 1 ]] && exit 1
   exit 77
 fi
 exec "$sanitizer" --tool "$tool" --error-exitcode 1 "$program" --gtest_brief=1 "--gtest_filter=$filter"
