@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -38,6 +39,15 @@ class OnTheProcessor(unittest.TestCase):
         done = self.run_soak("--cpu", "--minutes", "0.1")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("iterations in", done.stdout)
+
+    # More than a pipe holds.
+    def test_a_training_that_says_much_is_not_stopped_by_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder, "outerloop")
+            program.write_text("#!/bin/sh\nyes warning | head -c 200000 >&2\n")
+            program.chmod(0o755)
+            done = self.run_soak("--cpu", "--minutes", "0.01", "--outerloop", program)
+        self.assertEqual(done.stderr, "soak: exit code 0 in place of 75: warning\n")
 
     def test_a_training_that_does_not_start_is_told(self):
         done = self.run_soak("--cpu", "--config", "no_such")

@@ -60,8 +60,9 @@ def soak(options, run):
              "outer.schedule=constant", "validation.every=0", "test.tasks=0", "log.hashes=true",
              f"--max-wall={int(60 * options.minutes)}s", "--quiet"]
     begun = time.monotonic()
-    process = subprocess.Popen([str(word) for word in words], stderr=subprocess.PIPE, text=True,
-                               env=options.environment)
+    said = run.with_name("said")  # a pipe that nobody reads would stop who fills it
+    with open(said, "w", encoding="utf-8") as file:
+        process = subprocess.Popen([str(word) for word in words], stderr=file, env=options.environment)
     of_process, of_gpu = [], []
     while process.poll() is None:
         of_process.append(mib_of_process(process.pid))
@@ -73,7 +74,8 @@ def soak(options, run):
             process.wait()
             return ["it did not stop within two minutes of its time"]
     if process.returncode != STOPPED:
-        return [f"exit code {process.returncode} in place of {STOPPED}: {process.stderr.read().strip()}"]
+        last = said.read_text(encoding="utf-8").splitlines()[-1:]
+        return [f"exit code {process.returncode} in place of {STOPPED}: {' '.join(last) or 'no word'}"]
     wrong = growth("the process", of_process)
     if of_gpu:
         wrong += growth("the GPU's memory", of_gpu)
