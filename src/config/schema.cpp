@@ -275,9 +275,9 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "0 = one per core that the process may use", .changes_results = false},
     {OL_KEY(runtime.numerics),
      .help =
-         "ordered: the same bits on any processor, number of threads and GPU; fast: products "
-         "of matrices by a GPU's cuBLAS, where a task is more than one kernel, which gives this "
-         "up"},
+         "ordered: the same bits on any processor, number of threads and GPU; fast: a GPU's cuBLAS "
+         "makes the products of matrices that are kernels of their own, which gives this up; "
+         "convolutions, and tasks that fit into one kernel, stay as they are"},
     {OL_KEY(runtime.precision), .help = "what fast products round their float32 inputs to",
      .newer = true},
     {OL_KEY(runtime.reduction),
