@@ -1,15 +1,9 @@
 // The first GPU. Without one all tests of the program are skipped with the reason, or fail where
 // OUTERLOOP_REQUIRE_GPU=1 says that there must be one.
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
 #include <iostream>
-#include <string_view>
 
 #include "exec/cuda/test_device.h"
-#include "outerloop/base/error.h"
-#include "outerloop/exec/cuda.h"
 
 namespace outerloop::testing_support {
 namespace {
@@ -27,9 +21,7 @@ class Gpu : public ::testing::Environment {
       device() = exec::cuda::open_device(0);
       std::cout << "on " << device()->name() << "\n";
     } catch (const BadInput& missing) {
-      const char* required = std::getenv("OUTERLOOP_REQUIRE_GPU");
-      if (required != nullptr && std::string_view(required) == "1") FAIL() << missing.what();
-      GTEST_SKIP() << missing.what();
+      skip_without(missing);
     }
   }
   void TearDown() override { device() = nullptr; }
@@ -40,8 +32,8 @@ class Gpu : public ::testing::Environment {
 
 }  // namespace
 
-std::shared_ptr<exec::Device> test_device() {
-  return exec::cuda::open_device(0);
+std::shared_ptr<exec::Device> test_device(exec::cuda::Products products) {
+  return exec::cuda::open_device(0, products);
 }
 
 bool on_gpu() {
