@@ -11,9 +11,6 @@ namespace outerloop::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using train::lasting_metrics;
-using train::newest_checkpoint;
-using train::same_checkpoints;
 
 struct Case {
   std::string name;

@@ -8,6 +8,10 @@
 
 namespace outerloop::cli {
 
+using train::lasting_metrics;
+using train::newest_checkpoint;
+using train::same_checkpoints;
+
 inline Ended train_on(int ranks, const std::string& config, const std::filesystem::path& run,
                       const Words& words) {
   const Words command = Words{OUTERLOOP_MPIEXEC_RANKS,
