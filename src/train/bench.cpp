@@ -155,7 +155,7 @@ std::string describe(const MetaStepBench& b) {
       "GFLOP/s "
       "= {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n"
       "draw {:.1f} %, compute {:.1f} %, reduce {:.1f} %, update {:.1f} %\n"
-      "{} kernel calls/task, arena {:.2f} MiB/thread, buffers {:.2f} MiB, resident {:.1f} MiB "
+      "{} kernel calls/task, arena {:.2f} MiB/{}, buffers {:.2f} MiB, resident {:.1f} MiB "
       "(peak {:.1f})\n"
       "first step after {:.3f} s\n",
       b.ranks, b.threads, b.device == "cpu" ? b.isa : b.device,
@@ -164,8 +164,8 @@ std::string describe(const MetaStepBench& b) {
       b.dense_flops_per_task / 1e6, b.dense_gflops, 100 * b.fraction_of_peak, b.fma_peak_gflops,
       100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce, 100 * b.share_update,
       b.kernel_calls_per_task, static_cast<double>(b.planned_lane_bytes) / (1 << 20),
-      static_cast<double>(b.buffer_bytes) / (1 << 20), b.resident_mib, b.peak_resident_mib,
-      b.seconds_to_first_step);
+      b.device == "cpu" ? "thread" : "task", static_cast<double>(b.buffer_bytes) / (1 << 20),
+      b.resident_mib, b.peak_resident_mib, b.seconds_to_first_step);
   double sum = 0;
   for (const exec::StepTime& time : b.profile) sum += time.seconds;
   std::vector<exec::StepTime> sorted = b.profile;

@@ -22,7 +22,6 @@ class DeviceRankSum final : public GradientSum {
   void drop() override;
   void sum_fast(std::span<const comm::SlotNode> nodes) override;
   float* total() override { return total_.data(); }
-  size_t bytes() const override { return received_.bytes; }
 
  private:
   comm::DeviceStream stream() const { return state_.stream().handle.get(); }

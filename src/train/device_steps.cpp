@@ -129,9 +129,4 @@ bool DeviceSteps::take(int64_t i, TaskResults& results, StepHashes& hashes) cons
   return words.back() != 0;
 }
 
-size_t DeviceSteps::bytes() const {
-  return batch_.bytes() + total_->lane_arena_bytes() + total_->shared_arena_bytes() +
-         counts_.bytes + hashes_.bytes + log_.bytes();
-}
-
 }  // namespace outerloop::train

@@ -19,7 +19,8 @@ class DeviceSteps {
 
   // So many steps fit between start() and finish().
   int64_t most() const { return most_; }
-  // Nothing of start() and step() waits for the device.
+  // Nothing of start() and step() waits for the device, and of what they change the host knows
+  // nothing until finish().
   void start(int64_t first_iteration, int64_t count);
   // `key`: all but the slot. The settings are there already.
   void step(const data::TaskKey& key, MetaStepTimes* times);
@@ -28,7 +29,6 @@ class DeviceSteps {
 
   // Of step i since start(). Returns whether its update was made.
   bool take(int64_t i, TaskResults& results, StepHashes& hashes) const;
-  size_t bytes() const;  // on the device
 
  private:
   void bind();

@@ -65,11 +65,4 @@ std::span<const uint32_t> DeviceSums::hashes(int64_t task) const {
   return std::span(hashes_).subspan(static_cast<size_t>(task) * parameters_, parameters_);
 }
 
-size_t DeviceSums::bytes() const {
-  size_t sum = executable_->lane_arena_bytes() + executable_->shared_arena_bytes();
-  for (const Copy& copy : copies_) sum += copy.memory.bytes;
-  for (const exec::DeviceMemory& memory : sums_) sum += memory.bytes;
-  return sum;
-}
-
 }  // namespace outerloop::train

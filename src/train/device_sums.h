@@ -26,7 +26,6 @@ class DeviceSums {
   std::span<const comm::SlotNode> nodes();
   bool counts(int64_t task) const { return counts_[static_cast<size_t>(task)] != 0; }
   std::span<const uint32_t> hashes(int64_t task) const;  // by parameter
-  size_t bytes() const;
 
  private:
   std::byte* fetched(std::span<std::byte> host);

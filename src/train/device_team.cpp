@@ -113,11 +113,6 @@ bool DeviceTeam::has_accuracy() const {
   return !single_.result("accuracy").empty();
 }
 
-size_t DeviceTeam::bytes() const {
-  const size_t batch = batch_ ? batch_->bytes() : 0;
-  return plan_.shared_bytes() + single_.bytes() + batch + (sums_ ? sums_->bytes() : 0);
-}
-
 std::vector<exec::StepTime> DeviceTeam::profile(const data::TaskKey& key, int repeats) {
   single_.draw(key, pool_);
   single_.upload();

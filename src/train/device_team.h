@@ -35,7 +35,6 @@ class DeviceTeam : public SlotTeam {
   Flops flops_per_task() const override { return plan_.flops(); }
   size_t steps_per_task() const override { return plan_.launches(); }
   size_t lane_bytes() const override { return plan_.lane_bytes(); }
-  size_t bytes() const override;
   std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;
 
  private:

@@ -139,12 +139,4 @@ void DeviceUpdate::hash_state(std::span<uint32_t> hashes) {
   }
 }
 
-size_t DeviceUpdate::bytes() const {
-  size_t sum = executable_->lane_arena_bytes() + executable_->shared_arena_bytes();
-  for (const exec::DeviceMemory* memory : {&head_, &sum_, &decay_mask_, &made_, &hashes_, &next_}) {
-    sum += memory->bytes;
-  }
-  return sum + state_.bytes();
-}
-
 }  // namespace outerloop::train

@@ -21,7 +21,6 @@ class DeviceUpdate : public OuterUpdate {
   void set_state(const OuterState& state) override;
   bool apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) override;
   void hash_state(std::span<uint32_t> hashes) override;
-  size_t bytes() const override;
 
   // What every step asks for, on the device.
   struct Head {

@@ -24,7 +24,8 @@ MemoryForecast forecast_memory(const config::Resolved& resolved) {
                           .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task),
                           .lane_bytes = static_cast<int64_t>(step.lane_bytes),
                           .buffer_bytes = static_cast<int64_t>(step.buffer_bytes),
-                          .threads = pool.size()};
+                          .threads = pool.size(),
+                          .is_for_gpu = resolved.config.runtime.device == config::Device::cuda};
   const optim::ThetaLayout layout = layout_of(setup.learner.parameters);
   for (const optim::ThetaEntry& entry : layout.entries) {
     forecast.parameters += entry.shape.elements();
@@ -49,9 +50,13 @@ std::string describe(const MemoryForecast& f) {
       "arena per thread     {:.2f} MiB\n"
       "all task buffers     {:.2f} MiB, arenas of all threads included\n"
       "data set             {:.2f} MiB\n"
-      "checkpoint           {:.2f} MiB\n",
+      "checkpoint           {:.2f} MiB\n"
+      "{}",
       f.parameters, f.flops_per_task / 1e6, f.kernel_calls_per_task, f.threads, mib(f.lane_bytes),
-      mib(f.buffer_bytes), mib(f.data_bytes), mib(f.checkpoint_bytes));
+      mib(f.buffer_bytes), mib(f.data_bytes), mib(f.checkpoint_bytes),
+      f.is_for_gpu ? "buffers are those of threads: what a GPU holds, `outerloop bench meta-step` "
+                     "measures on it\n"
+                   : "");
 }
 
 }  // namespace outerloop::train

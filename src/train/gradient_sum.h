@@ -26,7 +26,6 @@ class GradientSum {
 
   // Where finish() and sum_fast() leave the sum, until the next round.
   virtual float* total() = 0;
-  virtual size_t bytes() const = 0;
 };
 
 }  // namespace outerloop::train

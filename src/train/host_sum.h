@@ -16,7 +16,7 @@ class HostSum final : public GradientSum {
   void drop() override { reduction_.drop(); }
   void sum_fast(std::span<const comm::SlotNode> nodes) override;
   float* total() override { return total_.as<float>().data(); }
-  size_t bytes() const override { return reduction_.bytes() + total_.bytes(); }
+  size_t bytes() const { return reduction_.bytes() + total_.bytes(); }
 
  private:
   comm::Communicator& ranks_;

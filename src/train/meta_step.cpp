@@ -74,13 +74,20 @@ struct MetaStep::Impl {
         sum = std::make_unique<DeviceRankSum>(*device_ranks, *on_device, groups,
                                               device_update->sum());
       }
+      bytes = [held = device] { return held->held_bytes(); };
       update = std::move(device_update);
       team = std::move(device_team);
     } else {
-      update = std::make_unique<ThreadUpdate>(config, learner.parameters, layout, pool, compiler,
-                                              std::move(start));
-      team = std::make_unique<ThreadTeam>(work, pool, compiler);
-      if (!alone) sum = std::make_unique<HostSum>(*all_ranks, pool, groups);
+      auto thread_update = std::make_unique<ThreadUpdate>(config, learner.parameters, layout, pool,
+                                                          compiler, std::move(start));
+      auto thread_team = std::make_unique<ThreadTeam>(work, pool, compiler);
+      auto host_sum = alone ? nullptr : std::make_unique<HostSum>(*all_ranks, pool, groups);
+      bytes = [u = thread_update.get(), t = thread_team.get(), s = host_sum.get()] {
+        return u->bytes() + t->bytes() + (s != nullptr ? s->bytes() : 0);
+      };
+      update = std::move(thread_update);
+      team = std::move(thread_team);
+      sum = std::move(host_sum);
     }
     hashes.slots.resize(static_cast<size_t>(results.slots()));
     hashes.gradients.resize(layout.entries.size());
@@ -292,6 +299,7 @@ struct MetaStep::Impl {
   TaskResults results;
   std::unique_ptr<SlotTeam> team;
   std::optional<DeviceSteps> steps;  // where one rank has a device
+  std::function<size_t()> bytes;     // as MetaStep::buffer_bytes()
   bool hooked = false;
   // Where there are several ranks.
   std::optional<RankSum> ranks;
@@ -363,9 +371,7 @@ size_t MetaStep::planned_lane_bytes() const {
 }
 
 size_t MetaStep::buffer_bytes() const {
-  const size_t bytes = impl_->update->bytes() + impl_->team->bytes();
-  const size_t alone = impl_->steps ? impl_->steps->bytes() : 0;
-  return bytes + alone + (impl_->ranks ? impl_->ranks->bytes() : 0);
+  return impl_->bytes();
 }
 
 std::vector<exec::StepTime> MetaStep::profile(int64_t iteration, int repeats) {

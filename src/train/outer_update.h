@@ -41,8 +41,6 @@ class OuterUpdate {
 
   // Hashes each parameter with its part of the optimiser's state.
   virtual void hash_state(std::span<uint32_t> hashes) = 0;
-
-  virtual size_t bytes() const = 0;  // besides the state on the host
 };
 
 }  // namespace outerloop::train

@@ -35,7 +35,6 @@ class RankSum {
 
   // After a meta-step: `seconds` that the own slots took. Whether the slots are other ones now.
   bool plan_again(double seconds);
-  size_t bytes() const { return sum_->bytes(); }
 
  private:
   void deal();

@@ -63,7 +63,6 @@ class SlotTeam {
   virtual Flops flops_per_task() const = 0;
   virtual size_t steps_per_task() const = 0;  // kernel calls or launches
   virtual size_t lane_bytes() const = 0;      // working memory of a task
-  virtual size_t bytes() const = 0;           // all memory
   virtual std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) = 0;
 };
 

@@ -33,7 +33,7 @@ class ThreadTeam : public SlotTeam {
   Flops flops_per_task() const override { return plan_.flops_per_task(); }
   size_t steps_per_task() const override { return plan_.steps_per_task(); }
   size_t lane_bytes() const override { return plan_.workspace_bytes(); }
-  size_t bytes() const override;
+  size_t bytes() const;
   std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;
 
  private:

@@ -23,7 +23,7 @@ class ThreadUpdate : public OuterUpdate {
   void set_state(const OuterState& state) override;
   bool apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) override;
   void hash_state(std::span<uint32_t> hashes) override;
-  size_t bytes() const override;
+  size_t bytes() const;  // besides the state
   // The same of one for so many threads, by its plan.
   static size_t planned_bytes(const config::Config& config, const optim::ThetaLayout& layout,
                               int64_t threads, CallCompiler& compiler);

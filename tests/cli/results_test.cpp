@@ -435,6 +435,11 @@ TEST(TrainCommand, ShowsOriginsAndMemoryWithoutARun) {
   const Result memory = call({"train", config, "run_dir=" + run, "--dry-run"});
   ASSERT_EQ(memory.code, kDone) << memory.error;
   EXPECT_TRUE(contains(memory.out, "arena per thread")) << memory.out;
+  EXPECT_FALSE(contains(memory.out, "GPU")) << memory.out;
+  const Result of_gpu =
+      call({"train", config, "run_dir=" + run, "runtime.device=cuda", "--dry-run"});
+  EXPECT_TRUE(contains(of_gpu.out, "buffers are those of threads: what a GPU holds"))
+      << of_gpu.out << of_gpu.error;
   EXPECT_FALSE(fs::exists(run));
 }
 

@@ -47,6 +47,7 @@ TEST(DeviceSteps, RunWithoutTheHost) {
     step.run(10, step.most_at_once() + 1, told);
     EXPECT_EQ(device->waits() - waits, 3u) << "more than it does at once";
     EXPECT_EQ(told_of, 11 + step.most_at_once());
+    EXPECT_EQ(step.buffer_bytes(), device->held_bytes());
   }
 }
 

@@ -50,7 +50,6 @@ class StepLog {
   // The rows of the steps since restart(), on the host when the stream is synchronised.
   void fetch(const DeviceStream& stream, int64_t steps);
   std::span<const uint32_t> row(int64_t step) const;
-  size_t bytes() const;
 
  private:
   struct Impl;

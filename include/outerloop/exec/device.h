@@ -90,6 +90,9 @@ class Device {
 
   virtual DeviceMemory allocate(size_t bytes) = 0;         // content undefined
   virtual PinnedMemory allocate_pinned(size_t bytes) = 0;  // the same
+  // Of the device's memory, by allocate() and not given back. Code, and what libraries take for
+  // themselves, is not in it.
+  size_t held_bytes() const { return *held_bytes_; }
   virtual DeviceStream make_stream() = 0;
   // Copies from and to memory that is not pinned may wait for the stream's work. Pinned memory is
   // the device's until the copy is done.
@@ -127,6 +130,13 @@ class Device {
   virtual void begin_recording(const DeviceStream& stream) = 0;
   virtual DeviceGraph end_recording(const DeviceStream& stream) = 0;
   virtual void launch(const DeviceStream& stream, const DeviceGraph& graph) = 0;
+
+ protected:
+  // In held_bytes(), until its last copy goes.
+  DeviceMemory counted(DeviceMemory memory);
+
+ private:
+  std::shared_ptr<size_t> held_bytes_ = std::make_shared<size_t>(0);
 };
 
 }  // namespace outerloop::exec

@@ -36,9 +36,9 @@ struct MetaStepBench {
   double share_draw = 0, share_compute = 0, share_reduce = 0, share_update = 0;
   double seconds_to_first_step = 0;  // config read and data loaded until the first step is done
   int64_t kernel_calls_per_task = 0;
-  int64_t planned_lane_bytes = 0;
-  int64_t buffer_bytes = 0;
-  double resident_mib = 0;  // of the process now
+  int64_t planned_lane_bytes = 0;  // of a thread; on a GPU of a task
+  int64_t buffer_bytes = 0;        // as MetaStep::buffer_bytes()
+  double resident_mib = 0;         // of the process now
   double peak_resident_mib = 0;
   std::vector<exec::StepTime> profile;  // of one task, if asked for
 };

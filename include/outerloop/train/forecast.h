@@ -17,6 +17,7 @@ struct MemoryForecast {
   int64_t data_bytes = 0;
   int64_t checkpoint_bytes = 0;  // without the file format's own
   int64_t threads = 0;
+  bool is_for_gpu = false;  // runtime.device=cuda: then it is what threads would need
 };
 
 // Compiles everything and runs nothing; of memory it takes that of the data set alone, so that a

@@ -118,7 +118,9 @@ class MetaStep {
   Flops flops_per_task() const;   // counted from the op records
   size_t steps_per_task() const;  // kernel calls
   size_t planned_lane_bytes() const;
-  // All threads: arenas, episodes, states, gradients, partial sums, the update's results.
+  // All threads: arenas, episodes, states, gradients, partial sums, the update's results. With a
+  // device: all that it holds for this process (Device::held_bytes()), and nothing of the host:
+  // neither pinned memory nor that through which ranks send what has no other way.
   size_t buffer_bytes() const;
   // Kernel times of one task on the calling thread.
   std::vector<exec::StepTime> profile(int64_t iteration, int repeats);

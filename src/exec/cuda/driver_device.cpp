@@ -82,11 +82,11 @@ class DriverDevice : public Device {
     use();
     CUdeviceptr data = 0;
     OL_CUDA(driver_->cuMemAlloc(&data, bytes));
-    return {owner(reinterpret_cast<void*>(data),
-                  [](const Driver& driver, void* p) {
-                    driver.cuMemFree(reinterpret_cast<CUdeviceptr>(p));
-                  }),
-            reinterpret_cast<std::byte*>(data), bytes};
+    return counted({owner(reinterpret_cast<void*>(data),
+                          [](const Driver& driver, void* p) {
+                            driver.cuMemFree(reinterpret_cast<CUdeviceptr>(p));
+                          }),
+                    reinterpret_cast<std::byte*>(data), bytes});
   }
 
   PinnedMemory allocate_pinned(size_t bytes) override {

@@ -165,8 +165,4 @@ std::span<const uint32_t> StepLog::row(int64_t step) const {
   return {all + static_cast<size_t>(step) * words, words};
 }
 
-size_t StepLog::bytes() const {
-  return impl_->counters.bytes + impl_->tables.bytes + impl_->rows.bytes;
-}
-
 }  // namespace outerloop::exec::cuda

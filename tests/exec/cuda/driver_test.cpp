@@ -143,6 +143,20 @@ TEST_F(OnFakeDriver, CopiesUpAcrossAndDown) {
   EXPECT_EQ(0, driver().live);
 }
 
+TEST_F(OnFakeDriver, KnowsWhatItHolds) {
+  const std::shared_ptr<Device> device = open_device(0);
+  EXPECT_EQ(0u, device->held_bytes());
+  DeviceMemory first = device->allocate(64);
+  {
+    const DeviceMemory second = device->allocate(100), same = second, none = device->allocate(0);
+    const PinnedMemory of_the_host = device->allocate_pinned(32);
+    EXPECT_EQ(164u, device->held_bytes());
+  }
+  EXPECT_EQ(64u, device->held_bytes());
+  first = {};
+  EXPECT_EQ(0u, device->held_bytes());
+}
+
 TEST_F(OnFakeDriver, TakesKernelsFromDiskTheSecondTime) {
   const auto compile = [] { return Executable::compile(small_program(), open_device(0)); };
   size_t kernels = 0;

@@ -152,7 +152,7 @@ exec::DeviceMemory HostDevice::allocate(size_t bytes) {
   std::erase_if(memory_, [](const auto& known) { return known.expired(); });
   memory_.push_back(memory);
   ++allocations_;
-  return {memory, memory->data(), bytes};
+  return counted({memory, memory->data(), bytes});
 }
 
 exec::PinnedMemory HostDevice::allocate_pinned(size_t bytes) {
