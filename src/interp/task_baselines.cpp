@@ -20,6 +20,12 @@ struct Task {
   TaskRows query;
 };
 
+// Draw i is of task i % distinct.
+struct Draws {
+  std::vector<Task> tasks;
+  int64_t distinct = 0;
+};
+
 TaskRows rows_of(const Tensor& x, const Tensor& y) {
   const auto values = x.as<float>();
   const auto targets = y.as<float>();
@@ -80,7 +86,7 @@ class Baselines {
  private:
   void fit(TaskBaselines& result, int64_t shots) {
     std::vector<TaskRows> tasks = training_tasks(*data_.table);
-    const std::vector<Task> validation = draw(data::Split::validation, shots);
+    const std::vector<Task> validation = draw(data::Split::validation, shots).tasks;
     std::array<LinearWeights, kStrengths.size()> fits;
     result.pooled_ridge = strongest(validation, [&](const Task&, size_t s) -> LinearWeights& {
       if (fits[s].empty()) fits[s] = fit_ridge(tasks, kStrengths[s]);
@@ -98,13 +104,14 @@ class Baselines {
     const auto own_ridge = [](const Task& task, size_t s) {
       return fit_ridge({&task.support, 1}, kStrengths[s]);
     };
-    result.ridge = strongest(draw(data::Split::validation, shots), own_ridge);
-    const std::vector<Task> tasks = draw(data::Split::test, shots);
+    result.ridge = strongest(draw(data::Split::validation, shots).tasks, own_ridge);
+    const Draws draws = draw(data::Split::test, shots);
     const auto add = [&](const char* name, const auto& loss_of) {
       std::vector<float> losses;
-      for (const Task& task : tasks) losses.push_back(static_cast<float>(loss_of(task)));
+      for (const Task& task : draws.tasks) losses.push_back(static_cast<float>(loss_of(task)));
       const std::vector<uint8_t> none_left_out(losses.size());
-      result.models.push_back({name, train::statistic(losses, none_left_out)});
+      result.models.push_back({name, train::statistic(losses, none_left_out, draws.distinct),
+                               train::means_of_tasks(losses, none_left_out, draws.distinct)});
     };
     add("global mean",
         [](const Task& t) { return mean_squared_error({0.0}, without_columns(t.query)); });
@@ -139,7 +146,7 @@ class Baselines {
   }
 
   // Those of train::Evaluator.
-  std::vector<Task> draw(data::Split split, int64_t shots) const {
+  Draws draw(data::Split split, int64_t shots) const {
     config::Protocol protocol = config::test_protocol(config_);
     protocol.shots = shots;
     protocol.batch = 0;
@@ -147,17 +154,17 @@ class Baselines {
     family->check(split);
     const bool is_test = split == data::Split::test;
     const int64_t count = is_test ? config_.test.tasks : config_.validation.tasks;
-    std::vector<Task> tasks;
+    Draws draws{.tasks = {}, .distinct = family->tasks(split)};
     data::Episode episode(family->spec());
     for (int64_t slot = 0; slot < count; ++slot) {
       family->draw({.seed = static_cast<uint64_t>(config_.seed),
                     .split = split,
                     .slot = static_cast<uint32_t>(slot)},
                    episode.buffers());
-      tasks.push_back({.support = rows_of(episode.support_x, episode.support_y),
-                       .query = rows_of(episode.query_x, episode.query_y)});
+      draws.tasks.push_back({.support = rows_of(episode.support_x, episode.support_y),
+                             .query = rows_of(episode.query_x, episode.query_y)});
     }
-    return tasks;
+    return draws;
   }
 
   const config::Config& config_;
@@ -201,7 +208,8 @@ std::string to_json_text(const TaskBaselines& baselines) {
     auto& entry = json["shots"][fmt::format("{}", of.shots)];
     entry = {{"task_ridge", of.ridge}, {"tasks", of.models[0].loss.tasks}};
     for (const Baseline& model : of.models) {
-      entry["loss"][model.name] = {{"mean", model.loss.mean}, {"ci95", model.loss.ci95}};
+      entry["loss"][model.name] = {
+          {"mean", model.loss.mean}, {"ci95", model.loss.ci95}, {"by_task", model.by_task}};
     }
   }
   return json.dump(2) + "\n";

@@ -109,10 +109,15 @@ std::string to_json_text(const RunEvaluation& evaluation) {
 
 std::string describe(const RunEvaluation& evaluation) {
   const config::Protocol protocol = config::test_protocol(evaluation.config);
-  std::string text =
-      fmt::format("{} at iteration {}: {} tasks of the {} split, seed {}\n",
-                  evaluation.checkpoint_file.string(), evaluation.iteration,
-                  evaluation.result.tasks, name_of(evaluation.split), evaluation.seed);
+  const bool again =
+      evaluation.result.distinct > 0 && evaluation.result.distinct < evaluation.result.tasks;
+  std::string text = fmt::format("{} at iteration {}: {} tasks of the {} split{}, seed {}\n",
+                                 evaluation.checkpoint_file.string(), evaluation.iteration,
+                                 evaluation.result.tasks, name_of(evaluation.split),
+                                 again ? fmt::format(", which has {}: the draws of each count once",
+                                                     evaluation.result.distinct)
+                                       : "",
+                                 evaluation.seed);
   if (config::is_classification(evaluation.config)) {
     text += fmt::format("{} ways, {} shots, {} queries per class, {} steps\n", protocol.ways,
                         protocol.shots, protocol.queries, protocol.steps);

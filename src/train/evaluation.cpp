@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <numeric>
 
 #include "outerloop/base/error.h"
@@ -101,36 +100,6 @@ data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps) {
   return spec;
 }
 
-Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out) {
-  Statistic result;
-  std::vector<double> sorted;
-  double sum = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    const auto value = static_cast<double>(values[i]);
-    sorted.push_back(left_out[i] != 0 ? std::numeric_limits<double>::infinity() : value);
-    if (left_out[i] != 0) continue;
-    sum += value;
-    ++result.tasks;
-  }
-  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-  result.mean = result.tasks > 0 ? sum / static_cast<double>(result.tasks) : kUnknown;
-  result.ci95 = kUnknown;
-  double squares = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (left_out[i] == 0) squares += std::pow(static_cast<double>(values[i]) - result.mean, 2);
-  }
-  if (result.tasks > 1) {
-    const auto n = static_cast<double>(result.tasks);
-    result.ci95 = 1.96 * std::sqrt(squares / (n - 1) / n);
-  }
-  std::ranges::sort(sorted);
-  const size_t n = sorted.size();
-  result.median = n == 0       ? kUnknown
-                  : n % 2 == 1 ? sorted[n / 2]
-                               : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-  return result;
-}
-
 std::string per_task_csv(const EvaluationResult& result) {
   std::string text = "task";
   for (size_t k = 0; k < result.task_loss.size(); ++k) text += fmt::format(",loss_{}", k);
@@ -192,7 +161,7 @@ struct Evaluator::Impl {
   std::optional<EvaluationResult> evaluate(const std::function<bool()>& cancelled, uint64_t seed,
                                            data::Split split, int64_t tasks,
                                            double diverged_loss) const {
-    EvaluationResult result{.tasks = tasks};
+    EvaluationResult result{.tasks = tasks, .distinct = family->tasks(split)};
     const auto count = static_cast<size_t>(tasks);
     result.task_loss.assign(calls.size(), std::vector<float>(count));
     if (classification) result.task_accuracy.assign(calls.size(), std::vector<float>(count));
@@ -262,11 +231,11 @@ struct Evaluator::Impl {
       diverged.push_back(!std::isfinite(loss) || static_cast<double>(loss) > diverged_loss);
     }
     result.diverged.push_back(std::accumulate(diverged.begin(), diverged.end(), int64_t{0}));
-    result.loss.push_back(statistic(result.task_loss[k], diverged));
+    result.loss.push_back(statistic(result.task_loss[k], diverged, result.distinct));
     if (!classification) return;
     // A diverged classifier still answers: its accuracy counts.
     const std::vector<uint8_t> none(diverged.size(), 0);
-    result.accuracy.push_back(statistic(result.task_accuracy[k], none));
+    result.accuracy.push_back(statistic(result.task_accuracy[k], none, result.distinct));
   }
 
   std::shared_ptr<const data::TaskFamily> family;

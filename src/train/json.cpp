@@ -16,6 +16,7 @@ nlohmann::ordered_json to_json(const EvaluationResult& result) {
   if (!result.accuracy.empty()) json["accuracy"] = to_json(result.accuracy.back());
   json["loss"] = to_json(result.loss.back());
   json["tasks"] = result.tasks;
+  if (result.distinct > 0) json["distinct"] = result.distinct;
   json["diverged"] = result.diverged.back();
   json["diverged_fraction"] = static_cast<double>(result.diverged.back()) /
                               static_cast<double>(std::max<int64_t>(result.tasks, 1));

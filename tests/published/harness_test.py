@@ -57,30 +57,50 @@ class Table(unittest.TestCase):
     def test_losses_are_judged_by_the_median_seed(self):
         expected = {"range": [0.35, 0.41], "median": 0.2}
         point = lambda mean, median: {"mean": mean, "median": median}
-        good = [point(0.36, 0.21), point(0.39, 0.19), point(5.0, 4.0)]
+        good = [point(0.36, 0.21), point(0.39, 0.19), point(0.42, 4.0)]
         self.assertEqual(table.loss_status(good, expected), "reproduced; 2 of 3 seeds inside")
+        good[2] = point(5.0, 4.0)
+        self.assertEqual(table.loss_status(good, expected),
+                         "median seed inside, mean outside; 2 of 3 seeds inside")
         self.assertEqual(table.loss_status([point(0.43, 0.2)], expected),
                          "median seed outside; 0 of 1 seeds inside")
         self.assertIn("median task", table.loss_status([point(0.4, 0.3)], expected))
 
-    def test_a_row_of_a_table_is_judged_by_the_hierarchical_model(self):
-        row = store.Row(name="r", title="maml", config="spi_maml", table="spi",
+    def table_row(self, pooled, hierarchical, *seeds):
+        row = store.Row(name="r", title="maml", config="spi_maml", table="spi", readme=1.7, seeds=3,
                         overrides=("tasks.shots=10", "learner.algorithm=maml"))
-        simple = {name: {"mean": 0.9, "ci95": 0.02} for name in
-                  ("global mean", "support mean", "task ridge", "pooled", "hierarchical")}
+        simple = {name: {"mean": pooled, "by_task": ""} for name in
+                  ("global mean", "support mean", "task ridge", "pooled")}
+        simple["hierarchical"] = {"by_task": hierarchical}
         known = {"spi": {"target_variance": 2.0, "shots": {"10": {"loss": simple}}}}
-        for loss, status in ((0.89, "| below |"), (0.93, "| as good, 3.3 % more |"),
-                             (0.95, "| above, 5.6 % more |")):
-            run_of = {"tasks": 20, "commit": "c", "date": "d",
-                      "curve": [{"step": 5, "mean": loss, "ci95": 0.02}]}
-            text = table.render([row], {"r": {"seeds": {"0": run_of}}}, {}, known)
-            self.assertIn(status, text)
-            self.assertIn(f"| {2 * loss:.3f} ± 0.0400 [", text)  # in squared rating points
-        self.assertIn("not started", table.render([row], {}, {}, known))
+        runs = {str(seed): {"tasks": 40, "commit": "c", "date": "d", "by_task": losses}
+                for seed, losses in enumerate(seeds)}
+        return table.render([row], {"r": {"seeds": runs}} if seeds else {}, {}, known)
+
+    def test_a_row_of_a_table_is_judged_by_the_hierarchical_model_task_by_task(self):
+        for losses, status in (("0.1 0.4 0.7", "| below |"),  # all tasks by the same, whatever they are
+                               ("0.3 0.6 0.9", "| above, 20.0 % more |"),
+                               ("0.1 0.6 0.9", "| as good, 6.7 % more |"),
+                               ("0.8 1.1 1.4", "; not below pooled |")):
+            self.assertIn(status, self.table_row(0.9, "0.2 0.5 0.8", losses, losses, losses), losses)
+        self.assertIn("not started", self.table_row(0.9, "0.2 0.5 0.8"))
+
+    def test_a_row_of_a_table_is_over_tasks_in_the_data_set_s_unit(self):
+        text = self.table_row(0.9, "0.2 0.5 0.8", "0.1 0.4 0.7", "0.3 0.6 0.9", "0.2 0.5 0.8")
+        # 4.303 * 0.3 / sqrt(3), in squared rating points
+        self.assertIn("| 1.000 ± 1.491 [0.800, 1.200] |", text)
+        self.assertIn("| 0.0000 ± 0.0000 | 1.700 | as good | 3, 40 x 3 |", text)
+
+    def test_quantiles_of_student_go_on_beyond_the_list(self):
+        self.assertAlmostEqual(table.student(2), 4.303, 3)
+        self.assertAlmostEqual(table.student(21), 2.0796, 4)
+        self.assertAlmostEqual(table.student(579), 1.9641, 4)
 
     def test_rows_of_a_table_go_through_its_algorithms(self):
-        rows = list(store.table_rows("t", "flights_maml", [5, 10], {"anil": ["inner.steps=3"]}))
+        rows = list(store.table_rows("t", "flights_maml", {"5": 0.2, "10": 0.1},
+                                     {"anil": ["inner.steps=3"]}))
         self.assertEqual([row["name"] for row in rows], ["t_anil_k5", "t_anil_k10"])
+        self.assertEqual([row["readme"] for row in rows], [0.2, 0.1])
         self.assertEqual(rows[0]["overrides"],
                          ["tasks.shots=5", "learner.algorithm=anil", "inner.steps=3"])
 
@@ -97,6 +117,13 @@ class Runs(unittest.TestCase):
                            ('{"iteration": 7}\n{"iteration": 90, "lo', 7)):
             metrics.write_text(text)
             self.assertEqual(store.iterations_done(self.folder), done, text)
+
+    def test_draws_of_a_task_count_once(self):
+        csv = self.folder / "test_tasks.csv"
+        csv.write_text("task,loss_0,loss_1\n0,9,1\n1,9,2\n2,9,3\n3,9,5\n4,9,4\n")
+        self.assertEqual(store.by_task(csv, 3), [3, 3, 3])
+        self.assertEqual(store.by_task(csv, 9), [1, 2, 3, 5, 4])
+        self.assertEqual(store.unpacked(store.packed([0.25, 3])), [0.25, 3])
 
     def test_the_model_of_a_finished_row_is_kept_when_it_is_missing(self):
         exporter = self.folder / "exporter.sh"

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import statistics
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -26,6 +27,7 @@ class Row:
     expected: dict = dataclasses.field(default_factory=dict)  # loss by inner step
     published: dict = None  # accuracy in percent
     table: str = ""  # name of a data set of tables: entry of baselines.json
+    readme: float = None  # of a row of a table: the loss of the best model in the data set's README
     remark: str = ""
 
     @property
@@ -57,11 +59,11 @@ def load_rows():
 
 
 def table_rows(table, config, shots, algorithms):
-    """Each algorithm from each number of support rows, three seeds."""
-    for k in shots:
+    """Each algorithm from each number of support rows, three seeds. shots: {k: the README's loss}"""
+    for k, readme in shots.items():
         for algorithm, overrides in algorithms.items():
             yield {"name": f"{table}_{algorithm}_k{k}", "title": algorithm, "config": config,
-                   "seeds": 3, "table": table,
+                   "seeds": 3, "table": table, "readme": readme,
                    "overrides": [f"tasks.shots={k}", f"learner.algorithm={algorithm}", *overrides]}
 
 
@@ -108,6 +110,21 @@ def iterations_done(folder):
     return 0
 
 
+def by_task(csv, distinct):
+    """The last loss of each distinct task, a mean over its draws: draw i is of task i % distinct."""
+    losses = [float(line.split(",")[-1]) for line in csv.read_text().splitlines()[1:]]
+    return [statistics.mean(losses[task::distinct]) for task in range(min(distinct, len(losses)))]
+
+
+def packed(values):
+    """As one line of a file."""
+    return " ".join(f"{value:.6g}" for value in values)
+
+
+def unpacked(text):
+    return [float(word) for word in text.split()]
+
+
 def summarise(folder, origin):
     """The part of a run's summary.json that the table needs."""
     summary = json.loads((folder / "summary.json").read_text())
@@ -116,6 +133,8 @@ def summarise(folder, origin):
     curve = [{"step": point["step"], "diverged": point["diverged"],
               **{key: round(point[quantity][key], 6) for key in ("mean", "ci95", "median")}}
              for point in test["curve"]]
+    if "distinct" in test:
+        origin = {**origin, "by_task": packed(by_task(folder / "test_tasks.csv", test["distinct"]))}
     return {**origin, "tasks": test["tasks"], "curve": curve,
             "iterations": summary["iterations"],
             "checkpoint": pathlib.Path(summary["checkpoint"]).name,

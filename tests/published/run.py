@@ -123,6 +123,9 @@ def write_baselines(rows, options):
                                 shots, "--json"], capture_output=True, text=True)
         if found.returncode == 0:
             known[table_name] = json.loads(found.stdout)
+            for of in known[table_name]["shots"].values():
+                for loss in of["loss"].values():
+                    loss["by_task"] = store.packed(loss["by_task"])
         else:
             print(f"{table_name}: {found.stderr.strip()}", file=sys.stderr)
     store.write_text(store.BASELINES, json.dumps(known, indent=1) + "\n")
@@ -133,7 +136,8 @@ def print_list(rows):
     results = store.load_results()
     for row in rows:
         state = table.progress(row, results) or "finished"
-        print(f"{row.name:28} {state:28} configs/{row.config}.yaml, {row.seeds} seed(s): {row.title}")
+        words = " ".join([f"configs/{row.config}.yaml", *row.overrides])
+        print(f"{row.name:28} {state:28} {words}, {row.seeds} seed(s): {row.title}")
 
 
 def parse(rows):

@@ -4,14 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "outerloop/train/evaluation.h"
 #include "outerloop/train/setup.h"
+#include "outerloop/train/statistic.h"
 
 namespace outerloop::interp {
 
 struct Baseline {
   std::string name;
-  train::Statistic loss;  // squared error, as the learner's loss
+  train::Statistic loss;        // squared error, as the learner's loss
+  std::vector<double> by_task;  // its mean over the draws of each distinct task
 };
 
 // From so many support rows.

@@ -18,26 +18,18 @@
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/plan.h"
 #include "outerloop/optim/outer.h"
+#include "outerloop/train/statistic.h"
 
 namespace outerloop::train {
-
-// A mean never stands without its interval and the number of tasks. NaN where there are too few.
-struct Statistic {
-  double mean = 0;    // over the tasks that did not diverge
-  double ci95 = 0;    // 1.96 standard deviations (ddof 1) / sqrt(tasks)
-  double median = 0;  // over all tasks; diverged ones count as the largest
-  int64_t tasks = 0;  // that did not diverge
-};
-// values: one per task; left_out: tasks that diverged.
-Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out);
 
 // After 0 … K inner steps.
 struct EvaluationResult {
   std::vector<Statistic> loss;
-  std::vector<Statistic> accuracy;  // classification only
-  std::vector<int64_t> diverged;    // tasks whose loss is not finite or above the limit
-  int64_t tasks = 0;
-  std::vector<std::vector<float>> task_loss;      // by step, by task
+  std::vector<Statistic> accuracy;            // classification only
+  std::vector<int64_t> diverged;              // tasks whose loss is not finite or above the limit
+  int64_t tasks = 0;                          // draws
+  int64_t distinct = 0;                       // as in statistic()
+  std::vector<std::vector<float>> task_loss;  // by step, by task
   std::vector<std::vector<float>> task_accuracy;  // the same
 };
 

@@ -1,0 +1,61 @@
+#include "outerloop/train/statistic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "outerloop/base/student_t.h"
+
+namespace outerloop::train {
+namespace {
+
+double median_of(std::vector<double> values) {
+  std::ranges::sort(values);
+  const size_t n = values.size();
+  if (n == 0) return std::numeric_limits<double>::quiet_NaN();
+  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+}  // namespace
+
+std::vector<double> means_of_tasks(std::span<const float> values, std::span<const uint8_t> left_out,
+                                   int64_t distinct) {
+  const size_t tasks =
+      distinct > 0 ? std::min(static_cast<size_t>(distinct), values.size()) : values.size();
+  std::vector<double> means;
+  for (size_t task = 0; task < tasks; ++task) {
+    double sum = 0;
+    int draws = 0;
+    for (size_t i = task; i < values.size(); i += tasks) {
+      if (left_out[i] != 0) continue;
+      sum += static_cast<double>(values[i]);
+      ++draws;
+    }
+    if (draws > 0) means.push_back(sum / draws);
+  }
+  return means;
+}
+
+Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out,
+                    int64_t distinct) {
+  const std::vector<double> means = means_of_tasks(values, left_out, distinct);
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  const auto n = static_cast<double>(means.size());
+  Statistic result{.mean = kUnknown, .ci95 = kUnknown, .tasks = std::ssize(means)};
+  if (!means.empty()) result.mean = std::accumulate(means.begin(), means.end(), 0.0) / n;
+  if (means.size() > 1) {
+    double squares = 0;
+    for (const double mean : means) squares += std::pow(mean - result.mean, 2);
+    result.ci95 = student_t_quantile(0.975, result.tasks - 1) * std::sqrt(squares / (n - 1) / n);
+  }
+  std::vector<double> all;
+  for (size_t i = 0; i < values.size(); ++i) {
+    all.push_back(left_out[i] != 0 ? std::numeric_limits<double>::infinity()
+                                   : static_cast<double>(values[i]));
+  }
+  result.median = median_of(std::move(all));
+  return result;
+}
+
+}  // namespace outerloop::train
