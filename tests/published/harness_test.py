@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import shutil
+import subprocess
 import tempfile
 import time
 import types
@@ -142,6 +144,24 @@ class Runs(unittest.TestCase):
             (run_folder / "summary.json").write_text('{"checkpoint": "the best"}')
             self.assertEqual(run.reproduce(row, [row], options, None), 0)
             self.assertEqual(store.model_file(row).read_text(), "the best\n")
+
+
+class CommandLine(unittest.TestCase):
+    def test_only_a_command_that_trains_builds_the_program(self):
+        with tempfile.TemporaryDirectory() as place:
+            root = pathlib.Path(place)
+            shutil.copytree(store.HERE, root / "tests/published",
+                            ignore=shutil.ignore_patterns("models", "__pycache__"))
+            (root / "tools").mkdir()
+            builder = root / "tools/build.sh"
+            builder.write_text('#!/bin/sh\necho "builds $*"\nexit 9\n')
+            builder.chmod(0o755)
+            row = store.load_rows()[0].name
+            for words, code, printed in ((["TYPO"], 2, ""), ([], 2, ""),
+                                         ([row], 9, "builds release outerloop\n")):
+                done = subprocess.run([root / "tests/published/run.sh", *words],
+                                      capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stdout), (code, printed), words)
 
 
 class Models(unittest.TestCase):

@@ -152,8 +152,8 @@ def parse(rows):
     parser.add_argument("--threads", type=int, default=0, help="0: every core")
     parser.add_argument("--nice", type=int, default=0, help="19: only what nothing else wants")
     parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
-    parser.add_argument("--outerloop", default=store.ROOT / "build/release/outerloop",
-                        help="program to run")
+    parser.add_argument("--outerloop", help="program to run; default: build/release/outerloop, "
+                        "built first")
     options = parser.parse_args()
     unknown = set(options.rows) - {row.name for row in rows}
     if unknown:
@@ -162,6 +162,14 @@ def parse(rows):
             options.baselines):
         parser.error("name a row, or --all, --list, --table, --baselines")
     return options
+
+
+def build():
+    """The program, of the newest sources."""
+    done = subprocess.run([store.ROOT / "tools/build.sh", "release", "outerloop"])
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+    return store.ROOT / "build/release/outerloop"
 
 
 def main():
@@ -173,6 +181,7 @@ def main():
     if options.table:
         refresh(rows)
         return 0
+    options.outerloop = options.outerloop or build()
     if options.baselines:
         write_baselines(rows, options)
         return 0

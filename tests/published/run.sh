@@ -7,9 +7,5 @@
 #   tests/published/run.sh --baselines                    simple models of the tables, and the table
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-case " $* " in
-  *' --list '* | *' --table '* | *' --outerloop'* | *' --help '* | *' -h '*) ;;
-  *) "$here/../../tools/build.sh" release outerloop ;;
-esac
 command -v python3 >/dev/null || "$here/../../tools/packages.sh" --tests
 exec python3 "$here/run.py" "$@"
