@@ -154,12 +154,14 @@ Finding gpus(const fs::path&) {
     return {Verdict::notice, "/dev/nvidia0 is there, and no driver that this program can use",
             "compare `nvidia-smi`; a build without CUDA's headers uses none"};
   }
+  std::string kernels;
   try {
-    exec::cuda::open_device(0);
+    kernels = exec::cuda::open_device(0)->compiler().name;
   } catch (const BadInput& error) {
     return {Verdict::notice, fmt::format("{}, not usable", fmt::join(names, ", ")), error.what()};
   }
-  return {.text = fmt::format("{}: runtime.device=cuda uses them", fmt::join(names, ", "))};
+  return {.text = fmt::format("{}: runtime.device=cuda uses them, with {}", fmt::join(names, ", "),
+                              kernels)};
 }
 
 // For the sums of several ranks.

@@ -79,6 +79,12 @@ struct DeviceLimits {
   size_t argument_bytes = 4096;
 };
 
+// What compile() makes machine code with.
+struct DeviceCompiler {
+  std::string name;       // "NVRTC 13.0"
+  bool takes_any = true;  // else the kernels that it was given at its own time, and no others
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -87,6 +93,8 @@ class Device {
   // That no other has: "GPU-5e1f…".
   virtual std::string identity() const = 0;
   virtual DeviceLimits limits() const = 0;
+  // Throws BadInput where there is none.
+  virtual DeviceCompiler compiler() { return {.name = "its own"}; }
 
   virtual DeviceMemory allocate(size_t bytes) = 0;         // content undefined
   virtual PinnedMemory allocate_pinned(size_t bytes) = 0;  // the same
@@ -105,7 +113,8 @@ class Device {
                     size_t bytes) = 0;
   virtual void synchronize(const DeviceStream& stream) = 0;
 
-  // `prelude` stands before each kernel. In the order of `kernels`.
+  // `prelude` stands before each kernel. In the order of `kernels`. Throws BadInput on those that
+  // compiler() does not take.
   virtual std::vector<DeviceFunction> compile(std::string_view prelude,
                                               std::span<const KernelSource> kernels) = 0;
   virtual void launch(const DeviceStream& stream, const DeviceFunction& function, int64_t blocks,

@@ -40,6 +40,10 @@ namespace outerloop::exec::cuda {
   X(cuModuleUnload)            \
   X(cuModuleGetFunction)       \
   X(cuFuncSetAttribute)        \
+  X(cuLinkCreate)              \
+  X(cuLinkAddData)             \
+  X(cuLinkComplete)            \
+  X(cuLinkDestroy)             \
   X(cuLaunchKernel)            \
   X(cuEventCreate)             \
   X(cuEventDestroy)            \

@@ -2,17 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <optional>
-#include <thread>
 
 #include "exec/cuda/cublas.h"
 #include "exec/cuda/driver.h"
-#include "exec/cuda/kernel_store.h"
-#include "exec/cuda/nvrtc.h"
-#include "outerloop/base/hash.h"
+#include "exec/cuda/kernel_maker.h"
 #include "outerloop/exec/cuda.h"
 
 namespace outerloop::exec::cuda {
@@ -60,9 +55,9 @@ class DriverDevice : public Device {
       : context_(std::make_shared<const Context>(ordinal)), driver_(&context_->driver) {
     std::array<char, 256> name{};
     OL_CUDA(driver_->cuDeviceGetName(name.data(), static_cast<int>(name.size()), context_->device));
-    architecture_ = fmt::format("sm_{}{}", attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
-                                attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
-    name_ = fmt::format("{} {} ({})", name.data(), ordinal, architecture_);
+    architecture_ = {attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+                     attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)};
+    name_ = fmt::format("{} {} ({})", name.data(), ordinal, architecture_.name());
     identity_ = identity_of(context_->device);
     limits_.threads_per_block = attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
     limits_.blocks = attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X);
@@ -76,6 +71,7 @@ class DriverDevice : public Device {
   std::string name() const override { return name_; }
   std::string identity() const override { return identity_; }
   DeviceLimits limits() const override { return limits_; }
+  DeviceCompiler compiler() override { return maker().about(); }
 
   DeviceMemory allocate(size_t bytes) override {
     if (bytes == 0) return {};
@@ -133,7 +129,7 @@ class DriverDevice : public Device {
 
   std::vector<DeviceFunction> compile(std::string_view prelude,
                                       std::span<const KernelSource> kernels) override {
-    const std::vector<std::string> code = machine_code(prelude, kernels);
+    const std::vector<std::string> code = machine_code(maker(), architecture_, prelude, kernels);
     use();
     std::vector<DeviceFunction> functions;
     for (size_t k = 0; k < kernels.size(); ++k) {
@@ -259,55 +255,20 @@ class DriverDevice : public Device {
             }};
   }
 
-  // From disk where it is there, else by the compiler, on all cores.
-  std::vector<std::string> machine_code(std::string_view prelude,
-                                        std::span<const KernelSource> kernels) {
-    if (nvrtc_ == nullptr) nvrtc_ = std::make_unique<const Nvrtc>();
-    const uint64_t hash =
-        xxh3_64({reinterpret_cast<const std::byte*>(prelude.data()), prelude.size()});
-    const KernelStore store(kernel_folder(), fmt::format("{}-nvrtc{}-{}", architecture_,
-                                                         nvrtc_->version(), to_hex(hash)));
-    std::vector<std::string> code(kernels.size());
-    std::vector<size_t> missing;
-    for (size_t k = 0; k < kernels.size(); ++k) {
-      if (auto known = store.find(kernels[k].name)) {
-        code[k] = std::move(*known);
-      } else {
-        missing.push_back(k);
-      }
+  KernelMaker& maker() {
+    if (maker_ == nullptr) {
+      maker_ = find_kernel_maker(*driver_, context_->context, architecture_);
     }
-    std::atomic<size_t> next = 0;
-    std::vector<std::exception_ptr> failures(missing.size());
-    const auto work = [&] {
-      for (size_t i = next++; i < missing.size(); i = next++) {
-        const KernelSource* kernel = &kernels[missing[i]];
-        try {
-          code[missing[i]] = nvrtc_->compile(prelude, {&kernel, 1}, architecture_).cubin;
-          store.keep(kernel->name, code[missing[i]]);
-        } catch (...) {
-          failures[i] = std::current_exception();
-        }
-      }
-    };
-    {
-      const size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
-      std::vector<std::jthread> workers;
-      for (size_t i = 1; i < std::min(cores, missing.size()); ++i) workers.emplace_back(work);
-      work();
-    }
-    for (const std::exception_ptr& failure : failures) {
-      if (failure != nullptr) std::rethrow_exception(failure);
-    }
-    return code;
+    return *maker_;
   }
 
   std::shared_ptr<const Context> context_;
   const Driver* driver_;
-  std::unique_ptr<const Nvrtc> nvrtc_;
+  std::unique_ptr<KernelMaker> maker_;
   std::shared_ptr<Cublas> cublas_;
   std::string name_;
   std::string identity_;
-  std::string architecture_;
+  Architecture architecture_;
   DeviceLimits limits_;
 };
 

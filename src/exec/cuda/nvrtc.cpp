@@ -9,14 +9,6 @@
 #include "outerloop/base/shared_library.h"
 
 namespace outerloop::exec::cuda {
-namespace {
-
-constexpr const char* kAdvice =
-    "install the CUDA toolkit's NVRTC library (libnvrtc.so.12 or newer) and put its folder into "
-    "LD_LIBRARY_PATH, or set runtime.device=cpu";
-
-}  // namespace
-
 #define OL_NVRTC_FUNCTIONS(X) \
   X(nvrtcVersion)             \
   X(nvrtcGetErrorString)      \
@@ -26,7 +18,9 @@ constexpr const char* kAdvice =
   X(nvrtcGetProgramLogSize)   \
   X(nvrtcGetProgramLog)       \
   X(nvrtcGetCUBINSize)        \
-  X(nvrtcGetCUBIN)
+  X(nvrtcGetCUBIN)            \
+  X(nvrtcGetPTXSize)          \
+  X(nvrtcGetPTX)
 
 struct Nvrtc::Functions {
   SharedLibrary library{"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
@@ -38,15 +32,33 @@ struct Nvrtc::Functions {
   Functions() {
     if (!library.is_open()) {
       throw BadInput(
-          fmt::format("GPU kernels are compiled by NVRTC, which was not found: {}", kAdvice));
+          fmt::format("GPU kernels are compiled by NVRTC, which was not found: {}", kNvrtcAdvice));
     }
-#define OL_LOAD(name) name = reinterpret_cast<decltype(&::name)>(library.symbol(#name, kAdvice));
+#define OL_LOAD(name) \
+  name = reinterpret_cast<decltype(&::name)>(library.symbol(#name, kNvrtcAdvice));
     OL_NVRTC_FUNCTIONS(OL_LOAD)
 #undef OL_LOAD
   }
 };
 
 #define OL_NVRTC(expression) OL_CHECKED(expression, functions_->nvrtcGetErrorString)
+
+namespace {
+
+// NVRTC writes its toolkit's ISA, which older drivers refuse unread. Kernels use nothing new: one
+// that did would not be assembled under an older number.
+std::string in_known_isa(std::string ptx) {
+  constexpr std::string_view kDirective = ".version ";
+  const size_t at = ptx.find(kDirective) + kDirective.size();
+  const size_t point = ptx.find('.', at), end = ptx.find('\n', at);
+  const std::pair isa(std::stoi(ptx.substr(at)), std::stoi(ptx.substr(point + 1)));
+  if (isa > std::pair(kPtxMajor, kPtxMinor)) {
+    ptx.replace(at, end - at, fmt::format("{}.{}", kPtxMajor, kPtxMinor));
+  }
+  return ptx;
+}
+
+}  // namespace
 
 Nvrtc::Nvrtc() : functions_(std::make_unique<const Functions>()) {}
 Nvrtc::~Nvrtc() = default;
@@ -57,17 +69,27 @@ std::string Nvrtc::version() const {
   return fmt::format("{}.{}", major, minor);
 }
 
-CompiledKernels Nvrtc::compile(std::string_view prelude,
-                               std::span<const KernelSource* const> kernels,
-                               const std::string& architecture) const {
+// A program that was compiled, and what the compiler says.
+struct Nvrtc::Compiled {
+  std::shared_ptr<void> program;
+  std::string report;
+  nvrtcProgram get() const { return static_cast<nvrtcProgram>(program.get()); }
+};
+
+Nvrtc::Compiled Nvrtc::run(std::string_view prelude, std::span<const KernelSource* const> kernels,
+                           const std::string& architecture) const {
   std::string text(prelude);
   for (const KernelSource* kernel : kernels) text += kernel->text;
   const std::string name = kernels.empty() ? "nothing" : kernels.front()->name;
   nvrtcProgram program = nullptr;
   OL_NVRTC(functions_->nvrtcCreateProgram(&program, text.c_str(), (name + ".cu").c_str(), 0,
                                           nullptr, nullptr));
-  const std::shared_ptr<void> owner(nullptr,
-                                    [&](void*) { functions_->nvrtcDestroyProgram(&program); });
+  Compiled compiled{{program,
+                     [this](void* p) {
+                       auto* mine = static_cast<nvrtcProgram>(p);
+                       functions_->nvrtcDestroyProgram(&mine);
+                     }},
+                    ""};
   // Arithmetic is spelled out; these keep the compiler from changing it all the same.
   const std::string arch = "--gpu-architecture=" + architecture;
   const std::array<const char*, 8> options{
@@ -75,7 +97,6 @@ CompiledKernels Nvrtc::compile(std::string_view prelude,
       "--prec-div=true", "--prec-sqrt=true", "-Xptxas",      "-v"};
   const nvrtcResult result =
       functions_->nvrtcCompileProgram(program, static_cast<int>(options.size()), options.data());
-  CompiledKernels compiled;
   size_t bytes = 0;
   OL_NVRTC(functions_->nvrtcGetProgramLogSize(program, &bytes));
   compiled.report.resize(bytes);
@@ -84,10 +105,30 @@ CompiledKernels Nvrtc::compile(std::string_view prelude,
     throw CudaFailure(
         fmt::format("NVRTC {} does not compile {}: {}", version(), name, compiled.report));
   }
-  OL_NVRTC(functions_->nvrtcGetCUBINSize(program, &bytes));
-  compiled.cubin.resize(bytes);
-  OL_NVRTC(functions_->nvrtcGetCUBIN(program, compiled.cubin.data()));
   return compiled;
+}
+
+CompiledKernels Nvrtc::compile(std::string_view prelude,
+                               std::span<const KernelSource* const> kernels,
+                               const std::string& architecture) const {
+  Compiled compiled = run(prelude, kernels, architecture);
+  size_t bytes = 0;
+  OL_NVRTC(functions_->nvrtcGetCUBINSize(compiled.get(), &bytes));
+  std::string cubin(bytes, '\0');
+  OL_NVRTC(functions_->nvrtcGetCUBIN(compiled.get(), cubin.data()));
+  return {std::move(cubin), std::move(compiled.report)};
+}
+
+std::string Nvrtc::ptx(std::string_view prelude, const KernelSource& kernel,
+                       const std::string& architecture) const {
+  const KernelSource* one = &kernel;
+  const Compiled compiled = run(prelude, {&one, 1}, architecture);
+  size_t bytes = 0;
+  OL_NVRTC(functions_->nvrtcGetPTXSize(compiled.get(), &bytes));
+  std::string text(bytes, '\0');
+  OL_NVRTC(functions_->nvrtcGetPTX(compiled.get(), text.data()));
+  text.resize(bytes - 1);  // without its zero
+  return in_known_isa(std::move(text));
 }
 
 }  // namespace outerloop::exec::cuda

@@ -1,6 +1,8 @@
 // The device behind the CUDA driver, on a driver that is a stand-in: every call, every handle, and
 // what is said where something is missing.
 
+#include "exec/cuda/driver.h"
+
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +10,9 @@
 #include <filesystem>
 
 #include "exec/cuda/fake_driver.h"
+#include "exec/cuda/kernel_maker.h"
+#include "exec/cuda/kernel_pack.h"
+#include "exec/cuda/ptx_linker.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
@@ -16,7 +21,8 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-FakeDriver& driver() {
+// What the stand-in has seen.
+FakeDriver& seen() {
   void* library = dlopen("libcuda.so.1", RTLD_NOW);
   const auto find = reinterpret_cast<FakeDriver* (*)()>(dlsym(library, "fake_driver"));
   return *find();
@@ -68,11 +74,11 @@ TEST_F(OnFakeDriver, SaysWhatIsMissing) {
       "the NVIDIA driver does not start, CUDA_ERROR (something else): install an NVIDIA driver for "
       "CUDA 12.8 or newer (nvidia-smi shows it), or set runtime.device=cpu",
       message_of_opening(0));
-  EXPECT_EQ(0, driver().live);
+  EXPECT_EQ(0, seen().live);
 }
 
 TEST_F(OnFakeDriver, LaunchesGraphsAndGivesEverythingBack) {
-  FakeDriver& fake = driver();
+  FakeDriver& fake = seen();
   ASSERT_EQ(0, fake.live);
   {
     const std::shared_ptr<Device> device = open_device(0);
@@ -123,7 +129,7 @@ TEST_F(OnFakeDriver, TellsWhatAStreamHasReached) {
     EXPECT_TRUE(device->reached(event));
     device->wait(stream, event);
   }
-  EXPECT_EQ(0, driver().live);
+  EXPECT_EQ(0, seen().live);
 }
 
 TEST_F(OnFakeDriver, CopiesUpAcrossAndDown) {
@@ -140,7 +146,7 @@ TEST_F(OnFakeDriver, CopiesUpAcrossAndDown) {
     device->synchronize(stream);
     EXPECT_TRUE(std::ranges::equal(to.bytes, from.bytes));
   }
-  EXPECT_EQ(0, driver().live);
+  EXPECT_EQ(0, seen().live);
 }
 
 TEST_F(OnFakeDriver, KnowsWhatItHolds) {
@@ -172,6 +178,103 @@ TEST_F(OnFakeDriver, TakesKernelsFromDiskTheSecondTime) {
   EXPECT_EQ(kernels, files.size());
   compile();
   for (const auto& [file, time] : files) EXPECT_EQ(time, last_write_time(file)) << file;
+}
+
+// A machine with the driver and a pack alone.
+class OfAPack : public OnFakeDriver {
+ protected:
+  static constexpr Architecture kGpu{9, 0};
+  static constexpr std::string_view kPrelude = "what stands before";
+
+  void SetUp() override {
+    driver_.cuDevicePrimaryCtxRetain(&context_, 0);
+    seen().linked.clear();
+    write({{"first", "PTX of first"}, {"second", "PTX of second"}});
+  }
+  void TearDown() override {
+    driver_.cuDevicePrimaryCtxRelease(0);
+    EXPECT_EQ(0, seen().live);
+  }
+
+  void write(const PtxByName& kernels) {
+    std::filesystem::create_directories(pack_.parent_path());
+    write_kernel_pack(pack_, pack_compiler("13.0", kPrelude), kernels);
+  }
+  std::vector<std::string> code_of(const std::vector<KernelSource>& kernels,
+                                   const Architecture& gpu = kGpu,
+                                   std::string_view prelude = kPrelude) {
+    PtxLinker linker(driver_, context_, gpu, pack_);
+    return machine_code(linker, gpu, prelude, kernels);
+  }
+
+  const std::filesystem::path pack_ = folder_.path() / "pack" / "kernels.pack";
+  const std::vector<KernelSource> both_{{.name = "second"}, {.name = "first"}};
+  Driver driver_;
+  CUcontext context_ = nullptr;
+};
+
+TEST_F(OfAPack, KernelsAreLinkedOnceAndThenFromDisk) {
+  const std::vector<std::string> expected{"\177ELFPTX of second", "\177ELFPTX of first"};
+  EXPECT_EQ(expected, code_of(both_));
+  std::vector<std::string> linked = std::exchange(seen().linked, {});
+  std::ranges::sort(linked);
+  EXPECT_EQ((std::vector<std::string>{"PTX of first", "PTX of second"}), linked);
+  EXPECT_EQ(expected, code_of(both_));
+  EXPECT_TRUE(seen().linked.empty()) << "linked again";
+  const Variable newer("FAKE_CUDA_VERSION", "13020");
+  EXPECT_EQ(expected, code_of(both_));
+  EXPECT_EQ(2u, seen().linked.size()) << "of another driver";
+}
+
+TEST_F(OfAPack, SaysWhatItIs) {
+  const DeviceCompiler about = PtxLinker(driver_, context_, kGpu, pack_).about();
+  EXPECT_EQ("the 2 kernels of " + pack_.string(), about.name);
+  EXPECT_FALSE(about.takes_any);
+}
+
+TEST_F(OfAPack, RefusesWhatItCannotMake) {
+  const auto refusal = [&](const auto& ask) -> std::string {
+    try {
+      ask();
+    } catch (const BadInput& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string advice =
+      "install the CUDA toolkit's NVRTC library (libnvrtc.so.12 or newer) and put its folder into "
+      "LD_LIBRARY_PATH, or set runtime.device=cpu";
+  EXPECT_EQ("2 of 3 kernels are not in " + pack_.string() +
+                ", third the first of them: it has those of the shipped configs with the sizes "
+                "that they give; for others " +
+                advice,
+            refusal([&] {
+              code_of({{.name = "third"}, {.name = "first"}, {.name = "fourth"}});
+            }));
+  EXPECT_TRUE(seen().linked.empty()) << "some were made all the same";
+  EXPECT_EQ(pack_.string() + " has the kernels of another build of this program: " + advice,
+            refusal([&] { code_of(both_, kGpu, "something else"); }));
+  EXPECT_EQ("the GPU has compute capability 7.5, and the kernels of " + pack_.string() +
+                " need 8.0 or newer: " + advice,
+            refusal([&] {
+              code_of(both_, {7, 5});
+            }));
+  const Variable old("FAKE_CUDA_VERSION", "12040");
+  EXPECT_EQ("the driver is of CUDA 12.4, and the kernels of " + pack_.string() +
+                " need one of CUDA 12.8 or newer: install it, or set runtime.device=cpu",
+            refusal([&] { code_of(both_); }));
+}
+
+TEST_F(OfAPack, HasTheWordsOfTheAssembler) {
+  write({{"first", "wrong"}});
+  try {
+    code_of({{.name = "first"}});
+    ADD_FAILURE() << "it was linked";
+  } catch (const SystemFailure& error) {
+    const std::string words = error.what();
+    EXPECT_NE(std::string::npos, words.find("cuLinkAddData")) << words;
+    EXPECT_NE(std::string::npos, words.find("kernel first: ptxas fatal: what is this")) << words;
+  }
 }
 
 TEST_F(OnFakeDriver, NamesTheCallThatFails) {

@@ -1,6 +1,8 @@
 // A CUDA driver without a GPU: handles are counted, memory is the host's, launches are written
 // down. The environment says what is wrong with the machine:
 //   FAKE_CUDA_INIT      what cuInit gives
+//   FAKE_CUDA_VERSION   of the driver, 12080 for CUDA 12.8
+//   FAKE_CUDA_MAJOR     of the compute capability (9)
 //   FAKE_CUDA_DEVICES   how many GPUs there are (1)
 //   FAKE_CUDA_MEMORY    bytes that one allocation may have
 
@@ -8,6 +10,7 @@
 
 #include <cuda.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -17,6 +20,13 @@ namespace {
 
 FakeDriver state;
 std::vector<FakeLaunch>* capture = nullptr;
+thread_local CUcontext current = nullptr;
+
+// A cubin is the linker's until it is destroyed.
+struct Link {
+  char* log = nullptr;
+  std::string cubin;
+};
 
 long number(const char* variable, long otherwise) {
   const char* text = std::getenv(variable);
@@ -56,7 +66,7 @@ CUresult cuGetExportTable(const void** table, const CUuuid*) {
   return CUDA_SUCCESS;
 }
 CUresult cuDriverGetVersion(int* version) {
-  *version = CUDA_VERSION;
+  *version = static_cast<int>(number("FAKE_CUDA_VERSION", CUDA_VERSION));
   return CUDA_SUCCESS;
 }
 CUresult cuGetErrorName(CUresult result, const char** name) {
@@ -87,7 +97,7 @@ CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
 CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute which, CUdevice) {
   switch (which) {
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
-      *value = 9;
+      *value = static_cast<int>(number("FAKE_CUDA_MAJOR", 9));
       break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR:
       *value = 0;
@@ -111,6 +121,7 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice) {
   return CUDA_SUCCESS;
 }
 CUresult cuCtxSetCurrent(CUcontext context) {
+  current = context;
   return context == nullptr ? CUDA_ERROR_INVALID_CONTEXT : CUDA_SUCCESS;
 }
 
@@ -172,6 +183,41 @@ CUresult cuStreamEndCapture(CUstream, CUgraph* graph) {
   *graph = reinterpret_cast<CUgraph>(capture);
   capture = nullptr;
   return CUDA_SUCCESS;
+}
+
+CUresult cuLinkCreate(unsigned count, CUjit_option* options, void** values, CUlinkState* handle) {
+  if (current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+  Link link;
+  for (unsigned i = 0; i < count; ++i) {
+    if (options[i] == CU_JIT_ERROR_LOG_BUFFER) link.log = static_cast<char*>(values[i]);
+  }
+  return make(handle, link);
+}
+// "wrong" is no PTX.
+CUresult cuLinkAddData(CUlinkState handle, CUjitInputType type, void* data, size_t size,
+                       const char*, unsigned, CUjit_option*, void**) {
+  auto& link = *reinterpret_cast<Link*>(handle);
+  const char* text = static_cast<const char*>(data);
+  if (type != CU_JIT_INPUT_PTX || size == 0 || text[size - 1] != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (std::strcmp(text, "wrong") == 0) {
+    std::strcpy(link.log, "ptxas fatal: what is this");
+    return CUDA_ERROR_INVALID_PTX;
+  }
+  const std::lock_guard lock(state.mutex);
+  state.linked.emplace_back(text);
+  link.cubin = std::string("\177ELF") + text;
+  return CUDA_SUCCESS;
+}
+CUresult cuLinkComplete(CUlinkState handle, void** cubin, size_t* size) {
+  auto& link = *reinterpret_cast<Link*>(handle);
+  *cubin = link.cubin.data();
+  *size = link.cubin.size();
+  return CUDA_SUCCESS;
+}
+// What somebody still reads there is not it any more.
+CUresult cuLinkDestroy(CUlinkState handle) {
+  std::ranges::fill(reinterpret_cast<Link*>(handle)->cubin, '?');
+  return destroy<Link>(handle);
 }
 
 CUresult cuModuleLoadData(CUmodule* module, const void* image) {

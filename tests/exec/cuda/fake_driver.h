@@ -1,7 +1,9 @@
 #pragma once
 // What the stand-in for the driver has seen.
 
+#include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,10 @@ struct FakeLaunch {
 };
 
 struct FakeDriver {
-  int live = 0;  // handles that nobody has given back
+  std::atomic<int> live = 0;  // handles that nobody has given back
   std::vector<FakeLaunch> launches;
+  std::mutex mutex;                 // of the next one
+  std::vector<std::string> linked;  // PTX, by any thread
 };
 
 // Of the library; found by name.
