@@ -101,8 +101,17 @@ struct MetaStep::Impl {
   void join(comm::Communicator& all_ranks, int at_once, std::span<const comm::Range> groups,
             std::unique_ptr<GradientSum> sum) {
     order = team->order(groups);
-    ranks.emplace(all_ranks, at_once, config.runtime.reduction, results, std::move(sum));
+    ranks.emplace(all_ranks, at_once, all_take_any_slots(all_ranks), config.runtime.reduction,
+                  results, std::move(sum));
     if (ranks->ordered()) begin_group = [this](size_t place) { begin(place); };
+  }
+
+  // Sums of other slots are other kernels of a device.
+  bool all_take_any_slots(comm::Communicator& all_ranks) {
+    if (!on_device) return true;
+    int64_t all = on_device->device().compiler().takes_any ? 1 : 0;
+    all_ranks.all_reduce("kernels", std::span(&all, 1), comm::Reduction::min);
+    return all != 0;
   }
 
   void begin(size_t place) {

@@ -4,12 +4,22 @@
 #include <bit>
 
 namespace outerloop::train {
+namespace {
 
-RankSum::RankSum(comm::Communicator& ranks, int at_once, config::Numerics reduction,
+bool on_all(comm::Communicator& ranks, bool here) {
+  int64_t everywhere = here ? 1 : 0;
+  ranks.all_reduce("kernels", std::span(&everywhere, 1), comm::Reduction::min);
+  return everywhere != 0;
+}
+
+}  // namespace
+
+RankSum::RankSum(comm::Communicator& ranks, int at_once, bool any_slots, config::Numerics reduction,
                  TaskResults& results, std::unique_ptr<GradientSum> sum)
     : ranks_(ranks),
       results_(results),
       ordered_(reduction == config::Numerics::ordered),
+      any_slots_(on_all(ranks, any_slots)),
       plan_(ranks, results.slots(), at_once),
       sum_(std::move(sum)),
       root_{.level = static_cast<int>(std::bit_width(static_cast<uint64_t>(results.slots() - 1))),
@@ -30,7 +40,7 @@ const comm::Range& RankSum::own_slots() const {
 }
 
 bool RankSum::plan_again(double seconds) {
-  if (!plan_.measured(seconds)) return false;
+  if (!any_slots_ || !plan_.measured(seconds)) return false;
   deal();
   return true;
 }

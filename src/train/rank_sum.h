@@ -16,9 +16,10 @@ namespace outerloop::train {
 // group where the sum is ordered, gather_results(), and finish(), or drop() and the same again.
 class RankSum {
  public:
-  // `at_once`: as in RankSpeed, of this rank.
-  RankSum(comm::Communicator& ranks, int at_once, config::Numerics reduction, TaskResults& results,
-          std::unique_ptr<GradientSum> sum);
+  // `at_once`: as in RankSpeed, of this rank. `any_slots`: whether all ranks can take
+  // others than they start with.
+  RankSum(comm::Communicator& ranks, int at_once, bool any_slots, config::Numerics reduction,
+          TaskResults& results, std::unique_ptr<GradientSum> sum);
 
   const comm::Range& own_slots() const;
   // The rank that has the slot.
@@ -42,6 +43,7 @@ class RankSum {
   comm::Communicator& ranks_;
   TaskResults& results_;
   bool ordered_;
+  bool any_slots_;
   SlotPlanner plan_;
   std::unique_ptr<GradientSum> sum_;
   std::vector<int64_t> result_counts_;  // by rank

@@ -252,18 +252,26 @@ TEST_F(DeviceRanks, FailTogetherWhereADeviceCannotBegin) {
 struct Speeds {
   int threads;  // of each rank
   std::array<std::chrono::milliseconds, 2> task;
+  bool any_kernel = true;
+};
+
+struct OfAPack : HostDevice {
+  exec::DeviceCompiler compiler() override { return {.name = "a pack", .takes_any = false}; }
 };
 
 // Through the hosts' memory a rank waits where it sends, which is no work of its own. A device's
-// time goes with the number of slots, however many threads draw them.
-TEST_F(DeviceRanks, GetSlotsByTheirSpeed) {
+// time goes with the number of slots, however many threads draw them. Other slots ask for other
+// kernels, which a rank may not have.
+TEST_F(DeviceRanks, GetSlotsByTheirSpeedWhereTheyHaveAnyKernel) {
   using namespace std::chrono_literals;
   const config::Resolved resolved = shipped(
       "sinusoid_maml", folder_ / "run", tiny() + Words{"outer.meta_batch=8", "runtime.threads=1"});
   const train::Setup setup = make_setup(resolved.config, resolved.folder);
-  for (const Speeds& c : {Speeds{1, {10ms, 60ms}}, Speeds{4, {50ms, 100ms}}}) {
+  for (const Speeds& c :
+       {Speeds{1, {10ms, 60ms}}, Speeds{4, {50ms, 100ms}}, Speeds{1, {10ms, 60ms}, false}}) {
     comm::run_ranks(2, [&](comm::Communicator& ranks) {
-      const auto device = std::make_shared<HostDevice>();
+      std::shared_ptr<HostDevice> device = std::make_shared<HostDevice>();
+      if (!c.any_kernel && ranks.rank() == 0) device = std::make_shared<OfAPack>();
       DeviceConnection between_devices(ranks, device, {});
       EXPECT_EQ(between_devices.way(), "mpi");
       const auto family =
@@ -275,7 +283,9 @@ TEST_F(DeviceRanks, GetSlotsByTheirSpeed) {
       const int before = family->tasks();
       step.run(11);
       const int drawn = family->tasks() - before;
-      EXPECT_EQ(drawn < 4, ranks.rank() == 1) << drawn << " of 8, " << c.threads << " threads";
+      const bool fewer = c.any_kernel && ranks.rank() == 1, more = c.any_kernel && !fewer;
+      EXPECT_EQ(drawn < 4, fewer) << drawn << " of 8, " << c.threads << " threads";
+      EXPECT_EQ(drawn > 4, more) << drawn << " of 8, " << c.threads << " threads";
     });
   }
 }
