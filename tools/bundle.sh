@@ -55,6 +55,19 @@ for texts in "$prefix/share/openmpi" "$pmix/share/pmix"; do
   [[ ! -d $texts ]] || cp -r "$texts" "$new/${texts#"$prefix"/}"
 done
 
+if grep -q '^OUTERLOOP_CUDA_INCLUDE:.*-NOTFOUND$' build/release/CMakeCache.txt; then
+  echo "bundle: without kernels for GPUs, as the build is without CUDA" >&2
+else
+  tools/build.sh release kernel_pack
+  status=0
+  tools/kernels/pack.sh || status=$?
+  case $status in
+    0) install -m 644 build/release/kernels.pack "$new/share/outerloop/" ;;
+    77) echo "bundle: without kernels for GPUs, as NVRTC is not here" >&2 ;;
+    *) exit "$status" ;;
+  esac
+fi
+
 cp -r configs launch "$new/"
 ln -s ../../configs ../../launch "$new/share/outerloop/"
 wrapper() {  # name in bin, name in libexec, more lines

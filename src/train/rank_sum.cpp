@@ -4,22 +4,13 @@
 #include <bit>
 
 namespace outerloop::train {
-namespace {
-
-bool on_all(comm::Communicator& ranks, bool here) {
-  int64_t everywhere = here ? 1 : 0;
-  ranks.all_reduce("kernels", std::span(&everywhere, 1), comm::Reduction::min);
-  return everywhere != 0;
-}
-
-}  // namespace
 
 RankSum::RankSum(comm::Communicator& ranks, int at_once, bool any_slots, config::Numerics reduction,
                  TaskResults& results, std::unique_ptr<GradientSum> sum)
     : ranks_(ranks),
       results_(results),
       ordered_(reduction == config::Numerics::ordered),
-      any_slots_(on_all(ranks, any_slots)),
+      any_slots_(any_slots),
       plan_(ranks, results.slots(), at_once),
       sum_(std::move(sum)),
       root_{.level = static_cast<int>(std::bit_width(static_cast<uint64_t>(results.slots() - 1))),

@@ -33,6 +33,19 @@ tools/bundle.sh "$root/opt/any where/outerloop"  # a place of its own, with a sp
 size=$(du -sm "$root/opt" | cut -f1)
 ((size <= 60)) || { echo "the bundle takes $size MiB: expected at most 60"; exit 1; }
 
+# GPU kernels, wherever they can be made.
+pack="$root/opt/any where/outerloop/share/outerloop/kernels.pack"
+driver=build/release/tests/exec/fake/libcuda.so.1
+if [[ -x build/release/kernel_pack ]]; then
+  status=0
+  build/release/kernel_pack "$work/none.pack" </dev/null 2>/dev/null || status=$?
+  [[ $status == 77 || -s $pack ]] || { echo "the bundle has no kernels for GPUs"; exit 1; }
+fi
+if [[ -s $pack && -e $driver ]]; then
+  mkdir "$root/work/driver"
+  cp -L "$driver" "$root/work/driver/"
+fi
+
 # $1 and $2 are the inner shell's.
 cat >"$root/work/check" <<'END'
 set -e
@@ -47,6 +60,21 @@ bin/mpirun -q --oversubscribe -np 2 $train run_dir=/work/ranks
 outerloop ckpt diff /work/alone /work/ranks
 outerloop train configs/omniglot_maml.yaml outer.iterations=2 validation.every=0 test.tasks=2 \
   runtime.threads=1 run_dir=/work/omniglot
+
+# A stand-in for the driver of a GPU, and no compiler: kernels are those of the pack or refused.
+[ -e /work/driver ] || exit 0
+export LD_LIBRARY_PATH=/work/driver OUTERLOOP_CACHE=/work/kernels
+on_gpu="bin/outerloop bench meta-step --seconds 0.01 runtime.device=cuda --config configs"
+$on_gpu/sinusoid_maml.yaml
+$on_gpu/omniglot_maml_finn_5w1s.yaml
+bin/mpirun -q --oversubscribe -np 2 $on_gpu/sinusoid_maml.yaml
+code=0
+$on_gpu/sinusoid_maml.yaml tasks.shots=7 2>/work/refusal || code=$?
+cat /work/refusal
+case $code$(cat /work/refusal) in
+  2*"kernels are not in"*) ;;
+  *) echo "exit code $code"; exit 1 ;;
+esac
 END
 chroot_here /bin/sh /work/check
 for file in alone ranks omniglot; do

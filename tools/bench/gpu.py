@@ -142,18 +142,23 @@ def sampled_memory(on_gpu):
             grown += [max(used) - used[0]] if used else []
 
 
+def words_of_training(case, colour):
+    """The config, from the project's folder, and words."""
+    config, overrides, _ = WORKLOADS[case.workload]
+    own = case.workload.startswith("84")
+    data = [f"tasks.dataset={colour}", "tasks.split=fractions"] if own else []
+    return [f"configs/{config}.yaml", *overrides, *data, f"outer.meta_batch={case.tasks}",
+            f"inner.steps={case.steps}"]
+
+
 def words_of(case, options):
     if case.program != OURS:
         return [options.python, HERE / "peers.py", case.program, *WORKLOADS[case.workload][2],
                 f"--tasks={case.tasks}", f"--inner={case.steps}", f"--device={options.device}",
                 f"--precision={case.precision}", f"--seconds={options.seconds}"]
-    config, overrides, _ = WORKLOADS[case.workload]
-    own = case.workload.startswith("84")
-    data = [f"tasks.dataset={options.colour}", "tasks.split=fractions"] if own else []
+    config, *words = words_of_training(case, options.colour)
     return ["bench", "meta-step", "--json", f"--seconds={options.seconds}",
-            "--config", cpu.ROOT / f"configs/{config}.yaml", *overrides, *data,
-            f"runtime.device={options.device}", f"outer.meta_batch={case.tasks}",
-            f"inner.steps={case.steps}"]
+            "--config", cpu.ROOT / config, *words, f"runtime.device={options.device}"]
 
 
 def run_case(case, options, seconds):
@@ -250,6 +255,20 @@ def about_run(options):
             "device": device, "driver": driver}
 
 
+def print_trainings(options):
+    """What of ours runs on the GPU, for tools/kernels; random images go to the folder."""
+    colour = options.trainings / "random84.h5"
+    options.environment = None
+    made = "ok" if colour.exists() else random_images.write(options, colour, 60)
+    if made != "ok":
+        sys.exit(f"outerloop: no random images: {made}")
+    for name in gpu_checks.TRAININGS:
+        print(*gpu_checks.words_of_training(name))
+    for case in CASES:
+        if case.program == OURS:
+            print(*words_of_training(case, colour))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/gpu.sh", description=__doc__)
     parser.add_argument("--outerloop", default=cpu.ROOT / "build/release/outerloop",
@@ -260,10 +279,14 @@ def main():
                         help="gets GPU.md and gpu.json; default: tools/bench, with --cpu none")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--cpu", action="store_true", help="tiny sizes on the processor")
+    parser.add_argument("--trainings", type=pathlib.Path, metavar="FOLDER",
+                        help="print what is trained on the GPU, and run nothing")
     parser.add_argument("--spent", type=float, default=0, help="seconds that are gone already")
     options = parser.parse_args()
     if not options.outerloop.exists():
         parser.error(f"expected the program in {options.outerloop}, which is not there")
+    if options.trainings:
+        return print_trainings(options)
     start, cases = time.monotonic(), TINY if options.cpu else CASES
     deadline = Deadline(60 * options.minutes - options.spent)
     options.device = "cpu" if options.cpu else "cuda"
@@ -292,8 +315,8 @@ def main():
         out.mkdir(parents=True, exist_ok=True)
         (out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
         (out / "GPU.md").write_text(text)
-    sys.exit(0 if all(found.startswith("ok") for found in checks.values()) else 1)
+    return 0 if all(found.startswith("ok") for found in checks.values()) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -68,19 +68,26 @@ def name_of_gpu():
     return done.out.strip().split(", ") if not done.why else ("unknown", "unknown")
 
 
+def words_of_training(name):
+    """The config and words of the trainings that are compared, on either device."""
+    config, iterations = TRAININGS[name]
+    return [f"configs/{config}.yaml", f"outer.iterations={iterations}", "outer.meta_batch=4",
+            f"checkpoint.every={iterations}", "validation.every=0", "test.tasks=0",
+            "report.write=false"]
+
+
 def same_checkpoints(options, folder, name, deadline):
     """A training by the processor, and again by what is measured: the same file, byte for byte."""
-    config, iterations = TRAININGS[name]
+    config, *common = words_of_training(name)
     runs = {"first": ["runtime.device=cpu", "runtime.threads=1"],
             "second": [f"runtime.device={options.device}", "runtime.threads=2"]}
     for place, words in runs.items():
         done = run_ours(options, [
-            "train", cpu.ROOT / f"configs/{config}.yaml", f"run_dir={folder / name / place}", "--quiet",
-            f"outer.iterations={iterations}", "outer.meta_batch=4", f"checkpoint.every={iterations}",
-            "validation.every=0", "test.tasks=0", "report.write=false", *words], deadline.allows(60))
+            "train", cpu.ROOT / config, f"run_dir={folder / name / place}", "--quiet", *common, *words],
+            deadline.allows(60))
         if done.why:
             return done.why
-    files = [folder / name / place / f"ckpt/ckpt-{iterations:09}.h5" for place in runs]
+    files = [folder / name / place / f"ckpt/ckpt-{TRAININGS[name][1]:09}.h5" for place in runs]
     return "ok: the same bytes" if filecmp.cmp(*files, shallow=False) else "the checkpoints differ"
 
 

@@ -16,36 +16,18 @@
 #include <sstream>
 #include <thread>
 
-#include "exec/cuda/bit_sums.h"
-#include "exec/cuda/images.h"
-#include "exec/cuda/mega.h"
 #include "exec/cuda/nvrtc.h"
 #include "exec/cuda/source.h"
-#include "exec/cuda/step_log.h"
-#include "exec/cuda/vector_sums.h"
-#include "exec/plan/program_plan.h"
+#include "kernels/collect.h"
 #include "ops/generated.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
-#include "outerloop/config/read.h"
-#include "outerloop/meta/plan.h"
-#include "outerloop/train/device_programs.h"
-#include "outerloop/train/setup.h"
-#include "outerloop/train/theta.h"
 
 namespace outerloop::exec::cuda {
 namespace {
 
-// Of an H100 and an H200.
-constexpr size_t kSharedOnRequest = 227 * 1024;
-
-struct Kernel {
-  KernelSource source;
-  int threads = 0;
-  int64_t blocks = 0;
-  size_t operands = 0;
-  std::string origin;  // the first config or record with it
+struct Kernel : kernels::Kernel {
   // Of the compiler.
   int registers = 0;
   int shared_bytes = 0;
@@ -63,12 +45,24 @@ class Kernels {
       if (trains && entry.path().extension() == ".yaml") files.push_back(entry.path());
     }
     std::ranges::sort(files);
-    for (const std::filesystem::path& file : files) add_config(file);
+    const auto recorder = std::make_shared<kernels::Recorder>();
+    for (const std::filesystem::path& file : files) {
+      const std::string name = file.stem();
+      const std::string why_not =
+          kernels::add_training(config::read_config(file, {}), name, recorder);
+      if (why_not.empty()) {
+        ++configs_;
+      } else {
+        without_data_.push_back(fmt::format("{}: {}", name, why_not));
+      }
+    }
     // Configs are of float32 alone and use few of the ops.
     for (const auto& c : outerloop::testing::all_cases()) {
       const auto made = outerloop::testing::neighbourhood(c, DType::f64, 5);
-      add_steps(plan_program(passes::optimise(made.program)), made.name);
+      recorder->begin(made.name, kernels::kMostShared);
+      kernels::add_program(made.program, recorder, Steps::one_by_one);
     }
+    for (auto& [name, kernel] : recorder->kernels()) kernels_[name] = {std::move(kernel)};
   }
 
   std::map<std::string, Kernel>& all() { return kernels_; }
@@ -77,92 +71,7 @@ class Kernels {
   size_t configs() const { return configs_; }
 
  private:
-  void add_config(const std::filesystem::path& file) {
-    const std::string name = file.stem();
-    try {
-      const config::Resolved resolved = config::read_config(file, {});
-      const train::Setup setup = train::make_training_setup(resolved.config, resolved.folder);
-      const meta::GradientPlan plan = meta::make_gradient_plan(setup.learner, setup.train_shape);
-      add_call(plan.last, name);
-      for (const meta::Call& call : plan.forward) add_call(call, name);
-      for (const meta::Call& call : plan.backward) add_call(call, name);
-      add_update(resolved.config, setup.learner, name);
-      add_images(*setup.train_tasks, name);
-      ++configs_;
-    } catch (const BadInput& failure) {
-      // A data set that users fetch themselves.
-      const std::string what = failure.what();
-      if (what.find("no such file") == std::string::npos) throw;
-      without_data_.push_back(fmt::format("{}: {}", name, what));
-    }
-  }
-
-  // What becomes of the tasks' gradients, on one rank and on two.
-  void add_update(const config::Config& config, const meta::Learner& learner,
-                  const std::string& name) {
-    const optim::ThetaLayout layout = train::layout_of(learner.parameters);
-    const int64_t tasks = config.outer.meta_batch;
-    for (const Program& program : {train::slot_total_program(tasks, layout.elements),
-                                   train::slot_sums_program({tasks / 2, tasks}, layout.elements)}) {
-      const ProgramPlan plan = plan_program(passes::optimise(program));
-      add_steps(plan, "the sums of " + name);
-      add_whole(plan, "the sums of " + name);
-    }
-    add_steps(plan_program(
-                  passes::optimise(train::guarded_update_program(config.outer, layout.elements))),
-              "the update of " + name);
-    add_kernel(bit_sums_kernel(train::ends_of(layout)), "the hashes of " + name);
-    add_kernel(vector_sums_kernel(), "the sums of " + name);
-    add_kernel(step_begin_kernel(256), "the steps of " + name);
-    add_kernel(step_end_kernel({.tasks = tasks,
-                                .parameters = static_cast<int64_t>(layout.entries.size()),
-                                .vectors = 3,
-                                .measures = static_cast<int64_t>(learner.measures.size()),
-                                .has_accuracy = true}),
-               "the steps of " + name);
-  }
-
-  void add_images(const data::TaskFamily& family, const std::string& name) {
-    const data::ImageTable table = family.images();
-    if (table.pixels.empty()) return;
-    const ImageSize size{table.height, table.width, table.channels};
-    add_kernel(images_kernel(size, family.shape().support_rows()), "the images of " + name);
-    add_kernel(images_kernel(size, family.shape().query_rows()), "the images of " + name);
-  }
-
-  void add_call(const meta::Call& call, const std::string& config) {
-    if (call.program == nullptr || !programs_.insert(call.program).second) return;
-    const ProgramPlan plan = plan_program(passes::optimise(*call.program));
-    add_steps(plan, config);
-    add_whole(plan, config);
-  }
-
-  void add_whole(const ProgramPlan& plan, const std::string& origin) {
-    const DeviceLimits limits{.shared_bytes_on_request = kSharedOnRequest};
-    if (auto whole = mega_kernel(plan.lane, plan.lane_arena_bytes, limits)) {
-      const std::string name = whole->source.name;
-      kernels_.try_emplace(name, Kernel{std::move(whole->source), whole->threads, 1,
-                                        whole->operands.size(), "all of " + origin});
-    }
-  }
-
-  void add_steps(const ProgramPlan& plan, const std::string& origin) {
-    for (const StepTable* table : {&plan.shared, &plan.lane}) {
-      for (const StepSpec& spec : table->specs) {
-        for (const StepKernel& kernel : kernels_of(spec)) add_kernel(kernel.code, origin);
-      }
-    }
-  }
-
-  void add_kernel(const KernelCode& code, const std::string& origin) {
-    KernelSource source = kernel_source(code);
-    const std::string name = source.name;
-    kernels_.try_emplace(name, Kernel{std::move(source), code.threads, code.blocks,
-                                      static_cast<size_t>(code.operands), origin});
-  }
-
   std::map<std::string, Kernel> kernels_;
-  std::set<std::shared_ptr<const Program>> programs_;
   std::vector<std::string> without_data_;
   size_t configs_ = 0;
 };
@@ -229,7 +138,7 @@ class Report {
   explicit Report(const std::string& compiler)
       : head_(
             fmt::format("# {} {}: kernel, registers, bytes of shared memory, bytes spilled; "
-                        "threads of a block, blocks per lane, origin",
+                        "threads of a block, blocks, origin",
                         compiler,
                         to_hex(xxh3_64({reinterpret_cast<const std::byte*>(device_prelude().data()),
                                         device_prelude().size()})))) {}
@@ -268,13 +177,14 @@ class Report {
 TEST(KernelsOfConfigs, FitTheMachine) {
   Kernels& kernels = kernels_of_all();
   EXPECT_GT(kernels.configs(), 0u);
-  constexpr int64_t kManyLanes = 1024;
+  constexpr int64_t kTimesTheMetaBatch = 32;
   const DeviceLimits limits;
   for (const auto& [name, k] : kernels.all()) {
+    if (k.blocks == 0) continue;  // launched by ranks only
     EXPECT_TRUE(k.threads > 0 && k.threads % 32 == 0 && k.threads <= limits.threads_per_block)
         << k.threads << " threads\n"
         << k.source.text;
-    EXPECT_LE(k.blocks * kManyLanes, limits.blocks) << k.source.text;
+    EXPECT_LE(k.blocks * kTimesTheMetaBatch, limits.blocks) << k.source.text;
     EXPECT_LE(k.operands * sizeof(DeviceOperand), limits.argument_bytes) << k.source.text;
   }
   std::unique_ptr<const Nvrtc> nvrtc;

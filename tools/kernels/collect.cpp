@@ -1,0 +1,50 @@
+#include "kernels/collect.h"
+
+#include "outerloop/base/thread_pool.h"
+#include "outerloop/train/device_programs.h"
+#include "outerloop/train/meta_step.h"
+#include "outerloop/train/setup.h"
+#include "train/slot_plan.h"
+
+namespace outerloop::kernels {
+
+void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder,
+                 exec::cuda::Steps steps) {
+  const auto executable = exec::cuda::Executable::compile(program, recorder, {}, steps);
+  exec::cuda::Lanes lanes(executable, 1);
+  std::byte* const data = recorder->allocate(1).data;
+  const auto inputs = static_cast<int>(executable->optimised().inputs.size());
+  const auto outputs = static_cast<int>(executable->optimised().outputs.size());
+  for (int i = 0; i < inputs; ++i) lanes.bind_input(i, data);
+  for (int o = 0; o < outputs; ++o) lanes.bind_output(o, data, 0);
+  lanes.run(recorder->make_stream());
+}
+
+std::string add_training(const config::Resolved& resolved, const std::string& origin,
+                         const std::shared_ptr<Recorder>& recorder) {
+  const config::Config& config = resolved.config;
+  if (config::has_dataset(config)) {
+    try {
+      config::find_file(config.tasks.dataset, resolved.folder);
+    } catch (const BadInput& missing) {
+      return missing.what();
+    }
+  }
+  const train::Setup setup = train::make_training_setup(config, resolved.folder);
+  ThreadPool pool(1);
+  for (const size_t shared : {kMostShared, size_t{0}}) {
+    recorder->begin(origin, shared);
+    const train::MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool,
+                               train::compile_options(config), nullptr, recorder);
+    // What ranks, and steps that the host looks into, ask for later.
+    for (const int64_t ranks : {1, 2, 4, 8}) {
+      for (const comm::Range& slots : train::dealt({0, config.outer.meta_batch}, ranks)) {
+        if (slots.size() == 0) continue;
+        add_program(train::slot_sums_program(slots, step.layout().elements), recorder);
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace outerloop::kernels

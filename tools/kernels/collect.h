@@ -1,0 +1,26 @@
+#pragma once
+// The kernels that trainings ask a device for, by asking in their place.
+
+#include <memory>
+#include <string>
+
+#include "kernels/recorder.h"
+#include "outerloop/config/read.h"
+#include "outerloop/exec/cuda.h"
+#include "outerloop/ir/program.h"
+
+namespace outerloop::kernels {
+
+// Shared memory that a block has on request on an H100 and an H200, the most of all GPUs.
+inline constexpr size_t kMostShared = size_t{227} * 1024;
+
+// Of a training on 1, 2, 4 and 8 ranks, on any GPU: where a program may be one kernel, both that
+// and the kernels of its steps. Returns why there are none where its data are not here, else "".
+std::string add_training(const config::Resolved& config, const std::string& origin,
+                         const std::shared_ptr<Recorder>& recorder);
+
+// Of one program by itself, which is launched once.
+void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder,
+                 exec::cuda::Steps steps = exec::cuda::Steps::one_kernel_if_it_fits);
+
+}  // namespace outerloop::kernels

@@ -1,0 +1,44 @@
+#include "kernels/recorder.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace outerloop::kernels {
+
+void Recorder::begin(std::string origin, size_t shared_bytes_on_request) {
+  origin_ = std::move(origin);
+  limits_.shared_bytes_on_request = shared_bytes_on_request;
+}
+
+exec::DeviceMemory Recorder::allocate(size_t bytes) {
+  constexpr uintptr_t kAlignment = 256;
+  auto* const data = reinterpret_cast<std::byte*>(next_address_);
+  next_address_ += (bytes + kAlignment) / kAlignment * kAlignment;
+  return {nullptr, data, bytes};
+}
+
+// The host writes here.
+exec::PinnedMemory Recorder::allocate_pinned(size_t bytes) {
+  const auto memory = std::make_shared_for_overwrite<std::byte[]>(bytes);
+  return {memory, {memory.get(), bytes}};
+}
+
+std::vector<exec::DeviceFunction> Recorder::compile(std::string_view,
+                                                    std::span<const exec::KernelSource> kernels) {
+  std::vector<exec::DeviceFunction> functions;
+  for (const exec::KernelSource& source : kernels) {
+    Kernel& kernel = kernels_.try_emplace(source.name, Kernel{source, origin_}).first->second;
+    functions.push_back({nullptr, &kernel, source.shared_bytes});
+  }
+  return functions;
+}
+
+void Recorder::launch(const exec::DeviceStream&, const exec::DeviceFunction& function,
+                      int64_t blocks, int threads, std::span<const exec::DeviceOperand> operands) {
+  Kernel& kernel = *static_cast<Kernel*>(function.handle);
+  kernel.threads = threads;
+  kernel.blocks = std::max(kernel.blocks, blocks);
+  kernel.operands = operands.size();
+}
+
+}  // namespace outerloop::kernels
