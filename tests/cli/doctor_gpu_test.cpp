@@ -1,4 +1,4 @@
-// What doctor says of NCCL where there is a GPU: the driver is a stand-in.
+// What doctor says of kernels and NCCL where there is a GPU: the driver is a stand-in.
 
 #include <cstdlib>
 
@@ -14,6 +14,9 @@ Result doctor(const char* library) {
   setenv("OUTERLOOP_NCCL", library, 1);
   Result result = call({"doctor", folder.path().string()});
   EXPECT_TRUE(contains(result.out, "gpus          Fake")) << result.out;
+  EXPECT_TRUE(contains(result.out, "runtime.device=cuda uses them, with NVRTC ") ||
+              contains(result.out, "NVRTC, which was not found"))
+      << result.out;
   return result;
 }
 
