@@ -20,6 +20,7 @@ namespace outerloop::train {
 namespace {
 
 constexpr int kBatches = 15;
+constexpr int kBatchesOfParts = 5;
 
 // Zero for a step that was too short for the clock.
 double gflops_of(const exec::StepTime& time) {
@@ -57,10 +58,10 @@ double peak_of_teams(comm::Communicator& ranks, ThreadPool& pool, exec::Isa isa)
 
 // What was measured of a meta-step.
 struct Measured {
-  std::vector<double> seconds;  // per step, by batch
-  std::vector<double> peaks;    // of the team; none where the ISA has no probe
-  MetaStepTimes parts;
-  int64_t steps = 0;  // taken in all
+  std::vector<double> seconds;       // per step, by batch
+  std::vector<double> peaks;         // of the team; none where the ISA has no probe
+  std::vector<MetaStepTimes> parts;  // of later batches: the clocks between parts take time
+  int64_t steps = 0;                 // taken in all
 };
 
 // All ranks take as many steps: those that the first one finds.
@@ -81,9 +82,13 @@ Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, ex
     if (isa != exec::Isa::scalar && i % 5 == 0)
       result.peaks.push_back(peak_of_teams(ranks, pool, isa));
   }
-  step.run(
-      result.steps, per_batch, [](int64_t, const MetaStepResult&) {}, &result.parts);
-  result.steps += per_batch;
+  per_batch = std::max<int64_t>(1, per_batch / 2);
+  for (int i = 0; i < kBatchesOfParts; ++i) {
+    step.run(
+        result.steps, per_batch, [](int64_t, const MetaStepResult&) {},
+        &result.parts.emplace_back());
+    result.steps += per_batch;
+  }
   return result;
 }
 
@@ -97,11 +102,15 @@ void add_speeds(MetaStepBench& bench, const Measured& measured) {
     bench.fma_peak_gflops = median(measured.peaks);
     bench.fraction_of_peak = bench.dense_gflops / bench.fma_peak_gflops;
   }
-  const MetaStepTimes& parts = measured.parts;
-  bench.share_draw = parts.draw / parts.total;
-  bench.share_compute = parts.compute / parts.total;
-  bench.share_reduce = parts.reduce / parts.total;
-  bench.share_update = parts.update / parts.total;
+  const auto share = [&](double MetaStepTimes::*part) {
+    std::vector<double> shares;
+    for (const MetaStepTimes& times : measured.parts) shares.push_back(times.*part / times.total);
+    return median(shares);
+  };
+  bench.share_draw = share(&MetaStepTimes::draw);
+  bench.share_compute = share(&MetaStepTimes::compute);
+  bench.share_reduce = share(&MetaStepTimes::reduce);
+  bench.share_update = share(&MetaStepTimes::update);
 }
 
 }  // namespace
