@@ -1,6 +1,7 @@
 #include "cli/program.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -121,6 +122,8 @@ int exit_code_of(const std::exception& error) {
 }
 
 int run_program(int argc, const char* const* argv) noexcept {
+  // A file past the shell's limit fails like a full disk, in one line.
+  signal(SIGXFSZ, SIG_IGN);
   Program program;
   try {
     return run(program, argc, argv);

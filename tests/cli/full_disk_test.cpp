@@ -85,9 +85,10 @@ void expect_the_same_end(const fs::path& run, const fs::path& whole) {
   EXPECT_TRUE(read_file(newest(run)) == read_file(newest(whole)));
 }
 
+// The signal is as a shell gives it.
 bool limit_files(rlim_t bytes) {
   const rlimit limit{bytes, RLIM_INFINITY};
-  return signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0;
+  return signal(SIGXFSZ, SIG_DFL) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0;
 }
 
 // Files may not grow past a limit, so that writing fails at many places, on any file system.
