@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <map>
 #include <sstream>
 
 #include "exec/cuda/nvrtc.h"
@@ -17,14 +18,16 @@ namespace {
 
 constexpr int kNoCompiler = 77;
 
-void add(const std::string& line, const std::shared_ptr<Recorder>& recorder) {
+// Config, and why it has no data.
+using LeftOut = std::map<std::string, std::string>;
+
+void add(const std::string& line, const std::shared_ptr<Recorder>& recorder, LeftOut& left_out) {
   std::istringstream in(line);
   std::string file;
   in >> file;
   const std::vector<std::string> words(std::istream_iterator<std::string>(in), {});
   const std::string missing = add_training(config::read_config(file, words), line, recorder);
-  if (missing.empty()) return;
-  std::cerr << fmt::format("kernels: without {}: {}\n", line, missing.substr(0, missing.find(';')));
+  if (!missing.empty()) left_out[file] = missing.substr(0, missing.find(';'));
 }
 
 int run(const std::filesystem::path& file) {
@@ -35,7 +38,11 @@ int run(const std::filesystem::path& file) {
     return kNoCompiler;
   }
   const auto recorder = std::make_shared<Recorder>();
-  for (std::string line; std::getline(std::cin, line);) add(line, recorder);
+  LeftOut left_out;
+  for (std::string line; std::getline(std::cin, line);) add(line, recorder, left_out);
+  for (const auto& [config, why] : left_out) {
+    std::cerr << fmt::format("kernels: without {}: {}\n", config, why);
+  }
   const PackReport report = make_pack(file, recorder->kernels());
   std::cerr << fmt::format("kernels: {} in {}, {} of them compiled now, {:.1f} MiB\n",
                            report.kernels, file.string(), report.compiled,
