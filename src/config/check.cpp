@@ -1,54 +1,28 @@
 // Rules that more than one key takes part in.
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <initializer_list>
+#include <iterator>
 
 #include "config/algorithms.h"
-#include "config/value.h"
+#include "config/idle.h"
 #include "outerloop/config/limits.h"
 #include "outerloop/config/read.h"
-#include "outerloop/config/schema.h"
 
 namespace outerloop::config {
 namespace {
-
-// Keys that only some algorithms read; for the others they keep their defaults.
-struct Reader {
-  std::string_view key;
-  bool Algorithm::*reads;
-};
-constexpr auto kReaders = std::to_array<Reader>({
-    {"learner.order", &Algorithm::has_order},
-    {"learner.truncation", &Algorithm::is_exact},
-    {"learner.learn_rate", &Algorithm::learns_rule},
-    {"learner.learn_weight_decay", &Algorithm::learns_rule},
-    {"learner.per_step_rate", &Algorithm::is_per_step},
-    {"learner.per_step_norm", &Algorithm::is_per_step},
-    {"learner.multi_step_loss_epochs", &Algorithm::is_per_step},
-    {"learner.joint_batch", &Algorithm::embeds_jointly},
-    {"inner.optimizer", &Algorithm::has_inner_rule},
-    {"inner.weight_decay", &Algorithm::has_inner_rule},
-    {"inner.batch", &Algorithm::has_steps},
-    {"test.batch", &Algorithm::has_steps},
-});
-
-std::string readers_of(const Reader& reader) {
-  std::vector<std::string_view> names;
-  for (const Algorithm& one : kAlgorithms) {
-    if (one.*reader.reads) names.push_back(one.name);
-  }
-  return fmt::format("{}", fmt::join(names, ", "));
-}
 
 // Of the absolute values, in the type that the families compute in.
 float largest(const Interval& range) {
   return std::max(std::abs(static_cast<float>(range.low)),
                   std::abs(static_cast<float>(range.high)));
 }
+
+// The key to change, then the others that take part.
+using Keys = std::initializer_list<std::string_view>;
 
 class Checker {
  public:
@@ -58,7 +32,6 @@ class Checker {
   std::vector<Complaint> check() {
     check_tasks();
     check_inner_loop();
-    check_readers();
     check_learner();
     check_outer_loop();
     check_runtime();
@@ -67,14 +40,15 @@ class Checker {
 
  private:
   template <class... Args>
-  void refuse_if(bool wrong, std::string_view key, fmt::format_string<Args...> text,
-                 Args&&... args) {
+  void refuse_if(bool wrong, Keys keys, fmt::format_string<Args...> text, Args&&... args) {
     if (!wrong) return;
-    complaints_.push_back({std::string(key), fmt::format(text, std::forward<Args>(args)...)});
+    complaints_.push_back({.key = std::string(*keys.begin()),
+                           .text = fmt::format(text, std::forward<Args>(args)...),
+                           .causes = {keys.begin() + 1, keys.end()}});
   }
 
   void check_tasks() {
-    refuse_if(has_dataset(c) && c.tasks.dataset.empty(), "tasks.dataset",
+    refuse_if(has_dataset(c) && c.tasks.dataset.empty(), {"tasks.dataset", "tasks.family"},
               "tasks.family is {}: name {}", word(c.tasks.family),
               c.tasks.family == TaskFamily::table
                   ? "a CSV or HDF5 file"
@@ -87,43 +61,48 @@ class Checker {
   }
 
   void check_classes() {
-    refuse_if(c.tasks.ways < 2, "tasks.ways", "tasks have classes: expected 2 or more, got {}",
-              c.tasks.ways);
-    refuse_if(c.test.ways == 1, "test.ways", "expected 2 or more, or 0 for tasks.ways, got 1");
+    refuse_if(c.tasks.ways < 2, {"tasks.ways", "tasks.family", "tasks.table.kind"},
+              "tasks have classes: expected 2 or more, got {}", c.tasks.ways);
+    refuse_if(c.test.ways == 1, {"test.ways", "tasks.family", "tasks.table.kind"},
+              "expected 2 or more, or 0 for tasks.ways, got 1");
   }
 
   void check_no_classes() {
     const std::string_view family = word(c.tasks.family);
-    refuse_if(c.tasks.ways != 1, "tasks.ways", "tasks of {} have no classes: set 1", family);
-    refuse_if(c.test.ways > 1, "test.ways", "tasks of {} have no classes: set 0", family);
-    refuse_if(algorithm.only_classes, "learner.algorithm",
+    refuse_if(c.tasks.ways != 1, {"tasks.ways", "tasks.family", "tasks.table.kind"},
+              "tasks of {} have no classes: set 1", family);
+    refuse_if(c.test.ways > 1, {"test.ways", "tasks.family", "tasks.table.kind"},
+              "tasks of {} have no classes: set 0", family);
+    refuse_if(algorithm.only_classes, {"learner.algorithm", "tasks.family", "tasks.table.kind"},
               "{} classifies; tasks of {} have no classes", c.learner.algorithm, family);
   }
 
   void check_table() {
-    refuse_if(c.tasks.table.target.empty(), "tasks.table.target",
+    refuse_if(c.tasks.table.target.empty(), {"tasks.table.target", "tasks.family"},
               "tasks.family is table: name the column to predict");
-    refuse_if(!c.tasks.split.empty(), "tasks.split",
-              "is for images; the column of a table is named by tasks.table.split");
     refuse_if(c.tasks.table.flag_missing && c.tasks.table.missing == MissingCells::refuse,
-              "tasks.table.flag_missing", "needs tasks.table.missing = mean or median");
+              {"tasks.table.flag_missing", "tasks.table.missing"},
+              "needs tasks.table.missing = mean or median");
   }
 
   void check_no_images() {
     const std::string_view family = word(c.tasks.family);
-    refuse_if(c.model.kind != ModelKind::mlp, "model.kind",
+    refuse_if(c.model.kind != ModelKind::mlp, {"model.kind", "tasks.family"},
               "{} needs images; tasks.family is {}: set mlp", word(c.model.kind), family);
-    refuse_if(c.tasks.rotation != Rotation::none, "tasks.rotation", "only images can be rotated");
+    refuse_if(c.tasks.rotation != Rotation::none, {"tasks.rotation", "tasks.family"},
+              "only images can be rotated");
     refuse_if(c.tasks.rotation == Rotation::none && test.rotation != Rotation::none,
-              "test.rotation", "only images can be rotated");
-    refuse_if(c.tasks.within != Within::none, "tasks.within", "only images have groups");
-    refuse_if(c.tasks.within == Within::none && test.within != Within::none, "test.within",
+              {"test.rotation", "tasks.family"}, "only images can be rotated");
+    refuse_if(c.tasks.within != Within::none, {"tasks.within", "tasks.family"},
               "only images have groups");
+    refuse_if(c.tasks.within == Within::none && test.within != Within::none,
+              {"test.within", "tasks.family"}, "only images have groups");
   }
 
   void check_sinusoid() {
     const Sinusoid& task = c.tasks.sinusoid;
-    refuse_argument(largest(task.x) + largest(task.phase), "tasks.sinusoid.x",
+    refuse_argument(largest(task.x) + largest(task.phase),
+                    {"tasks.sinusoid.x", "tasks.sinusoid.phase", "tasks.family"},
                     "tasks.sinusoid.phase");
   }
 
@@ -131,81 +110,78 @@ class Checker {
     const Harmonic& task = c.tasks.harmonic;
     refuse_argument(2 * largest(task.frequency) * (largest(task.centre) + kFurthestNormal) +
                         largest(task.phase),
-                    "tasks.harmonic.frequency", "tasks.harmonic.centre and tasks.harmonic.phase");
+                    {"tasks.harmonic.frequency", "tasks.harmonic.centre", "tasks.harmonic.phase",
+                     "tasks.family"},
+                    "tasks.harmonic.centre and tasks.harmonic.phase");
   }
 
-  void refuse_argument(float argument, std::string_view key, std::string_view others) {
-    refuse_if(!(argument <= kMaxSineArgument), key,
+  void refuse_argument(float argument, Keys keys, std::string_view others) {
+    refuse_if(!(argument <= kMaxSineArgument), keys,
               "with {} it gives sines of up to {}; the largest argument is {}", others, argument,
               kMaxSineArgument);
   }
 
   void check_inner_loop() {
-    refuse_if(c.inner.segment > c.inner.steps, "inner.segment",
+    refuse_if(c.inner.segment > c.inner.steps, {"inner.segment", "inner.steps"},
               "expected 0 (store all) to inner.steps = {}, got {}", c.inner.steps, c.inner.segment);
     const auto support = c.tasks.ways * c.tasks.shots;
-    refuse_if(c.inner.batch > support, "inner.batch",
+    refuse_if(c.inner.batch > support, {"inner.batch", "tasks.ways", "tasks.shots"},
               "expected 0 (all) to ways x shots = {}, got {}", support, c.inner.batch);
     const auto test_support = test.ways * test.shots;
-    refuse_if(c.test.batch > test_support, "test.batch",
+    refuse_if(c.test.batch > test_support,
+              {"test.batch", "test.ways", "test.shots", "tasks.ways", "tasks.shots"},
               "expected 0 (inner.batch) to ways x shots in test = {}, got {}", test_support,
               c.test.batch);
     refuse_if(c.test.batch == 0 && c.inner.batch <= support && c.inner.batch > test_support,
-              "test.batch",
+              {"test.batch", "inner.batch", "test.ways", "test.shots", "tasks.ways", "tasks.shots"},
               "inner.batch = {} is more than ways x shots in test = {}: set test.batch",
               c.inner.batch, test_support);
   }
 
-  // A stored config holds every key, so a default is no wish.
-  void check_readers() {
-    const Config defaults;
-    for (const Reader& reader : kReaders) {
-      const Key& key = *find_key(reader.key);
-      const std::string least = format_value(key, defaults);
-      refuse_if(!(algorithm.*reader.reads) && format_value(key, c) != least, reader.key,
-                "has no effect on {}: leave it at {} (it is for {})", algorithm.name, least,
-                readers_of(reader));
-    }
-  }
-
   void check_learner() {
     const Learner& learner = c.learner;
-    refuse_if(learner.truncation > c.inner.steps, "learner.truncation",
+    refuse_if(learner.truncation > c.inner.steps, {"learner.truncation", "inner.steps"},
               "expected 0 (all steps) to inner.steps = {}, got {}", c.inner.steps,
               learner.truncation);
-    refuse_if(learner.truncation > 0 && learner.order == Order::first, "learner.truncation",
-              "has no effect with learner.order = first: leave it at 0");
     refuse_if(algorithm.has_order && !algorithm.is_exact && learner.order == Order::second,
-              "learner.order", "{} is not a second-order learner: set auto", algorithm.name);
+              {"learner.order", "learner.algorithm"}, "{} is not a second-order learner: set auto",
+              algorithm.name);
     const bool per_step = learner.per_step_rate || learner.per_step_norm;
-    refuse_if(algorithm.is_per_step && per_step && test.steps > c.inner.steps, "test.steps",
+    refuse_if(algorithm.is_per_step && per_step && test.steps > c.inner.steps,
+              {"test.steps", "inner.steps", "learner.algorithm"},
               "expected inner.steps = {} at most, because {} has parameters per step; got {}",
               c.inner.steps, algorithm.name, test.steps);
+    refuse_if(algorithm.name == "boil" && c.model.kind == ModelKind::mlp && c.model.hidden.empty(),
+              {"model.hidden", "learner.algorithm", "model.kind"},
+              "boil adapts all layers but the last, and [] has no other: name hidden layers, or "
+              "set learner.algorithm=maml");
   }
 
   void check_outer_loop() {
     refuse_if(c.outer.schedule == Schedule::step && c.outer.schedule_every == 1,
-              "outer.schedule_every",
+              {"outer.schedule_every", "outer.schedule"},
               "outer.schedule is step: set the iterations between two cuts");
-    refuse_if(c.outer.warmup > c.outer.iterations, "outer.warmup",
+    refuse_if(c.outer.warmup > c.outer.iterations, {"outer.warmup", "outer.iterations"},
               "expected outer.iterations = {} at most, got {}", c.outer.iterations, c.outer.warmup);
     const bool moves_towards =
         c.outer.optimizer == OuterOptimizer::sgd && c.outer.momentum == 0 && c.outer.rate <= 1;
     refuse_if(
         algorithm.name == "reptile" && c.inner.optimizer == InnerOptimizer::adam && !moves_towards,
-        "outer.optimizer",
+        {"outer.optimizer", "outer.momentum", "outer.rate", "inner.optimizer", "learner.algorithm"},
         "reptile carries the variances of inner.optimizer = adam from task to task, and others "
         "would make them negative: expected sgd without momentum, outer.rate at most 1");
-    refuse_if(c.validation.patience > 0 && c.validation.every == 0, "validation.patience",
+    refuse_if(c.validation.patience > 0 && c.validation.every == 0,
+              {"validation.patience", "validation.every"},
               "early stopping needs validations: set validation.every");
   }
 
   void check_runtime() {
     const bool fast = c.runtime.numerics == Numerics::fast;
-    refuse_if(!fast && c.runtime.precision != Precision::float32, "runtime.precision",
+    refuse_if(!fast && c.runtime.precision != Precision::float32,
+              {"runtime.precision", "runtime.numerics"},
               "ordered numerics have float32 alone: set float32, or runtime.numerics=fast");
     refuse_if(
-        fast && c.runtime.self_check > 0, "runtime.self_check",
+        fast && c.runtime.self_check > 0, {"runtime.self_check", "runtime.numerics"},
         "fast products depend on how many tasks a GPU has at once, so that no other rank gives "
         "their bits: set 0, or runtime.numerics=ordered");
   }
@@ -257,7 +233,9 @@ Protocol test_protocol(const Config& config) {
 }
 
 std::vector<Complaint> cross_check(const Config& config) {
-  return Checker(config).check();
+  std::vector<Complaint> complaints = Checker(config).check();
+  std::ranges::move(idle_keys(config), std::back_inserter(complaints));
+  return complaints;
 }
 
 }  // namespace outerloop::config

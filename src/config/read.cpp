@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "config/value.h"
 #include "outerloop/base/atomic_file.h"
@@ -49,49 +50,75 @@ std::optional<YAML::Mark> second_document(std::string_view text) {
   return marks.starts[1];
 }
 
+std::size_t number_of(const Key& key) {
+  return static_cast<std::size_t>(&key - schema().data());
+}
+
+std::size_t number_of(std::string_view path) {
+  const Key* key = find_key(path);
+  OL_ASSERT(key != nullptr, fmt::format("no key '{}'", path));
+  return number_of(*key);
+}
+
+// What set a key, later ones over earlier ones. A stored config sets none: it holds all.
+enum class Source { none, file, words };
+
 // Reads keys from both sources into one config and collects what is wrong.
 class Reader {
  public:
   explicit Reader(std::string_view file_name) : file_(file_name) {
     result_.origins.assign(schema().size(), "default");
+    sources_.assign(schema().size(), Source::none);
   }
 
   void read_yaml(std::string_view text) {
     try {
       if (const auto second = second_document(text)) {
-        return complain(place(*second), "expected one YAML document, here begins another");
+        return give_up(place(*second), "expected one YAML document, here begins another");
       }
       const YAML::Node document = YAML::Load(std::string(text));
       if (document.IsNull()) return;
-      if (!document.IsMap()) return complain(place(document.Mark()), "expected `key: value` lines");
+      if (!document.IsMap()) return give_up(place(document.Mark()), "expected `key: value` lines");
       read_map(document, "");
+      if (is_stored_config()) std::ranges::fill(sources_, Source::none);
     } catch (const YAML::Exception& error) {
-      complain(place(error.mark), fmt::format("not readable as YAML: {}", error.msg));
+      give_up(place(error.mark), fmt::format("not readable as YAML: {}", error.msg));
     }
   }
 
   void read_word(int number, std::string_view word) {
     const std::string origin = fmt::format("command line: word {}", number);
     const auto equals = word.find('=');
-    if (equals == word.npos || equals == 0) {
-      return complain(origin, fmt::format("expected key=value, got '{}'", word));
-    }
     const std::string_view path = word.substr(0, equals);
-    const Key* key = find_key(path);
-    if (key == nullptr) {
-      return complain(origin, is_section(path)
-                                  ? fmt::format("'{}' is a section; name a key in it, such as {}",
-                                                path, keys_of_section(path).front())
-                                  : unknown_key(path));
+    if (equals == word.npos || equals == 0) {
+      return refuse(path, origin, fmt::format("expected key=value, got '{}'", word));
     }
+    const Key* key = find_key(path);
+    if (key == nullptr && is_section(path)) {
+      return refuse(path, origin,
+                    fmt::format("'{}' is a section; name a key in it, such as {}", path,
+                                keys_of_section(path).front()));
+    }
+    if (key == nullptr) return refuse_unknown(path, origin);
     if (given_before(path, origin, words_)) return;
-    take(*key, parse_word(*key, word.substr(equals + 1)), origin);
+    take(*key, parse_word(*key, word.substr(equals + 1)), origin, Source::words);
   }
 
   Resolved finish() {
-    if (errors_.empty()) check_together();
+    if (!gave_up_) check_together();
     if (!errors_.empty()) throw ConfigErrors(std::move(errors_));
     return std::move(result_);
+  }
+
+  std::vector<std::string> idle_words() const {
+    std::vector<std::string> keys;
+    if (!errors_.empty()) return keys;
+    for (const Complaint& complaint : cross_check(result_.config)) {
+      const bool of_words = source_of(complaint.key) == Source::words &&
+                            source_of(complaint.causes.front()) == Source::words;
+      if (complaint.is_idle && of_words) keys.push_back(complaint.key);
+    }
+    return keys;
   }
 
   Config& config() { return result_.config; }
@@ -107,13 +134,30 @@ class Reader {
     errors_.push_back(fmt::format("{}: {}", origin, text));
   }
 
+  // About a key or section, of which no more is said.
+  void refuse(std::string_view path, const std::string& origin, std::string_view text) {
+    refused_.emplace_back(path);
+    complain(origin, text);
+  }
+
+  void refuse_unknown(std::string_view path, const std::string& origin) {
+    for (const std::string_view meant : likely_meant(path)) refused_.emplace_back(meant);
+    complain(origin, unknown_key(path));
+  }
+
+  // About a file that cannot be read to its end.
+  void give_up(const std::string& origin, std::string_view text) {
+    gave_up_ = true;
+    complain(origin, text);
+  }
+
   // Complains about a second `path` in the same source.
   bool given_before(std::string_view path, const std::string& origin,
                     std::map<std::string, std::string, std::less<>>& seen) {
     const auto [earlier, is_new] = seen.emplace(path, origin);
     if (!is_new) {
-      complain(origin,
-               fmt::format("'{}' is given twice, first at {}; remove one", path, earlier->second));
+      refuse(path, origin,
+             fmt::format("'{}' is given twice, first at {}; remove one", path, earlier->second));
     }
     return !is_new;
   }
@@ -130,7 +174,7 @@ class Reader {
       const std::string path = prefix + name.Scalar();
       const Key* key = find_key(path);
       if (key == nullptr && !is_section(path)) {
-        complain(origin, unknown_key(path));
+        refuse_unknown(path, origin);
       } else if (!given_before(path, origin, lines_)) {
         key != nullptr ? read_value(*key, entry.second, origin)
                        : read_section(entry.second, path, origin);
@@ -141,21 +185,23 @@ class Reader {
   void read_section(const YAML::Node& node, const std::string& path, const std::string& origin) {
     if (node.IsMap()) return read_map(node, path + ".");
     if (node.IsNull()) return;
-    complain(origin, fmt::format("'{}' is a section; write its keys indented below it: {}", path,
-                                 fmt::join(keys_of_section(path), ", ")));
+    refuse(path, origin,
+           fmt::format("'{}' is a section; write its keys indented below it: {}", path,
+                       fmt::join(keys_of_section(path), ", ")));
   }
 
   void read_value(const Key& key, const YAML::Node& node, const std::string& name_origin) {
     const std::string origin = node.IsNull() ? name_origin : place(node.Mark());
     if (node.IsMap()) {
-      return complain(origin, fmt::format("{}: expected {}, got keys", key.path, expectation(key)));
+      return refuse(key.path, origin,
+                    fmt::format("{}: expected {}, got keys", key.path, expectation(key)));
     }
     RawValue value = raw_scalar(node);
     if (node.IsSequence()) {
       value.kind = RawValue::Kind::list;
       for (const YAML::Node& element : node) value.elements.push_back(raw_scalar(element));
     }
-    take(key, value, origin);
+    take(key, value, origin, Source::file);
   }
 
   // Anything but a scalar, and scalars with a tag of their own (!!int), become Kind::none.
@@ -170,26 +216,72 @@ class Reader {
     return value;
   }
 
-  void take(const Key& key, const RawValue& value, const std::string& origin) {
+  void take(const Key& key, const RawValue& value, const std::string& origin, Source source) {
     if (const auto refusal = assign(key, value, result_.config)) {
-      return complain(origin, fmt::format("{}: {}", key.path, *refusal));
+      return refuse(key.path, origin, fmt::format("{}: {}", key.path, *refusal));
     }
-    result_.origins[static_cast<std::size_t>(&key - schema().data())] = origin;
+    result_.origins[number_of(key)] = origin;
+    sources_[number_of(key)] = source;
   }
+
+  // Whether the file holds every key, as those in checkpoints and run folders do. Of its values
+  // nobody can tell which were wished for.
+  bool is_stored_config() const {
+    return std::ranges::all_of(schema(), [this](const Key& key) {
+      return !key.changes_results || key.newer || lines_.contains(key.path);
+    });
+  }
+
+  Source source_of(std::string_view path) const { return sources_[number_of(path)]; }
 
   void check_together() {
     for (const Complaint& complaint : cross_check(result_.config)) {
-      const Key* key = find_key(complaint.key);
-      OL_ASSERT(key != nullptr, fmt::format("no key '{}'", complaint.key));
-      const std::string& origin = result_.origins[static_cast<std::size_t>(key - schema().data())];
-      complain(origin == "default" ? file_ : origin,
-               fmt::format("{}: {}", complaint.key, complaint.text));
+      if (!is_about_refused(complaint) && !is_overruled(complaint)) complain_of(complaint);
     }
+  }
+
+  // What a refused value would have been is not known.
+  bool is_about_refused(const Complaint& complaint) const {
+    const auto is_refused = [this](std::string_view path) {
+      return std::ranges::any_of(refused_, [path](std::string_view refused) {
+        return path.starts_with(refused) &&
+               (path.size() == refused.size() || path[refused.size()] == '.');
+      });
+    };
+    return is_refused(complaint.key) || std::ranges::any_of(complaint.causes, is_refused);
+  }
+
+  // Whether a key lost its effect by what was set after it.
+  bool is_overruled(const Complaint& complaint) const {
+    if (!complaint.is_idle) return false;
+    const Source source = source_of(complaint.key);
+    return source == Source::none || source < source_of(complaint.causes.front());
+  }
+
+  // At the place of the key that was set last.
+  void complain_of(const Complaint& complaint) {
+    std::vector<std::string_view> keys{complaint.key};
+    keys.insert(keys.end(), complaint.causes.begin(), complaint.causes.end());
+    const auto time = [this](std::string_view path) {
+      return std::pair(source_of(path), result_.origins[number_of(path)] != "default");
+    };
+    const std::string_view last = *std::ranges::max_element(keys, {}, time);
+    const std::string& origin = result_.origins[number_of(last)];
+    const std::string_view other = source_of(complaint.key) == Source::file && last != complaint.key
+                                       ? result_.origins[number_of(complaint.key)]
+                                       : std::string_view{};
+    complain(
+        origin == "default" ? file_ : origin,
+        fmt::format("{}: {}{}", complaint.key, complaint.text,
+                    other.empty() ? "" : fmt::format(" ({} is set at {})", complaint.key, other)));
   }
 
   std::string file_;
   Resolved result_;
+  std::vector<Source> sources_;  // by place in schema()
   std::vector<std::string> errors_;
+  std::vector<std::string> refused_;  // keys and sections
+  bool gave_up_ = false;
   std::map<std::string, std::string, std::less<>> lines_;  // where the file has which key
   std::map<std::string, std::string, std::less<>> words_;  // the same for the command line
 };
@@ -235,6 +327,14 @@ std::optional<std::string> refusal_of_word(std::string_view word) {
   Config scratch;
   const auto refusal = assign(*key, parse_word(*key, word.substr(equals + 1)), scratch);
   return refusal ? std::optional(fmt::format("{}: {}", key->path, *refusal)) : std::nullopt;
+}
+
+std::vector<std::string> idle_words(std::string_view text, std::span<const std::string> words) {
+  Reader reader("");
+  reader.read_yaml(text);
+  int number = 0;
+  for (const std::string& word : words) reader.read_word(++number, word);
+  return reader.idle_words();
 }
 
 Resolved read_config_text(std::string_view text, std::string_view name,

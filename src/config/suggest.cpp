@@ -30,10 +30,10 @@ std::vector<std::string_view> all_paths() {
   return paths;
 }
 
-std::vector<std::string> quoted_keys_ending_with(std::string_view name) {
-  std::vector<std::string> found;
+std::vector<std::string_view> keys_ending_with(std::string_view name) {
+  std::vector<std::string_view> found;
   for (const Key& key : schema()) {
-    if (last_part(key.path) == name) found.push_back(fmt::format("'{}'", key.path));
+    if (last_part(key.path) == name) found.push_back(key.path);
   }
   return found;
 }
@@ -63,6 +63,14 @@ std::vector<std::string_view> keys_of_section(std::string_view section) {
   return keys;
 }
 
+std::vector<std::string_view> likely_meant(std::string_view path) {
+  if (path.size() > kLongestShown) return {};
+  if (const auto near = nearest_in_section(path)) return {*near};
+  if (auto same = keys_ending_with(last_part(path)); !same.empty()) return same;
+  if (const auto near = nearest_word(path, all_paths())) return {*near};
+  return {};
+}
+
 std::string unknown_key(std::string_view path) {
   const bool is_long = path.size() > kLongestShown;
   std::string text =
@@ -71,15 +79,8 @@ std::string unknown_key(std::string_view path) {
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
   if (is_long) return text;
 
-  if (const auto near = nearest_in_section(path)) {
-    return text + fmt::format("; did you mean '{}'?", *near);
-  }
-  if (const auto same = quoted_keys_ending_with(last_part(path)); !same.empty()) {
-    return text + fmt::format("; did you mean {}?", fmt::join(same, " or "));
-  }
-  const auto candidates = all_paths();
-  if (const auto near = nearest_word(path, candidates)) {
-    return text + fmt::format("; did you mean '{}'?", *near);
+  if (const auto meant = likely_meant(path); !meant.empty()) {
+    return text + fmt::format("; did you mean '{}'?", fmt::join(meant, "' or '"));
   }
   const std::string_view section = path.substr(0, std::min(path.size(), path.rfind('.')));
   if (is_section(section)) {

@@ -105,6 +105,21 @@ std::vector<std::vector<Override>> with_seeds(const std::vector<Override>& overr
   return result;
 }
 
+// Reads a point's config. Keys that others of the point leave without effect, such as inner.rate of
+// protonet, are dropped from it.
+config::Resolved settle(std::vector<Override>& overrides, const Plan& plan, const Spec& spec) {
+  try {
+    return config::read_config_text(plan.base, spec.name, words(overrides));
+  } catch (const config::ConfigErrors&) {
+    const std::vector<std::string> idle = config::idle_words(plan.base, words(overrides));
+    if (idle.empty()) throw;
+    std::erase_if(overrides, [&idle](const Override& one) {
+      return std::ranges::find(idle, one.key) != idle.end();
+    });
+  }
+  return config::read_config_text(plan.base, spec.name, words(overrides));
+}
+
 std::string to_line(const Point& point) {
   Json overrides = Json::object();
   for (const auto& [key, value] : point.overrides) overrides[key] = value;
@@ -145,8 +160,7 @@ Plan read_spec(const fs::path& file, const SweepFolder& folder) {
       continue;
     for (auto& overrides : with_seeds(combination, seeds_of(spec, base.seed))) {
       try {
-        const auto resolved = config::read_config_text(plan.base, spec.name, words(overrides));
-        std::string hash = config::config_hash(resolved.config);
+        std::string hash = config::config_hash(settle(overrides, plan, spec).config);
         if (!hashes.insert(hash).second) continue;
         plan.points.push_back(
             {static_cast<int64_t>(plan.points.size()), std::move(overrides), std::move(hash)});

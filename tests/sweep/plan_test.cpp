@@ -62,6 +62,11 @@ INSTANTIATE_TEST_SUITE_P(
         Expansion{"EqualConfigsAreOnePoint",
                   "grid: {inner.rate: [0.1, 1e-1]}\nlist: [{inner.rate: 0.10}]\n",
                   {"inner.rate=0.1"}},
+        Expansion{"KeysThatThePointLeavesWithoutEffectAreDropped",
+                  "grid: {learner.algorithm: [maml, r2d2], inner.rate: [0.1, 0.2]}\n"
+                  "set: {inner.steps: 3}\n",
+                  {"learner.algorithm=maml inner.rate=0.1", "learner.algorithm=maml inner.rate=0.2",
+                   "learner.algorithm=r2d2"}},
         Expansion{"TheBaseAlone", "", {"the base config"}}),
     [](const auto& one) { return one.param.name; });
 
@@ -124,6 +129,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"KeysThatDoNotGoTogether", "grid: {inner.steps: [1, 5], inner.batch: [0, 11]}\n",
                 "spec.yaml:2:29: inner.batch: expected 0 (all) to ways x shots = 10, got 11 (with "
                 "inner.steps=1 inner.batch=11); change it or leave_out such points"},
+        Refusal{"KeyWithoutEffect", "grid: {outer.momentum: [0, 0.5]}\n",
+                "spec.yaml:2:8: outer.momentum: has no effect with outer.optimizer = adam"},
         Refusal{"NoYaml", "grid: {\n", "not readable as YAML"}),
     [](const auto& one) { return one.param.name; });
 

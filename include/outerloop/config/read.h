@@ -14,7 +14,8 @@
 namespace outerloop::config {
 
 // All that is wrong with a config, one line each: `FILE:LINE:COLUMN: what, and what to do` or
-// `command line: word N: …`. what() is the lines joined by newlines.
+// `command line: word N: …`. Where keys do not go together the place is that of the one that was
+// set last. what() is the lines joined by newlines.
 class ConfigErrors : public BadInput {
  public:
   explicit ConfigErrors(std::vector<std::string> lines);
@@ -41,15 +42,24 @@ Resolved read_config(const std::filesystem::path& file,
 Resolved read_config_text(std::string_view text, std::string_view name,
                           std::span<const std::string> overrides = {});
 
+// The keys of the words that have no effect because of others of them; none where one is wrong.
+std::vector<std::string> idle_words(std::string_view text, std::span<const std::string> words);
+
 // What is wrong with the value of a `key=value` word by itself: `inner.steps: expected …, got …`.
 // Nothing where there is no such key.
 std::optional<std::string> refusal_of_word(std::string_view word);
 
-// Keys that do not go together: the key to change and what is wrong. Empty = all well.
+// Keys that do not go together: the key to change, what is wrong, and the other keys that it
+// follows from.
 struct Complaint {
   std::string key;
   std::string text;
+  std::vector<std::string> causes;
+  // The value has no effect beside the cause's. That is no fault where the cause was set later: a
+  // file keeps what it says of maml when the command line chooses another algorithm.
+  bool is_idle = false;
 };
+// Empty = all well.
 std::vector<Complaint> cross_check(const Config& config);
 
 // Looks `name` up in `folder`, the working directory, the folder $OUTERLOOP_DATA, and the configs

@@ -14,6 +14,9 @@
 //     keys: {inner.rate: {from: 1e-3, to: 1, scale: log}, model.activation: [relu, tanh]}
 //   leave_out: [{inner.steps: 5, inner.rate: {from: 0.5, to: 1}}]   # where all of these hold
 //   seeds: 3                                 # each of the above with so many seeds, or a list
+//
+// A point goes without the keys that its others leave without effect, such as inner.rate where
+// learner.algorithm is protonet; of points that then are equal there is one.
 
 #include <cstdint>
 #include <filesystem>
