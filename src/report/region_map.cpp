@@ -102,11 +102,12 @@ std::string region_map(const RegionMap& map) {
     const std::string area = regions.area(static_cast<int32_t>(r));
     if (area.empty()) continue;
     const double strength = most > 0 ? std::abs(map.values[r]) / most : 0;
+    const std::string band = map.halves.empty() ? "" : fmt::format(" ± {:.2g}", map.halves[r]);
     svg += fmt::format(
-        "<path d=\"{}\" style=\"fill:var(--c{})\" fill-opacity=\"{:.3f}\"><title>{}: {:.4g} {}"
+        "<path d=\"{}\" style=\"fill:var(--c{})\" fill-opacity=\"{:.3f}\"><title>{}: {:.4g}{} {}"
         "</title></path>\n",
         area, map.values[r] < 0 ? 1 : 0, opaque * strength, escape(map.names[r]), map.values[r],
-        escape(map.unit));
+        band, escape(map.unit));
   }
   svg += fmt::format("<path class=\"outline\" d=\"{}\"/>\n</g>\n{}", regions.outlines(),
                      map.background.empty() ? "" : "</g>\n");

@@ -69,12 +69,10 @@ std::vector<size_t> ranking(const EstimandFinding& finding) {
   return order;
 }
 
-std::string note_of(const EstimandFinding& finding) {
-  std::string note = escape(about(finding.name).question);
-  if (finding.groups.size() > kMostBars) {
-    note += fmt::format(" The {} largest of {} groups.", kMostBars, finding.groups.size());
-  }
-  return note;
+// Where a picture or table has not all of them.
+std::string note_on_groups(size_t groups) {
+  if (groups <= kMostBars) return {};
+  return fmt::format(" The {} largest of {} groups; importance.json has all.", kMostBars, groups);
 }
 
 // Grey as ink on paper: 0 is white.
@@ -107,6 +105,7 @@ std::string map_card(const RunImportance& result, const EstimandFinding& finding
   map.unit = metric;
   for (const GroupFinding& group : finding.groups) {
     map.values.push_back(group.tasks.interval.mean);
+    map.halves.push_back(group.band_half);
   }
   return card(about(finding.name).heading, region_map(map), escape(about(finding.name).question));
 }
@@ -144,7 +143,7 @@ std::string bars_card(const EstimandFinding& finding, const std::string& metric)
   return card(about(finding.name).heading,
               bar_chart(fmt::format("Importance by {}, {}", metric, finding.name),
                         "fall of the score (" + metric + ")", bars),
-              note_of(finding));
+              escape(about(finding.name).question) + note_on_groups(finding.groups.size()));
 }
 
 std::string places_card(const RunImportance& result, const EstimandFinding& finding,
@@ -164,9 +163,12 @@ std::string places_card(const RunImportance& result, const EstimandFinding& find
   return card(about(finding.name).heading, to_svg(plot), escape(about(finding.name).question));
 }
 
+constexpr const char* kWhiskers =
+    "Whiskers: a band that holds for all groups of a picture together, 95 %.";
+
 std::string findings(const RunImportance& result, const MetricFinding& metric) {
   const bool image = !result.regions.empty();
-  std::string cards;
+  std::string cards, bars;
   for (const About& one : kAbout) {
     const int64_t step = one.name == "prior" ? 0 : result.steps;
     const EstimandFinding* finding = find(metric, one.name, step);
@@ -175,18 +177,23 @@ std::string findings(const RunImportance& result, const MetricFinding& metric) {
       cards += places_card(result, *finding, metric.metric);
       continue;
     }
-    cards += image ? map_card(result, *finding, metric.metric) : bars_card(*finding, metric.metric);
+    bars += bars_card(*finding, metric.metric);
+    if (image) cards += map_card(result, *finding, metric.metric);
   }
+  if (cards.empty()) cards.swap(bars);
   const auto& first = metric.baseline.front();
   const auto& last = metric.baseline.back();
-  return section(
-      fmt::format("By {}", metric.metric), cards,
-      fmt::format("Score (greater is better): {:.4g} ± {:.2g} before and {:.4g} ± {:.2g} "
-                  "after adaptation. {}",
-                  first.mean, first.half, last.mean, last.half,
-                  image ? "Blue: the learner needs the place. Under it lies the mean query."
-                        : "Whiskers: a band that holds for all groups of a picture "
-                          "together, 95 %."));
+  std::string whole =
+      section(fmt::format("By {}", metric.metric), cards,
+              fmt::format("Score (greater is better): {:.4g} ± {:.2g} before and {:.4g} ± {:.2g} "
+                          "after adaptation. {}",
+                          first.mean, first.half, last.mean, last.half,
+                          image ? "Blue: the learner needs the place. Under it lies the mean query."
+                                : kWhiskers));
+  if (!bars.empty()) {
+    whole += section(fmt::format("Places by {}", metric.metric), bars, kWhiskers);
+  }
+  return whole;
 }
 
 // The groups that matter most at the end, after each inner step.
@@ -211,25 +218,35 @@ std::string curve_card(const RunImportance& result, const MetricFinding& metric)
               "Step 0 is the prior. The groups that lead after the last step.");
 }
 
+// All groups in their order, or those that matter most.
+std::vector<size_t> columns_of_matrix(const MetricFinding& metric, int64_t steps) {
+  const EstimandFinding& query = *find(metric, "query", steps);
+  std::vector<size_t> shown = ranking(query);
+  if (shown.size() == query.groups.size()) std::ranges::sort(shown);
+  return shown;
+}
+
 std::string matrix_card(const RunImportance& result, size_t metric) {
   const std::vector<double>& values = result.matrix[metric];
   const size_t groups = result.groups.size();
-  if (values.empty() || groups > kMostBars || groups < 2) return {};
+  if (values.empty() || groups < 2) return {};
   const size_t rows = std::min(values.size() / groups, kMostTasks);
-  HeatMap map{
-      .about = "Importance of each group in each task",
-      .columns = groups,
-      .values = {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(rows * groups)},
-      .row_names = {result.task_names.begin(),
-                    result.task_names.begin() + static_cast<std::ptrdiff_t>(rows)},
-      .column_names = result.groups,
-      .cell_width = 26,
-      .cell_height = 14,
-      .unit = result.metrics[metric].metric};
+  const std::vector<size_t> shown = columns_of_matrix(result.metrics[metric], result.steps);
+  HeatMap map{.about = "Importance of each group in each task",
+              .columns = shown.size(),
+              .row_names = {result.task_names.begin(),
+                            result.task_names.begin() + static_cast<std::ptrdiff_t>(rows)},
+              .cell_width = 26,
+              .cell_height = 14,
+              .unit = result.metrics[metric].metric};
+  for (const size_t g : shown) map.column_names.push_back(result.groups[g]);
+  for (size_t row = 0; row < rows; ++row) {
+    for (const size_t g : shown) map.values.push_back(values[row * groups + g]);
+  }
   return card(
       "Task by task", heat_map(map),
-      fmt::format("The estimand query in the first {} of {} tasks; orange: the group harms.", rows,
-                  result.tasks));
+      fmt::format("The estimand query in the first {} of {} tasks; orange: the group harms.{}",
+                  rows, result.tasks, note_on_groups(groups)));
 }
 
 std::string board(const RunImportance& result, const MetricFinding& metric) {
@@ -248,10 +265,11 @@ std::string board(const RunImportance& result, const MetricFinding& metric) {
           i.deviation, 100 * group.tasks.share_above_zero, group.p_value, group.p_joint);
     }
   }
+  const std::string note = note_on_groups(result.groups.size());
   return fmt::format(
-      "<section class=\"card wide\">\n<details><summary>{}</summary>\n<table class=\"board\">\n{}"
-      "</table>\n</details>\n</section>\n",
-      metric.metric, rows);
+      "<section class=\"card wide\">\n<details><summary>{}{}</summary>\n<table class=\"board\">\n"
+      "{}</table>\n</details>\n</section>\n",
+      metric.metric, note.empty() ? note : "." + note, rows);
 }
 
 std::string page(const RunImportance& result) {
