@@ -165,10 +165,13 @@ class Toy {
 };
 
 TEST(TaskScorer, ToyHasItsKnownImportances) {
-  // Of an independent computation with numpy over 2,000 tasks.
+  // Of an independent computation with numpy over 2,000 tasks, drop over 400,000.
   const std::map<Estimand, std::array<double, 4>> known{
-      {Estimand::prior, {0, 7.88, 0, 0}},        {Estimand::query, {1.93, 7.90, 0, 0}},
-      {Estimand::support, {0.95, 2.05, 0, 0}},   {Estimand::support_query, {1.30, 8.30, 0, 0}},
+      {Estimand::prior, {0, 7.88, 0, 0}},
+      {Estimand::query, {1.93, 7.90, 0, 0}},
+      {Estimand::support, {0.95, 2.05, 0, 0}},
+      {Estimand::support_query, {1.30, 8.30, 0, 0}},
+      {Estimand::drop, {1.033, 5.364, -0.0018, 2.999}},
       {Estimand::across, {1.95, 8.02, 0, 4.48}},
   };
   const auto seen = Toy(all_estimands()).over(2000);
@@ -190,6 +193,40 @@ TEST(TaskScorer, WhatIsNotReadIsExactlyZero) {
     EXPECT_EQ(seen.at({Estimand::query, 3})[task], 0) << "constant inside the task";
     EXPECT_EQ(seen.at({Estimand::support, 3})[task], 0) << "constant inside the task";
   }
+}
+
+// The score of a task that has the training mean in place of the group, in both of its sets.
+TEST(TaskScorer, DropIsTheTaskWithTheMeanInBothSets) {
+  TaskScoring scoring = all_estimands();
+  scoring.groups = {{"x1 and x4", {0, 3}}};
+  scoring.estimands = {Estimand::drop};
+  scoring.means = {0.5F, 9, 9, -0.25F};
+  const data::Episode whole = toy(6);
+  data::Episode without = toy(6);
+  for (Tensor* x : {&without.support_x, &without.query_x}) {
+    const auto rows = x->as<float>();
+    for (size_t at = 0; at < rows.size(); at += kInputs) {
+      rows[at] = 0.5F;
+      rows[at + 3] = -0.25F;
+    }
+  }
+  const auto score = [](const data::Episode& task) {
+    Ridge learner;
+    learner.begin(task);
+    learner.adapt(task.support_x.as<float>());
+    std::vector<double> answers(kQuery);
+    learner.answer(1, task.query_x.as<float>(), answers);
+    const auto truth = task.query_y.as<float>();
+    double squares = 0;
+    for (size_t row = 0; row < kQuery; ++row) {
+      squares += std::pow(answers[row] - static_cast<double>(truth[row]), 2);
+    }
+    return -squares / kQuery;
+  };
+  Toy scored(scoring);
+  const std::vector<double> values = scored.values(6);
+  EXPECT_NEAR(values.back(), score(whole) - score(without), 1e-12);
+  EXPECT_GT(values.back(), 0.1);
 }
 
 // x4 is constant in a task, so its copies are the task itself, but for those with its mean or with
