@@ -76,7 +76,10 @@ void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--split", flags.split, "train, validation or test [test]");
   add("--tasks", flags.tasks, "Tasks to score, each once [as many as the run's own test has]");
   add("--seed", flags.seed, "Of tasks and permutations [the run's]");
-  add("--repeats", flags.repeats, "Permutations of a group in a task [2]");
+  add("--repeats", flags.repeats,
+      "Permutations of a group in a task, between any rows of a set [2]; donors of the row's "
+      "class, "
+      "or what other features leave, are of YAML files alone (key donors)");
   command
       .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")
       ->group(runs);
