@@ -71,13 +71,14 @@ class BudgetOnRanks : public testing::Test {
 };
 
 TEST_F(BudgetOnRanks, ChoosesTheSameOnAnyNumberOfRanks) {
-  for (const int ranks : {1, 2, 3}) {
+  for (const int ranks : {1, 2, 3, 8}) {
     const Ended ended = start(ranks, std::to_string(ranks)).wait();
     ASSERT_EQ(ended.code, 0) << ended.error;
   }
   EXPECT_GT(rounds("1"), 2u);
   EXPECT_TRUE(bytes("2") == bytes("1"));
   EXPECT_TRUE(bytes("3") == bytes("1"));
+  EXPECT_TRUE(bytes("8") == bytes("1"));
 }
 
 // Stopped in its first, second and third round, on another number of ranks each time.

@@ -154,7 +154,7 @@ class HostsTraining(unittest.TestCase):
         started = self.start(run, HOSTS)
         text = self.end_of(started, run, LONG)
         self.assertEqual(started.returncode, 0, text)
-        for name in ("journal/importance.h5", "importance.json"):
+        for name in ("journal/importance.h5", "importance.json", "report.html"):
             self.assertEqual((run.folder / name).read_bytes(), (whole.folder / name).read_bytes())
 
     def test_supervise_starts_a_run_again_whose_rank_was_killed(self):

@@ -99,7 +99,7 @@ class SlurmTraining(unittest.TestCase):
         await_that(lambda: all(file.exists() for file in journals) and merged(run, journals),
                    LONG, "all cells are done", job.told)
         call(PROGRAM, "importance", config, f"run_dir={run}")
-        for name in ("journal/importance.h5", "importance.json"):
+        for name in ("journal/importance.h5", "importance.json", "report.html"):
             self.assertEqual((run / name).read_bytes(), (whole / name).read_bytes(), name)
 
 
