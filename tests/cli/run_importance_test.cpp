@@ -51,9 +51,11 @@ json result_of(const fs::path& folder) {
   return json::parse(read_file(folder / "importance.json"));
 }
 
-json group_of(const json& result, const std::string& estimand, const std::string& group) {
+// step -1: any
+json group_of(const json& result, const std::string& estimand, const std::string& group,
+              int64_t step = -1) {
   for (const json& finding : result["metrics"][0]["estimands"]) {
-    if (finding["estimand"] != estimand) continue;
+    if (finding["estimand"] != estimand || (step >= 0 && finding["step"] != step)) continue;
     for (const json& one : finding["groups"]) {
       if (one["group"] == group) return one;
     }
@@ -84,6 +86,22 @@ TEST(RunImportance, TellsTheFeatureThatMattersInATable) {
   const std::string page = read_file(folder / "out/report.html");
   for (const char* words : {"After adaptation", "Along the inner steps", "Task by task", "place"}) {
     EXPECT_TRUE(contains(page, words)) << words;
+  }
+}
+
+TEST(RunImportance, CurveAfterSoManyStepsIsTheRunOfSoManySteps) {
+  const TemporaryFolder folder;
+  const Words words{"--estimands", "query", "--curve"};
+  ASSERT_EQ(importance(table_run(), folder / "three", words).code, kDone);
+  const Result fewer =
+      importance(table_run(), folder / "two", {"test.steps=2", "--estimands", "query"});
+  ASSERT_EQ(fewer.code, kDone) << fewer.error;
+  const json curve = result_of(folder / "three");
+  const json two = result_of(folder / "two");
+  for (const char* group : {"place", "other"}) {
+    EXPECT_FALSE(group_of(two, "query", group, 2).is_null());
+    EXPECT_EQ(group_of(curve, "query", group, 2), group_of(two, "query", group, 2));
+    EXPECT_NE(group_of(curve, "query", group, 3), group_of(two, "query", group, 2));
   }
 }
 
@@ -132,6 +150,27 @@ TEST(RunImportance, MapsImages) {
   EXPECT_TRUE(contains(page, "Class by class"));
   EXPECT_TRUE(contains(page, "<image href=\"data:image/png;base64,"));
   for (const json& one : found["classes"]) EXPECT_EQ(one["means"].size(), 16u);
+}
+
+// Of more groups than a picture has room for.
+TEST(RunImportance, ShowsTheLeadingPlacesWithBandsAndSaysSo) {
+  const TemporaryFolder folder;
+  const Words words{"--patch",     "2",     "--tasks",   "12",
+                    "--estimands", "query", "--metrics", "accuracy"};
+  ASSERT_EQ(importance(image_run(), folder / "out", words).code, kDone);
+  const std::string page = read_file(folder / "out/report.html");
+  const auto count = [&](const std::string& text) {
+    int64_t found = 0;
+    for (size_t at = page.find(text); at != page.npos; at = page.find(text, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("<rect class=\"bar "), 30);
+  EXPECT_GT(count("class=\"whisker"), 0);
+  EXPECT_EQ(count("Task by task"), 1);
+  EXPECT_EQ(count("<tr><td>query</td>"), 30);
+  EXPECT_EQ(count("The 30 largest of 36 groups; importance.json has all."), 3)
+      << "bars, tasks, table";
+  EXPECT_GT(count(" ± "), 36) << "bands of the map's places";
 }
 
 TEST(RunImportance, MapsSuperpixels) {
