@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
@@ -32,21 +33,8 @@ class Folder final : public FileTree {
  public:
   explicit Folder(fs::path root) : root_(std::move(root)) {}
 
-  std::vector<std::string> names() const override {
-    std::vector<std::string> result;
-    std::error_code error;
-    for (fs::recursive_directory_iterator it(root_, error), end; it != end; it.increment(error)) {
-      if (error) break;
-      if (!it->is_regular_file(error)) continue;
-      std::string name = it->path().lexically_relative(root_).generic_string();
-      if (!is_hidden(name)) result.push_back(std::move(name));
-    }
-    if (error) {
-      throw SystemFailure(fmt::format("{}: cannot be listed: {}", root_.string(), error.message()));
-    }
-    std::ranges::sort(result);
-    return result;
-  }
+  std::vector<std::string> names() const override { return entries(fs::file_type::regular); }
+  std::vector<std::string> folders() const override { return entries(fs::file_type::directory); }
 
   std::vector<std::byte> read(const std::string& name) const override {
     const fs::path file = root_ / name;
@@ -62,6 +50,22 @@ class Folder final : public FileTree {
   bool is_archive() const override { return false; }
 
  private:
+  std::vector<std::string> entries(fs::file_type type) const {
+    std::vector<std::string> result;
+    std::error_code error;
+    for (fs::recursive_directory_iterator it(root_, error), end; it != end; it.increment(error)) {
+      if (error) break;
+      if (it->status(error).type() != type) continue;
+      std::string name = it->path().lexically_relative(root_).generic_string();
+      if (!is_hidden(name)) result.push_back(std::move(name));
+    }
+    if (error) {
+      throw SystemFailure(fmt::format("{}: cannot be listed: {}", root_.string(), error.message()));
+    }
+    std::ranges::sort(result);
+    return result;
+  }
+
   fs::path root_;
 };
 
@@ -87,8 +91,10 @@ class Archive final : public FileTree {
     const zip_int64_t count = zip_get_num_entries(archive_.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i) {
       const char* name = zip_get_name(archive_.get(), static_cast<zip_uint64_t>(i), 0);
-      if (name == nullptr || *name == '\0' || std::string_view(name).ends_with('/')) continue;
-      if (!is_hidden(name)) entries_.emplace(name, static_cast<zip_uint64_t>(i));
+      if (name == nullptr || *name == '\0' || is_hidden(name)) continue;
+      add_folders(name);
+      if (std::string_view(name).ends_with('/')) continue;
+      entries_.emplace(name, static_cast<zip_uint64_t>(i));
     }
   }
 
@@ -97,6 +103,8 @@ class Archive final : public FileTree {
     for (const auto& [name, index] : entries_) result.push_back(name);
     return result;
   }
+
+  std::vector<std::string> folders() const override { return {folders_.begin(), folders_.end()}; }
 
   std::vector<std::byte> read(const std::string& name) const override {
     const auto found = entries_.find(name);
@@ -123,6 +131,13 @@ class Archive final : public FileTree {
   bool is_archive() const override { return true; }
 
  private:
+  // Archives need not name the folders around their files.
+  void add_folders(std::string_view name) {
+    for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
+      folders_.emplace(name.substr(0, slash));
+    }
+  }
+
   [[noreturn]] void fail(const std::string& where) const {
     throw BadInput(fmt::format("{}: cannot be read: {}", where, zip_strerror(archive_.get())));
   }
@@ -130,6 +145,7 @@ class Archive final : public FileTree {
   std::string path_;
   std::unique_ptr<zip_t, CloseArchive> archive_;
   std::map<std::string, zip_uint64_t> entries_;
+  std::set<std::string> folders_;
 };
 
 }  // namespace

@@ -16,6 +16,8 @@ class FileTree {
   // Files at any depth, '/' between parts, in order of bytes. Hidden files and folders (and the
   // __MACOSX folder of archives) are left out.
   virtual std::vector<std::string> names() const = 0;
+  // Folders at any depth, empty ones too, in the same way.
+  virtual std::vector<std::string> folders() const = 0;
   // Throws BadInput when it is damaged or larger than 256 MiB.
   virtual std::vector<std::byte> read(const std::string& name) const = 0;
   virtual bool is_archive() const = 0;

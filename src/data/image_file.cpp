@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "data/decode.h"
 #include "data/file_tree.h"
@@ -62,6 +63,27 @@ bool is_wanted(const std::string& name, const std::filesystem::path& where) {
   return ends_with_one_of(name, kRead);
 }
 
+// A folder as deep as those of the images is a class: without an image it would go missing without
+// a word, and another class be answered in its place.
+void require_images_in_classes(const FileTree& tree, const std::vector<std::string>& images,
+                               const std::filesystem::path& where) {
+  std::set<std::string> full;  // with an image at any depth
+  std::set<std::ptrdiff_t> depths;
+  for (const std::string& name : images) {
+    for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
+      full.insert(name.substr(0, slash));
+    }
+    depths.insert(std::ranges::count(name, '/'));
+  }
+  for (const std::string& folder : tree.folders()) {
+    if (full.contains(folder) || !depths.contains(std::ranges::count(folder, '/') + 1)) continue;
+    throw BadInput(
+        fmt::format("{}: no image in it that is read (PNG, JPEG, PGM and PPM are), other folders "
+                    "beside it are classes: put images into it or take it away",
+                    (where / folder).string()));
+  }
+}
+
 void check_preparation(const ImagePreparation& preparation) {
   const auto bad_extent = [](int extent) { return extent < 1 || extent > 4096; };
   if (bad_extent(preparation.height) || bad_extent(preparation.width)) {
@@ -118,9 +140,13 @@ std::vector<float> load_image(const std::filesystem::path& path,
 std::vector<NamedImage> read_images(const std::filesystem::path& folder_or_zip,
                                     const ImagePreparation& preparation) {
   const std::unique_ptr<FileTree> tree = open_file_tree(folder_or_zip);
-  std::vector<NamedImage> images;
+  std::vector<std::string> wanted;
   for (const std::string& name : tree->names()) {
-    if (!is_wanted(name, folder_or_zip)) continue;
+    if (is_wanted(name, folder_or_zip)) wanted.push_back(name);
+  }
+  require_images_in_classes(*tree, wanted, folder_or_zip);
+  std::vector<NamedImage> images;
+  for (const std::string& name : wanted) {
     const std::string where = (folder_or_zip / name).string();
     const size_t slash = name.rfind('/');
     images.push_back({.name = name,

@@ -240,6 +240,39 @@ TEST(ReadImages, RefusesImagesInOtherFormats) {
                   "a/2.WebP: an image in a format that is not read");
 }
 
+TEST(ReadImages, RefusesAClassWithoutImages) {
+  struct Case {
+    std::vector<std::string> files;  // images where they end in .png
+    std::string refused;             // folder; empty: none
+  };
+  for (const auto& [files, refused] :
+       std::vector<Case>{{{"a/1.png", "b/1.png", "circle/1.svg"}, "circle"},
+                         {{"a/1.png", "circle/"}, "circle"},
+                         {{"train/a/1.png", "test/b/1.png", "test/circle/1.svg"}, "test/circle"},
+                         {{"a/1.png", "notes.txt", ".git/x"}, ""},
+                         {{"a/1.png", "a/notes/x.txt", "a/raw/"}, ""},
+                         {{"in/a/1.png", "notes/x.txt"}, ""},
+                         {{"a/1.png", "b/c/1.png"}, ""},
+                         {{"1.png", "2.png", "notes/x.txt"}, ""}}) {
+    const TemporaryFolder folder;
+    for (const std::string& file : files) {
+      const std::filesystem::path path = folder / file;
+      std::filesystem::create_directories(path.parent_path());
+      if (file.ends_with(".png")) {
+        std::filesystem::copy_file(test_file("grey.png"), path);
+      } else if (!file.ends_with('/')) {
+        write_file_atomically(path, "no image");
+      }
+    }
+    const auto read = [&] { read_images(folder.path(), {}); };
+    if (refused.empty()) {
+      EXPECT_NO_THROW(read()) << files.back();
+      continue;
+    }
+    EXPECT_CONTAINS(message_of<BadInput>(read), (folder / refused).string() + ": no image in it");
+  }
+}
+
 TEST(ReadImages, NamesAFolderWithoutImages) {
   const TemporaryFolder folder;
   EXPECT_THROW(read_images(folder.path(), {}), BadInput);

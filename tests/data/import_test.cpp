@@ -165,6 +165,14 @@ TEST(ImportImages, AZipMayHoldOneFolderAroundAll) {
   EXPECT_TRUE(set.group_names.empty());
 }
 
+TEST(ImportImages, RefusesAZipWithAClassWithoutImages) {
+  const TemporaryFolder folder;
+  write_zip(folder / "pets.zip", {"pets/cat/1.png", "pets/circle/1.svg", "pets/dog/1.png"},
+            "grey.png");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder / "pets.zip", {}); }),
+                  "pets.zip/pets/circle: no image in it that is read");
+}
+
 TEST(ImportImages, SameInputGivesTheSameSet) {
   const TemporaryFolder folder;
   copy_images(folder, {"cat/1.png", "dog/1.png", "bird/x.png"});

@@ -47,7 +47,8 @@ struct NamedImage {
 
 // All images of a folder (searched to any depth) or zip archive in order of their names. Files that
 // are no images by their ending, and hidden ones, are passed over. Throws BadInput when there are
-// none, or naming one that is damaged or in a format that is not read (WebP, GIF, BMP, TIFF, …).
+// none, or naming one that is damaged or in a format that is not read (WebP, GIF, BMP, TIFF, …), or
+// a folder without images where those beside it hold some.
 std::vector<NamedImage> read_images(const std::filesystem::path& folder_or_zip,
                                     const ImagePreparation& preparation);
 
