@@ -343,7 +343,11 @@ const std::vector<Fault> kStoredRuns{
      "eval {d}/sine tasks.ways=3",
      2,
      {"test.ways: tasks of sinusoid have no classes"}},
-    {"EvalTooManyWays", "eval {d}/images tasks.ways=4", 2, {"4"}},
+    {"EvalTooManyWays",
+     "eval {d}/images tasks.ways=4",
+     2,
+     {"maml: the network's last layer has 3 outputs, the task asks for 4; use a task of at most as "
+      "many ways"}},
     {"EvalTooManyShots",
      "eval {d}/images tasks.shots=7",
      2,
