@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/tools.h"
@@ -63,9 +61,9 @@ io::TensorTree average_trees(std::span<const Checkpoint> checkpoints,
   return means;
 }
 
-void write_model(Checkpoint checkpoint, const std::filesystem::path& file, bool ema) {
+void write_model(Checkpoint checkpoint, const std::filesystem::path& file, ExportValues values) {
   checkpoint.optimizer.clear();
-  if (ema) checkpoint.parameters = std::exchange(checkpoint.ema, {});
+  if (values == ExportValues::last) checkpoint.ema.clear();
   AtomicFile output(file);
   write_checkpoint(checkpoint, output.temporary());
   output.commit();
@@ -82,11 +80,10 @@ Checkpoint average(std::span<const Checkpoint> checkpoints) {
 }
 
 void export_parameters(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                       ExportFormat format, bool ema) {
-  if (ema && checkpoint.ema.empty())
-    throw BadInput("export: the checkpoint holds no moving average of the parameters");
-  if (format == ExportFormat::model) return write_model(checkpoint, file, ema);
-  const io::TensorTree& tensors = ema ? checkpoint.ema : checkpoint.parameters;
+                       ExportFormat format, ExportValues values) {
+  if (format == ExportFormat::model) return write_model(checkpoint, file, values);
+  const bool mean = values == ExportValues::tested && !checkpoint.ema.empty();
+  const io::TensorTree& tensors = mean ? checkpoint.ema : checkpoint.parameters;
   if (format == ExportFormat::npz) return io::write_npz(file, tensors);
   io::write_safetensors(file, tensors,
                         {{"config_hash", checkpoint.config_hash},

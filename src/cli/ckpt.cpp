@@ -132,15 +132,38 @@ checkpoint::ExportFormat format_of(const fs::path& file) {
       fmt::format("{}: expected a name that ends in .h5, .safetensors or .npz", file.string()));
 }
 
-int export_to(const fs::path& path, const fs::path& out, bool ema) {
+// What is tested of a run: its best checkpoint, the newest where there is no best.
+fs::path chosen_checkpoint(const fs::path& path, const std::string& which) {
+  if (!fs::is_directory(path)) {
+    if (which.empty()) return checkpoint_file(path);
+    throw BadInput(
+        fmt::format("--checkpoint {} is of a run folder, {} is none", which, path.string()));
+  }
+  const fs::path newest = checkpoint_file(path);
+  if (which == "last") return newest;
+  return checkpoint::Store::open_read(checkpoint_folder(path)).best().value_or(newest);
+}
+
+std::string exported_values(const Checkpoint& content, checkpoint::ExportFormat format, bool last) {
+  if (last || content.ema.empty()) return "parameters";
+  return format == checkpoint::ExportFormat::model ? "parameters and their running mean"
+                                                   : "running mean of the parameters";
+}
+
+int export_to(const fs::path& path, const std::string& which, const fs::path& out, bool last) {
   const checkpoint::ExportFormat format = format_of(out);
-  const fs::path in = checkpoint_file(path);
+  const fs::path in = chosen_checkpoint(path, which);
   require_place_for(out, {in});
   const Checkpoint content = checkpoint::read_checkpoint(in);
-  if (ema && content.ema.empty()) {
-    throw BadInput(fmt::format("{}: holds no running mean (outer.ema was none)", path.string()));
+  if (last && content.ema.empty()) {
+    throw BadInput(fmt::format("{}: holds no running mean (outer.ema was none): leave --no-ema out",
+                               in.string()));
   }
-  checkpoint::export_parameters(content, out, format, ema);
+  checkpoint::export_parameters(
+      content, out, format,
+      last ? checkpoint::ExportValues::last : checkpoint::ExportValues::tested);
+  fmt::print("{} at iteration {}: {} -> {}\n", in.string(), content.iteration,
+             exported_values(content, format, last), out.string());
   return kDone;
 }
 
@@ -158,7 +181,8 @@ int average(const std::vector<std::string>& paths, const fs::path& out) {
 struct Options {
   std::vector<std::string> paths;
   std::string a, b, out;
-  bool ema = false;
+  std::string checkpoint;  // empty: not said
+  bool no_ema = false;
 };
 
 }  // namespace
@@ -194,15 +218,20 @@ void add_ckpt(Program& program) {
       ->add_option("PATHS", options->paths, "Checkpoint files, or run folders for all of theirs")
       ->required();
 
-  CLI::App* exporting = add("export", "Write the meta-parameters for other programs, or a model",
-                            [](const Options& o) { return export_to(o.a, o.out, o.ema); });
-  exporting->add_option("PATH", options->a, kPath)->required();
+  CLI::App* exporting =
+      add("export", "Write the meta-parameters that are tested for other programs, or a model",
+          [](const Options& o) { return export_to(o.a, o.checkpoint, o.out, o.no_ema); });
+  exporting->add_option("PATH", options->a, "Checkpoint file or run folder")->required();
   exporting
       ->add_option("OUT", options->out,
                    "File to write: .safetensors, .npz, or .h5 for a checkpoint without the "
                    "optimiser's state, to evaluate and predict with")
       ->required();
-  exporting->add_flag("--ema", options->ema, "The running mean instead of the last values");
+  exporting->add_option("--checkpoint", options->checkpoint, "Of a run folder: best or last")
+      ->check(CLI::IsMember({"best", "last"}))
+      ->default_str("best");
+  exporting->add_flag("--no-ema", options->no_ema,
+                      "The last values in place of their running mean (outer.ema)");
 
   CLI::App* averaging = add("average", "Mean of the meta-parameters of several checkpoints",
                             [](const Options& o) { return average(o.paths, o.out); });

@@ -129,10 +129,27 @@ TEST(Export, WritesParametersUnderTheirPlainNames) {
   EXPECT_CONTAINS(read_file(folder / "a.safetensors"), "\"net/layer2/weight\":{\"dtype\":\"F32\"");
   export_parameters(checkpoint, folder / "a.npz", ExportFormat::npz);
   EXPECT_CONTAINS(read_file(folder / "a.npz"), "net/layer2/weight.npy");
-  EXPECT_CONTAINS(message_of<BadInput>([&] {
-                    export_parameters(checkpoint, folder / "b.npz", ExportFormat::npz, true);
-                  }),
-                  "no moving average");
+}
+
+TEST(Export, WritesWhatTestsAreMadeWith) {
+  const TemporaryFolder folder;
+  const Checkpoint plain = example(3), mean = example(4);
+  Checkpoint both = deep_copy(plain);
+  both.ema = deep_copy(mean).parameters;
+  for (const auto& [format, name] :
+       {std::pair{ExportFormat::npz, "npz"}, std::pair{ExportFormat::safetensors, "safetensors"}}) {
+    const auto written = [&](const Checkpoint& checkpoint, ExportValues values) {
+      export_parameters(checkpoint, folder / name, format, values);
+      return read_file(folder / name);
+    };
+    const std::string last = written(plain, ExportValues::last);
+    EXPECT_EQ(written(plain, ExportValues::tested), last);
+    EXPECT_EQ(written(both, ExportValues::last), last);
+    EXPECT_NE(written(both, ExportValues::tested), last);
+    both.iteration = mean.iteration;
+    EXPECT_EQ(written(both, ExportValues::tested), written(mean, ExportValues::last));
+    both.iteration = plain.iteration;
+  }
 }
 
 TEST(Export, AModelIsACheckpointWithoutTheOptimisersState) {
@@ -142,11 +159,11 @@ TEST(Export, AModelIsACheckpointWithoutTheOptimisersState) {
   ASSERT_FALSE(checkpoint.optimizer.empty());
   write_file_atomically(folder / "model.h5", "an older file");
   export_parameters(checkpoint, folder / "model.h5", ExportFormat::model);
-  export_parameters(checkpoint, folder / "average.h5", ExportFormat::model, true);
+  export_parameters(checkpoint, folder / "last.h5", ExportFormat::model, ExportValues::last);
   checkpoint.optimizer.clear();
   EXPECT_EQ(to_text(diff(read_checkpoint(folder / "model.h5"), checkpoint)), "identical\n");
-  checkpoint.parameters = std::exchange(checkpoint.ema, {});
-  EXPECT_EQ(to_text(diff(read_checkpoint(folder / "average.h5"), checkpoint)), "identical\n");
+  checkpoint.ema.clear();
+  EXPECT_EQ(to_text(diff(read_checkpoint(folder / "last.h5"), checkpoint)), "identical\n");
 }
 
 }  // namespace

@@ -72,15 +72,45 @@ TEST_F(CkptCommand, NamesDamagedFilesAndGoesOn) {
   EXPECT_TRUE(contains(result.out, "ckpt-000000020.h5: whole")) << result.out;
 }
 
-TEST_F(CkptCommand, ExportsAndAverages) {
+TEST_F(CkptCommand, ExportsWhatIsTestedUnlessToldOtherwise) {
   const fs::path folder = fresh_folder("ckpt_command_out");
-  const std::string out = (folder / "weights.npz").string();
-  EXPECT_EQ(call({"ckpt", "export", run_.string(), out}).code, kDone);
-  EXPECT_GT(fs::file_size(out), 16u);
-  EXPECT_EQ(call({"ckpt", "export", run_.string(), (folder / "weights.txt").string()}).code,
-            kBadInput);
-  EXPECT_EQ(call({"ckpt", "export", run_.string(), out, "--ema"}).code, kBadInput);
+  checkpoint::Checkpoint with_mean = make(20, 3.0F);
+  with_mean.ema = make(20, 2.0F).parameters;
+  checkpoint::Store(run_ / "ckpt").save(with_mean);
+  const std::string first = (run_ / "ckpt/ckpt-000000010.h5").string();
+  const std::string second = (run_ / "ckpt/ckpt-000000020.h5").string();
+  const std::string model = (folder / "model.h5").string();
+  struct Case {
+    std::string path;
+    std::vector<std::string> words;
+    float value;
+    std::string line;
+  };
+  for (const auto& [path, words, value, line] : std::vector<Case>{
+           {run_.string(), {}, 1, first + " at iteration 10: parameters"},
+           {run_.string(), {"--checkpoint", "best"}, 1, first + " at iteration 10: parameters"},
+           {run_.string(),
+            {"--checkpoint", "last"},
+            2,
+            second + " at iteration 20: parameters and their running mean"},
+           {second, {"--no-ema"}, 3, second + " at iteration 20: parameters"}}) {
+    std::vector<std::string> all{"ckpt", "export", path, model};
+    all.insert(all.end(), words.begin(), words.end());
+    const Result result = call(all);
+    EXPECT_EQ(result.code, kDone) << result.error;
+    EXPECT_EQ(result.out, line + " -> " + model + "\n");
+    const checkpoint::Checkpoint written = checkpoint::read_checkpoint(model);
+    const auto& tested = written.ema.empty() ? written.parameters : written.ema;
+    EXPECT_EQ(tested.at(0).value.as<float>()[0], value) << line;
+  }
+  const std::string table = (folder / "weights.npz").string();
+  const Result result = call({"ckpt", "export", second, table});
+  EXPECT_EQ(result.out,
+            second + " at iteration 20: running mean of the parameters -> " + table + "\n");
+}
 
+TEST_F(CkptCommand, Averages) {
+  const fs::path folder = fresh_folder("ckpt_command_mean");
   const std::string mean = (folder / "mean.h5").string();
   const std::vector<std::string> words{
       "ckpt", "average", (run_ / "ckpt/ckpt-000000010.h5").string(), run_.string(), "--out", mean};

@@ -52,9 +52,12 @@ Checkpoint average(std::span<const Checkpoint> checkpoints);
 // the same results; no training can go on from it, unless its optimiser has no state.
 enum class ExportFormat { safetensors, npz, model };
 
-// Writes the parameters ("ema": the averaged ones) under their plain names. A model holds both
-// kinds where there are two, since tests use the average; with "ema" the average alone.
+// `tested`: those that tests are made with, the running mean where the checkpoint holds one.
+enum class ExportValues { tested, last };
+
+// Writes the parameters under their plain names. A model with the tested values holds both kinds
+// where there are two; with the last ones it has no running mean and is tested with them.
 void export_parameters(const Checkpoint& checkpoint, const std::filesystem::path& file,
-                       ExportFormat format, bool ema = false);
+                       ExportFormat format, ExportValues values = ExportValues::tested);
 
 }  // namespace outerloop::checkpoint
