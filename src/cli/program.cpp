@@ -36,14 +36,23 @@ std::string command_path(const CLI::App& app) {
   return chosen.empty() ? own : own + " " + command_path(*chosen.front());
 }
 
+// Options of all commands are listed by the help of the program alone.
+std::string help_for(const CLI::App& app, const std::string& message) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (!name.empty() && message.starts_with(name + ":")) return app.get_name();
+  }
+  return command_path(app);
+}
+
 int refuse_command_line(const Program& program, const CLI::ParseError& error, int argc,
                         const char* const* argv) {
   // All ranks were given the same words: the first one speaks.
   if (place_in_launch() > 0) return kBadInput;
   const std::string better = suggestion(program.app, argc, argv);
-  const std::string text =
-      better.empty() ? fmt::format("{}; see `{} --help`", error.what(), command_path(program.app))
-                     : better;
+  const std::string text = better.empty() ? fmt::format("{}; see `{} --help`", error.what(),
+                                                        help_for(program.app, error.what()))
+                                          : better;
   tell_error(text, program.color);
   return kBadInput;
 }

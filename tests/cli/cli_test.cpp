@@ -52,6 +52,23 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   }
 }
 
+TEST(CommandLine, RefersToTheHelpThatListsTheOption) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string hint;
+  };
+  for (const auto& [words, hint] :
+       std::vector<Case>{{{"--color", "blue", "doctor"},
+                          "--color: expected auto, always or never; see `outerloop --help`\n"},
+                         {{"doctor", "--color"}, "; see `outerloop --help`\n"},
+                         {{"ckpt", "diff", "a"}, "; see `outerloop ckpt diff --help`\n"},
+                         {{"eval", "a", "--split", "all"}, "; see `outerloop eval --help`\n"}}) {
+    const Result result = call(words);
+    EXPECT_EQ(result.code, kBadInput);
+    EXPECT_TRUE(result.error.ends_with(hint)) << result.error;
+  }
+}
+
 TEST(CommandLine, PaintsErrorsOnlyOnRequest) {
   EXPECT_TRUE(contains(call({"stop", "/no/run", "--color=always"}).error, "\x1b[31m"));
   EXPECT_FALSE(contains(call({"stop", "/no/run"}).error, "\x1b"));
