@@ -12,17 +12,11 @@
 #include "cli/predict_options.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/csv_field.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/examples.h"
 
 namespace outerloop::cli {
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
-}
 
 Tensor examples_tensor(const Shape& example, std::span<const float> values) {
   Shape shape{static_cast<int64_t>(values.size()) / example.elements()};

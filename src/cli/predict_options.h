@@ -21,8 +21,6 @@ struct SupportClasses {
   std::vector<int32_t> labels;
 };
 
-std::string csv_field(const std::string& text);
-
 // (rows, example …)
 Tensor examples_tensor(const Shape& example, std::span<const float> values);
 

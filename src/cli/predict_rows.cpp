@@ -9,6 +9,7 @@
 #include "cli/predict_options.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/csv_field.h"
 
 namespace outerloop::cli {
 namespace {

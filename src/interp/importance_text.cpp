@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "outerloop/base/csv_field.h"
 #include "outerloop/interp/importance_run.h"
 
 namespace outerloop::interp {
@@ -112,26 +113,14 @@ std::string to_json(const ImportanceResult& result) {
   return json.dump(1) + "\n";
 }
 
-namespace {
-
-// A field of a CSV line.
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\n") == text.npos) return text;
-  std::string result = "\"";
-  for (const char c : text) result += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return result + "\"";
-}
-
-}  // namespace
-
 std::string to_csv(const ImportanceResult& result) {
   std::string text = "metric,baseline,group,features,mean,deviation,repeats\n";
   for (const Importance& importance : result.metrics) {
     for (size_t g = 0; g < result.groups.size(); ++g) {
-      text +=
-          fmt::format("{},{},{},{},{},{},{}\n", importance.metric, importance.baseline,
-                      quoted(result.groups[g].name), quoted(result.group_columns(result.groups[g])),
-                      importance.mean[g], importance.deviation[g], importance.repeats);
+      text += fmt::format("{},{},{},{},{},{},{}\n", importance.metric, importance.baseline,
+                          csv_field(result.groups[g].name),
+                          csv_field(result.group_columns(result.groups[g])), importance.mean[g],
+                          importance.deviation[g], importance.repeats);
     }
   }
   return text;

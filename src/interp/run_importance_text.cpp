@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "outerloop/base/csv_field.h"
 #include "outerloop/interp/run_importance.h"
 
 namespace outerloop::interp {

@@ -6,23 +6,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "outerloop/base/csv_field.h"
 #include "outerloop/sweep/result.h"
 
 namespace outerloop::sweep {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// As RFC 4180 has it.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == text.npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
 
 std::string csv_number(double value) {
   return std::isfinite(value) ? fmt::format("{}", value) : std::string();
