@@ -40,9 +40,8 @@ std::vector<FeatureGroup> table_groups(const data::TablePreparation& table,
   return groups;
 }
 
-// The training tasks' inputs from the least to the greatest, cut into equal parts; the last ones
-// reach to infinity.
-std::vector<PlaceBin> bins_of(const train::Setup& setup, uint64_t seed, int64_t count) {
+// The training tasks' inputs from the least to the greatest, cut into equal parts.
+std::vector<PlaceBin> places_of(const train::Setup& setup, uint64_t seed, int64_t count) {
   if (setup.test_shape.classification || setup.test_shape.example.elements() != 1) {
     throw BadInput("--bins: places are of tasks with one input and numbers as targets");
   }
@@ -60,13 +59,18 @@ std::vector<PlaceBin> bins_of(const train::Setup& setup, uint64_t seed, int64_t 
       most = std::max(most, x);
     }
   }
-  std::vector<PlaceBin> bins;
+  std::vector<PlaceBin> places;
   const float width = (most - least) / static_cast<float>(count);
-  for (int64_t i = 0; i < count; ++i) {
-    const float low = least + width * static_cast<float>(i);
-    bins.push_back({low, low + width});
-  }
-  return bins;
+  const auto edge = [&](int64_t i) { return least + width * static_cast<float>(i); };
+  for (int64_t i = 0; i < count; ++i) places.push_back({edge(i), edge(i + 1)});
+  return places;
+}
+
+// Each point is in one of them: the outer ones have the training tasks' last points and all beyond.
+std::vector<PlaceBin> bins_of(std::vector<PlaceBin> places) {
+  places.front().low = -INFINITY;
+  places.back().high = INFINITY;
+  return places;
 }
 
 std::vector<FeatureGroup> groups_of(RunProblem& job) {
@@ -79,10 +83,11 @@ std::vector<FeatureGroup> groups_of(RunProblem& job) {
     if (!job.spec.groups.empty()) {
       throw BadInput("--bins makes the groups itself; leave out --group");
     }
-    job.scoring.bins = bins_of(setup, job.seed, *job.spec.bins);
+    job.places = places_of(setup, job.seed, *job.spec.bins);
+    job.scoring.bins = bins_of(job.places);
     std::vector<FeatureGroup> groups;
-    for (const PlaceBin& bin : job.scoring.bins) {
-      groups.push_back({fmt::format("{:.2f} … {:.2f}", bin.low, bin.high), {}});
+    for (const PlaceBin& place : job.places) {
+      groups.push_back({fmt::format("{:.2f} … {:.2f}", place.low, place.high), {}});
     }
     return groups;
   }

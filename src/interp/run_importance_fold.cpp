@@ -45,7 +45,7 @@ class Fold {
                          .steps = setup.test_steps,
                          .tasks = static_cast<int64_t>(tasks_.size()),
                          .left_out = left_out_,
-                         .bins = problem_.scoring.bins,
+                         .bins = problem_.places,
                          .regions = problem_.regions};
     if (setup.data.images) {
       const Shape& shape = setup.test_shape.example;

@@ -28,6 +28,7 @@ struct RunProblem {
   Tensor theta;
   uint64_t seed;
   TaskScoring scoring;           // all groups
+  std::vector<PlaceBin> places;  // its bins with ends that can be drawn
   std::vector<float> means;      // of training_means(), once it was asked
   std::vector<int32_t> regions;  // images: the group of each pixel, where all images have the same
   int64_t tasks = 0;             // to be scored at most

@@ -1,5 +1,7 @@
 // outerloop importance RUN as its user calls it.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -255,6 +257,32 @@ TEST(RunImportance, SaysWhereAlongTheInputAdaptationReads) {
   for (const json& group : groups) sum += group["mean"].get<double>();
   EXPECT_GT(sum, 0);  // wrong labels harm
   EXPECT_TRUE(contains(read_file(folder / "out/report.html"), "Where adaptation reads"));
+}
+
+// Training has the places 0 and 1, half of the tests have others, beyond either end.
+TEST(RunImportance, EachPointIsInABin) {
+  std::string table = "line,part,place,height\n";
+  for (int line = 0; line < 30; ++line) {
+    const char* part = line % 3 == 0 ? "val" : line % 3 == 1 ? "test" : "train";
+    for (int row = 0; row < 12; ++row) {
+      const bool is_beyond = line % 3 == 1 && line % 2 == 1;
+      const int place = row % 2 == 0 ? (is_beyond ? -4 : 0) : (is_beyond ? 5 : 1);
+      table += fmt::format("line{},{},{},{}\n", line, part, place, (line % 7 - 3) * place + row);
+    }
+  }
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "ends.csv", table);
+  const fs::path run = train::train_tiny(
+      "importance_ends", train::kTinyTable,
+      {"tasks.dataset=" + (folder / "ends.csv").string(), "tasks.table.left_out=[]"});
+  ASSERT_EQ(importance(run, folder / "out", {"--bins", "2"}).code, kDone);
+  const json found = result_of(folder / "out");
+  const json& groups = found["metrics"][0]["estimands"][0]["groups"];
+  ASSERT_EQ(groups.size(), 2u);
+  // Where half of the tasks had no point in a bin, a quantile would be 0.
+  for (const json& group : groups) {
+    for (const json& quantile : group["quantiles"]) EXPECT_NE(quantile, 0.0) << group;
+  }
 }
 
 TEST(RunImportance, IsTheSameBytesForThreadsShardsAndRestarts) {

@@ -304,6 +304,67 @@ TEST(TaskScorer, ValuesOfATaskDependOnNothingElse) {
   }
 }
 
+// Says the mean label of the support points from 1 up to 2, wherever it is asked.
+class ReadsOnePlace final : public TaskLearner {
+ public:
+  int64_t steps() const override { return 1; }
+  size_t width() const override { return 1; }
+  bool couples_rows() const override { return false; }
+  double adapt_cost() const override { return 1; }
+  double answer_cost() const override { return 1; }
+  void begin(const data::Episode& episode) override { relabel(episode.support_y.as<float>()); }
+  void relabel(std::span<const float> y) override { y_.assign(y.begin(), y.end()); }
+  void adapt(std::span<const float> x) override {
+    double sum = 0, count = 0;
+    for (size_t row = 0; row < x.size(); ++row) {
+      if (x[row] < 1 || x[row] >= 2) continue;
+      sum += static_cast<double>(y_[row]);
+      ++count;
+    }
+    said_ = sum / count;
+  }
+  void answer(int64_t step, std::span<const float>, std::span<double> predictions) override {
+    std::ranges::fill(predictions, step == 0 ? 0 : said_);
+  }
+
+ private:
+  std::vector<float> y_;
+  double said_ = 0;
+};
+
+TEST(TaskScorer, TheBinOfTheOnlyPlaceThatIsReadIsTheOnlyOneThatMatters) {
+  constexpr int kPoints = 12;
+  const data::EpisodeSpec spec{.support_x = {DType::f32, {kPoints, 1}},
+                               .support_y = {DType::f32, {kPoints, 1}},
+                               .query_x = {DType::f32, {1, 1}},
+                               .query_y = {DType::f32, {1, 1}}};
+  data::Episode episode(spec);
+  for (size_t row = 0; row < kPoints; ++row) {  // four points at each of 0.5, 1.5 and 2.5
+    const bool is_read = row % 3 == 1;
+    episode.support_x.as<float>()[row] = static_cast<float>(row % 3) + 0.5F;
+    episode.support_y.as<float>()[row] = is_read ? 100.0F : static_cast<float>(row);
+  }
+  episode.query_y.as<float>()[0] = 100;  // what is said without a permutation
+  ReadsOnePlace learner;
+  TaskScorer scorer({.groups = {{"low", {}}, {"read", {}}, {"high", {}}},
+                     .bins = {{-INFINITY, 1}, {1, 2}, {2, INFINITY}},
+                     .metrics = {metric_named("mse")},
+                     .estimands = {Estimand::labels}},
+                    learner, spec, {});
+  std::vector<double> values(scorer.columns().size());
+  scorer.score(episode, 4, values);
+  for (size_t c = 0; c < values.size(); ++c) {
+    const TaskColumn& column = scorer.columns()[c];
+    if (column.is_baseline) continue;
+    if (column.group == 1) {
+      EXPECT_GT(values[c], 0) << column.repeat;
+    } else {
+      EXPECT_EQ(values[c], 0) << "group " << column.group;
+    }
+  }
+  EXPECT_EQ(scorer.work().cells - scorer.work().spared, 6) << "labels moved in each bin";
+}
+
 // The mean over all donors: what many permutations approach, without their error.
 TEST(TaskScorer, ExactModeIsTheLimitOfManyRepeats) {
   TaskScoring exact = all_estimands();

@@ -104,7 +104,9 @@ struct RunImportance {
   // (metric, task, group) of `query` after the last step, of the first tasks, which have all
   // groups: for pictures.
   std::vector<std::vector<double>> matrix;
-  std::vector<PlaceBin> bins;         // of the groups, where they are places
+  // Of the groups, where they are places: the outer ones with the ends of the training tasks'
+  // range, though they take what lies beyond too.
+  std::vector<PlaceBin> bins;
   std::vector<ClassFinding> classes;  // those in most tasks, by the first metric
   std::array<int64_t, 3> image = {};  // height, width, channels
   std::vector<float> mean_image;      // of queries
