@@ -37,7 +37,7 @@ JointBand band_of(const BudgetRule& rule, std::span<const GroupValues> groups) {
     longest = std::max(longest, group.task_means.size());
   }
   JointBand band =
-      joint_band(columns, SignFlips::sampled(longest, rule.sign_vectors, rule.seed), rule.level);
+      joint_band(columns, SignFlips::of(longest, rule.sign_vectors, rule.seed), rule.level);
   for (size_t g = 0; g < groups.size(); ++g) {
     band.half[g] *= room_for_stopping(columns[g].size());
   }
@@ -47,6 +47,7 @@ JointBand band_of(const BudgetRule& rule, std::span<const GroupValues> groups) {
 // Tasks at which the group's band is expected to be narrow enough: its width falls with their root.
 double tasks_needed(const BudgetRule& rule, const JointBand& band, const GroupValues& group,
                     size_t g) {
+  if (!std::isfinite(band.half[g])) return static_cast<double>(fewest_tasks_of_band(rule.level));
   const double times = band.half[g] / rule.half_width;
   return std::ceil(static_cast<double>(group.task_means.size()) * times * times);
 }
@@ -112,12 +113,17 @@ void BudgetSpent::add(const TaskCosts& costs, int64_t new_tasks, int64_t repeats
 std::string describe(const BudgetSpent& spent, const BudgetRule& rule, const BudgetRound& last,
                      std::span<const std::string> names) {
   std::string text = fmt::format(
-      "Spent {} tasks in {} rounds and {} scores of a permuted group, to know every importance to "
+      "Spent {} tasks in {} round{} and {} scores of a permuted group, to know every importance to "
       "±{:.3g} together at {:g} %.",
-      spent.tasks, spent.rounds, spent.evaluations, rule.half_width, 100 * rule.level);
+      spent.tasks, spent.rounds, spent.rounds == 1 ? "" : "s", spent.evaluations, rule.half_width,
+      100 * rule.level);
   std::vector<std::string> wide;
   for (size_t g = 0; g < names.size(); ++g) {
-    if (last.open[g]) wide.push_back(fmt::format("{} (±{:.3g})", names[g], last.band.half[g]));
+    if (!last.open[g]) continue;
+    const double half = last.band.half[g];
+    const bool has_band = std::isfinite(half);
+    wide.push_back(fmt::format("{} ({})", names[g],
+                               has_band ? fmt::format("±{:.3g}", half) : "too few for a band"));
   }
   if (wide.empty()) return text;
   return text + fmt::format(" {} tasks are all that the budget allows, and not known so well: {}.",

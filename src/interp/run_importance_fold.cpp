@@ -11,7 +11,7 @@
 namespace outerloop::interp {
 namespace {
 
-constexpr uint64_t kSignVectors = 2000;
+constexpr uint64_t kSignVectors = 2000;  // where they are not all tried
 
 size_t fewest_tasks(const std::vector<GroupSample>& groups) {
   size_t fewest = SIZE_MAX;
@@ -141,28 +141,27 @@ class Fold {
       columns.push_back(group.means);
       most = std::max(most, group.means.size());
     }
-    const JointBand band =
-        joint_band(columns, SignFlips::sampled(most, kSignVectors, problem_.seed));
+    const JointBand band = joint_band(columns, SignFlips::of(most, kSignVectors, problem_.seed));
     // Joint p values from the tasks that all groups have.
     const size_t common = fewest_tasks(groups);
     std::vector<double> rows;
     for (size_t task = 0; task < common; ++task) {
       for (const auto& column : columns) rows.push_back(column[task]);
     }
-    const SignFlips flips = SignFlips::sampled(common, kSignVectors, problem_.seed);
+    const SignFlips flips = SignFlips::of(common, kSignVectors, problem_.seed);
     const MaxT joint = max_t(TableView(rows, columns.size()), flips);
     EstimandFinding finding{.name = name, .step = step};
-    const auto count = static_cast<double>(kSignVectors);
     for (size_t g = 0; g < groups.size(); ++g) {
-      const SignFlips own = SignFlips::sampled(columns[g].size(), kSignVectors, problem_.seed);
+      const SignFlipTest own =
+          sign_flip_test(columns[g], SignFlips::of(columns[g].size(), kSignVectors, problem_.seed));
       const double room = problem_.spec.budget ? room_for_stopping(columns[g].size()) : 1;
       finding.groups.push_back(
           {.group = problem_.scoring.groups[g].name,
            .tasks = summarise_tasks(columns[g]),
            .task_count = static_cast<int64_t>(columns[g].size()),
            .band_half = room * band.half[g],
-           .p_value = static_cast<double>(sign_flip_test(columns[g], own).two_sided) / count,
-           .p_joint = static_cast<double>(joint.exceeding[g]) / count,
+           .p_value = static_cast<double>(own.two_sided) / static_cast<double>(own.vectors),
+           .p_joint = static_cast<double>(joint.exceeding[g]) / static_cast<double>(flips.count()),
            .repeat_error = groups[g].repeat_error()});
     }
     return finding;

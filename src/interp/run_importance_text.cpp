@@ -20,20 +20,20 @@ std::string title_of(const RunImportance& result, const EstimandFinding& finding
                      finding.step == 1 ? "" : "s");
 }
 
+Json band_of(const GroupFinding& group) {
+  if (!group.has_band()) return nullptr;
+  const double mean = group.tasks.interval.mean;
+  return {mean - group.band_half, mean + group.band_half};
+}
+
 Json json_of(const GroupFinding& group) {
   const TaskSummary& t = group.tasks;
-  return {{"group", group.group},
-          {"tasks", group.task_count},
-          {"mean", t.interval.mean},
-          {"ci95", {t.interval.lower, t.interval.upper}},
-          {"band95", {t.interval.mean - group.band_half, t.interval.mean + group.band_half}},
-          {"sd_tasks", t.interval.deviation},
-          {"quantiles", t.quantiles},
-          {"share_above_zero", t.share_above_zero},
-          {"worst_tasks", t.worst},
-          {"p", group.p_value},
-          {"p_joint", group.p_joint},
-          {"repeat_error", group.repeat_error}};
+  return {{"group", group.group},     {"tasks", group.task_count},
+          {"mean", t.interval.mean},  {"ci95", {t.interval.lower, t.interval.upper}},
+          {"band95", band_of(group)}, {"sd_tasks", t.interval.deviation},
+          {"quantiles", t.quantiles}, {"share_above_zero", t.share_above_zero},
+          {"worst_tasks", t.worst},   {"p", group.p_value},
+          {"p_joint", group.p_joint}, {"repeat_error", group.repeat_error}};
 }
 
 Json json_of(const RunImportance& result, const RunBudgetSpent& budget) {
@@ -72,6 +72,20 @@ std::string describe_pixels(const RunImportance& result) {
   return fmt::format("Groups: squares of {0} x {0} pixels. ", spec.patch.value_or(4));
 }
 
+std::string describe_statistics(const RunImportance& result) {
+  const std::string intervals = "The task is the unit: intervals are Student's over tasks; ";
+  const auto fewest = static_cast<int64_t>(fewest_tasks_of_band());
+  if (result.tasks < fewest) {
+    return intervals +
+           fmt::format(
+               "there is no joint band, as {} tasks have too few patterns of signs for 95 %: {} "
+               "tasks would do.",
+               result.tasks, fewest);
+  }
+  return intervals +
+         "the band holds for all groups of an estimand together with 95 % (sign flips over tasks).";
+}
+
 // Row by row.
 Json json_of_regions(const RunImportance& result, const std::vector<int32_t>& regions) {
   Json rows = Json::array();
@@ -99,9 +113,7 @@ std::string describe_protocol(const RunImportance& result) {
   text += result.budget ? result.budget->text + " "
                         : fmt::format("{} draw{} per task and group. ", result.spec.repeats,
                                       result.spec.repeats == 1 ? "" : "s");
-  text +=
-      "The task is the unit: intervals are Student's over tasks; the band holds for all groups of "
-      "an estimand together with 95 % (sign flips over tasks).";
+  text += describe_statistics(result);
   if (!result.left_out.empty()) {
     text += fmt::format(" {} tasks were left out: their values are not finite.",
                         result.left_out.size());
@@ -120,11 +132,12 @@ std::string to_text(const RunImportance& result) {
     for (const EstimandFinding& finding : metric.estimands) {
       text += fmt::format("  {}\n", title_of(result, finding));
       for (const GroupFinding& group : finding.groups) {
-        text += fmt::format(
-            "    {:{}} {:9.4f} ± {:.4f} (band ± {:.4f}), {:3.0f} % of tasks above 0"
-            ", p {:.3f}\n",
-            group.group, width, group.tasks.interval.mean, group.tasks.interval.half,
-            group.band_half, 100 * group.tasks.share_above_zero, group.p_joint);
+        const std::string band =
+            group.has_band() ? fmt::format("(band ± {:.4f})", group.band_half) : "(no band)";
+        text +=
+            fmt::format("    {:{}} {:9.4f} ± {:.4f} {}, {:3.0f} % of tasks above 0, p {:.3f}\n",
+                        group.group, width, group.tasks.interval.mean, group.tasks.interval.half,
+                        band, 100 * group.tasks.share_above_zero, group.p_joint);
       }
     }
   }
@@ -189,10 +202,10 @@ std::string to_csv(const RunImportance& result) {
     for (const EstimandFinding& finding : metric.estimands) {
       for (const GroupFinding& g : finding.groups) {
         const MeanInterval& i = g.tasks.interval;
-        text +=
-            fmt::format("{},{},{},\"{}\",{},{},{},{},{},{},{},{},{}\n", metric.metric, finding.name,
-                        finding.step, g.group, i.mean, i.lower, i.upper, g.band_half, i.deviation,
-                        g.tasks.share_above_zero, g.p_value, g.p_joint, g.task_count);
+        text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", metric.metric, finding.name,
+                            finding.step, csv_field(g.group), i.mean, i.lower, i.upper,
+                            g.has_band() ? fmt::format("{}", g.band_half) : "", i.deviation,
+                            g.tasks.share_above_zero, g.p_value, g.p_joint, g.task_count);
       }
     }
   }

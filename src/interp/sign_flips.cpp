@@ -8,6 +8,7 @@
 #include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/philox.h"
+#include "outerloop/base/student_t.h"
 #include "outerloop/interp/statistics.h"
 
 namespace outerloop::interp {
@@ -32,6 +33,10 @@ SignFlips SignFlips::sampled(size_t tasks, uint64_t count, uint64_t seed) {
   flips.exhaustive_ = false;
   flips.seed_ = seed;
   return flips;
+}
+
+SignFlips SignFlips::of(size_t tasks, uint64_t count, uint64_t seed) {
+  return tasks <= kFewTasks ? exhaustive(tasks) : sampled(tasks, count, seed);
 }
 
 void SignFlips::fill(uint64_t vector, std::span<double> signs) const {
@@ -208,6 +213,24 @@ MaxT max_t(const TableView& x, const SignFlips& flips, double level) {
   return result;
 }
 
+size_t fewest_tasks_of_band(double level) {
+  size_t tasks = 1;
+  for (double rarest = 1; rarest > 1 - level; rarest /= 2) ++tasks;
+  return tasks;
+}
+
+namespace {
+
+// Of a joint band, for one of its columns.
+double half_of(const Column& column, double critical, double level) {
+  if (column.values.size() < fewest_tasks_of_band(level)) return INFINITY;
+  if (column.error == 0) return 0;
+  const auto freedom = static_cast<int64_t>(column.values.size()) - 1;
+  return std::max(critical, student_t_quantile((1 + level) / 2, freedom)) * column.error;
+}
+
+}  // namespace
+
 JointBand joint_band(std::span<const std::vector<double>> columns, const SignFlips& flips,
                      double level) {
   size_t longest = 0;
@@ -229,7 +252,7 @@ JointBand joint_band(std::span<const std::vector<double>> columns, const SignFli
   for (const Column& column : all) {
     band.mean.push_back(column.mean);
     band.error.push_back(column.error);
-    band.half.push_back(column.error > 0 ? band.critical * column.error : 0);
+    band.half.push_back(half_of(column, band.critical, level));
   }
   return band;
 }

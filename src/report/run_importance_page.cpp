@@ -154,7 +154,7 @@ std::string places_card(const RunImportance& result, const EstimandFinding& find
   Series series{.dots = true, .band = true};
   for (size_t g = 0; g < finding.groups.size(); ++g) {
     const double mean = finding.groups[g].tasks.interval.mean;
-    const double half = finding.groups[g].band_half;
+    const double half = finding.groups[g].has_band() ? finding.groups[g].band_half : 0;
     const double place =
         (static_cast<double>(result.bins[g].low) + static_cast<double>(result.bins[g].high)) / 2;
     series.points.push_back({place, mean, mean - half, mean + half});
@@ -259,10 +259,11 @@ std::string board(const RunImportance& result, const MetricFinding& metric) {
       const GroupFinding& group = finding.groups[g];
       const auto& i = group.tasks.interval;
       rows += fmt::format(
-          "<tr><td>{}{}</td><td>{}</td><td>{:.5g}</td><td>{:.4g} … {:.4g}</td><td>± {:.3g}</td>"
+          "<tr><td>{}{}</td><td>{}</td><td>{:.5g}</td><td>{:.4g} … {:.4g}</td><td>{}</td>"
           "<td>{:.3g}</td><td>{:.0f} %</td><td>{:.4g}</td><td>{:.4g}</td></tr>\n",
-          finding.name, step, escape(group.group), i.mean, i.lower, i.upper, group.band_half,
-          i.deviation, 100 * group.tasks.share_above_zero, group.p_value, group.p_joint);
+          finding.name, step, escape(group.group), i.mean, i.lower, i.upper,
+          group.has_band() ? fmt::format("± {:.3g}", group.band_half) : "none", i.deviation,
+          100 * group.tasks.share_above_zero, group.p_value, group.p_joint);
     }
   }
   const std::string note = note_on_groups(result.groups.size());

@@ -83,6 +83,20 @@ TEST(Budget, EndsWithWhatItMaySpendAndSaysSo) {
   EXPECT_EQ(text.find("plane"), text.npos) << text;
 }
 
+TEST(Budget, SaysWhereTasksAreTooFewForABand) {
+  const World world({{1, 3, 1}, {1, 0.1, 0.1}}, 5);
+  const BudgetRule few{.half_width = 0.1, .pilot_tasks = 3, .most_tasks = 3};
+  const Spending spending = spend(world, few, {.per_task = 5});
+  EXPECT_EQ(spending.last.open, std::vector<bool>(2, true));
+  const std::string text =
+      describe(spending.spent, few, spending.last, std::vector<std::string>{"season", "plane"});
+  EXPECT_NE(text.find("Spent 3 tasks in 1 round and "), text.npos) << text;
+  EXPECT_NE(text.find("season (too few for a band)"), text.npos) << text;
+  // More tasks are asked for, until there is one.
+  const BudgetRule more{.half_width = 0.1, .pilot_tasks = 3, .most_tasks = 1000};
+  EXPECT_EQ(plan_round(more, {.per_task = 5}, spending.values, {}).tasks, 3);
+}
+
 TEST(Budget, CountsWhatItSpent) {
   BudgetSpent spent;
   spent.add({.per_task = 10, .per_repeat = 2}, 64, 2, 3);

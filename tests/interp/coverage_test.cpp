@@ -52,8 +52,8 @@ TEST(JointBand, CoversAllMeansTogether) {
   std::mt19937 generator(3);
   std::normal_distribution<double> normal;
   constexpr int kDraws = 4000;
-  for (const size_t tasks : {12, 40}) {
-    const auto flips = SignFlips::sampled(tasks, 400, 1);
+  for (const size_t tasks : {6, 8, 12, 40}) {
+    const auto flips = SignFlips::of(tasks, 400, 1);
     int covered = 0;
     for (int draw = 0; draw < kDraws; ++draw) {
       std::vector<Numbers> columns(3, Numbers(tasks));

@@ -56,6 +56,12 @@ TEST(SignFlips, AreAllDifferentWhenExhaustive) {
   EXPECT_THROW(SignFlips::exhaustive(25), BadInput);
 }
 
+TEST(SignFlips, AreAllTriedForFewTasks) {
+  EXPECT_EQ(SignFlips::of(3, 2000, 1).count(), 8u);
+  EXPECT_EQ(SignFlips::of(11, 2000, 1).count(), 2048u);
+  EXPECT_EQ(SignFlips::of(12, 2000, 1).count(), 2000u);
+}
+
 TEST(SignFlips, AreFunctionsOfSeedAndPlaceWhenSampled) {
   Numbers a(100);
   Numbers b(100);
@@ -132,18 +138,19 @@ TEST(MaxT, GivesColumnsWithoutVariationNoWidth) {
 }
 
 TEST(JointBand, IsTheQuantileOfTheGreatestT) {
-  const std::vector<Numbers> columns = {{0.5, -0.25, 1.125, 0.75, 0.25}, {1, 2, 0.5, -1, 0.125}};
-  const auto flips = SignFlips::sampled(5, 100, 3);
+  const std::vector<Numbers> columns = {{0.5, -0.25, 1.125, 0.75, 0.25, 0.5, -0.75},
+                                        {1, 2, 0.5, -1, 0.125, 0, 1.75}};
+  const auto flips = SignFlips::sampled(7, 100, 3);
   const JointBand band = joint_band(columns, flips, 0.9);
   Numbers greatest;
-  Numbers signs(5);
+  Numbers signs(7);
   for (uint64_t vector = 0; vector < 100; ++vector) {
     flips.fill(vector, signs);
     double most = 0;
     for (const Numbers& column : columns) {
       const double mean = mean_interval(column).mean;
       Numbers flipped;
-      for (size_t i = 0; i < 5; ++i) flipped.push_back(signs[i] * (column[i] - mean));
+      for (size_t i = 0; i < 7; ++i) flipped.push_back(signs[i] * (column[i] - mean));
       const auto interval = mean_interval(flipped);
       most = std::max(most, std::abs(interval.mean) / interval.error);
     }
@@ -151,6 +158,7 @@ TEST(JointBand, IsTheQuantileOfTheGreatestT) {
   }
   std::ranges::sort(greatest);
   EXPECT_NEAR(band.critical, greatest[89], 1e-12 * greatest[89]);
+  EXPECT_GT(band.critical, 1.9431802805153024);
   for (size_t j = 0; j < 2; ++j) {
     EXPECT_DOUBLE_EQ(band.half[j], band.critical * mean_interval(columns[j]).error);
   }
@@ -158,13 +166,34 @@ TEST(JointBand, IsTheQuantileOfTheGreatestT) {
 
 // A column of other values at other tasks has no say in which signs the common tasks get.
 TEST(JointBand, TakesColumnsOfFewerTasks) {
-  const std::vector<Numbers> columns = {{0.5, -0.25, 1.125, 0.75, 0.25}, {1, 1, 1}};
-  const auto flips = SignFlips::exhaustive(5);
+  const std::vector<Numbers> columns = {{0.5, -0.25, 1.125, 0.75, 0.25, 0.5, -0.75},
+                                        {1, 1, 1, 1, 1, 1}};
+  const auto flips = SignFlips::exhaustive(7);
   EXPECT_EQ(joint_band(columns, flips).critical,
             joint_band(std::vector<Numbers>{columns[0]}, flips).critical);
   EXPECT_EQ(joint_band(columns, flips).half[1], 0);
   EXPECT_THROW(joint_band(columns, SignFlips::exhaustive(4)), BadInput);
   EXPECT_THROW(joint_band(std::vector<Numbers>{{1, 2}, {1}}, SignFlips::exhaustive(2)), BadInput);
+}
+
+// All values but one alike: flips of signs reach no great t, so that Student's is the wider.
+TEST(JointBand, IsNoNarrowerThanTheIntervalOfAColumn) {
+  const std::vector<Numbers> columns = {{1, 0, 0, 0, 0, 0, 0, 0}};
+  const JointBand band = joint_band(columns, SignFlips::exhaustive(8));
+  const MeanInterval alone = mean_interval(columns[0]);
+  EXPECT_LT(band.critical, alone.quantile);
+  EXPECT_DOUBLE_EQ(band.half[0], alone.half);
+}
+
+// Of 32 vectors of signs two are 6.25 %, of 64 they are 3.1 %.
+TEST(JointBand, NeedsTasksForItsLevel) {
+  EXPECT_EQ(fewest_tasks_of_band(0.95), 6u);
+  EXPECT_EQ(fewest_tasks_of_band(0.9375), 5u);
+  EXPECT_EQ(fewest_tasks_of_band(0.5), 2u);
+  const std::vector<Numbers> columns = {{1, 2, 0.5, -1, 0.125, 0}, {1, 2, 0.5, -1, 0.125}};
+  const JointBand band = joint_band(columns, SignFlips::exhaustive(6));
+  EXPECT_TRUE(std::isfinite(band.half[0]));
+  EXPECT_EQ(band.half[1], INFINITY);
 }
 
 TEST(Statistics, RefuseWhatDoesNotFit) {

@@ -35,7 +35,7 @@ int64_t best_repeats(const VarianceSplit& split, const TaskCosts& costs, size_t 
 struct BudgetRule {
   double half_width = 0.01;  // of the joint band at which a group stops
   double level = 0.95;
-  int64_t pilot_tasks = 64;  // few tasks make bands that cover less than they say
+  int64_t pilot_tasks = 64;
   int64_t most_tasks = 10'000;
   int64_t most_repeats = 16;
   uint64_t sign_vectors = 1000;

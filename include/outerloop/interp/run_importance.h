@@ -2,6 +2,7 @@
 // Importance for a stored run over many tasks: the farm's job, and what its results say.
 
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -44,10 +45,12 @@ struct GroupFinding {
   std::string group;
   TaskSummary tasks;        // over tasks, each the mean of its repeats
   int64_t task_count = 0;   // a budget gives groups tasks of their own
-  double band_half = 0;     // joint over the groups of the estimand
+  double band_half = 0;     // joint over the groups of the estimand; few tasks: infinite
   double p_value = 0;       // two-sided sign flips over tasks, by itself
   double p_joint = 0;       // adjusted over the groups (max-T)
   double repeat_error = 0;  // standard error that the draws alone would leave
+
+  bool has_band() const { return std::isfinite(band_half); }
 };
 
 struct EstimandFinding {

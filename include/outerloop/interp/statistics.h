@@ -32,11 +32,14 @@ double conditional_value_at_risk(std::span<const double> losses, double share);
 class SignFlips {
  public:
   static constexpr size_t kMostTasks = 24;  // of an exhaustive test
+  static constexpr size_t kFewTasks = 11;   // 2,048 vectors
 
   // All 2^tasks. Throws BadInput for more than kMostTasks.
   static SignFlips exhaustive(size_t tasks);
   // The first and count - 1 random ones: vector i is a function of (seed, i) alone.
   static SignFlips sampled(size_t tasks, uint64_t count, uint64_t seed);
+  // All up to kFewTasks, beyond them `count` random ones.
+  static SignFlips of(size_t tasks, uint64_t count, uint64_t seed);
 
   size_t tasks() const { return tasks_; }
   uint64_t count() const { return count_; }
@@ -86,15 +89,21 @@ MaxT max_t(const TableView& x, const SignFlips& flips, double level = 0.95);
 // A band over all columns together for columns of different lengths: column j has the values of
 // tasks 0 … n_j - 1, and a task has one sign for all of its values. Like the band of max_t, but
 // each flipped column is divided by its own error, as the observed one is, so that few tasks cover
-// what they say (three columns, 12 tasks of normal values: 95 %). Up to four tasks it may be
-// infinite. `flips` has the tasks of the longest column. Throws BadInput unless each column has two
-// values or more and the longest fits.
+// what they say (three columns of normal values, from 6 tasks on: 95 %). A statement about all
+// columns is no narrower than one about a column: where the t-interval of mean_interval() is wider,
+// it is taken. A column of fewer than fewest_tasks_of_band() tasks has no band. `flips` has the
+// tasks of the longest column. Throws BadInput unless each column has two values or more and the
+// longest fits.
 struct JointBand {
   std::vector<double> mean;
   std::vector<double> error;  // sd_j / sqrt(n_j)
-  std::vector<double> half;   // critical * error_j; no variation: 0
+  // max(critical, t quantile) * error_j; no variation: 0; no band: infinite.
+  std::vector<double> half;
   double critical = 0;
 };
+// A vector of signs and its mirror image are equally extreme, so that of all 2^n none is rarer than
+// 2 in 2^n: from how many tasks on that is at most 1 - level. 95 %: 6. 0 < level < 1.
+size_t fewest_tasks_of_band(double level = 0.95);
 JointBand joint_band(std::span<const std::vector<double>> columns, const SignFlips& flips,
                      double level = 0.95);
 
