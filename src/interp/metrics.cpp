@@ -259,13 +259,13 @@ double auroc(std::span<const double> targets, const Predictions& predictions,
 
 std::span<const Metric> metrics() {
   static constexpr Metric kMetrics[] = {
-      {"r2", true, true, r2_score},
+      {"r2", true, true, r2_score, "two rows or more"},
       {"mse", false, true, mean_squared_error},
       {"mae", false, true, mean_absolute_error},
       {"accuracy", true, true, accuracy},
       {"balanced_accuracy", true, true, balanced_accuracy},
       {"log_loss", false, true, log_loss},
-      {"auroc", true, false, auroc},
+      {"auroc", true, false, auroc, "rows of both classes"},
       {"brier", false, true, brier_loss},
   };
   return kMetrics;

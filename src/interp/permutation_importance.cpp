@@ -54,6 +54,19 @@ void check_exact(const PermutationProblem& problem) {
   }
 }
 
+// A score that is not finite: by the model, or by rows that do not define it.
+[[noreturn]] void refuse(const Metric& metric, std::span<const double> predictions, size_t rows) {
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  const std::string why =
+      !std::ranges::all_of(predictions, is_finite)
+          ? "the model's predictions are not; look at its parameters and features"
+      : metric.needs.empty()
+          ? "the predictions are too large, or the weights of these rows add up to 0"
+          : fmt::format("it takes {}; raise max_samples, or choose other metrics", metric.needs);
+  throw BadInput(fmt::format("importance: {} of the {} scored row{} is not finite: {}", metric.name,
+                             rows, rows == 1 ? "" : "s", why));
+}
+
 }  // namespace
 
 PermutationScorer::PermutationScorer(const PermutationProblem& problem, Exchange exchange)
@@ -89,6 +102,7 @@ std::vector<double> PermutationScorer::scores(const GatheredRows& rows,
   std::vector<double> result;
   for (const Metric& metric : problem_.metrics) {
     result.push_back(metric.score(targets, {predictions, model.width}, weights));
+    if (!std::isfinite(result.back())) refuse(metric, predictions, targets.size());
   }
   return result;
 }

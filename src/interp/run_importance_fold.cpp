@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "interp/run_classes.h"
 #include "interp/run_samples.h"
@@ -184,15 +185,47 @@ class Fold {
 
 }  // namespace
 
+namespace {
+
+// Of the first task whose values are not finite, the first of these: scores of the untouched task
+// come before decreases, and early steps before late ones.
+std::string first_trouble(const DoneRound& round) {
+  size_t cell = 0;
+  while (round.is_finite(cell)) ++cell;
+  const auto values = round.results->values(cell);
+  const auto bad = std::ranges::find_if(values, [](double v) { return !std::isfinite(v); });
+  const TaskColumn& column = round.job->task_columns()[static_cast<size_t>(bad - values.begin())];
+  const TaskScoring& scoring = round.job->problem()->scoring;
+  const Metric& metric = scoring.metrics[column.metric];
+  const auto task = static_cast<size_t>(round.job->round().first) + cell;
+  if (!column.is_baseline) {
+    return fmt::format(
+        "{} of task {} with {} permuted ({}), though not of the task as it is; lower "
+        "test.steps, or choose other --metrics",
+        metric.name, task, scoring.groups[column.group].name, config::word(column.estimand));
+  }
+  if (column.step > 0) {
+    return fmt::format(
+        "{} of task {} after {} step{}: the learner diverges there; lower test.steps, "
+        "or train with a lower inner.rate",
+        metric.name, task, column.step, column.step == 1 ? "" : "s");
+  }
+  const std::string remedy =
+      metric.needs.empty()
+          ? "the stored parameters do not fit these tasks; choose another --checkpoint"
+          : fmt::format("it takes {}; raise test.queries, or choose other --metrics", metric.needs);
+  return fmt::format("{} of task {} before any step: {}", metric.name, task, remedy);
+}
+
+}  // namespace
+
 void require_finite_tasks(const DoneRound& first) {
   const size_t cells = first.results->cells();
   size_t finite = 0;
   for (size_t cell = 0; cell < cells; ++cell) finite += first.is_finite(cell) ? 1 : 0;
   if (finite >= 2) return;
-  throw BadInput(
-      fmt::format("importance: {} of {} tasks gave numbers that are not finite: the learner "
-                  "diverges on them; lower inner.rate or the steps",
-                  cells - finite, cells));
+  throw BadInput(fmt::format("importance: {} of {} tasks gave numbers that are not finite: {}",
+                             cells - finite, cells, first_trouble(first)));
 }
 
 RunImportance fold_rounds(const RunProblem& problem, std::span<const DoneRound> rounds) {

@@ -76,6 +76,16 @@ TEST(ImportanceCommand, HasTheNumbersOfScikitLearnForALogisticModel) {
   EXPECT_EQ(found["metrics"].size(), 3u);
 }
 
+// The score of all rows is there, that of the one row of a permutation is not.
+TEST(ImportanceCommand, RefusesADecreaseThatIsNoNumber) {
+  const TemporaryFolder folder;
+  const Result result = call({"importance", kIris, "run_dir=" + (folder / "iris").string(),
+                              "rng=sklearn", "max_samples=0.01"});
+  EXPECT_EQ(result.code, kBadInput);
+  EXPECT_TRUE(contains(result.error, "r2 of the 1 scored row is not finite")) << result.error;
+  EXPECT_FALSE(fs::exists(folder / "iris/importance.json"));
+}
+
 // A network of 4 features and 3 classes.
 fs::path write_network(const TemporaryFolder& folder) {
   std::vector<float> first(5 * 4), second(3 * 5);

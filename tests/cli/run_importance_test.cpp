@@ -392,6 +392,59 @@ TEST(RunImportance, GroupsChangeRowsTogetherAndLeaveTheOthersAlone) {
             group_of(apart, "query", "other"));
 }
 
+TEST(RunImportance, FewTasksHaveNoBandAndOthersNoneNarrowerThanAnInterval) {
+  const TemporaryFolder folder;
+  const Result few = importance(table_run(), folder / "few", {"--tasks", "3"});
+  ASSERT_EQ(few.code, kDone) << few.error;
+  EXPECT_TRUE(contains(few.out, "there is no joint band, as 3 tasks have too few")) << few.out;
+  EXPECT_TRUE(contains(few.out, "(no band)")) << few.out;
+  for (const char* file : {"importance.csv", "report.html", "importance.json"}) {
+    EXPECT_FALSE(contains(read_file(folder / "few" / file), "inf,")) << file;
+    EXPECT_FALSE(contains(read_file(folder / "few" / file), "± inf")) << file;
+  }
+  EXPECT_TRUE(group_of(result_of(folder / "few"), "query", "place")["band95"].is_null());
+  EXPECT_LE(group_of(result_of(folder / "few"), "query", "place")["p"], 1.0);
+  ASSERT_EQ(importance(table_run(), folder / "six", {"--tasks", "6"}).code, kDone);
+  const json six = result_of(folder / "six");
+  for (const json& finding : six["metrics"][0]["estimands"]) {
+    for (const json& group : finding["groups"]) {
+      EXPECT_LE(group["band95"][0], group["ci95"][0]) << finding["estimand"] << group;
+      EXPECT_GE(group["band95"][1], group["ci95"][1]) << finding["estimand"] << group;
+    }
+  }
+}
+
+TEST(RunImportance, QuotesNamesInItsCsv) {
+  const TemporaryFolder folder;
+  const Words words{"--group", "a\"b=place,other", "--estimands", "query"};
+  ASSERT_EQ(importance(table_run(), folder / "out", words).code, kDone);
+  EXPECT_TRUE(contains(read_file(folder / "out/importance.csv"), ",3,\"a\"\"b\","));
+}
+
+TEST(RunImportance, SaysWhyNoTaskHasAScore) {
+  const TemporaryFolder folder;
+  const fs::path wild = train::train_tiny("importance_wild", train::kTinySine,
+                                          {"inner.rate=8", "outer.iterations=1"});
+  struct Case {
+    fs::path run;
+    Words words;
+    std::string says;
+  };
+  for (const Case& c :
+       {Case{table_run(),
+             {"test.queries=1", "--metrics", "r2"},
+             "10 of 10 tasks gave numbers that are not finite: r2 of task 0 before any step: it "
+             "takes two rows or more; raise test.queries"},
+        Case{wild,
+             {"test.steps=40"},
+             " steps: the learner diverges there; lower test.steps, or train with a lower"}}) {
+    const Result result =
+        importance(c.run, folder / fs::path(c.run).parent_path().filename(), c.words);
+    EXPECT_EQ(result.code, kBadInput) << result.out;
+    EXPECT_TRUE(contains(result.error, c.says)) << result.error;
+  }
+}
+
 TEST(RunImportance, SaysInOneLineWhatIsWrong) {
   const TemporaryFolder folder;
   struct Case {

@@ -45,6 +45,7 @@ struct Metric {
   // For fixed targets the (weighted) mean of a number per row, times and plus something.
   bool mean_over_rows;
   MetricFunction* function;
+  std::string_view needs = {};  // of the scored rows, or it is NaN
 
   // The greater, the better: what importance is a decrease of.
   double score(std::span<const double> targets, const Predictions& predictions,

@@ -31,14 +31,14 @@ struct PermutationProblem {
 // Scores any (group, repeat) by itself, in any order and thread: equal arguments give equal bits.
 class PermutationScorer {
  public:
-  // Throws BadInput when sizes do not fit, or when an exact exchange meets a metric that is no mean
-  // over rows or a model whose answers depend on other rows.
+  // Throws BadInput when sizes do not fit, when an exact exchange meets a metric that is no mean
+  // over rows or a model whose answers depend on other rows, or when a score is not finite.
   PermutationScorer(const PermutationProblem& problem, Exchange exchange);
 
   size_t groups() const { return problem_.groups.size(); }
   size_t repeats() const { return exchange_.repeats; }
   std::span<const double> baselines() const { return baselines_; }  // per metric
-  // Per metric: baseline - score.
+  // Per metric: baseline - score. Throws BadInput when a score is not finite.
   std::vector<double> decreases(size_t group, size_t repeat) const;
 
  private:
