@@ -113,7 +113,8 @@ void add_budget_and_folder_flags(CLI::App& command, RunImportanceFlags& flags) {
     command.add_option(name, value, help)->group(kOfRuns);
   };
   add("--budget", flags.budget,
-      "auto: choose tasks (--tasks are the most) and repeats by what was measured");
+      "auto: choose tasks (--tasks are the most) and repeats by measured variances and counted "
+      "FLOPs");
   add("--half-width", flags.half_width,
       "Of --budget auto: a group stops where its joint band is so narrow, in units of the first "
       "metric [0.01]");

@@ -6,8 +6,8 @@
 // and the costs say how many repeats a task is best given, and how many tasks the widest needs.
 // Groups that stopped keep their numbers of tasks.
 //
-// All is a function of values and counted costs, never of the clock: the same budget is spent on
-// any machine.
+// Costs are counted, not timed: all is a function of values and counts, never of the clock, so that
+// the same budget is spent on any machine and after any restart.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,8 @@
 
 namespace outerloop::interp {
 
-// Counted work, in any unit (FLOPs, rows).
+// Counted work, in any unit (FLOPs, rows). What is not counted, such as drawing the tasks that give
+// their rows to `across`, costs nothing here.
 struct TaskCosts {
   double per_task = 0;    // adaptation and baseline
   double per_repeat = 1;  // of one group
