@@ -16,11 +16,11 @@ double seconds(Progress::Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-std::string format_rate(double rate, std::string_view unit) {
-  if (rate >= 100) return fmt::format("{:.0f} {}/s", rate, unit);
-  if (rate >= 1) return fmt::format("{:.1f} {}/s", rate, unit);
-  if (rate > 0) return fmt::format("{:.1f} s/{}", 1 / rate, unit);
-  return fmt::format("- {}/s", unit);
+std::string format_rate(double rate, const Progress::Options& options) {
+  if (rate >= 100) return fmt::format(", {:.0f} {}/s", rate, options.unit);
+  if (rate >= 1) return fmt::format(", {:.1f} {}/s", rate, options.unit);
+  if (rate > 0) return fmt::format(", {:.1f} s/{}", 1 / rate, options.one);
+  return {};
 }
 
 }  // namespace
@@ -39,8 +39,8 @@ std::string Progress::line(Clock::time_point now) const {
   const double share = options_.total > 0
                            ? static_cast<double>(last_.done) / static_cast<double>(options_.total)
                            : 1;
-  std::string text = fmt::format("{}/{} {:3.0f}%, {}", last_.done, options_.total, 100 * share,
-                                 format_rate(speed, options_.unit));
+  std::string text = fmt::format("{}/{} {:3.0f}%{}", last_.done, options_.total, 100 * share,
+                                 format_rate(speed, options_));
   if (speed > 0 && last_.done < options_.total) {
     constexpr double kLongest = 1e9;  // seconds; keeps the conversion defined
     const double left = static_cast<double>(options_.total - last_.done) / speed;

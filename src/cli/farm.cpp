@@ -24,8 +24,8 @@ int merge(const fs::path& target, const std::vector<fs::path>& journals) {
   for (size_t cell = 0; cell < results.cells(); ++cell) {
     if (results.has(cell)) continue;
     tell(
-        fmt::format("{} cells are missing, the first is {}; a run of the job with this journal "
-                    "goes on from here\n",
+        fmt::format("cells that are missing: {}, the first is {}; a run of the job with this "
+                    "journal goes on from here\n",
                     static_cast<int64_t>(results.cells()) - results.done(), results.keys()[cell]));
     break;
   }

@@ -54,8 +54,10 @@ void FarmSession::finish() {
 void FarmSession::show(const farm::Progress& progress) {
   const std::lock_guard lock(mutex_);
   if (!bar_) {
-    bar_.emplace(Progress::Options{.terminal = terminal_, .total = progress.cells, .unit = "cells"},
-                 tell);
+    bar_.emplace(
+        Progress::Options{
+            .terminal = terminal_, .total = progress.cells, .unit = "cells", .one = "cell"},
+        tell);
   }
   bar_->update({.done = progress.done});
 }

@@ -19,7 +19,7 @@ std::string duration(double seconds) {
       std::chrono::seconds(static_cast<int64_t>(std::clamp(seconds, 0.0, kLongest))));
 }
 
-std::string describe_running(const Live& live) {
+std::string describe_running(const Live& live, int64_t all_cells) {
   std::string text = fmt::format("running on {} (process {}), {} threads, for {}\n", live.host,
                                  live.process, live.workers, duration(live.seconds));
   const int64_t now_done = live.done - live.begun_at;
@@ -27,7 +27,7 @@ std::string describe_running(const Live& live) {
   text += fmt::format("{:.3g} cells/s", static_cast<double>(now_done) / live.seconds);
   if (live.cost > 0)
     text += fmt::format(", {} left", duration(live.seconds * live.cost_left / live.cost));
-  if (live.cells > 0) text += fmt::format(", {} of its {} cells done", live.done, live.cells);
+  if (live.cells != all_cells) text += fmt::format(", cells of its shard: {}", live.cells);
   return text + "\n";
 }
 
@@ -46,7 +46,9 @@ std::string describe_status(const std::filesystem::path& journal) {
   }
   const bool running = FileLock::is_taken(lock_of(journal));
   const auto live = read_live(journal);
-  if (running && live) return text + describe_running(*live);
+  if (running && live) {
+    return text + describe_running(*live, static_cast<int64_t>(results.cells()));
+  }
   if (running) return text + "a run has just begun\n";
   if (results.complete()) return text + "complete\n";
   return text + "not running; the same command goes on\n";

@@ -63,7 +63,7 @@ TEST(Progress, TakesTheStartFromTheFirstSampleIfItIsNotGiven) {
   progress.update({.done = 901, .loss = 1}, recorder.start + seconds(40));
   progress.update({.done = 910, .loss = 1}, recorder.start + seconds(49));
   EXPECT_EQ(recorder.text,
-            "901/1000  90%, - it/s, loss 1\n"
+            "901/1000  90%, loss 1\n"
             "910/1000  91%, 1.0 it/s, 1m30s left, loss 1\n");
 }
 
@@ -79,6 +79,18 @@ TEST(Progress, RedrawsABarOnATerminal) {
                                "] 6/10  60%, 3.0 it/s, 1s left, loss 1\n");
 }
 
+TEST(Progress, CountsInTheGivenUnit) {
+  Recorder recorder;
+  Progress progress(
+      {.total = 10, .start = 0, .unit = "cells", .one = "cell"},
+      [&](std::string_view part) { recorder.text += part; }, recorder.start);
+  progress.update({.done = 2}, recorder.start + seconds(1));
+  progress.update({.done = 5}, recorder.start + seconds(10));
+  EXPECT_EQ(recorder.text,
+            "2/10  20%, 2.0 cells/s, 4s left\n"
+            "5/10  50%, 2.0 s/cell, 10s left\n");
+}
+
 TEST(Progress, FitsNarrowTerminals) {
   Recorder recorder;
   Progress progress = recorder.make({.interactive = true, .color = true, .width = 20}, 10);
@@ -91,7 +103,7 @@ TEST(Progress, SurvivesNothingToDoAndNoTime) {
   Progress progress = recorder.make({}, 0);
   progress.update({.done = 0, .loss = 0}, recorder.start);
   progress.finish(recorder.start);
-  EXPECT_EQ(recorder.text, "0/0 100%, - it/s, loss 0\n");
+  EXPECT_EQ(recorder.text, "0/0 100%, loss 0\n");
 }
 
 }  // namespace

@@ -31,9 +31,10 @@ TEST_F(FarmCommand, ShardsAreMergedAsTheyCome) {
   Result result = call({"farm", "merge", merged, first});
   EXPECT_EQ(result.code, kStopped);
   EXPECT_EQ(result.out, merged + ": 5 of 10 cells done\n");
-  EXPECT_EQ(result.error,
-            "5 cells are missing, the first is task=1; a run of the job with this journal goes on "
-            "from here\n");
+  EXPECT_EQ(
+      result.error,
+      "cells that are missing: 5, the first is task=1; a run of the job with this journal goes "
+      "on from here\n");
   result = call({"farm", "merge", merged, second});
   EXPECT_EQ(result.code, kDone) << result.error;
   EXPECT_EQ(result.out, merged + ": 10 of 10 cells done\n");

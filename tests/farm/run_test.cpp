@@ -268,6 +268,7 @@ TEST_F(FarmRun, StatusTellsOfARunThatIsUnderWay) {
   run(job, pool, {.journal = journal});
   EXPECT_NE(during.find("watched.h5: job toy ("), during.npos) << during;
   EXPECT_NE(during.find("50 of 57 cells done (87.7%)"), during.npos) << during;
+  EXPECT_EQ(during.find("done"), during.rfind("done")) << "one count: " << during;
   EXPECT_NE(during.find("running on "), during.npos) << during;
   EXPECT_NE(during.find(" cells/s, "), during.npos) << during;
   EXPECT_NE(describe_status(journal).find("57 of 57 cells done (100.0%)\ncomplete"),

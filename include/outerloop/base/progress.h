@@ -25,6 +25,7 @@ class Progress {
     // time on the rate is counted.
     std::optional<std::int64_t> start;
     std::string unit = "it";        // what is counted, as in "12.3 it/s"
+    std::string one = "it";         // of them, as in "1.7 s/it"
     double line_every_seconds = 5;  // where lines cannot be redrawn
   };
   struct Sample {
