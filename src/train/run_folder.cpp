@@ -63,10 +63,14 @@ std::string describe_summary(const RunFolder& folder) {
       text += fmt::format("test {}: none, all tasks diverged\n", name);
       return;
     }
-    text += fmt::format("test {} {:.4g} ± {:.2g}{} (95 %, {} tasks), median {:.4g}{}\n", name,
-                        scale * number(statistic, "mean"), scale * number(statistic, "ci95"), unit,
-                        statistic.at("tasks").get<int64_t>(), scale * number(statistic, "median"),
-                        unit);
+    const auto tasks = statistic.at("tasks").get<int64_t>();
+    const std::string interval = tasks == 1
+                                     ? fmt::format("{} (one task: no interval)", unit)
+                                     : fmt::format(" ± {:.2g}{} (95 %, {} tasks)",
+                                                   scale * number(statistic, "ci95"), unit, tasks);
+    text +=
+        fmt::format("test {} {:.4g}{}, median {:.4g}{}\n", name, scale * number(statistic, "mean"),
+                    interval, scale * number(statistic, "median"), unit);
   };
   if (summary.contains("test")) {
     const auto& test = summary["test"];

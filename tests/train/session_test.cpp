@@ -227,6 +227,11 @@ TEST_F(Running, AllTasksMayDivergeInTheEnd) {
   EXPECT_CONTAINS(describe_summary(RunFolder{run}), "test loss: none, all tasks diverged");
 }
 
+TEST_F(Running, OneTaskHasNoInterval) {
+  const fs::path run = go("run", {"outer.iterations=5", "test.tasks=1"});
+  EXPECT_CONTAINS(describe_summary(RunFolder{run}), " (one task: no interval), median ");
+}
+
 TEST_F(Running, TheSummaryHoldsWhatScriptsRead) {
   const config::Config config =
       shipped("sinusoid_maml", folder_ / "run", kShort + Words{"validation.every=40"}).config;
