@@ -59,7 +59,7 @@ Work work_on_run(const Options& options) {
   const interp::RunImportanceSpec spec =
       run_importance_spec(options.source, options.words, options.of_run);
   auto job = std::make_unique<interp::RunImportanceJob>(spec);
-  Work work{.folder = {run_importance_folder(options.source, options.of_run)},
+  Work work{.folder = {run_importance_folder(options.source, options.of_run), "--out"},
             .threads = spec.threads};
   work.conclude = [&job = *job, folder = work.folder](const farm::Results& results) {
     const interp::RunImportance result = job.fold(results);
@@ -80,7 +80,7 @@ int conclude(const Work& work, const farm::Outcome& outcome, const farm::RunOpti
   if (!outcome.results.complete()) {
     const auto journal = work.folder.journal();
     fmt::print(
-        "{}: {} cells, all of this shard; `outerloop farm merge {} {}` and then the command "
+        "{}: all cells of this shard, {}; `outerloop farm merge {} {}` and then the command "
         "without --shard give the report\n",
         settings.journal.string(), outcome.progress.done, journal.string(),
         (journal.parent_path() / "importance-*of*.h5").string());
@@ -111,7 +111,8 @@ int run_in_rounds(comm::Communicator& ranks, const Options& options, ColorMode c
   farm::RunOptions settings;
   interp::RunImportanceSpec spec;
   std::optional<interp::RunBudget> budget;
-  const interp::ImportanceFolder folder{run_importance_folder(options.source, options.of_run)};
+  const interp::ImportanceFolder folder{run_importance_folder(options.source, options.of_run),
+                                        "--out"};
   comm::fail_together(ranks, "command line and config", [&] {
     settings = farm_options(options.farm);
     if (settings.shard.count > 1) {

@@ -135,14 +135,17 @@ void refuse_flags_of_runs(const RunImportanceFlags& f) {
                    !f.groups.empty();
   if (!any) return;
   throw BadInput(
-      "these flags are for runs; a YAML file of a model takes key=value words, such as "
-      "repeats=20");
+      "these flags are for runs, named by their folder or a checkpoint file; a YAML file of a "
+      "model of a table takes key=value words, such as repeats=20");
 }
 
 interp::RunImportanceSpec run_importance_spec(const std::string& run,
                                               const std::vector<std::string>& words,
                                               const RunImportanceFlags& flags) {
   interp::RunImportanceSpec spec{.run = run, .overrides = words};
+  if (flags.out && flags.out->empty()) {
+    throw BadInput("--out: expected a folder, got an empty text");
+  }
   if (flags.checkpoint) spec.checkpoint = *flags.checkpoint;
   if (flags.split) spec.split = split_named(*flags.split);
   spec.tasks = flags.tasks;

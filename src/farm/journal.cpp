@@ -75,7 +75,8 @@ void mend(const fs::path& file, const Manifest& manifest, Results& results, cons
   const bool is_journal =
       io::looks_like_row_file(file) || static_cast<int64_t>(fs::file_size(file)) == layout.bytes;
   if (!is_journal)
-    throw BadInput(file.string() + ": is no journal of results; choose another name");
+    throw BadInput(file.string() +
+                   ": is no journal of results; move it away, or choose another folder");
   take_rows(io::RowSnapshot(file, layout), results);
   const fs::path kept = unused_name(file);
   fs::copy_file(file, kept);
@@ -93,7 +94,7 @@ FileLock locked(const fs::path& file) {
   auto lock = FileLock::take(lock_of(file));
   if (!lock) {
     throw BadInput(
-        fmt::format("{}: another process is writing it; wait for its end or choose another name",
+        fmt::format("{}: another process is writing it; wait for its end or choose another folder",
                     file.string()));
   }
   return std::move(*lock);
@@ -103,13 +104,18 @@ FileLock locked(const fs::path& file) {
 io::RowWriter open_rows(const fs::path& file, const Manifest& manifest, Results& results,
                         Log& log) {
   if (!fs::exists(file)) make_empty(file, manifest, results);
+  if (fs::is_directory(file)) {
+    throw BadInput(file.string() +
+                   ": expected a journal of results, it is a folder; move it away, or choose "
+                   "another folder");
+  }
   try {
     if (!io::looks_like_row_file(file)) throw CorruptFile(file.string() + ": damaged at its begin");
     const JournalContent content = read_journal(file);
     const std::string other = difference(content.manifest, content.results, manifest, results);
     if (!other.empty()) {
       throw BadInput(fmt::format(
-          "{}: is the journal of another job ({} where {} is run): {}; choose another name",
+          "{}: is the journal of another job ({} where {} is run): {}; choose another folder",
           file.string(), id_of(content.manifest, content.results), id_of(manifest, results),
           other));
     }

@@ -46,15 +46,14 @@ void ImportanceFolder::prepare(Repeats repeats) const {
   std::error_code error;
   fs::create_directories(root, error);
   if (error) {
-    throw BadInput(fmt::format("run_dir {}: cannot be created: {}; choose another run_dir",
+    throw BadInput(fmt::format("{0} {1}: cannot be created: {2}; choose another {0}", chosen_by,
                                root.string(), error.message()));
   }
   const fs::directory_iterator entry(root);
   // Looked for last: another shard may be making it.
   if (entry != fs::directory_iterator() && !fs::exists(journal().parent_path(), error)) {
-    throw BadInput(
-        fmt::format("run_dir {}: holds '{}' but no journal of importance; choose another",
-                    root.string(), entry->path().filename().string()));
+    throw BadInput(fmt::format("{} {}: holds '{}' but no journal of importance; choose another",
+                               chosen_by, root.string(), entry->path().filename().string()));
   }
   const bool by_budget = repeats == Repeats::in_rounds;
   if (const auto other =
@@ -67,8 +66,8 @@ void ImportanceFolder::prepare(Repeats repeats) const {
   }
   fs::create_directories(journal().parent_path(), error);
   if (!error) return;
-  throw BadInput(fmt::format("run_dir {}: the folder journal cannot be created: {}", root.string(),
-                             error.message()));
+  throw BadInput(fmt::format("{} {}: the folder journal cannot be created: {}", chosen_by,
+                             root.string(), error.message()));
 }
 
 struct ImportanceJob::Problem {

@@ -168,6 +168,12 @@ const std::vector<Key> kKeys = {
      read_text<&Spec::run_dir>},
 };
 
+// By the sections that such configs begin with.
+bool is_of_training(const YAML::Node& document) {
+  const auto is_section = [](const YAML::Node& node) { return node.IsDefined() && node.IsMap(); };
+  return is_section(document["tasks"]) || is_section(document["learner"]);
+}
+
 class Reader {
  public:
   explicit Reader(const fs::path& file) : file_(file.string()) {
@@ -179,6 +185,11 @@ class Reader {
     try {
       const YAML::Node document = YAML::Load(text);
       if (!document.IsMap()) return complain(file_, "expected `key: value` lines");
+      if (is_of_training(document)) {
+        return complain(file_,
+                        "is the config of a training, not of a model of a table; train it, then "
+                        "name its run folder or a checkpoint file");
+      }
       std::map<std::string, bool> seen;
       for (const auto& entry : document) {
         const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "";

@@ -104,7 +104,9 @@ std::vector<FeatureGroup> groups_of(RunProblem& job) {
   return groups;
 }
 
-std::vector<Metric> metrics_of(const RunImportanceSpec& spec, bool classification) {
+std::vector<Metric> metrics_of(const RunImportanceSpec& spec, const train::Setup& setup) {
+  const bool classification = setup.test_shape.classification;
+  const int64_t ways = setup.test_tasks->shape().ways;
   std::vector<std::string> names = spec.metrics;
   if (names.empty()) {
     names = classification ? std::vector<std::string>{"log_loss", "accuracy"}
@@ -112,8 +114,17 @@ std::vector<Metric> metrics_of(const RunImportanceSpec& spec, bool classificatio
   }
   const std::vector<std::string_view> values{"r2", "mse", "mae"};
   std::vector<Metric> metrics;
-  for (const std::string& name : names) {
+  for (auto at = names.begin(); at != names.end(); ++at) {
+    const std::string& name = *at;
     metrics.push_back(metric_named(name));
+    if (std::find(names.begin(), at, name) != at) {
+      throw BadInput(fmt::format("--metrics: '{}' is named twice", name));
+    }
+    if (name == "auroc" && classification && ways > 2) {
+      throw BadInput(fmt::format(
+          "--metrics: auroc tells two classes apart, this run's tasks have {}; leave it out",
+          ways));
+    }
     const bool of_values = std::ranges::find(values, name) != values.end();
     if (of_values != classification) continue;
     throw BadInput(fmt::format("--metrics: {} is for {}, this run's tasks have {}", name,
@@ -191,7 +202,7 @@ RunProblem::RunProblem(const RunImportanceSpec& s)
       seed(static_cast<uint64_t>(s.seed.value_or(setup.config.seed))) {
   setup.test_tasks->check(spec.split);
   scoring.groups = groups_of(*this);
-  scoring.metrics = metrics_of(spec, setup.test_shape.classification);
+  scoring.metrics = metrics_of(spec, setup);
   scoring.estimands = estimands_of(spec, setup.test_steps > 0);
   check_ways(spec, scoring, setup.test_steps);
   scoring.curve = spec.curve;

@@ -115,8 +115,8 @@ std::string describe_protocol(const RunImportance& result) {
                                       result.spec.repeats == 1 ? "" : "s");
   text += describe_statistics(result);
   if (!result.left_out.empty()) {
-    text += fmt::format(" {} tasks were left out: their values are not finite.",
-                        result.left_out.size());
+    text += fmt::format(" Left out, as their values are not finite: {} task{}.",
+                        result.left_out.size(), result.left_out.size() == 1 ? "" : "s");
   }
   return text;
 }

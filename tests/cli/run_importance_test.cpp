@@ -497,6 +497,9 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {folder / "none", {"--tasks", "3"}, "no such run folder"},
       {OUTERLOOP_SOURCE_DIR "/configs/iris_importance.yaml", {"--tasks", "3"}, "are for runs"},
   };
+  const Result nowhere = call({"importance", table_run().string(), "--out", ""});
+  EXPECT_EQ(nowhere.code, kBadInput);
+  EXPECT_EQ(nowhere.error, "error: --out: expected a folder, got an empty text\n");
   for (const Case& c : cases) {
     const Result result = importance(c.run, folder / "out", c.words);
     EXPECT_EQ(result.code, kBadInput) << c.says;

@@ -132,7 +132,7 @@ TEST_F(JournalTest, OfAnotherJobIsRefusedAndStays) {
     const std::string said =
         error_of<BadInput>([&] { JournalFile(file_, c.manifest, results, log); });
     EXPECT_NE(said.find(c.said), said.npos) << said;
-    EXPECT_NE(said.find("choose another name"), said.npos) << said;
+    EXPECT_NE(said.find("choose another folder"), said.npos) << said;
     EXPECT_EQ(said.find('\n'), said.npos);
   }
   EXPECT_EQ(read_file(file_), before);
@@ -162,6 +162,9 @@ TEST_F(JournalTest, WhatIsNoJournalIsRefusedAndStays) {
     EXPECT_EQ(read_file(folder_ / name), before);
   }
   EXPECT_THROW(read_journal(folder_ / "none"), BadInput);
+  fs::create_directory(folder_ / "folder");
+  const std::string refused = error_of<BadInput>([&] { put(folder_ / "folder", {1}); });
+  EXPECT_NE(refused.find("it is a folder; move it away"), refused.npos) << refused;
   const std::string said = error_of<BadInput>([&] { read_journal(folder_.path()); });
   EXPECT_NE(said.find("is a folder; name a journal"), said.npos) << said;
 }

@@ -38,6 +38,7 @@ enum class Repeats { fixed, in_rounds };
 // importance.json and .csv, report.html.
 struct ImportanceFolder {
   std::filesystem::path root;
+  std::string chosen_by = "run_dir";  // for messages
 
   std::filesystem::path journal(const farm::Shard& shard = {}) const;
   std::filesystem::path journal_of_round(size_t round) const;
