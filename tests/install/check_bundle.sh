@@ -66,7 +66,8 @@ outerloop train configs/omniglot_maml.yaml outer.iterations=2 validation.every=0
 export LD_LIBRARY_PATH=/work/driver OUTERLOOP_CACHE=/work/kernels
 on_gpu="bin/outerloop bench meta-step --seconds 0.01 runtime.device=cuda --config configs"
 $on_gpu/sinusoid_maml.yaml
-$on_gpu/omniglot_maml_finn_5w1s.yaml
+FAKE_CUDA_SHARED=232448 $on_gpu/sinusoid_maml.yaml
+$on_gpu/omniglot_mamlpp.yaml outer.meta_batch=8
 bin/mpirun -q --oversubscribe -np 2 $on_gpu/sinusoid_maml.yaml
 code=0
 $on_gpu/sinusoid_maml.yaml tasks.shots=7 2>/work/refusal || code=$?

@@ -12,6 +12,12 @@ namespace {
 #define OL_CUDA(expression) \
   OL_CHECKED(expression, [this](CUresult failure) { return driver_.describe(failure); })
 
+constexpr const char* kNoAssembler =
+    "the driver is here without its libnvidia-ptxjitcompiler.so.1, which assembles kernels: "
+    "install "
+    "all of the driver, start a container with NVIDIA_DRIVER_CAPABILITIES=compute,utility, or set "
+    "runtime.device=cpu";
+
 std::string cuda_version(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
@@ -70,11 +76,14 @@ std::string PtxLinker::make(std::string_view, const KernelSource& kernel) const 
   std::array options{CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
   std::array<void*, 2> values{log.data(), reinterpret_cast<void*>(log.size())};
   CUlinkState state = nullptr;
-  OL_CUDA(driver_.cuLinkCreate(options.size(), options.data(), values.data(), &state));
-  const std::shared_ptr<void> owner(nullptr, [&](void*) { driver_.cuLinkDestroy(state); });
+  const std::shared_ptr<void> owner(nullptr, [&](void*) {
+    if (state != nullptr) driver_.cuLinkDestroy(state);
+  });
   const auto describe = [&](CUresult failure) {
+    if (failure == CUDA_ERROR_JIT_COMPILER_NOT_FOUND) throw BadInput(kNoAssembler);
     return fmt::format("{}, kernel {}: {}", driver_.describe(failure), kernel.name, log.data());
   };
+  OL_CHECKED(driver_.cuLinkCreate(options.size(), options.data(), values.data(), &state), describe);
   std::string ptx = kernels_->find(kernel.name)->second;
   OL_CHECKED(driver_.cuLinkAddData(state, CU_JIT_INPUT_PTX, ptx.data(), ptx.size() + 1,
                                    kernel.name.c_str(), 0, nullptr, nullptr),

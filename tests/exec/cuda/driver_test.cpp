@@ -259,6 +259,14 @@ TEST_F(OfAPack, RefusesWhatItCannotMake) {
             refusal([&] {
               code_of(both_, {7, 5});
             }));
+  {
+    const Variable none("FAKE_CUDA_LINKER", std::to_string(CUDA_ERROR_JIT_COMPILER_NOT_FOUND));
+    EXPECT_EQ(
+        "the driver is here without its libnvidia-ptxjitcompiler.so.1, which assembles kernels: "
+        "install all of the driver, start a container with "
+        "NVIDIA_DRIVER_CAPABILITIES=compute,utility, or set runtime.device=cpu",
+        refusal([&] { code_of(both_); }));
+  }
   const Variable old("FAKE_CUDA_VERSION", "12040");
   EXPECT_EQ("the driver is of CUDA 12.4, and the kernels of " + pack_.string() +
                 " need one of CUDA 12.8 or newer: install it, or set runtime.device=cpu",

@@ -3,6 +3,8 @@
 //   FAKE_CUDA_INIT      what cuInit gives
 //   FAKE_CUDA_VERSION   of the driver, 12080 for CUDA 12.8
 //   FAKE_CUDA_MAJOR     of the compute capability (9)
+//   FAKE_CUDA_SHARED    bytes of shared memory that a block has on request (49152)
+//   FAKE_CUDA_LINKER    what cuLinkCreate gives
 //   FAKE_CUDA_DEVICES   how many GPUs there are (1)
 //   FAKE_CUDA_MEMORY    bytes that one allocation may have
 
@@ -105,6 +107,9 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute which, CUdevice) {
     case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
       *value = 1024;
       break;
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
+      *value = static_cast<int>(number("FAKE_CUDA_SHARED", 49152));
+      break;
     case CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X:
       *value = 2147483647;
       break;
@@ -187,6 +192,7 @@ CUresult cuStreamEndCapture(CUstream, CUgraph* graph) {
 
 CUresult cuLinkCreate(unsigned count, CUjit_option* options, void** values, CUlinkState* handle) {
   if (current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+  if (const long failure = number("FAKE_CUDA_LINKER", 0)) return static_cast<CUresult>(failure);
   Link link;
   for (unsigned i = 0; i < count; ++i) {
     if (options[i] == CU_JIT_ERROR_LOG_BUFFER) link.log = static_cast<char*>(values[i]);
