@@ -25,6 +25,7 @@ using interp::GroupFinding;
 using interp::MetricFinding;
 using interp::RunImportance;
 
+constexpr const char* kNoBand = "Too few tasks for a joint band.";
 constexpr size_t kMostBars = 30;
 constexpr size_t kMostTasks = 60;  // rows of the matrix
 constexpr size_t kMostCurves = 4;  // as many as there are colours
@@ -40,8 +41,7 @@ constexpr About kAbout[] = {
     {"drop", "Left out", "What a group is worth when it is replaced by its mean in both sets."},
     {"across", "From other tasks",
      "Values from other tasks' queries: task-level inputs show here."},
-    {"labels", "Where adaptation reads",
-     "Support labels permuted at the points of a place. Band: all places together, 95 %."},
+    {"labels", "Where adaptation reads", "Support labels permuted at the points of a place."},
     {"adaptation", "Added by adaptation", "After less before adaptation, task by task."},
     {"interaction", "Interaction",
      "Support and query together say less than apart, where above 0."},
@@ -160,11 +160,17 @@ std::string places_card(const RunImportance& result, const EstimandFinding& find
     series.points.push_back({place, mean, mean - half, mean + half});
   }
   plot.series.push_back(std::move(series));
-  return card(about(finding.name).heading, to_svg(plot), escape(about(finding.name).question));
+  const bool has_band = finding.groups.front().has_band();
+  return card(about(finding.name).heading, to_svg(plot),
+              fmt::format("{} {}", escape(about(finding.name).question),
+                          has_band ? "Band: all places together, 95 %." : kNoBand));
 }
 
-constexpr const char* kWhiskers =
-    "Whiskers: a band that holds for all groups of a picture together, 95 %.";
+std::string about_whiskers(const MetricFinding& metric) {
+  return metric.estimands.front().groups.front().has_band()
+             ? "Whiskers: a band that holds for all groups of a picture together, 95 %."
+             : kNoBand;
+}
 
 std::string findings(const RunImportance& result, const MetricFinding& metric) {
   const bool image = !result.regions.empty();
@@ -189,9 +195,9 @@ std::string findings(const RunImportance& result, const MetricFinding& metric) {
                           "after adaptation. {}",
                           first.mean, first.half, last.mean, last.half,
                           image ? "Blue: the learner needs the place. Under it lies the mean query."
-                                : kWhiskers));
+                                : about_whiskers(metric)));
   if (!bars.empty()) {
-    whole += section(fmt::format("Places by {}", metric.metric), bars, kWhiskers);
+    whole += section(fmt::format("Places by {}", metric.metric), bars, about_whiskers(metric));
   }
   return whole;
 }

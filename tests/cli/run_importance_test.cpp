@@ -402,6 +402,8 @@ TEST(RunImportance, FewTasksHaveNoBandAndOthersNoneNarrowerThanAnInterval) {
     EXPECT_FALSE(contains(read_file(folder / "few" / file), "inf,")) << file;
     EXPECT_FALSE(contains(read_file(folder / "few" / file), "± inf")) << file;
   }
+  EXPECT_TRUE(contains(read_file(folder / "few/report.html"), "Too few tasks for a joint band."));
+  EXPECT_FALSE(contains(read_file(folder / "few/report.html"), "Whiskers: a band"));
   EXPECT_TRUE(group_of(result_of(folder / "few"), "query", "place")["band95"].is_null());
   EXPECT_LE(group_of(result_of(folder / "few"), "query", "place")["p"], 1.0);
   ASSERT_EQ(importance(table_run(), folder / "six", {"--tasks", "6"}).code, kDone);
