@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a folder that runs on another x86-64 Linux without installing anything there: the program, the
-# libraries it needs down to the C library, Open MPI's mpirun, configs and data.
+# libraries it needs down to the C library, Open MPI's mpirun, configs, data, and kernels for GPUs where
+# NVRTC is here to make them (tools/kernels/pack.sh).
 #   tools/bundle.sh [FOLDER]        default: build/bundle/outerloop
 #   cd FOLDER && bin/outerloop train configs/sinusoid_maml.yaml
 #   cd FOLDER && bin/mpirun -np 4 bin/outerloop train configs/omniglot_maml.yaml

@@ -33,7 +33,8 @@ namespace outerloop::exec::cuda {
 enum class Products : uint8_t { ordered, float32, tf32, bfloat16 };
 
 // The GPU of this number. Throws BadInput with what is missing and what to do: a build without
-// CUDA, no driver, no such GPU, no library (NVRTC, cuBLAS).
+// CUDA, no driver, no such GPU, no cuBLAS. What makes kernels is looked for when the first are
+// asked for: NVRTC, else the pack of a bundle.
 std::shared_ptr<Device> open_device(int ordinal, Products products = Products::ordered);
 
 // Names of the GPUs that this process sees; none without a driver, or in a build without CUDA.
