@@ -118,7 +118,7 @@ struct TaskScorer::Impl {
     predictions.resize(count * learner.width());
     learner.answer(step, rows, predictions);
     done.rows += static_cast<int64_t>(count);
-    done.flops += static_cast<double>(count / query_rows) * learner.answer_cost();
+    done.flops += learner.answer_cost(count / query_rows);
   }
 
   // Decreases of copies that are equal to the original: they stay 0.
@@ -428,7 +428,7 @@ std::string TaskScorer::name_of(const TaskColumn& column) const {
 TaskCosts TaskScorer::costs() const {
   const TaskScoring& scoring = impl_->scoring;
   const double adapt = impl_->learner.adapt_cost();
-  const double answer = impl_->learner.answer_cost();
+  const double answer = impl_->learner.answer_cost(1);
   TaskCosts costs{.per_task = adapt + static_cast<double>(impl_->baselines.size()) * answer,
                   .per_repeat = 0};
   for (const TaskPart& part : impl_->columns.parts()) {

@@ -61,7 +61,7 @@ class Ridge final : public TaskLearner {
   size_t width() const override { return 1; }
   bool couples_rows() const override { return couples; }
   double adapt_cost() const override { return 100; }
-  double answer_cost() const override { return 10; }
+  double answer_cost(size_t sets) const override { return 10 * static_cast<double>(sets); }
   void begin(const data::Episode& episode) override {
     y_.assign(episode.support_y.as<float>().begin(), episode.support_y.as<float>().end());
   }
@@ -311,7 +311,7 @@ class ReadsOnePlace final : public TaskLearner {
   size_t width() const override { return 1; }
   bool couples_rows() const override { return false; }
   double adapt_cost() const override { return 1; }
-  double answer_cost() const override { return 1; }
+  double answer_cost(size_t sets) const override { return static_cast<double>(sets); }
   void begin(const data::Episode& episode) override { relabel(episode.support_y.as<float>()); }
   void relabel(std::span<const float> y) override { y_.assign(y.begin(), y.end()); }
   void adapt(std::span<const float> x) override {

@@ -50,6 +50,37 @@ TEST_P(AdapterAnswers, AreThoseOfTheEvaluator) {
   }
 }
 
+// Calls of more rows, and their first rows alone, answer from the phi of the only adaptation.
+TEST(Adapter, LargerCallsAnswerAsTheSmallOnes) {
+  const TemporaryFolder folder;
+  const config::Resolved resolved = shipped("flights_maml", folder / "run", {});
+  const train::Setup setup = make_setup(resolved.config, resolved.folder);
+  const int64_t rows = setup.test_shape.query_rows;
+  Adapter adapter(setup.learner, setup.test_shape, setup.test_steps, {}, 3 * rows);
+  adapter.set_theta(
+      initial_theta(setup.learner.parameters, layout_of(setup.learner.parameters), 3));
+  data::Episode episode(setup.test_tasks->spec());
+  setup.test_tasks->draw({.seed = 7, .split = data::Split::test, .slot = 0}, episode.buffers());
+  adapter.adapt(episode, 7);
+  const auto one = episode.query_x.as<float>();
+  for (const int64_t step : {int64_t{0}, adapter.steps()}) {
+    const auto answers = adapter.answer(step, one);
+    const std::vector<float> expected(answers.begin(), answers.end());
+    for (const size_t sets : {2u, 3u, 1u}) {
+      std::vector<float> queries;
+      for (size_t i = 0; i < sets; ++i) queries.insert(queries.end(), one.begin(), one.end());
+      const auto all = adapter.answer(step, queries);
+      ASSERT_EQ(all.size(), sets * expected.size());
+      for (size_t i = 0; i < sets; ++i) {
+        EXPECT_TRUE(std::ranges::equal(all.subspan(i * expected.size(), expected.size()), expected))
+            << "set " << i << " of " << sets << ", step " << step;
+      }
+    }
+  }
+  EXPECT_EQ(adapter.answer_flops(0, 2 * rows), adapter.answer_flops(0, 3 * rows));
+  EXPECT_GT(adapter.answer_flops(0, 2 * rows), adapter.answer_flops(0, rows));
+}
+
 const std::vector<std::string> kSmall{"model.filters=8", "tasks.queries=3"};
 INSTANTIATE_TEST_SUITE_P(
     Learners, AdapterAnswers,

@@ -14,6 +14,8 @@
 //   across         v(S, Q) - v(S, Q with g from other tasks' queries)   task-level inputs
 //   labels         v(S, Q) - v(S with labels of others at the points of g, Q), where g is not
 //                  inputs but a bin of places: where along x does adaptation read?
+// A task adapts once for all that leaves its support set as it is. Copies of the queries are whole:
+// the rows of all inputs, of up to 512 rows at a time.
 // With common random numbers: the draws of a (task, repeat) serve all groups, estimands and steps,
 // and baseline and permuted copy share the episode.
 
@@ -42,9 +44,9 @@ class TaskLearner {
   virtual int64_t steps() const = 0;      // inner steps; 0: there is no prior to compare with
   virtual size_t width() const = 0;       // predictions of a row
   virtual bool couples_rows() const = 0;  // an answer depends on the other rows of its set
-  // Counted work, in any unit: of adapt(), and of answer() for one query set.
+  // Counted work, in any unit: of adapt(), and of answer() for so many query sets.
   virtual double adapt_cost() const = 0;
-  virtual double answer_cost() const = 0;
+  virtual double answer_cost(size_t sets) const = 0;
   // The episode's labels and minibatches hold until the next call.
   virtual void begin(const data::Episode& episode) = 0;
   virtual void adapt(std::span<const float> support_x) = 0;

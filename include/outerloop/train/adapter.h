@@ -15,17 +15,18 @@ namespace outerloop::train {
 // Compiled for tasks of one shape. For one thread at a time.
 class Adapter {
  public:
-  // shape.query_rows: the rows of an answer.
+  // shape.query_rows: the rows of an answer. Where `most_rows` is greater, calls of so many rows
+  // answer from the same phi.
   Adapter(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
-          const exec::CompileOptions& compile = {});
+          const exec::CompileOptions& compile = {}, int64_t most_rows = 0);
   ~Adapter();
   Adapter(Adapter&&) noexcept;
   Adapter& operator=(Adapter&&) noexcept;
 
   int64_t steps() const;  // 0 for learners without steps
-  // Counted from the op records: all inner steps, and the answer after `step` of them.
+  // Counted from the op records: all inner steps, and a call for so many rows after `step` of them.
   double adapt_flops() const;
-  double answer_flops(int64_t step) const;
+  double answer_flops(int64_t step, int64_t rows) const;
   // Copies; (layout elements,) as in layout_of(learner.parameters). Then adapt() anew.
   void set_theta(const Tensor& flat);
 
@@ -33,9 +34,10 @@ class Adapter {
   // not looked at. `seed` is that of the minibatches' episode.
   void adapt(const data::Episode& episode, uint64_t seed);
 
-  // After `step` steps: query_x (query rows, example …) to (query rows, outputs), logits or values,
-  // which hold until the next call. Costs one forward pass. Where batch norm couples the rows of a
-  // call, they are those of one task's queries.
+  // After `step` steps: query_x (rows, example …) to (rows, outputs), logits or values, which hold
+  // until the next call. As many rows as a call has or fewer: the call's others hold what earlier
+  // ones left, and nobody sees their answers. Copies query_x once, into the call's input. Costs one
+  // forward pass. Where batch norm couples the rows of a call, they are all of one task's queries.
   std::span<const float> answer(int64_t step, std::span<const float> query_x);
 
  private:
