@@ -26,14 +26,20 @@ Json band_of(const GroupFinding& group) {
   return {mean - group.band_half, mean + group.band_half};
 }
 
-Json json_of(const GroupFinding& group) {
+Json json_of(const RunImportance& result, const GroupFinding& group) {
   const TaskSummary& t = group.tasks;
-  return {{"group", group.group},     {"tasks", group.task_count},
-          {"mean", t.interval.mean},  {"ci95", {t.interval.lower, t.interval.upper}},
-          {"band95", band_of(group)}, {"sd_tasks", t.interval.deviation},
-          {"quantiles", t.quantiles}, {"share_above_zero", t.share_above_zero},
-          {"worst_tasks", t.worst},   {"p", group.p_value},
-          {"p_joint", group.p_joint}, {"repeat_error", group.repeat_error}};
+  return {{"group", group.group},
+          {"tasks", group.task_count},
+          {"mean", t.interval.mean},
+          {"ci95", {t.interval.lower, t.interval.upper}},
+          {"band95", band_of(group)},
+          {"sd_tasks", t.interval.deviation},
+          {"quantiles", t.quantiles},
+          {"share_above_zero", t.share_above_zero},
+          {"worst_tasks", names_of_worst(result, group)},
+          {"p", group.p_value},
+          {"p_joint", group.p_joint},
+          {"repeat_error", group.repeat_error}};
 }
 
 Json json_of(const RunImportance& result, const RunBudgetSpent& budget) {
@@ -58,34 +64,6 @@ std::string_view kind_of_pixels(const RunImportanceSpec& spec) {
   return spec.superpixels ? "superpixels" : spec.strokes ? "line pieces" : "squares";
 }
 
-std::string describe_pixels(const RunImportance& result) {
-  const RunImportanceSpec& spec = result.spec;
-  if (spec.superpixels) {
-    return fmt::format(
-        "Groups: {} superpixels (SLIC on the mean training image), the same pixels in all images. ",
-        result.groups.size());
-  }
-  if (spec.strokes) {
-    return "Groups: each image's own pieces of line, the largest first; the ink is thinned and cut "
-           "where lines meet, which without the pen's path stands for its strokes. ";
-  }
-  return fmt::format("Groups: squares of {0} x {0} pixels. ", spec.patch.value_or(4));
-}
-
-std::string describe_statistics(const RunImportance& result) {
-  const std::string intervals = "The task is the unit: intervals are Student's over tasks; ";
-  const auto fewest = static_cast<int64_t>(fewest_tasks_of_band());
-  if (result.tasks < fewest) {
-    return intervals +
-           fmt::format(
-               "there is no joint band, as {} tasks have too few patterns of signs for 95 %: {} "
-               "tasks would do.",
-               result.tasks, fewest);
-  }
-  return intervals +
-         "the band holds for all groups of an estimand together with 95 % (sign flips over tasks).";
-}
-
 // Row by row.
 Json json_of_regions(const RunImportance& result, const std::vector<int32_t>& regions) {
   Json rows = Json::array();
@@ -98,27 +76,10 @@ Json json_of_regions(const RunImportance& result, const std::vector<int32_t>& re
 
 }  // namespace
 
-std::string describe_protocol(const RunImportance& result) {
-  std::string text = fmt::format(
-      "{} ({}) at {}: {} tasks of the {} split, each from {} support rows, scored on {} query rows "
-      "after {} step{}. ",
-      result.algorithm, result.family, result.checkpoint_file.filename().string(), result.tasks,
-      name_of(result.spec.split), result.support_rows, result.query_rows, result.steps,
-      result.steps == 1 ? "" : "s");
-  text += fmt::format(
-      "A decrease is the score of a task less the score with a group of inputs permuted between "
-      "the rows of one set, never between support and query, over the whole set; {}seed {}. ",
-      result.spec.exact ? "prior and query over all donors, others " : "", *result.spec.seed);
-  if (result.image[0] > 0) text += describe_pixels(result);
-  text += result.budget ? result.budget->text + " "
-                        : fmt::format("{} draw{} per task and group. ", result.spec.repeats,
-                                      result.spec.repeats == 1 ? "" : "s");
-  text += describe_statistics(result);
-  if (!result.left_out.empty()) {
-    text += fmt::format(" Left out, as their values are not finite: {} task{}.",
-                        result.left_out.size(), result.left_out.size() == 1 ? "" : "s");
-  }
-  return text;
+std::vector<std::string> names_of_worst(const RunImportance& result, const GroupFinding& group) {
+  std::vector<std::string> names;
+  for (const size_t task : group.tasks.worst) names.push_back(result.task_names[task]);
+  return names;
 }
 
 std::string to_text(const RunImportance& result) {
@@ -132,12 +93,18 @@ std::string to_text(const RunImportance& result) {
     for (const EstimandFinding& finding : metric.estimands) {
       text += fmt::format("  {}\n", title_of(result, finding));
       for (const GroupFinding& group : finding.groups) {
+        const TaskSummary& tasks = group.tasks;
         const std::string band =
             group.has_band() ? fmt::format("(band ± {:.4f})", group.band_half) : "(no band)";
-        text +=
-            fmt::format("    {:{}} {:9.4f} ± {:.4f} {}, {:3.0f} % of tasks above 0, p {:.3f}\n",
-                        group.group, width, group.tasks.interval.mean, group.tasks.interval.half,
-                        band, 100 * group.tasks.share_above_zero, group.p_joint);
+        text += fmt::format(
+            "    {:{}} {:9.4f} ± {:.4f} {}, {:3.0f} % of tasks above 0, joint p {:.3f}"
+            ", 90 % of tasks {:.4f} … {:.4f}",
+            group.group, width, tasks.interval.mean, tasks.interval.half, band,
+            100 * tasks.share_above_zero, group.p_joint, tasks.quantiles.front(),
+            tasks.quantiles.back());
+        const bool has_worst = tasks.share_above_zero > 0;
+        text += has_worst ? fmt::format(", most in {}\n", result.task_names[tasks.worst.front()])
+                          : "\n";
       }
     }
   }
@@ -162,6 +129,9 @@ std::string to_json(const RunImportance& result) {
             {"exact", result.spec.exact},
             {"task_names", result.task_names},
             {"quantiles_at", TaskSummary::kQuantiles}};
+  for (const NamedGroup& group : result.spec.groups) {
+    json["groups"].push_back({{"name", group.name}, {"features", group.columns}});
+  }
   if (result.budget) {
     json["budget"] = json_of(result, *result.budget);
   } else {
@@ -177,7 +147,7 @@ std::string to_json(const RunImportance& result) {
       Json& estimand =
           entry["estimands"].emplace_back(Json{{"estimand", finding.name}, {"step", finding.step}});
       for (const GroupFinding& group : finding.groups) {
-        estimand["groups"].push_back(json_of(group));
+        estimand["groups"].push_back(json_of(result, group));
       }
     }
     entry["query_by_task"] = result.matrix[m];
@@ -197,15 +167,20 @@ std::string to_json(const RunImportance& result) {
 std::string to_csv(const RunImportance& result) {
   std::string text =
       "metric,estimand,step,group,mean,ci_low,ci_high,band_half,sd_tasks,share_above_zero,p,"
-      "p_joint,tasks\n";
+      "p_joint,tasks";
+  for (const double at : TaskSummary::kQuantiles) text += fmt::format(",q{:.0f}", 100 * at);
+  text += ",most_in\n";
   for (const MetricFinding& metric : result.metrics) {
     for (const EstimandFinding& finding : metric.estimands) {
       for (const GroupFinding& g : finding.groups) {
         const MeanInterval& i = g.tasks.interval;
-        text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", metric.metric, finding.name,
-                            finding.step, csv_field(g.group), i.mean, i.lower, i.upper,
-                            g.has_band() ? fmt::format("{}", g.band_half) : "", i.deviation,
-                            g.tasks.share_above_zero, g.p_value, g.p_joint, g.task_count);
+        text +=
+            fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", metric.metric,
+                        finding.name, finding.step, csv_field(g.group), i.mean, i.lower, i.upper,
+                        g.has_band() ? fmt::format("{}", g.band_half) : "", i.deviation,
+                        g.tasks.share_above_zero, g.p_value, g.p_joint, g.task_count,
+                        fmt::join(g.tasks.quantiles, ","),
+                        csv_field(fmt::format("{}", fmt::join(names_of_worst(result, g), "; "))));
       }
     }
   }

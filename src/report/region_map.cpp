@@ -102,7 +102,8 @@ std::string region_map(const RegionMap& map) {
     const std::string area = regions.area(static_cast<int32_t>(r));
     if (area.empty()) continue;
     const double strength = most > 0 ? std::abs(map.values[r]) / most : 0;
-    const std::string band = map.halves.empty() ? "" : fmt::format(" ± {:.2g}", map.halves[r]);
+    const bool has_band = r < map.halves.size() && map.halves[r] > 0;
+    const std::string band = has_band ? fmt::format(" ± {:.2g}", map.halves[r]) : "";
     svg += fmt::format(
         "<path d=\"{}\" style=\"fill:var(--c{})\" fill-opacity=\"{:.3f}\"><title>{}: {:.4g}{} {}"
         "</title></path>\n",

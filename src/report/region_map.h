@@ -12,7 +12,7 @@ struct RegionMap {
   int64_t height = 0, width = 0;
   std::vector<int32_t> regions;    // of each pixel, row by row; -1: none
   std::vector<double> values;      // of each region
-  std::vector<double> halves;      // of each value's band, in the tool tips; empty: none
+  std::vector<double> halves;      // of each value's band, in the tool tips; 0: none
   std::vector<std::string> names;  // of each region, in the tool tips
   std::string background;          // URL of the image, or empty
   double side = 280;               // of the longer side on the page, pixels

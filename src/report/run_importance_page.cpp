@@ -1,6 +1,7 @@
 // The report of what a run relies on.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -105,7 +106,7 @@ std::string map_card(const RunImportance& result, const EstimandFinding& finding
   map.unit = metric;
   for (const GroupFinding& group : finding.groups) {
     map.values.push_back(group.tasks.interval.mean);
-    map.halves.push_back(group.band_half);
+    map.halves.push_back(group.has_band() ? group.band_half : 0);
   }
   return card(about(finding.name).heading, region_map(map), escape(about(finding.name).question));
 }
@@ -258,18 +259,24 @@ std::string matrix_card(const RunImportance& result, size_t metric) {
 std::string board(const RunImportance& result, const MetricFinding& metric) {
   std::string rows =
       "<tr><th>estimand</th><th>group</th><th>mean</th><th>95 % interval</th><th>joint band</th>"
-      "<th>sd of tasks</th><th>tasks above 0</th><th>p</th><th>p joint</th></tr>\n";
+      "<th>sd of tasks</th><th>tasks above 0</th><th>90 % of tasks</th><th>median</th>"
+      "<th>most in</th><th>p</th><th>joint p</th></tr>\n";
   for (const EstimandFinding& finding : metric.estimands) {
     const std::string step = finding.step == result.steps ? "" : fmt::format(" @{}", finding.step);
     for (const size_t g : ranking(finding)) {
       const GroupFinding& group = finding.groups[g];
       const auto& i = group.tasks.interval;
+      const auto& quantiles = group.tasks.quantiles;
       rows += fmt::format(
           "<tr><td>{}{}</td><td>{}</td><td>{:.5g}</td><td>{:.4g} … {:.4g}</td><td>{}</td>"
-          "<td>{:.3g}</td><td>{:.0f} %</td><td>{:.4g}</td><td>{:.4g}</td></tr>\n",
+          "<td>{:.3g}</td><td>{:.0f} %</td><td>{:.3g} … {:.3g}</td><td>{:.3g}</td><td>{}</td>"
+          "<td>{:.4g}</td><td>{:.4g}</td></tr>\n",
           finding.name, step, escape(group.group), i.mean, i.lower, i.upper,
           group.has_band() ? fmt::format("± {:.3g}", group.band_half) : "none", i.deviation,
-          100 * group.tasks.share_above_zero, group.p_value, group.p_joint);
+          100 * group.tasks.share_above_zero, quantiles.front(), quantiles.back(),
+          quantiles[quantiles.size() / 2],
+          escape(fmt::format("{}", fmt::join(names_of_worst(result, group), ", "))), group.p_value,
+          group.p_joint);
     }
   }
   const std::string note = note_on_groups(result.groups.size());

@@ -107,6 +107,64 @@ TEST(RunImportance, CurveAfterSoManyStepsIsTheRunOfSoManySteps) {
   }
 }
 
+TEST(RunImportance, SaysWhatEachEstimandAndGroupIs) {
+  const TemporaryFolder folder;
+  struct Case {
+    fs::path run;
+    Words words, says, does_not_say;
+  };
+  const std::vector<Case> cases{
+      {table_run(),
+       {"--group", "both=place,other", "--estimands", "drop,across"},
+       {"Groups: both (place, other). ", "drop: the group stands at its mean",
+        "across: the queries have the group's values of queries of other tasks",
+        "2 draws per task and group of across. "},
+       {"support:", "query:"}},
+      {table_run(),
+       {"--group", "high=place", "--estimands", "query,support", "--curve", "--exact"},
+       {"Groups: high (place); each other input by itself. ", "query: after adaptation",
+        "and so after each step", "Over all donors, without chance: query. ",
+        "2 draws per task and group of support. "},
+       {"drop:"}},
+      {table_run(), {"--estimands", "drop"}, {"nothing is drawn"}, {"per task and group"}},
+      {sine_run(),
+       {"--bins", "3", "--tasks", "9"},
+       {"in each of 3 places", "labels: "},
+       {"query:"}},
+  };
+  for (const Case& c : cases) {
+    const Result result = importance(c.run, folder / "out", c.words);
+    ASSERT_EQ(result.code, kDone) << result.error;
+    const std::string page = read_file(folder / "out/report.html");
+    const std::string asked = result.out.substr(0, result.out.find('\n'));
+    for (const std::string& words : c.says) EXPECT_PRED2(contains, asked, words);
+    for (const std::string& words : c.does_not_say) EXPECT_FALSE(contains(asked, words)) << words;
+    EXPECT_PRED2(contains, page, c.says.front());
+    fs::remove_all(folder / "out");
+  }
+}
+
+TEST(RunImportance, NamesTheMembersOfGroupsAndTheTasksThatLoseMost) {
+  const TemporaryFolder folder;
+  const Words words{"--group", "both=place,other", "--estimands", "query"};
+  const Result result = importance(table_run(), folder / "out", words);
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const json found = result_of(folder / "out");
+  EXPECT_EQ(found["groups"], json::parse(R"([{"name": "both", "features": ["place", "other"]}])"));
+  const json& values = found["metrics"][0]["query_by_task"];
+  const auto most = std::ranges::max_element(values, {}, &json::get<double>);
+  const json worst = group_of(found, "query", "both")["worst_tasks"];
+  ASSERT_EQ(worst.size(), 5u);
+  EXPECT_EQ(worst[0], found["task_names"][static_cast<size_t>(most - values.begin())]);
+  const auto name = worst[0].get<std::string>();
+  EXPECT_PRED2(contains, result.out, ", most in " + name + "\n");
+  EXPECT_PRED2(contains, result.out, ", joint p ");
+  EXPECT_PRED2(contains, read_file(folder / "out/report.html"), "<td>" + name + ", line");
+  const std::string csv = read_file(folder / "out/importance.csv");
+  EXPECT_PRED2(contains, csv, ",q5,q25,q50,q75,q95,most_in\n");
+  EXPECT_PRED2(contains, csv, "," + name + "; line");
+}
+
 // The story of datasets/flights/README.md: season and temperature matter, the year of the plane
 // does not. Dew point and temperature tell most of each other, so that they are permuted together.
 TEST(RunImportance, TellsTheStoryOfFlights) {
@@ -172,7 +230,15 @@ TEST(RunImportance, ShowsTheLeadingPlacesWithBandsAndSaysSo) {
   EXPECT_EQ(count("<tr><td>query</td>"), 30);
   EXPECT_EQ(count("The 30 largest of 36 groups; importance.json has all."), 3)
       << "bars, tasks, table";
-  EXPECT_GT(count(" ± "), 36) << "bands of the map's places";
+  for (const json& place : result_of(folder / "out")["metrics"][0]["estimands"][0]["groups"]) {
+    const double mean = place["mean"].get<double>();
+    const double half = place["band95"][1].get<double>() - mean;
+    if (half == 0) continue;
+    EXPECT_EQ(count(fmt::format("{}: {:.4g} ± {:.2g} accuracy</title>",
+                                place["group"].get<std::string>(), mean, half)),
+              1)
+        << "on the map";
+  }
 }
 
 TEST(RunImportance, MapsSuperpixels) {

@@ -147,6 +147,9 @@ class RunImportanceJob final : public farm::Job {
   std::unique_ptr<Impl> impl_;
 };
 
+// Of the tasks that lose most by the group, the first one the most.
+std::vector<std::string> names_of_worst(const RunImportance& result, const GroupFinding& group);
+
 // In plain sentences; a table for people; a machine's JSON and CSV.
 std::string describe_protocol(const RunImportance& result);
 std::string to_text(const RunImportance& result);

@@ -1,0 +1,133 @@
+// What was asked of a run, in plain sentences.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "outerloop/interp/run_importance.h"
+
+namespace outerloop::interp {
+namespace {
+
+struct Meaning {
+  std::string_view finding, says;
+};
+constexpr Meaning kMeanings[] = {
+    {"prior", "before any step, the group's values change rows among the queries"},
+    {"query", "after adaptation, the group's values change rows among the queries"},
+    {"support",
+     "the group's values change rows in the support set, and the learner adapts to that"},
+    {"support_query",
+     "they change rows in both sets, by draws of their own and never from one set to the other"},
+    {"drop", "the group stands at its mean over training tasks in both sets; nothing is drawn"},
+    {"across", "the queries have the group's values of queries of other tasks"},
+    {"labels",
+     "support points in the place have labels of support points anywhere in the task, and the "
+     "learner adapts to that"},
+    {"adaptation", "query less prior, task by task"},
+    {"interaction", "support and query less support_query, task by task"},
+    {"shapley_support", "the Shapley share of the support set in support_query"},
+    {"shapley_query", "the Shapley share of the queries in support_query"},
+};
+
+bool has(const RunImportance& result, std::string_view finding) {
+  const auto& found = result.metrics.front().estimands;
+  return std::ranges::find(found, finding, &EstimandFinding::name) != found.end();
+}
+
+std::string describe_estimands(const RunImportance& result) {
+  std::vector<std::string> said;
+  for (const Meaning& meaning : kMeanings) {
+    if (!has(result, meaning.finding)) continue;
+    said.push_back(fmt::format("{}: {}", meaning.finding, meaning.says));
+    if (meaning.finding == "query" && result.spec.curve) said.back() += ", and so after each step";
+  }
+  return fmt::format(
+      "A decrease is the score of a task less its score with one group changed. {}. ",
+      fmt::join(said, "; "));
+}
+
+std::string describe_groups(const RunImportance& result) {
+  const RunImportanceSpec& spec = result.spec;
+  if (!result.bins.empty()) {
+    return fmt::format(
+        "Groups: the support points in each of {} places along the input, the outer ones with all "
+        "beyond them. ",
+        result.bins.size());
+  }
+  if (result.image[0] == 0) {
+    std::vector<std::string> named;
+    for (const NamedGroup& group : spec.groups) {
+      named.push_back(fmt::format("{} ({})", group.name, fmt::join(group.columns, ", ")));
+    }
+    if (named.empty()) return "Groups: each input by itself. ";
+    const bool is_all = named.size() == result.groups.size();
+    return fmt::format("Groups: {}{}. ", fmt::join(named, ", "),
+                       is_all ? "" : "; each other input by itself");
+  }
+  if (spec.superpixels) {
+    return fmt::format(
+        "Groups: {} superpixels (SLIC on the mean training image), the same pixels in all images. ",
+        result.groups.size());
+  }
+  if (spec.strokes) {
+    return "Groups: each image's own pieces of line, the largest first; the ink is thinned and cut "
+           "where lines meet, which without the pen's path stands for its strokes. ";
+  }
+  return fmt::format("Groups: squares of {0} x {0} pixels, named by their row and column. ",
+                     spec.patch.value_or(4));
+}
+
+std::string describe_draws(const RunImportance& result) {
+  std::vector<std::string_view> exact, drawn;
+  for (int i = 0; !config::choice_word(choice_words(Estimand{}), i).empty(); ++i) {
+    const auto estimand = static_cast<Estimand>(i);
+    const std::string_view name = config::word(estimand);
+    if (estimand == Estimand::drop || !has(result, name)) continue;
+    const bool of_queries = estimand == Estimand::prior || estimand == Estimand::query;
+    (of_queries && result.spec.exact ? exact : drawn).push_back(name);
+  }
+  std::string text;
+  if (!exact.empty()) {
+    text = fmt::format("Over all donors, without chance: {}. ", fmt::join(exact, ", "));
+  }
+  if (result.budget) return text + result.budget->text + " ";
+  if (drawn.empty()) return text;
+  return text + fmt::format("{} draw{} per task and group of {}. ", result.spec.repeats,
+                            result.spec.repeats == 1 ? "" : "s", fmt::join(drawn, ", "));
+}
+
+std::string describe_statistics(const RunImportance& result) {
+  const std::string intervals = "The task is the unit: intervals are Student's over tasks; ";
+  const auto fewest = static_cast<int64_t>(fewest_tasks_of_band());
+  if (result.tasks < fewest) {
+    return intervals +
+           fmt::format(
+               "there is no joint band, as {} tasks have too few patterns of signs for 95 %: {} "
+               "tasks would do.",
+               result.tasks, fewest);
+  }
+  return intervals +
+         "the band holds for all groups of an estimand together with 95 % (sign flips over tasks).";
+}
+
+}  // namespace
+
+std::string describe_protocol(const RunImportance& result) {
+  std::string text = fmt::format(
+      "{} ({}) at {}: {} tasks of the {} split, each from {} support rows, scored on {} query rows "
+      "after {} step{}, seed {}. ",
+      result.algorithm, result.family, result.checkpoint_file.filename().string(), result.tasks,
+      name_of(result.spec.split), result.support_rows, result.query_rows, result.steps,
+      result.steps == 1 ? "" : "s", *result.spec.seed);
+  text += describe_groups(result) + describe_estimands(result) + describe_draws(result) +
+          describe_statistics(result);
+  if (!result.left_out.empty()) {
+    text += fmt::format(" Left out, as their values are not finite: {} task{}.",
+                        result.left_out.size(), result.left_out.size() == 1 ? "" : "s");
+  }
+  return text;
+}
+
+}  // namespace outerloop::interp
