@@ -1,7 +1,6 @@
 // The report of what a run relies on.
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -259,8 +258,8 @@ std::string matrix_card(const RunImportance& result, size_t metric) {
 std::string board(const RunImportance& result, const MetricFinding& metric) {
   std::string rows =
       "<tr><th>estimand</th><th>group</th><th>mean</th><th>95 % interval</th><th>joint band</th>"
-      "<th>sd of tasks</th><th>tasks above 0</th><th>90 % of tasks</th><th>median</th>"
-      "<th>most in</th><th>p</th><th>joint p</th></tr>\n";
+      "<th>sd of tasks</th><th>tasks above 0</th><th>5, 50, 95 % of tasks</th>"
+      "<th>p</th><th>joint p</th><th>most in</th></tr>\n";
   for (const EstimandFinding& finding : metric.estimands) {
     const std::string step = finding.step == result.steps ? "" : fmt::format(" @{}", finding.step);
     for (const size_t g : ranking(finding)) {
@@ -269,14 +268,13 @@ std::string board(const RunImportance& result, const MetricFinding& metric) {
       const auto& quantiles = group.tasks.quantiles;
       rows += fmt::format(
           "<tr><td>{}{}</td><td>{}</td><td>{:.5g}</td><td>{:.4g} … {:.4g}</td><td>{}</td>"
-          "<td>{:.3g}</td><td>{:.0f} %</td><td>{:.3g} … {:.3g}</td><td>{:.3g}</td><td>{}</td>"
-          "<td>{:.4g}</td><td>{:.4g}</td></tr>\n",
+          "<td>{:.3g}</td><td>{:.0f} %</td><td>{:.2g}, {:.2g}, {:.2g}</td>"
+          "<td>{:.4g}</td><td>{:.4g}</td><td>{}</td></tr>\n",
           finding.name, step, escape(group.group), i.mean, i.lower, i.upper,
           group.has_band() ? fmt::format("± {:.3g}", group.band_half) : "none", i.deviation,
-          100 * group.tasks.share_above_zero, quantiles.front(), quantiles.back(),
-          quantiles[quantiles.size() / 2],
-          escape(fmt::format("{}", fmt::join(names_of_worst(result, group), ", "))), group.p_value,
-          group.p_joint);
+          100 * group.tasks.share_above_zero, quantiles.front(), quantiles[quantiles.size() / 2],
+          quantiles.back(), group.p_value, group.p_joint,
+          group.tasks.share_above_zero > 0 ? escape(names_of_worst(result, group).front()) : "");
     }
   }
   const std::string note = note_on_groups(result.groups.size());

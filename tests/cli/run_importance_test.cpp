@@ -159,7 +159,7 @@ TEST(RunImportance, NamesTheMembersOfGroupsAndTheTasksThatLoseMost) {
   const auto name = worst[0].get<std::string>();
   EXPECT_PRED2(contains, result.out, ", most in " + name + "\n");
   EXPECT_PRED2(contains, result.out, ", joint p ");
-  EXPECT_PRED2(contains, read_file(folder / "out/report.html"), "<td>" + name + ", line");
+  EXPECT_PRED2(contains, read_file(folder / "out/report.html"), "<td>" + name + "</td></tr>");
   const std::string csv = read_file(folder / "out/importance.csv");
   EXPECT_PRED2(contains, csv, ",q5,q25,q50,q75,q95,most_in\n");
   EXPECT_PRED2(contains, csv, "," + name + "; line");
