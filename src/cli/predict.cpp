@@ -12,6 +12,7 @@
 #include "cli/predict_options.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/csv_field.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/examples.h"
@@ -85,13 +86,14 @@ void report_accuracy(const std::vector<std::string>& labels, const SupportClasse
     if (answer && classes.names[*answer] == *truth) ++right;
   }
   if (known == 0) return;
-  fmt::print("{} of {} queries with a known class are right ({:.1f} %)\n", right, known,
+  fmt::print("{} of {} with a known class {} right ({:.1f} %)\n", right,
+             counted(known, "query", "queries"), noun(known, "is", "are"),
              100.0 * static_cast<double>(right) / static_cast<double>(known));
 }
 
 void say_how(const train::Predictor& predictor, size_t queries) {
-  fmt::print("{}: {} steps of adaptation\n", predictor.checkpoint_file().string(),
-             predictor.steps());
+  fmt::print("{}: {} of adaptation\n", predictor.checkpoint_file().string(),
+             counted(predictor.steps(), "step"));
   if (!predictor.transductive()) return;
   if (queries == 1) {
     tell(
@@ -121,8 +123,9 @@ void predict_classes(const PredictOptions& options, const train::Predictor& pred
   const Tensor answers = adapted.answer(examples_tensor(predictor.example(), queries.pixels));
   write_file_atomically(options.out, class_table("file", queries.names, classes, answers));
   say_how(predictor, queries.names.size());
-  fmt::print("{} classes, {} support images, {} queries -> {}\n", classes.names.size(),
-             support.names.size(), queries.names.size(), options.out);
+  fmt::print("{}, {}, {} -> {}\n", counted(classes.names.size(), "class", "classes"),
+             counted(support.names.size(), "support image"),
+             counted(queries.names.size(), "query", "queries"), options.out);
   report_accuracy(queries.labels, classes, answers);
   warn_of_divergence(answers);
 }
@@ -159,7 +162,8 @@ void predict_values(const PredictOptions& options, const train::Predictor& predi
   const Tensor answers = adapted.answer(examples_tensor(predictor.example(), queries.x));
   write_file_atomically(options.out, value_table(queries, answers));
   say_how(predictor, static_cast<size_t>(queries.rows));
-  fmt::print("{} support points, {} queries -> {}\n", support.rows, queries.rows, options.out);
+  fmt::print("{}, {} -> {}\n", counted(support.rows, "support point"),
+             counted(queries.rows, "query", "queries"), options.out);
   warn_of_divergence(answers);
 }
 

@@ -9,6 +9,7 @@
 #include "cli/predict_options.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/csv_field.h"
 
 namespace outerloop::cli {
@@ -63,8 +64,8 @@ void report_error(const std::vector<double>& truth, const std::vector<double>& a
     ++known;
   }
   if (known == 0) return;
-  fmt::print("{} is known for {} queries: root mean squared error {:.6g}\n", target, known,
-             std::sqrt(squares / known));
+  fmt::print("{} is known for {}: root mean squared error {:.6g}\n", target,
+             counted(known, "query", "queries"), std::sqrt(squares / known));
 }
 
 void answer_values(const PredictOptions& options, const train::Predictor& predictor,

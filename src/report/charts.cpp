@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "outerloop/base/counted.h"
 #include "report/histogram.h"
 #include "report/plot.h"
 
@@ -85,8 +86,10 @@ std::string learning_chart(const ReportData& data, bool accuracy) {
 
 std::string adaptation_chart(const ReportData& data, bool accuracy) {
   Series test{.color = kMain, .dots = true, .band = true, .whiskers = true, .end_values = true};
+  bool intervals = false;
   for (const StepResult& result : data.test) {
     const Statistic& s = accuracy ? *result.accuracy : result.loss;
+    intervals = intervals || std::isfinite(s.ci95);
     test.points.push_back(with_interval(static_cast<double>(result.step), s.mean, s.ci95));
   }
   const char* measure = accuracy ? "accuracy" : data.classification ? "loss" : "mean squared error";
@@ -105,7 +108,8 @@ std::string adaptation_chart(const ReportData& data, bool accuracy) {
   return card(
       accuracy || !data.classification ? "Adaptation to unseen tasks" : "Loss in adaptation",
       to_svg(plot),
-      fmt::format("Mean and 95 % interval over {} test tasks{}.", with_commas(data.test_tasks),
+      fmt::format("{} over {} test {}{}.", intervals ? "Mean and 95 % interval" : "Mean",
+                  with_commas(data.test_tasks), noun(data.test_tasks, "task"),
                   !accuracy && diverged ? ", without those that diverged" : ""));
 }
 
@@ -183,9 +187,7 @@ std::string curve_chart(const CurveTask& task) {
   for (size_t i = 0; i < task.predictions.size(); ++i) {
     const Prediction& prediction = task.predictions[i];
     const bool last = i + 1 == task.predictions.size();
-    const std::string name =
-        i == 0 ? "before"
-               : fmt::format("{} step{}", prediction.step, prediction.step == 1 ? "" : "s");
+    const std::string name = i == 0 ? "before" : counted(prediction.step, "step");
     plot.series.push_back({.name = name,
                            .points = points(prediction.curve),
                            .color = i == 0 ? kBefore

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "outerloop/base/counted.h"
+
 namespace outerloop::report {
 namespace {
 
@@ -127,7 +129,7 @@ std::string task_card(const ImageTask& task, int64_t steps, size_t number, Image
   if (steps == 0) {
     tables = answer_table(task, columns, drawn, false, caption("Answers", false));
   } else {
-    const std::string then = fmt::format("After {} step{}", steps, steps == 1 ? "" : "s");
+    const std::string then = "After " + counted(steps, "step");
     tables = answer_table(task, columns, drawn, false, caption("Before adaptation", false)) +
              answer_table(task, columns, drawn, true, caption(then, true));
   }

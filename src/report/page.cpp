@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
+#include "outerloop/base/counted.h"
 #include "report/charts.h"
 #include "report/image_tasks.h"
 #include "report/ticks.h"
@@ -18,9 +20,12 @@ struct Measure {
   Unit unit = Unit::number;
 
   std::string mean() const { return in_words(statistic.mean, unit); }
+  bool has_interval() const { return std::isfinite(statistic.ci95); }
+  // Behind the mean; empty where there is none.
   std::string interval() const {
-    return unit == Unit::percent ? fmt::format("{:.2g} %", 100 * statistic.ci95)
-                                 : fmt::format("{:.2g}", statistic.ci95);
+    if (!has_interval()) return {};
+    return unit == Unit::percent ? fmt::format(" <small>± {:.2g} %</small>", 100 * statistic.ci95)
+                                 : fmt::format(" <small>± {:.2g}</small>", statistic.ci95);
   }
   std::string median() const { return in_words(statistic.median, unit); }
 };
@@ -43,11 +48,12 @@ std::string headline(const ReportData& data) {
   const StepResult& last = data.test.back();
   const Measure result = measure_of(last);
   return fmt::format(
-      "<div class=\"tile head\"><b>{} <small>± {}</small></b><span>{} on {} unseen test tasks "
-      "after "
-      "{} inner step{}, mean and 95 % interval</span></div>\n",
+      "<div class=\"tile head\"><b>{}{}</b><span>{} on {} unseen test {} after {}, "
+      "{}</span></div>\n",
       result.mean(), result.interval(), data.classification ? "accuracy" : "mean squared error",
-      with_commas(result.statistic.tasks), last.step, last.step == 1 ? "" : "s");
+      with_commas(result.statistic.tasks), noun(result.statistic.tasks, "task"),
+      counted(last.step, "inner step"),
+      result.has_interval() ? "mean and 95 % interval" : "without an interval");
 }
 
 std::string tiles(const ReportData& data) {
@@ -65,6 +71,10 @@ std::string tiles(const ReportData& data) {
   return headline(data) + "<div class=\"tiles\">\n" + html + "</div>\n";
 }
 
+std::string first_tasks(size_t count) {
+  return count == 1 ? "The first test task" : fmt::format("The first {} test tasks", count);
+}
+
 std::string examples(const ReportData& data) {
   if (!data.no_examples.empty()) {
     return section("Example tasks", {}, "Not shown: " + escape(data.no_examples));
@@ -73,10 +83,10 @@ std::string examples(const ReportData& data) {
     return section(
         "Example tasks", image_task_cards(data),
         fmt::format(
-            "The first {} test tasks. Columns are classes with their support images, rows are "
+            "{}. Columns are classes with their support images, rows are "
             "query images; numbers are class probabilities in percent. The true class has a "
             "frame; ✓ and ✗ mark the answer, right or wrong.",
-            data.image_tasks.size()));
+            first_tasks(data.image_tasks.size())));
   }
   if (!data.row_tasks.empty()) {
     std::string cards;
@@ -84,18 +94,17 @@ std::string examples(const ReportData& data) {
     return section(
         "Example tasks", cards,
         fmt::format(
-            "The first {} test tasks: each dot is a query row, its true value and what "
+            "{}: each dot is a query row, its true value and what "
             "the network says before (orange) and after (blue) adapting to the support rows.",
-            data.row_tasks.size()));
+            first_tasks(data.row_tasks.size())));
   }
   std::string cards;
   for (const CurveTask& task : data.curve_tasks) cards += curve_chart(task);
   if (cards.empty()) return {};
-  return section(
-      "Example tasks", cards,
-      fmt::format("The first {} test tasks: the true function, the support points (dots), "
-                  "and what the network says before and after adapting to them.",
-                  data.curve_tasks.size()));
+  return section("Example tasks", cards,
+                 fmt::format("{}: the true function, the support points (dots), "
+                             "and what the network says before and after adapting to them.",
+                             first_tasks(data.curve_tasks.size())));
 }
 
 }  // namespace

@@ -35,15 +35,20 @@ void draw_axis_labels(std::string& svg, const Frame& frame, const Plot& plot) {
                      escape(plot.y.label));
 }
 
+bool has_interval(const Point& p) {
+  return std::isfinite(p.low) && std::isfinite(p.high);
+}
+
 void draw_band(std::string& svg, const Frame& frame, const Series& series) {
   std::string there;
   std::string back;
   for (const Point& p : series.points) {
-    if (!frame.shows(p)) continue;
+    if (!frame.shows(p) || !has_interval(p)) continue;
     there +=
         fmt::format("{}{} {}", there.empty() ? "M" : "L", px(frame.x(p.x)), px(frame.y(p.high)));
     back = fmt::format("L{} {}", px(frame.x(p.x)), px(frame.y(p.low))) + back;
   }
+  if (there.empty()) return;
   svg += fmt::format("<path class=\"band f{}\" d=\"{}{}Z\"/>\n", series.color, there, back);
 }
 
@@ -70,7 +75,7 @@ void draw_marks(std::string& svg, const Frame& frame, const Series& series) {
   for (size_t i = 0; i < series.points.size(); ++i) {
     const Point& p = series.points[i];
     if (!frame.shows(p)) continue;
-    if (series.whiskers) {
+    if (series.whiskers && has_interval(p)) {
       svg += fmt::format("<path class=\"whisker s{}\" d=\"M{} {}V{}\"/>\n", series.color,
                          px(frame.x(p.x)), px(frame.y(p.low)), px(frame.y(p.high)));
     }

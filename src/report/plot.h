@@ -16,7 +16,8 @@ struct Point {
   double high = 0;
 };
 
-// A curve. Points that are not finite leave a gap; a point that no line reaches becomes a dot.
+// A curve. Points that are not finite leave a gap, intervals that are not finite are not drawn; a
+// point that no line reaches becomes a dot.
 struct Series {
   std::string name;  // written at its end; empty: not written
   std::vector<Point> points;

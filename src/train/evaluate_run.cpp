@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/read.h"
 #include "outerloop/config/schema.h"
@@ -12,6 +14,7 @@
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
 #include "train/json.h"
+#include "train/statistic_text.h"
 
 namespace outerloop::train {
 namespace {
@@ -55,6 +58,25 @@ nlohmann::ordered_json json_of(const RunEvaluation& evaluation) {
   json["content_hash"] = evaluation.content_hash;
   json["protocol"] = protocol_json(evaluation.config);
   return json;
+}
+
+std::string curve_in_words(const EvaluationResult& result) {
+  const bool classes = !result.accuracy.empty();
+  const auto& curve = classes ? result.accuracy : result.loss;
+  const Measure measure = measure_of(classes);
+  std::string text = classes ? "  step  accuracy\n" : "  step  loss\n";
+  for (size_t k = 0; k < curve.size(); ++k) {
+    text += fmt::format("  {:>4}  {}", k, mean_in_words(curve[k], measure));
+    if (curve[k].tasks > 0) {
+      text += fmt::format(" (median {})", median_in_words(curve[k], measure));
+    }
+    if (result.diverged[k] > 0) text += fmt::format(", {} diverged", result.diverged[k]);
+    text += '\n';
+  }
+  const bool intervals =
+      std::ranges::any_of(curve, [](const Statistic& s) { return std::isfinite(s.ci95); });
+  return text + (intervals ? "mean over tasks ± 95 % interval" : tasks_in_words(curve.back())) +
+         '\n';
 }
 
 }  // namespace
@@ -111,34 +133,23 @@ std::string describe(const RunEvaluation& evaluation) {
   const config::Protocol protocol = config::test_protocol(evaluation.config);
   const bool again =
       evaluation.result.distinct > 0 && evaluation.result.distinct < evaluation.result.tasks;
-  std::string text = fmt::format("{} at iteration {}: {} tasks of the {} split{}, seed {}\n",
-                                 evaluation.checkpoint_file.string(), evaluation.iteration,
-                                 evaluation.result.tasks, name_of(evaluation.split),
-                                 again ? fmt::format(", which has {}: the draws of each count once",
-                                                     evaluation.result.distinct)
-                                       : "",
-                                 evaluation.seed);
+  std::string text = fmt::format(
+      "{} at iteration {}: {} of the {} split{}, seed {}\n", evaluation.checkpoint_file.string(),
+      evaluation.iteration, counted(evaluation.result.tasks, "task"), name_of(evaluation.split),
+      again
+          ? fmt::format(", which has {}: the draws of each count once", evaluation.result.distinct)
+          : "",
+      evaluation.seed);
   if (config::is_classification(evaluation.config)) {
-    text += fmt::format("{} ways, {} shots, {} queries per class, {} steps\n", protocol.ways,
-                        protocol.shots, protocol.queries, protocol.steps);
+    text +=
+        fmt::format("{}, {}, {} per class, {}\n", counted(protocol.ways, "way"),
+                    counted(protocol.shots, "shot"), counted(protocol.queries, "query", "queries"),
+                    counted(protocol.steps, "step"));
   } else {
-    text += fmt::format("{} support points, {} query points, {} steps\n", protocol.shots,
-                        protocol.queries, protocol.steps);
+    text += fmt::format("{}, {}, {}\n", counted(protocol.shots, "support point"),
+                        counted(protocol.queries, "query point"), counted(protocol.steps, "step"));
   }
-  const auto line = [&text](size_t step, const Statistic& s, double scale, const char* unit) {
-    text += fmt::format("  {:>4}  {:.4g} ± {:.2g}{} (median {:.4g}{})", step, scale * s.mean,
-                        scale * s.ci95, unit, scale * s.median, unit);
-  };
-  const EvaluationResult& result = evaluation.result;
-  const bool classes = !result.accuracy.empty();
-  text += classes ? "  step  accuracy\n" : "  step  loss\n";
-  for (size_t k = 0; k < result.loss.size(); ++k) {
-    if (classes) line(k, result.accuracy[k], 100, " %");
-    if (!classes) line(k, result.loss[k], 1, "");
-    if (result.diverged[k] > 0) text += fmt::format(", {} diverged", result.diverged[k]);
-    text += '\n';
-  }
-  return text + "mean over tasks ± 95 % interval\n";
+  return text + curve_in_words(evaluation.result);
 }
 
 }  // namespace outerloop::train

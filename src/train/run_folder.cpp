@@ -4,14 +4,17 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <ctime>
 #include <fstream>
 #include <limits>
 
+#include "outerloop/base/counted.h"
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/setup.h"
 #include "train/json.h"
+#include "train/statistic_text.h"
 
 namespace outerloop::train {
 
@@ -49,33 +52,32 @@ std::string describe_run(const config::Config& config, const Data& data, const M
 std::string describe_summary(const RunFolder& folder) {
   std::ifstream file(folder.summary());
   const auto summary = nlohmann::json::parse(file);
-  std::string text = fmt::format(
-      "{} iterations in {:.1f} s, {:.0f} tasks/s\n", summary["iterations"].get<int64_t>(),
-      summary["wall_s"].get<double>(), summary["tasks_per_s"].get<double>());
+  std::string text =
+      fmt::format("{} in {:.1f} s, {:.0f} tasks/s\n",
+                  counted(summary["iterations"].get<int64_t>(), "iteration"),
+                  summary["wall_s"].get<double>(), summary["tasks_per_s"].get<double>());
   // null: a number that does not exist, such as the mean of no tasks.
   const auto number = [](const nlohmann::json& statistic, const char* key) {
     const nlohmann::json& value = statistic.at(key);
     return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
   };
-  const auto line = [&](const char* name, const nlohmann::json& statistic, double scale,
-                        const char* unit) {
-    if (statistic.at("tasks").get<int64_t>() == 0) {
-      text += fmt::format("test {}: none, all tasks diverged\n", name);
+  const auto line = [&](const char* name, const nlohmann::json& json, const Measure& measure) {
+    const Statistic s{.mean = number(json, "mean"),
+                      .ci95 = number(json, "ci95"),
+                      .median = number(json, "median"),
+                      .tasks = json.at("tasks").get<int64_t>()};
+    if (s.tasks == 0) {
+      text += fmt::format("test {}: none, {}\n", name, tasks_in_words(s));
       return;
     }
-    const auto tasks = statistic.at("tasks").get<int64_t>();
-    const std::string interval = tasks == 1
-                                     ? fmt::format("{} (one task: no interval)", unit)
-                                     : fmt::format(" ± {:.2g}{} (95 %, {} tasks)",
-                                                   scale * number(statistic, "ci95"), unit, tasks);
-    text +=
-        fmt::format("test {} {:.4g}{}, median {:.4g}{}\n", name, scale * number(statistic, "mean"),
-                    interval, scale * number(statistic, "median"), unit);
+    text += fmt::format("test {} {} ({}{}), median {}\n", name, mean_in_words(s, measure),
+                        std::isfinite(s.ci95) ? "95 %, " : "", tasks_in_words(s),
+                        median_in_words(s, measure));
   };
   if (summary.contains("test")) {
     const auto& test = summary["test"];
-    if (test.contains("accuracy")) line("accuracy", test["accuracy"], 100, " %");
-    line("loss", test["loss"], 1, "");
+    if (test.contains("accuracy")) line("accuracy", test["accuracy"], measure_of(true));
+    line("loss", test["loss"], measure_of(false));
     if (test["diverged"].get<int64_t>() > 0) {
       text += fmt::format("{} of {} test tasks diverged\n", test["diverged"].get<int64_t>(),
                           test["tasks"].get<int64_t>());

@@ -109,6 +109,20 @@ TEST(EvalCommand, ShowsTheCurveWithIntervals) {
   EXPECT_TRUE(contains(result.out, "±") && contains(result.out, "median")) << result.out;
 }
 
+TEST(EvalCommand, OneTaskHasNoInterval) {
+  for (const fs::path& run : {sine_run(), image_run()}) {
+    const Result result = call({"eval", run.string(), "--tasks", "1", "test.steps=1",
+                                "tasks.queries=1", "test.diverged_loss=1e9"});
+    EXPECT_EQ(result.code, kDone) << result.error;
+    EXPECT_FALSE(contains(result.out, "nan") || contains(result.out, "±")) << result.out;
+    EXPECT_TRUE(contains(result.out, run == sine_run()
+                                         ? "10 support points, 1 query point, 1 step\n"
+                                         : "3 ways, 2 shots, 1 query per class, 1 step\n"))
+        << result.out;
+    EXPECT_TRUE(result.out.ends_with("\none task: no interval\n")) << result.out;
+  }
+}
+
 // The lines of `ckpt diff` on two runs that come before those on their newest checkpoints.
 TEST(DiffOfRuns, SaysWhereTheyPart) {
   const fs::path folder = fresh_folder("diff_of_runs");

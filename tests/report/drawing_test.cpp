@@ -124,6 +124,23 @@ TEST(Plots, LeaveAGapWhereAValueIsNotFinite) {
   EXPECT_EQ(svg.find("nan"), std::string::npos);
 }
 
+TEST(Plots, ShowAMeanWithoutAnIntervalByItself) {
+  const Point with{.x = 0, .y = 1, .low = 0.5, .high = 1.5};
+  const Point without{.x = 1, .y = 2, .low = NAN, .high = NAN};
+  const auto drawn = [](std::vector<Point> points) {
+    const std::string svg = to_svg(
+        {.series = {{.points = std::move(points), .dots = true, .band = true, .whiskers = true}}});
+    EXPECT_EQ(svg.find("nan"), std::string::npos) << svg;
+    const auto count = [&svg](const char* pattern) {
+      const std::regex regex(pattern);
+      return std::distance(std::sregex_iterator(svg.begin(), svg.end(), regex), {});
+    };
+    return std::vector{count("<circle"), count("class=\"whisker"), count("class=\"band")};
+  };
+  EXPECT_EQ(drawn({with, without}), (std::vector<std::ptrdiff_t>{2, 1, 1}));
+  EXPECT_EQ(drawn({without, without}), (std::vector<std::ptrdiff_t>{2, 0, 0}));
+}
+
 TEST(Plots, StayWithinTheirFrame) {
   for (const bool logarithmic : {false, true}) {
     Plot plot{.y = {.logarithmic = logarithmic},

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <regex>
 
 namespace outerloop::report {
@@ -92,6 +93,26 @@ TEST(Page, LeadsWithTheResultItsIntervalAndTasks) {
   const std::string html = page(regression());
   EXPECT_TRUE(contains(html, "0.188 <small>± 0.012</small></b><span>mean squared error on 600"));
   EXPECT_TRUE(contains(html, "<b>3 of 603</b><span>test tasks diverged"));
+}
+
+TEST(Page, OneTestTaskHasNoInterval) {
+  for (ReportData data : {classification(), regression()}) {
+    for (StepResult& result : data.test) {
+      result.diverged = 0;
+      for (Statistic* s : {&result.loss, result.accuracy ? &*result.accuracy : &result.loss}) {
+        s->ci95 = NAN;
+        s->tasks = 1;
+      }
+    }
+    data.validation = {{20, 0.6, NAN, 0.75, NAN}};
+    data.test_tasks = 1;
+    const std::string html = page(data);
+    EXPECT_TRUE(contains(html, " on 1 unseen test task after 1 inner step, without an interval"));
+    EXPECT_TRUE(contains(html, "Mean over 1 test task."));
+    EXPECT_TRUE(contains(html, "The first test task"));
+    EXPECT_FALSE(contains(html, "±"));
+    EXPECT_FALSE(contains(html, "nan"));
+  }
 }
 
 TEST(Page, MarksRightAndWrongAnswersByMoreThanColour) {

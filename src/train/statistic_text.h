@@ -1,0 +1,24 @@
+#pragma once
+// A statistic over tasks in sentences for people.
+
+#include <string>
+
+#include "outerloop/train/statistic.h"
+
+namespace outerloop::train {
+
+// How values are written.
+struct Measure {
+  double scale = 1;
+  const char* unit = "";
+};
+Measure measure_of(bool accuracy);
+
+// "96.1 ± 0.42 %"; "96.1 %" where there is no interval, "none" where there is no mean.
+std::string mean_in_words(const Statistic& statistic, const Measure& measure);
+std::string median_in_words(const Statistic& statistic, const Measure& measure);
+
+// What stands behind the mean: "600 tasks", "one task: no interval", "all tasks diverged".
+std::string tasks_in_words(const Statistic& statistic);
+
+}  // namespace outerloop::train
