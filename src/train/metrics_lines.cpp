@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "train/statistic_text.h"
+
 namespace outerloop::train {
 namespace {
 
@@ -42,10 +44,13 @@ Json validation_line(int64_t iteration, const EvaluationResult& result) {
 std::string describe_validation(int64_t iteration, const EvaluationResult& result) {
   const bool shares = classification(result);
   const Statistic& s = shares ? result.accuracy.back() : result.loss.back();
-  const double scale = shares ? 100 : 1;
-  return fmt::format("iteration {}: validation {} {:.4g} ± {:.2g}{} ({} tasks)", iteration,
-                     shares ? "accuracy" : "loss", scale * s.mean, scale * s.ci95,
-                     shares ? " %" : "", s.tasks);
+  const Measure measure = measure_of(shares);
+  std::string text =
+      fmt::format("iteration {}: validation {} {} ({})", iteration, shares ? "accuracy" : "loss",
+                  mean_in_words(s, measure), tasks_in_words(s));
+  // What decides on the best checkpoint is said: see score().
+  if (!shares) text += ", median " + median_in_words(s, measure);
+  return text;
 }
 
 double score(const EvaluationResult& result) {

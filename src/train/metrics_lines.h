@@ -15,7 +15,7 @@ namespace outerloop::train {
 nlohmann::ordered_json train_line(const TrainingState& state, bool has_accuracy);
 nlohmann::ordered_json validation_line(int64_t iteration, const EvaluationResult& result);
 
-// "iteration 2000: validation accuracy 96.1 ± 0.42 % (600 tasks)"
+// "iteration 2000: validation accuracy 96.1 ± 0.42 % (600 tasks)"; of losses the median, too.
 std::string describe_validation(int64_t iteration, const EvaluationResult& result);
 
 // The higher the better. Accuracies are compared by mean, losses by median: a diverged task does
