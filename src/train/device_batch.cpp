@@ -1,6 +1,6 @@
 #include "train/device_batch.h"
 
-#include <array>
+#include <algorithm>
 
 #include "outerloop/base/error.h"
 #include "train/slot_plan.h"
@@ -14,39 +14,61 @@ constexpr const char* kKey = "dropout_key";
 }  // namespace
 
 DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
-                         const optim::ThetaLayout& layout, int64_t tasks, int64_t places)
+                         int64_t tasks, int64_t places)
     : plan_(plan),
       family_(std::move(family)),
       tasks_(tasks),
-      elements_(layout.elements),
       fields_(fields_of(*family_, tasks, place_bytes_)),
       drawn_(plan.device().allocate_pinned(place_bytes_ * static_cast<size_t>(places))),
       episodes_(plan.device().allocate(place_bytes_)) {
+  allocate_buffers();
+  if (plan_.images() != nullptr) allocate_images();
+  for (size_t c = 0; c < plan_.calls().size(); ++c) bind(c);
+  make_results();
+  plan_.device().begin_recording(plan_.stream());
+  launch();
+  graph_ = plan_.device().end_recording(plan_.stream());
+}
+
+void DeviceBatch::allocate_buffers() {
   const LanePlan& lane = plan_.lane();
   for (const TensorType& type : lane.buffers) {
-    buffers_.push_back(plan_.device().allocate(type.bytes() * static_cast<size_t>(tasks)));
+    buffers_.push_back(plan_.device().allocate(type.bytes() * static_cast<size_t>(tasks_)));
   }
+  size_t arena_bytes = 0;
+  for (const DevicePlan::Call& call : plan_.calls()) {
+    arena_bytes = std::max(arena_bytes, exec::cuda::Lanes::arena_bytes(*call.executable, tasks_));
+  }
+  arena_ = plan_.device().allocate(arena_bytes);
+  if (!lane.gradient) return;
   // Parameters that no call writes a gradient of, and padding, stay zero.
-  const std::vector<std::byte> zeros(buffers_[lane.gradient].bytes);
-  for (size_t b : {lane.gradient, lane.gradient + 1}) {
+  const std::vector<std::byte> zeros(buffers_[*lane.gradient].bytes);
+  for (size_t b : {*lane.gradient, *lane.gradient + 1}) {
     if (b >= buffers_.size() || buffers_[b].bytes != zeros.size()) continue;
     plan_.device().upload(plan_.stream(), buffers_[b].data, zeros);
   }
   plan_.device().synchronize(plan_.stream());
-  if (plan_.images() != nullptr) {
-    const data::EpisodeSpec& spec = family_->spec();
-    for (const auto& [name, input] :
-         {std::pair{"support_x", &spec.support_x}, std::pair{"query_x", &spec.query_x}}) {
-      plan_.images()->prepare(input->shape[0]);
-      images_[name] = plan_.device().allocate(TensorType{input->dtype, input->shape}.bytes() *
-                                              static_cast<size_t>(tasks));
-    }
+}
+
+void DeviceBatch::allocate_images() {
+  const data::EpisodeSpec& spec = family_->spec();
+  for (const auto& [name, input] :
+       {std::pair{"support_x", &spec.support_x}, std::pair{"query_x", &spec.query_x}}) {
+    plan_.images()->prepare(input->shape[0]);
+    images_[name] = plan_.device().allocate(TensorType{input->dtype, input->shape}.bytes() *
+                                            static_cast<size_t>(tasks_));
   }
-  for (size_t c = 0; c < plan_.calls().size(); ++c) bind(c);
-  OL_ASSERT(results_.contains("loss"), "the plan gives no loss");
-  plan_.device().begin_recording(plan_.stream());
-  launch();
-  graph_ = plan_.device().end_recording(plan_.stream());
+}
+
+void DeviceBatch::make_results() {
+  const auto tasks = static_cast<size_t>(tasks_);
+  const LanePlan::Places& numbers = plan_.lane().numbers;
+  numbers_ = plan_.device().allocate_pinned(numbers.size() * tasks * sizeof(float));
+  auto* values = reinterpret_cast<float*>(numbers_.bytes.data());
+  for (const auto& [name, place] : numbers) {
+    results_[name] = {{values, tasks}, memory(place)};
+    values += tasks;
+  }
 }
 
 // Fields lie one after the other, on lines of their own.
@@ -142,14 +164,11 @@ void DeviceBatch::launch() {
 void DeviceBatch::bind(size_t c) {
   const LanePlan::Wires& wires = plan_.lane().calls[c];
   const DevicePlan::Call& call = plan_.calls()[c];
-  const Program& program = *wires.call->program;
-  exec::cuda::Lanes& lanes = lanes_.emplace_back(call.executable, tasks_);
+  const Program& program = *wires.call.program;
+  exec::cuda::Lanes& lanes = lanes_.emplace_back(call.executable, tasks_, arena_);
   for (const auto& [index, data] : call.shared) lanes.bind_input(index, data);
   const auto stride = [&](const LanePlan::Place& place) {
     return static_cast<int64_t>(plan_.lane().buffers[place.buffer].bytes());
-  };
-  const auto memory = [&](const LanePlan::Place& place) {
-    return buffers_[place.buffer].data + place.offset;
   };
   for (size_t i = 0; i < program.inputs.size(); ++i) {
     const ProgramInput& input = program.inputs[i];
@@ -170,18 +189,14 @@ void DeviceBatch::bind(size_t c) {
     if (input.name == "minibatch") {  // the rows of this call's steps
       const Shape& shape = program.type(input.value).shape;
       offset +=
-          static_cast<size_t>(wires.call->first_step * shape[shape.rank() - 1]) * sizeof(int32_t);
+          static_cast<size_t>(wires.call.first_step * shape[shape.rank() - 1]) * sizeof(int32_t);
     }
     lanes.bind_input(index, episodes_.data + offset,
                      static_cast<int64_t>(field->second.task_bytes));
   }
   for (size_t o = 0; o < program.outputs.size(); ++o) {
-    const std::string& name = program.outputs[o].name;
-    const LanePlan::Place& place = wires.outputs.find(name)->second;
+    const LanePlan::Place& place = wires.outputs.find(program.outputs[o].name)->second;
     lanes.bind_output(static_cast<int>(o), memory(place), stride(place));
-    if (name == "loss" || name == "accuracy" || name.starts_with("measure/")) {
-      results_[name] = {std::vector<float>(static_cast<size_t>(tasks_)), memory(place)};
-    }
   }
 }
 
@@ -190,7 +205,7 @@ void DeviceBatch::compute() {
   const exec::DeviceStream& stream = plan_.stream();
   device.launch(stream, graph_);
   for (auto& [name, result] : results_) {
-    device.download(stream, std::as_writable_bytes(std::span(result.values)), result.source);
+    device.download(stream, std::as_writable_bytes(result.values), result.source);
   }
 }
 
@@ -205,7 +220,7 @@ std::byte* DeviceBatch::source(std::string_view name) const {
 }
 
 void DeviceBatch::fetch_gradients() {
-  gradients_.resize(static_cast<size_t>(tasks_ * elements_));
+  gradients_.resize(buffers_[*plan_.lane().gradient].bytes / sizeof(float));
   plan_.device().download(plan_.stream(), std::as_writable_bytes(std::span(gradients_)),
                           gradients());
   plan_.device().synchronize(plan_.stream());
@@ -216,12 +231,13 @@ void DeviceBatch::put_gradients() {
 }
 
 std::span<float> DeviceBatch::gradient(int64_t task) {
-  return std::span(gradients_)
-      .subspan(static_cast<size_t>(task * elements_), static_cast<size_t>(elements_));
+  const size_t elements = gradients_.size() / static_cast<size_t>(tasks_);
+  return std::span(gradients_).subspan(static_cast<size_t>(task) * elements, elements);
 }
 
 size_t DeviceBatch::bytes() const {
-  size_t sum = plan_.lane_bytes() * static_cast<size_t>(tasks_) + episodes_.bytes;
+  size_t sum = arena_.bytes + episodes_.bytes;
+  for (const DevicePlan::Call& call : plan_.calls()) sum += call.executable->shared_arena_bytes();
   for (const auto& [name, memory] : images_) sum += memory.bytes;
   for (const exec::DeviceMemory& buffer : buffers_) sum += buffer.bytes;
   return sum;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "outerloop/base/thread_pool.h"
-#include "outerloop/data/family.h"
+#include "outerloop/comm/exchange_plan.h"
 #include "train/device_plan.h"
 
 namespace outerloop::train {
@@ -17,8 +17,8 @@ namespace outerloop::train {
 class DeviceBatch {
  public:
   // So many meta-batches can be drawn before the first of them has gone up: each has its place.
-  DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
-              const optim::ThetaLayout& layout, int64_t tasks, int64_t places = 1);
+  DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family, int64_t tasks,
+              int64_t places = 1);
   // What one such place takes.
   static size_t place_bytes(const data::TaskFamily& family, int64_t tasks);
 
@@ -33,19 +33,20 @@ class DeviceBatch {
 
   // Launches the tasks sent up last. The results are here when the plan's stream is synchronised.
   void compute();
-  // Copies gradients to the host and back, or the first of these alone. Wait for the work.
+  // Of a gradient plan. Copies gradients to the host and back, or the first of these alone. Wait
+  // for the work.
   void fetch_gradients();
   void put_gradients();
 
   int64_t tasks() const { return tasks_; }
-  // "loss", "accuracy" or "measure/<name>" by task; empty where the learner gives none.
+  // One of LanePlan::numbers by task; empty where the learner gives none.
   std::span<const float> result(std::string_view name) const;
   // The same on the device, or null.
   std::byte* source(std::string_view name) const;
-  // As fetched: (layout.elements,), padding is zero.
+  // As fetched: (elements of the layout,), padding is zero.
   std::span<float> gradient(int64_t task);
   // On the device, tasks side by side.
-  std::byte* gradients() const { return buffers_[plan_.lane().gradient].data; }
+  std::byte* gradients() const { return buffers_[*plan_.lane().gradient].data; }
   size_t bytes() const;  // on the device
 
  private:
@@ -59,11 +60,17 @@ class DeviceBatch {
   using Fields = std::map<std::string, Field, std::less<>>;
   // An output that is looked at on the host.
   struct Result {
-    std::vector<float> values;  // by task
+    std::span<float> values;  // by task, pinned
     std::byte* source = nullptr;
   };
 
   static Fields fields_of(const data::TaskFamily& family, int64_t tasks, size_t& bytes);
+  void allocate_buffers();
+  void allocate_images();
+  void make_results();
+  std::byte* memory(const LanePlan::Place& place) const {
+    return buffers_[place.buffer].data + place.offset;
+  }
   void fetch_images(const std::string& name);
   template <class T>
   std::span<T> of_task(std::string_view name, DType dtype, int64_t place, int64_t task);
@@ -73,7 +80,6 @@ class DeviceBatch {
   const DevicePlan& plan_;
   std::shared_ptr<const data::TaskFamily> family_;
   int64_t tasks_;
-  int64_t elements_;
   size_t place_bytes_ = 0;
   Fields fields_;
   std::vector<comm::Range> parts_;  // of the tasks, by thread
@@ -81,7 +87,9 @@ class DeviceBatch {
   exec::DeviceMemory episodes_;
   std::map<std::string, exec::DeviceMemory, std::less<>> images_;  // by input; empty without images
   std::vector<exec::DeviceMemory> buffers_;  // as LanePlan::buffers, of all tasks
+  exec::DeviceMemory arena_;                 // of all calls, one after the other
   std::vector<exec::cuda::Lanes> lanes_;     // by call
+  exec::PinnedMemory numbers_;               // results
   std::map<std::string, Result, std::less<>> results_;
   std::vector<float> gradients_;  // empty until fetched
   exec::DeviceGraph graph_;

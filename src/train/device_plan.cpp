@@ -8,16 +8,17 @@
 
 namespace outerloop::train {
 
-DevicePlan::DevicePlan(const TeamWork& work, const DeviceState& state,
-                       const passes::Options& options)
-    : state_(state), plan_(work.plan), lane_(plan_lane(plan_, work.layout)) {
-  if (const data::ImageTable table = work.family->images(); !table.pixels.empty()) {
-    images_ = std::make_unique<exec::cuda::Images>(
+DevicePlan::DevicePlan(LanePlan lane, const SharedInputs& shared, const data::TaskFamily& family,
+                       const DeviceState& state, const passes::Options& options,
+                       std::shared_ptr<exec::cuda::Images> images)
+    : state_(state), lane_(std::move(lane)), images_(std::move(images)) {
+  if (const data::ImageTable table = family.images(); !images_ && !table.pixels.empty()) {
+    images_ = std::make_shared<exec::cuda::Images>(
         shared_device(), table.pixels,
         exec::cuda::ImageSize{table.height, table.width, table.channels});
   }
   for (const LanePlan::Wires& wires : lane_.calls) {
-    calls_.push_back(compile(*wires.call, work.shared, options));
+    calls_.push_back(compile(wires.call, shared, options));
   }
   for (auto& [host, copy] : constants_) update(copy);
   device().synchronize(stream());

@@ -1,15 +1,17 @@
 #pragma once
-// A gradient plan compiled for a device, and what all its lanes read there.
+// A plan compiled for a device, and what all its lanes read there.
 
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "outerloop/data/family.h"
 #include "outerloop/exec/cuda.h"
 #include "outerloop/exec/cuda_images.h"
+#include "outerloop/ops/records.h"
+#include "train/compiled_call.h"
 #include "train/device_state.h"
 #include "train/lane_plan.h"
-#include "train/slot_team.h"
 
 namespace outerloop::train {
 
@@ -21,8 +23,11 @@ class DevicePlan {
     std::vector<std::pair<int, std::byte*>> shared;
   };
 
-  // The state must outlive the plan.
-  DevicePlan(const TeamWork& work, const DeviceState& state, const passes::Options& options);
+  // The state must outlive the plan, and so must what the shared inputs point to. `images`: of the
+  // family's data set, where they are on the device already.
+  DevicePlan(LanePlan lane, const SharedInputs& shared, const data::TaskFamily& family,
+             const DeviceState& state, const passes::Options& options,
+             std::shared_ptr<exec::cuda::Images> images = nullptr);
 
   // Copies the training's settings that have changed to the device.
   void refresh();
@@ -38,7 +43,7 @@ class DevicePlan {
   const Flops& flops() const { return flops_; }
   // What tasks are made of, where they are images; else null. Functions and tables are drawn on the
   // host: their rows are few bytes, and the sines of data are not those of the kernels.
-  exec::cuda::Images* images() const { return images_.get(); }
+  const std::shared_ptr<exec::cuda::Images>& images() const { return images_; }
 
  private:
   struct Copy {
@@ -54,11 +59,10 @@ class DevicePlan {
   void update(Copy& copy);
 
   const DeviceState& state_;
-  meta::GradientPlan plan_;
   LanePlan lane_;
   std::map<const Program*, std::shared_ptr<const exec::cuda::Executable>> known_;
   std::map<const void*, Copy> settings_, constants_;
-  std::unique_ptr<exec::cuda::Images> images_;
+  std::shared_ptr<exec::cuda::Images> images_;
   std::vector<Call> calls_;
   Flops flops_;
 };

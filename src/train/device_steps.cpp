@@ -43,7 +43,7 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
       update_(update),
       pool_(pool),
       most_(most_steps(*work.family, config_.meta_batch)),
-      batch_(plan, work.family, work.layout, config_.meta_batch, most_),
+      batch_(plan, work.family, config_.meta_batch, most_),
       total_(exec::cuda::Executable::compile(
           slot_total_program(config_.meta_batch, work.layout.elements), plan.shared_device())),
       total_lanes_(total_, 1),

@@ -7,6 +7,7 @@
 #include "outerloop/exec/cuda_step_log.h"
 #include "train/device_batch.h"
 #include "train/device_update.h"
+#include "train/slot_team.h"
 #include "train/task_results.h"
 
 namespace outerloop::train {

@@ -15,8 +15,8 @@ DeviceTeam::DeviceTeam(const TeamWork& work, ThreadPool& pool, const DeviceState
       layout_(work.layout),
       measures_(work.measures),
       parameter_ends_(ends_of(layout_)),
-      plan_(work, state, options),
-      single_(plan_, family_, layout_, 1) {}
+      plan_(plan_lane(work.plan, layout_), work.shared, *family_, state, options),
+      single_(plan_, family_, 1) {}
 
 std::vector<FinalGroup> DeviceTeam::order(std::span<const comm::Range> groups) const {
   std::vector<FinalGroup> order;
@@ -33,7 +33,7 @@ void DeviceTeam::deal(const comm::Range& slots) {
 
 void DeviceTeam::prepare() {
   if (batch_ || slots_.size() == 0) return;
-  batch_.emplace(plan_, family_, layout_, slots_.size());
+  batch_.emplace(plan_, family_, slots_.size());
   sums_.emplace(plan_, *batch_, layout_, slots_);
   losses_ = batch_->result("loss");
   accuracies_ = batch_->result("accuracy");

@@ -1,5 +1,7 @@
 #include "train/lane_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "outerloop/base/error.h"
@@ -9,11 +11,38 @@ namespace {
 
 class Planner {
  public:
-  Planner(const meta::GradientPlan& plan, const optim::ThetaLayout& layout) : layout_(layout) {
-    const std::vector<PlacedCall> calls = calls_in_order(plan);
+  // A second one is needed where a call reads what the call before it wrote.
+  void make_gradients(const std::vector<PlacedCall>& calls, const optim::ThetaLayout& layout) {
+    layout_ = &layout;
     for (const PlacedCall& placed : calls) count_writers(*placed.call);
-    make_gradients();
-    for (const PlacedCall& placed : calls) wire(*placed.call, placed.enter, placed.leave);
+    const TensorType vector{DType::f32, Shape{layout.elements}};
+    result_.gradient = buffer(vector).buffer;
+    const auto twice = [](const auto& writers) { return writers.second > 1; };
+    if (std::ranges::any_of(writers_left_, twice)) buffer(vector);
+  }
+
+  // `which`: stands behind the names of the call's numbers.
+  void wire(const PlacedCall& placed, const std::string& which = "") {
+    LanePlan::Wires wires{.call = *placed.call, .inputs = {}, .outputs = {}};
+    const Program& program = *placed.call->program;
+    for (const ProgramInput& in : program.inputs) {
+      const TensorType& type = program.type(in.value);
+      if (in.name.starts_with("state/")) {
+        wires.inputs[in.name] = kept(states_, placed.enter, in.name, type);
+      } else if (in.name.starts_with("cotangent/")) {
+        wires.inputs[in.name] = kept(cotangents_, placed.leave % 2, in.name, type);
+      } else if (in.name.starts_with("grad/")) {
+        wires.inputs[in.name] = gradient(in.name.substr(5));
+      }
+    }
+    for (const ProgramOutput& out : program.outputs) {
+      const Place place = output(out.name, program.type(out.value), placed);
+      wires.outputs[out.name] = place;
+      const bool is_looked_at =
+          out.name == "loss" || out.name == "accuracy" || out.name.starts_with("measure/");
+      if (is_looked_at) result_.numbers[out.name + which] = place;
+    }
+    result_.calls.push_back(std::move(wires));
   }
 
   LanePlan take() { return std::move(result_); }
@@ -39,50 +68,23 @@ class Planner {
     }
   }
 
-  // A second one is needed where a call reads what the call before it wrote.
-  void make_gradients() {
-    const TensorType vector{DType::f32, Shape{layout_.elements}};
-    result_.gradient = buffer(vector).buffer;
-    const auto twice = [](const auto& writers) { return writers.second > 1; };
-    if (std::ranges::any_of(writers_left_, twice)) buffer(vector);
-  }
-
   // The newest value is in the first when no writer is left.
   Place gradient(const std::string& parameter) const {
-    const optim::ThetaEntry* entry = layout_.find(parameter);
+    const optim::ThetaEntry* entry = layout_->find(parameter);
     OL_ASSERT(entry != nullptr, "a gradient of an unknown parameter: " + parameter);
     const auto left = static_cast<size_t>(writers_left_.at(parameter));
-    return {result_.gradient + left % 2, static_cast<size_t>(entry->offset) * sizeof(float)};
+    return {*result_.gradient + left % 2, static_cast<size_t>(entry->offset) * sizeof(float)};
   }
 
-  void wire(const meta::Call& call, size_t enter, size_t leave) {
-    LanePlan::Wires wires{.call = &call, .inputs = {}, .outputs = {}};
-    const Program& program = *call.program;
-    for (const ProgramInput& in : program.inputs) {
-      const TensorType& type = program.type(in.value);
-      if (in.name.starts_with("state/")) {
-        wires.inputs[in.name] = kept(states_, enter, in.name, type);
-      } else if (in.name.starts_with("cotangent/")) {
-        wires.inputs[in.name] = kept(cotangents_, leave % 2, in.name, type);
-      } else if (in.name.starts_with("grad/")) {
-        wires.inputs[in.name] = gradient(in.name.substr(5));
-      }
-    }
-    for (const ProgramOutput& out : program.outputs) {
-      wires.outputs[out.name] = output(out.name, program.type(out.value), enter, leave);
-    }
-    result_.calls.push_back(std::move(wires));
-  }
-
-  Place output(const std::string& name, const TensorType& type, size_t enter, size_t leave) {
-    if (name.starts_with("state/")) return kept(states_, leave, name, type);
-    if (name.starts_with("cotangent/")) return kept(cotangents_, enter % 2, name, type);
+  Place output(const std::string& name, const TensorType& type, const PlacedCall& placed) {
+    if (name.starts_with("state/")) return kept(states_, placed.leave, name, type);
+    if (name.starts_with("cotangent/")) return kept(cotangents_, placed.enter % 2, name, type);
     if (!name.starts_with("grad/")) return buffer(type);
     --writers_left_.at(name.substr(5));
     return gradient(name.substr(5));
   }
 
-  const optim::ThetaLayout& layout_;
+  const optim::ThetaLayout* layout_ = nullptr;  // where there are gradients
   LanePlan result_;
   Kept states_;                              // by border and name
   Kept cotangents_;                          // by the border's parity and name
@@ -109,7 +111,23 @@ std::vector<PlacedCall> calls_in_order(const meta::GradientPlan& plan) {
 }
 
 LanePlan plan_lane(const meta::GradientPlan& plan, const optim::ThetaLayout& layout) {
-  return Planner(plan, layout).take();
+  Planner planner;
+  const std::vector<PlacedCall> calls = calls_in_order(plan);
+  planner.make_gradients(calls, layout);
+  for (const PlacedCall& placed : calls) planner.wire(placed);
+  LanePlan lane = planner.take();
+  OL_ASSERT(lane.numbers.contains("loss"), "the plan gives no loss");
+  return lane;
+}
+
+// Nothing reads a state again once the next one is there: two places are enough.
+LanePlan plan_lane(const meta::EvaluationPlan& plan) {
+  Planner planner;
+  planner.wire({&plan.start, 0, 0}, "/0");
+  for (size_t k = 0; k < plan.steps.size(); ++k) {
+    planner.wire({&plan.steps[k], k % 2, (k + 1) % 2}, fmt::format("/{}", k + 1));
+  }
+  return planner.take();
 }
 
 }  // namespace outerloop::train

@@ -1,7 +1,8 @@
 #pragma once
-// Which memory each per-lane value of a gradient plan has, before any is there.
+// Which memory each per-lane value of a plan has, before any is there.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,18 +27,23 @@ struct LanePlan {
   };
   using Places = std::map<std::string, Place, std::less<>>;
   struct Wires {
-    const meta::Call* call;  // of the plan
-    Places inputs;           // those that are not here come from the task
+    meta::Call call;
+    Places inputs;  // those that are not here come from the task
     Places outputs;
   };
 
-  std::vector<TensorType> buffers;  // states, cotangents, gradients, unused outputs
-  size_t gradient = 0;              // buffer that holds the task's gradient in the end
-  std::vector<Wires> calls;         // as calls_in_order()
+  std::vector<TensorType> buffers;  // states, cotangents, gradients, other outputs
+  std::optional<size_t> gradient;   // buffer that holds the task's gradient in the end, if any does
+  std::vector<Wires> calls;         // in the order in which they run
+  Places numbers;                   // of outputs that are looked at, a float32 each
 
   size_t bytes() const;
 };
 
+// Numbers: "loss", "accuracy" and "measure/<name>", as far as the learner gives them.
 LanePlan plan_lane(const meta::GradientPlan& plan, const optim::ThetaLayout& layout);
+// The start, then the steps. Numbers: "loss/<k>" and "accuracy/<k>" after k steps, the latter of
+// classification alone.
+LanePlan plan_lane(const meta::EvaluationPlan& plan);
 
 }  // namespace outerloop::train

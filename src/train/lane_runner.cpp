@@ -7,52 +7,35 @@ namespace outerloop::train {
 LaneRunner::LaneRunner(const CompiledGradientPlan& plan,
                        std::shared_ptr<const data::TaskFamily> family,
                        const optim::ThetaLayout& layout)
-    : family_(std::move(family)), workspace_(plan.workspace_bytes()), inputs_(family_->spec()) {
-  const LanePlan lane = plan_lane(plan.plan, layout);
-  for (const TensorType& type : lane.buffers) buffers_.emplace_back(type.dtype, type.shape);
-  gradient_ = buffers_[lane.gradient].as<float>();
-  for (size_t c = 0; c < lane.calls.size(); ++c) bind(lane.calls[c], plan.calls[c]);
-  OL_ASSERT(loss_ != nullptr, "the plan gives no loss");
+    : family_(std::move(family)),
+      lane_(plan_lane(plan.plan, layout)),
+      memory_(lane_, family_->spec(), plan.workspace_bytes()),
+      gradient_(memory_.buffer(*lane_.gradient).as<float>()),
+      loss_(number("loss")),
+      accuracy_(number("accuracy")) {
+  for (size_t c = 0; c < lane_.calls.size(); ++c) {
+    calls_.push_back(memory_.instance(lane_.calls[c], plan.calls[c]));
+    steps_.push_back(plan.calls[c].executable().lane_steps());
+  }
 }
 
-void LaneRunner::bind(const LanePlan::Wires& wires, const CompiledCall& call) {
-  const auto memory = [this](const LanePlan::Place& place) {
-    return buffers_[place.buffer].data() + place.offset;
-  };
-  const auto input = [&](const std::string& name, const TensorType& type) -> const void* {
-    if (const auto wire = wires.inputs.find(name); wire != wires.inputs.end()) {
-      return memory(wire->second);
-    }
-    const void* task = inputs_.find(name, type, wires.call->first_step);
-    OL_ASSERT(task != nullptr, "nobody gives the input " + name);
-    return task;
-  };
-  const auto output = [&](const std::string& name, const TensorType& /*type*/) {
-    std::byte* place = memory(wires.outputs.find(name)->second);
-    const auto* scalar = reinterpret_cast<const float*>(place);
-    if (name == "loss") loss_ = scalar;
-    if (name == "accuracy") accuracy_ = scalar;
-    if (name.starts_with("measure/")) measures_[name.substr(8)] = scalar;
-    return place;
-  };
-  calls_.push_back(call.instance(workspace_, input, output));
-  steps_.push_back(call.executable().lane_steps());
+const float* LaneRunner::number(const std::string& name) const {
+  const auto place = lane_.numbers.find(name);
+  return place == lane_.numbers.end() ? nullptr : memory_.number(place->second);
 }
 
 size_t LaneRunner::buffer_bytes() const {
-  size_t sum = TaskInputs::bytes(family_->spec());
-  for (const Tensor& buffer : buffers_) sum += buffer.bytes();
-  return sum;
+  return TaskInputs::bytes(family_->spec()) + lane_.bytes();
 }
 
 void LaneRunner::draw(const data::TaskKey& key) {
-  inputs_.draw(*family_, key);
+  memory_.inputs().draw(*family_, key);
 }
 
 const float* LaneRunner::measure(const std::string& name) const {
-  const auto found = measures_.find(name);
-  OL_ASSERT(found != measures_.end(), "the plan gives no measure " + name);
-  return found->second;
+  const float* found = number("measure/" + name);
+  OL_ASSERT(found != nullptr, "the plan gives no measure " + name);
+  return found;
 }
 
 void LaneRunner::profile(std::vector<exec::StepTime>& times) {

@@ -2,7 +2,6 @@
 // One thread's way through a gradient plan: draws a task, adapts, and leaves the task's
 // meta-gradient in a flat vector.
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,8 +9,7 @@
 #include "outerloop/data/family.h"
 #include "train/compiled_plan.h"
 #include "train/gradient_groups.h"
-#include "train/lane_plan.h"
-#include "train/task_inputs.h"
+#include "train/lane_memory.h"
 
 namespace outerloop::train {
 
@@ -23,7 +21,7 @@ class LaneRunner {
 
   void draw(const data::TaskKey& key);
   // The same of a task that was drawn elsewhere.
-  void take(const TaskInputs& drawn) { inputs_.copy(drawn); }
+  void take(const TaskInputs& drawn) { memory_.inputs().copy(drawn); }
   // Of the task drawn last.
   void compute() {
     compute(std::span<const FinalGroup>(), [](size_t) {});
@@ -57,18 +55,17 @@ class LaneRunner {
   void profile(std::vector<exec::StepTime>& times);
 
  private:
-  void bind(const LanePlan::Wires& wires, const CompiledCall& call);
+  // Null where the plan has none of this name.
+  const float* number(const std::string& name) const;
 
   std::shared_ptr<const data::TaskFamily> family_;
-  exec::Workspace workspace_;
-  TaskInputs inputs_;
-  std::vector<Tensor> buffers_;  // as LanePlan::buffers
+  LanePlan lane_;
+  LaneMemory memory_;
   std::vector<exec::Instance> calls_;
   std::vector<size_t> steps_;  // of each call
   std::span<float> gradient_;
-  const float* loss_ = nullptr;
-  const float* accuracy_ = nullptr;
-  std::map<std::string, const float*> measures_;
+  const float* loss_;
+  const float* accuracy_;  // null where there is none
 };
 
 }  // namespace outerloop::train

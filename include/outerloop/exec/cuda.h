@@ -72,10 +72,16 @@ class Executable {
   std::unique_ptr<const Impl> impl_;
 };
 
-// The lanes of one call, with their working memory.
+// The lanes of one call.
 class Lanes {
  public:
-  Lanes(std::shared_ptr<const Executable> executable, int64_t count);
+  // Working memory that lanes of calls may share which run one after the other: nothing is kept
+  // there between runs.
+  static size_t arena_bytes(const Executable& executable, int64_t count);
+
+  // `arena`: at least arena_bytes(); without an owner the lanes have their own.
+  Lanes(std::shared_ptr<const Executable> executable, int64_t count,
+        const DeviceMemory& arena = {});
   ~Lanes();
   Lanes(Lanes&&) noexcept;
 

@@ -114,11 +114,13 @@ struct Lanes::Impl {
   std::vector<External> inputs, outputs;
   std::vector<Launch> launches;
 
-  Impl(std::shared_ptr<const Executable> e, int64_t lanes)
+  Impl(std::shared_ptr<const Executable> e, int64_t lanes, const DeviceMemory& arena)
       : executable(std::move(e)), device(executable->impl().device.get()), count(lanes) {
     const Executable::Impl& plan = executable->impl();
     if (count < 1) throw BadInput(fmt::format("a call needs one lane or more, came {}", count));
-    lane_arena = device->allocate(static_cast<size_t>(lane_stride(plan.lane_arena_bytes) * count));
+    const size_t bytes = arena_bytes(*executable, count);
+    OL_ASSERT(arena.owner == nullptr || arena.bytes >= bytes, "the lanes' arena is too small");
+    lane_arena = arena.owner != nullptr ? arena : device->allocate(bytes);
     shared_arena = device->allocate(plan.shared_arena_bytes);
     for (const ProgramInput& input : plan.optimised.inputs) {
       inputs.push_back({"input",
@@ -222,8 +224,12 @@ struct Lanes::Impl {
   }
 };
 
-Lanes::Lanes(std::shared_ptr<const Executable> executable, int64_t count)
-    : impl_(std::make_unique<Impl>(std::move(executable), count)) {}
+size_t Lanes::arena_bytes(const Executable& executable, int64_t count) {
+  return static_cast<size_t>(lane_stride(executable.lane_arena_bytes()) * count);
+}
+
+Lanes::Lanes(std::shared_ptr<const Executable> executable, int64_t count, const DeviceMemory& arena)
+    : impl_(std::make_unique<Impl>(std::move(executable), count, arena)) {}
 Lanes::~Lanes() = default;
 Lanes::Lanes(Lanes&&) noexcept = default;
 
