@@ -285,7 +285,9 @@ constexpr auto kSchema = std::to_array<Key>({
              "NCCL's own all-reduce, which gives this up",
      .newer = true},
     {OL_KEY(runtime.device),
-     .help = "what computes the tasks of a training, to the same bits; auto = cuda if there is one",
+     .help =
+         "what computes the tasks of trainings and evaluations, to the same bits; auto = cuda if "
+         "there is one",
      .changes_results = false, .once_changed_results = true},
     {OL_KEY(runtime.isa), .help = "vector instructions; auto = the widest there are",
      .changes_results = false},

@@ -54,7 +54,6 @@ void DeviceBatch::allocate_images() {
   const data::EpisodeSpec& spec = family_->spec();
   for (const auto& [name, input] :
        {std::pair{"support_x", &spec.support_x}, std::pair{"query_x", &spec.query_x}}) {
-    plan_.images()->prepare(input->shape[0]);
     images_[name] = plan_.device().allocate(TensorType{input->dtype, input->shape}.bytes() *
                                             static_cast<size_t>(tasks_));
   }
@@ -233,14 +232,6 @@ void DeviceBatch::put_gradients() {
 std::span<float> DeviceBatch::gradient(int64_t task) {
   const size_t elements = gradients_.size() / static_cast<size_t>(tasks_);
   return std::span(gradients_).subspan(static_cast<size_t>(task) * elements, elements);
-}
-
-size_t DeviceBatch::bytes() const {
-  size_t sum = arena_.bytes + episodes_.bytes;
-  for (const DevicePlan::Call& call : plan_.calls()) sum += call.executable->shared_arena_bytes();
-  for (const auto& [name, memory] : images_) sum += memory.bytes;
-  for (const exec::DeviceMemory& buffer : buffers_) sum += buffer.bytes;
-  return sum;
 }
 
 }  // namespace outerloop::train

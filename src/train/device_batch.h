@@ -47,7 +47,6 @@ class DeviceBatch {
   std::span<float> gradient(int64_t task);
   // On the device, tasks side by side.
   std::byte* gradients() const { return buffers_[*plan_.lane().gradient].data; }
-  size_t bytes() const;  // on the device
 
  private:
   // An input that comes from the tasks, or the names of its images: in a place and on the device,

@@ -59,7 +59,7 @@ void open(const config::Config& config, const comm::Communicator* ranks,
 
 }  // namespace
 
-void check_training_device(const config::Config& config) {
+void check_device(const config::Config& config) {
   const config::Runtime& runtime = config.runtime;
   if (runtime.numerics == config::Numerics::fast && runtime.device == config::Device::cpu) {
     refuse_fast_products(runtime, "is none");

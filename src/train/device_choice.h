@@ -10,9 +10,9 @@
 
 namespace outerloop::train {
 
-// Throws BadInput where a training asks for the processor and for runtime.numerics=fast, which it
-// does not do. What there is on this machine is not looked at.
-void check_training_device(const config::Config& config);
+// Throws BadInput where the processor and runtime.numerics=fast are asked for, which it does not
+// do. What there is on this machine is not looked at.
+void check_device(const config::Config& config);
 
 // By runtime.device, with the products of runtime.numerics; null: the processor, whose products are
 // ordered. The ranks of a host take the GPUs that they see in turn. Collective: throws the same on

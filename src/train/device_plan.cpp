@@ -17,6 +17,10 @@ DevicePlan::DevicePlan(LanePlan lane, const SharedInputs& shared, const data::Ta
         shared_device(), table.pixels,
         exec::cuda::ImageSize{table.height, table.width, table.channels});
   }
+  if (images_) {
+    images_->prepare(family.spec().support_x.shape[0]);
+    images_->prepare(family.spec().query_x.shape[0]);
+  }
   for (const LanePlan::Wires& wires : lane_.calls) {
     calls_.push_back(compile(wires.call, shared, options));
   }
@@ -85,14 +89,6 @@ size_t DevicePlan::lane_bytes() const {
   size_t bytes = 0;
   for (const Call& call : calls_) bytes = std::max(bytes, call.executable->lane_arena_bytes());
   return bytes;
-}
-
-size_t DevicePlan::shared_bytes() const {
-  size_t sum = images_ != nullptr ? images_->bytes() : 0;
-  for (const auto* copies : {&settings_, &constants_}) {
-    for (const auto& [host, copy] : *copies) sum += copy.memory.bytes;
-  }
-  return sum;
 }
 
 }  // namespace outerloop::train

@@ -8,11 +8,13 @@
 
 #include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
+#include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
+#include "train/device_choice.h"
 #include "train/json.h"
 #include "train/statistic_text.h"
 
@@ -57,6 +59,8 @@ nlohmann::ordered_json json_of(const RunEvaluation& evaluation) {
   json["checkpoint"] = evaluation.checkpoint_file.string();
   json["content_hash"] = evaluation.content_hash;
   json["protocol"] = protocol_json(evaluation.config);
+  json["numerics"] = config::word(evaluation.config.runtime.numerics);
+  json["precision"] = config::word(evaluation.config.runtime.precision);
   return json;
 }
 
@@ -77,6 +81,14 @@ std::string curve_in_words(const EvaluationResult& result) {
       std::ranges::any_of(curve, [](const Statistic& s) { return std::isfinite(s.ci95); });
   return text + (intervals ? "mean over tasks ± 95 % interval" : tasks_in_words(curve.back())) +
          '\n';
+}
+
+// The processor's products are ordered ones.
+void use_own_numerics(std::span<const std::string> words, config::Runtime& runtime) {
+  const bool is_said = std::ranges::find(words, "runtime.numerics", key_of) != words.end();
+  if (is_said || runtime.device != config::Device::cpu) return;
+  runtime.numerics = config::Numerics::ordered;
+  runtime.precision = config::Precision::float32;
 }
 
 }  // namespace
@@ -101,14 +113,17 @@ std::vector<std::string> protocol_overrides(std::span<const std::string> words) 
 }
 
 RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options) {
-  const StoredRun stored = open_run(run, options.checkpoint, protocol_overrides(options.overrides));
+  const std::vector<std::string> words = protocol_overrides(options.overrides);
+  const StoredRun stored = open_run(run, options.checkpoint, words);
   RunEvaluation evaluation{.config = stored.config.config,
                            .checkpoint_file = stored.checkpoint_file,
                            .content_hash = checkpoint::content_hash(stored.checkpoint_file),
                            .iteration = stored.checkpoint.iteration,
                            .split = options.split,
                            .seed = options.seed.value_or(stored.config.config.seed)};
+  use_own_numerics(words, evaluation.config.runtime);
   const config::Config& config = evaluation.config;
+  check_device(config);
   const bool is_test = options.split == data::Split::test;
   const int64_t tasks =
       options.tasks.value_or(is_test ? config.test.tasks : config.validation.tasks);
@@ -118,7 +133,8 @@ RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptio
   setup.test_tasks->check(options.split);
   ThreadPool pool(static_cast<int>(config.runtime.threads));
   Evaluator evaluator(setup.learner, setup.test_shape, setup.test_steps, setup.test_tasks, pool,
-                      compile_options(config));
+                      compile_options(config), nullptr,
+                      options.device ? options.device : choose_device(config, nullptr));
   evaluator.set_theta(answering_theta(stored.checkpoint, layout_of(setup.learner.parameters)));
   evaluation.result = evaluator.evaluate(static_cast<uint64_t>(evaluation.seed), options.split,
                                          tasks, config.test.diverged_loss);

@@ -3,86 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "outerloop/base/error.h"
+#include "outerloop/comm/agreement.h"
 #include "outerloop/train/theta.h"
-#include "train/compiled_call.h"
+#include "train/device_evaluation.h"
 #include "train/slot_plan.h"
-#include "train/task_inputs.h"
+#include "train/thread_evaluation.h"
 
 namespace outerloop::train {
-namespace {
-
-// Of each thread, between two questions to the other ranks whether to go on.
-constexpr int64_t kTasksOfRound = 64;
-
-// One thread's chain of calls: the start, then one per step.
-class EvaluationLane {
- public:
-  EvaluationLane(const std::vector<CompiledCall>& calls, const data::EpisodeSpec& spec,
-                 size_t workspace_bytes)
-      : workspace_(workspace_bytes), inputs_(spec), measures_(calls.size()) {
-    for (size_t k = 0; k < calls.size(); ++k) wire(calls[k], k);
-  }
-
-  TaskInputs& inputs() { return inputs_; }
-  void run() {
-    for (exec::Instance& call : calls_) call.run();
-  }
-  float loss(size_t step) const { return *measures_[step].loss; }
-  float accuracy(size_t step) const { return *measures_[step].accuracy; }
-  const Tensor& prediction(size_t step) const { return measures_[step].prediction; }
-
- private:
-  struct Measures {
-    const float* loss = nullptr;
-    const float* accuracy = nullptr;
-    Tensor prediction;
-  };
-
-  // States of neighbouring steps alternate between two buffers. The first step may start from
-  // theta itself and not read one.
-  std::byte* state(size_t border, const std::string& name, const TensorType& type) {
-    for (auto& [place, known, tensor] : states_) {
-      if (place == border % 2 && known == name) return tensor.data();
-    }
-    states_.push_back({border % 2, name, Tensor(type.dtype, type.shape)});
-    return std::get<2>(states_.back()).data();
-  }
-
-  void wire(const CompiledCall& call, size_t k) {
-    const auto input = [&](const std::string& name, const TensorType& type) -> const void* {
-      if (const void* task = inputs_.find(name, type, call.call().first_step)) return task;
-      OL_ASSERT(name.starts_with("state/"), "nobody gives the input " + name);
-      return state(k, name, type);
-    };
-    const auto output = [&](const std::string& name, const TensorType& type) {
-      if (name.starts_with("state/")) return state(k + 1, name, type);
-      outputs_.emplace_back(type.dtype, type.shape);
-      std::byte* memory = outputs_.back().data();
-      const auto* scalar = reinterpret_cast<const float*>(memory);
-      if (name == "loss") measures_[k].loss = scalar;
-      if (name == "accuracy") measures_[k].accuracy = scalar;
-      if (name == "prediction") measures_[k].prediction = outputs_.back();
-      return memory;
-    };
-    calls_.push_back(call.instance(workspace_, input, output));
-  }
-
-  exec::Workspace workspace_;
-  TaskInputs inputs_;
-  std::vector<Measures> measures_;
-  std::vector<std::tuple<size_t, std::string, Tensor>> states_;
-  std::vector<Tensor> outputs_;
-  std::vector<exec::Instance> calls_;
-};
-
-}  // namespace
-
 data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps) {
   const auto rows_of = [&](int64_t rows) { return meta::with_rows(rows, shape.example); };
   const auto answers = [&](int64_t rows) {
@@ -135,73 +66,53 @@ void to_probabilities(std::span<double> row) {
 
 struct Evaluator::Impl {
   Impl(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
-       std::shared_ptr<const data::TaskFamily> f, ThreadPool& p,
-       const exec::CompileOptions& compile, comm::Communicator* all_ranks)
+       std::shared_ptr<const data::TaskFamily> f, ThreadPool& pool,
+       const exec::CompileOptions& compile, comm::Communicator* all_ranks,
+       std::shared_ptr<exec::Device> device, std::shared_ptr<exec::cuda::Images> images)
       : family(std::move(f)),
-        pool(p),
         ranks(all_ranks != nullptr && all_ranks->size() > 1 ? all_ranks : nullptr),
         classification(shape.classification),
-        layout(layout_of(learner.parameters)),
-        theta(DType::f32, Shape{layout.elements}) {
+        times(static_cast<size_t>(steps) + 1) {
     const meta::EvaluationPlan plan = meta::make_evaluation_plan(learner, shape, steps);
-    CallCompiler compiler(compile);
-    calls.emplace_back(plan.start, compiler);
-    for (const meta::Call& step : plan.steps) calls.emplace_back(step, compiler);
-    const SharedInputs inputs = theta_inputs(theta.as<float>().data(), layout);
-    size_t workspace = 0;
-    for (CompiledCall& call : calls) {
-      call.bind_shared(inputs);
-      workspace = std::max(workspace, call.executable().lane_arena_bytes());
-    }
-    for (int t = 0; t < pool.size(); ++t) {
-      lanes.push_back(std::make_unique<EvaluationLane>(calls, family->spec(), workspace));
+    const optim::ThetaLayout layout = layout_of(learner.parameters);
+    const EvaluationWork work{plan, layout, family};
+    if (device) {
+      team = std::make_unique<DeviceEvaluation>(work, pool, std::move(device), std::move(images),
+                                                compile.passes);
+    } else {
+      auto own_threads = std::make_unique<ThreadEvaluation>(work, pool, compile);
+      threads = own_threads.get();
+      team = std::move(own_threads);
     }
   }
 
   std::optional<EvaluationResult> evaluate(const std::function<bool()>& cancelled, uint64_t seed,
-                                           data::Split split, int64_t tasks,
-                                           double diverged_loss) const {
+                                           data::Split split, int64_t tasks, double diverged_loss) {
     EvaluationResult result{.tasks = tasks, .distinct = family->tasks(split)};
     const auto count = static_cast<size_t>(tasks);
-    result.task_loss.assign(calls.size(), std::vector<float>(count));
-    if (classification) result.task_accuracy.assign(calls.size(), std::vector<float>(count));
+    result.task_loss.assign(times, std::vector<float>(count));
+    if (classification) result.task_accuracy.assign(times, std::vector<float>(count));
     const std::vector<comm::Range> parts = dealt({0, tasks}, ranks ? ranks->size() : 1);
     const comm::Range own = parts[static_cast<size_t>(ranks ? ranks->rank() : 0)];
     // All ranks make as many rounds, so that they agree after each whether to go on.
     const int64_t most = (tasks + std::ssize(parts) - 1) / std::ssize(parts);
-    const int64_t round = ranks ? kTasksOfRound * pool.size() : most;
+    const int64_t round = ranks ? prepared(most) : std::max(team->prepare(most), most);
     for (int64_t done = 0; done < most; done += round) {
       const comm::Range part{own.first + std::min(done, own.size()),
                              own.first + std::min(done + round, own.size())};
-      if (!agreed(run_tasks(part, seed, split, cancelled, result))) return std::nullopt;
+      if (!agreed(team->run({.seed = seed, .split = split}, part, cancelled, result))) {
+        return std::nullopt;
+      }
     }
     if (ranks) gather(parts, result);
-    for (size_t k = 0; k < calls.size(); ++k) summarise(result, k, diverged_loss);
+    for (size_t k = 0; k < times; ++k) summarise(result, k, diverged_loss);
     return result;
   }
 
-  // On all threads; false when cancelled.
-  bool run_tasks(const comm::Range& part, uint64_t seed, data::Split split,
-                 const std::function<bool()>& cancelled, EvaluationResult& result) const {
-    std::atomic<bool> ended = false;
-    const int64_t threads = pool.size();
-    pool.run([&](int thread) {
-      EvaluationLane& lane = *lanes[static_cast<size_t>(thread)];
-      for (int64_t task = part.first + thread; task < part.end; task += threads) {
-        if (thread == 0 && cancelled && cancelled()) ended = true;
-        if (ended) break;
-        lane.inputs().draw(
-            *family,
-            {.seed = seed, .split = split, .iteration = 0, .slot = static_cast<uint32_t>(task)});
-        lane.run();
-        const auto at = static_cast<size_t>(task);
-        for (size_t k = 0; k < calls.size(); ++k) {
-          result.task_loss[k][at] = lane.loss(k);
-          if (classification) result.task_accuracy[k][at] = lane.accuracy(k);
-        }
-      }
-    });
-    return !ended;
+  int64_t prepared(int64_t tasks) const {
+    int64_t round = 0;
+    comm::fail_together(*ranks, "evaluation", [&] { round = team->prepare(tasks); });
+    return round;
   }
 
   // Whether all ranks go on.
@@ -239,30 +150,28 @@ struct Evaluator::Impl {
   }
 
   std::shared_ptr<const data::TaskFamily> family;
-  ThreadPool& pool;
   comm::Communicator* ranks;  // null: this process alone
   bool classification;
-  optim::ThetaLayout layout;
-  Tensor theta;
-  std::vector<CompiledCall> calls;
-  std::vector<std::unique_ptr<EvaluationLane>> lanes;
+  size_t times;  // at which tasks are answered: before any step, and after each
+  std::unique_ptr<EvaluationTeam> team;
+  ThreadEvaluation* threads = nullptr;  // the team, where there is no device
 };
 
 Evaluator::Evaluator(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
                      std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
-                     const exec::CompileOptions& compile, comm::Communicator* ranks)
-    : impl_(
-          std::make_unique<Impl>(learner, shape, steps, std::move(family), pool, compile, ranks)) {}
+                     const exec::CompileOptions& compile, comm::Communicator* ranks,
+                     std::shared_ptr<exec::Device> device,
+                     std::shared_ptr<exec::cuda::Images> images)
+    : impl_(std::make_unique<Impl>(learner, shape, steps, std::move(family), pool, compile, ranks,
+                                   std::move(device), std::move(images))) {}
 Evaluator::~Evaluator() = default;
 
 int64_t Evaluator::steps() const {
-  return static_cast<int64_t>(impl_->calls.size()) - 1;
+  return static_cast<int64_t>(impl_->times) - 1;
 }
 
 void Evaluator::set_theta(const Tensor& flat) {
-  OL_ASSERT(flat.bytes() == impl_->theta.bytes(), "theta of another layout");
-  std::memcpy(impl_->theta.data(), flat.data(), flat.bytes());
-  for (CompiledCall& call : impl_->calls) call.refresh();
+  impl_->team->set_theta(flat);
 }
 
 EvaluationResult Evaluator::evaluate(uint64_t seed, data::Split split, int64_t tasks,
@@ -278,12 +187,8 @@ std::optional<EvaluationResult> Evaluator::evaluate_unless(const std::function<b
 }
 
 std::vector<Tensor> Evaluator::answer(const data::Episode& episode, uint64_t seed) const {
-  EvaluationLane& lane = *impl_->lanes.front();
-  lane.inputs().copy(episode, {.seed = seed, .split = data::Split::test});
-  lane.run();
-  std::vector<Tensor> answers;
-  for (size_t k = 0; k < impl_->calls.size(); ++k) answers.push_back(lane.prediction(k).clone());
-  return answers;
+  OL_ASSERT(impl_->threads != nullptr, "a device gives no answers");
+  return impl_->threads->answer(episode, seed);
 }
 
 }  // namespace outerloop::train

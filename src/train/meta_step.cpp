@@ -67,6 +67,7 @@ struct MetaStep::Impl {
       auto device_update =
           std::make_unique<DeviceUpdate>(config, learner.parameters, layout, *on_device);
       auto device_team = std::make_unique<DeviceTeam>(work, pool, *on_device, options.passes);
+      images = device_team->plan().images();
       if (alone) {
         steps.emplace(config, device_team->plan(), *device_update, work, pool);
       } else {
@@ -301,6 +302,7 @@ struct MetaStep::Impl {
   CallCompiler compiler;
   optim::ThetaLayout layout;
   std::optional<DeviceState> on_device;  // where there is a device
+  std::shared_ptr<exec::cuda::Images> images;
   std::unique_ptr<OuterUpdate> update;
   Tensor multi_step_weights;
   int64_t weights_epoch = -1;        // that they are of
@@ -367,6 +369,10 @@ SlotReplay MetaStep::recompute(int64_t iteration, int64_t slot) {
 void MetaStep::set_gradient_hook(const GradientHook& hook) {
   impl_->hooked = hook != nullptr;
   impl_->team->set_gradient_hook(hook);
+}
+
+std::shared_ptr<exec::cuda::Images> MetaStep::images() const {
+  return impl_->images;
 }
 
 Flops MetaStep::flops_per_task() const {

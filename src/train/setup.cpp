@@ -126,7 +126,7 @@ Setup make_setup(const config::Config& config, const std::filesystem::path& fold
 }
 
 Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder) {
-  check_training_device(config);
+  check_device(config);
   Setup setup = make_setup(config, folder);
   setup.train_tasks->check(data::Split::train);
   if (config.validation.every > 0) setup.test_tasks->check(data::Split::validation);

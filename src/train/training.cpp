@@ -135,10 +135,25 @@ std::string Training::own_reason_to_stop() {
 
 Evaluator& Training::evaluator() {
   if (!evaluator_) {
-    evaluator_.emplace(setup->learner, setup->test_shape, setup->test_steps, setup->test_tasks,
-                       pool, compile_options(config), &ranks);
+    comm::fail_together(ranks, "evaluation", [&] { make_evaluator(); });
   }
   return *evaluator_;
+}
+
+// Where no kernels can be made, those of another test than that of a shipped config are not there.
+void Training::make_evaluator() {
+  const auto make = [this](const std::shared_ptr<exec::Device>& on) {
+    evaluator_.emplace(setup->learner, setup->test_shape, setup->test_steps, setup->test_tasks,
+                       pool, compile_options(config), &ranks, on, step->images());
+  };
+  if (!device || device->compiler().takes_any) return make(device);
+  try {
+    make(device);
+  } catch (const BadInput& missing) {
+    say(LogLevel::warning,
+        fmt::format("validation and test are computed by the processor: {}", missing.what()));
+    make(nullptr);
+  }
 }
 
 Evaluated Training::evaluate(const Tensor& theta, data::Split split, int64_t tasks) {

@@ -88,6 +88,7 @@ class Training {
  private:
   void require_one_run();
   Evaluator& evaluator();
+  void make_evaluator();
   std::string own_reason_to_stop();
   std::string first_reason(const std::string& own);
 

@@ -13,6 +13,7 @@
 #include "io/python.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/checkpoint/checkpoint.h"
+#include "outerloop/exec/cuda.h"
 #include "train/tiny_runs.h"
 
 namespace outerloop::cli {
@@ -182,6 +183,14 @@ TEST(EvalCommand, RefusesInOneLine) {
     EXPECT_EQ(result.code, kBadInput) << words.back();
     EXPECT_EQ(std::ranges::count(result.error, '\n'), 1) << result.error;
   }
+}
+
+TEST(EvalCommand, WithoutTheGpuThatItIsAskedForSaysHowToGoOn) {
+  if (!exec::cuda::visible_devices().empty()) GTEST_SKIP() << "this machine has a GPU";
+  const Result result = call({"eval", sine_run().string(), "runtime.device=cuda"});
+  EXPECT_EQ(result.code, kBadInput);
+  EXPECT_CONTAINS(result.error, "set runtime.device=cpu");
+  EXPECT_EQ(std::ranges::count(result.error, '\n'), 1) << result.error;
 }
 
 TEST(PredictCommand, AnswersImagesWithClassProbabilities) {

@@ -42,17 +42,39 @@ class Courses : public ::testing::Test {
   static Words tiny() { return tiny_sinusoid(); }
   Words images() const { return small_images(folder_ / "small.h5"); }
 
+  // One of each kind.
+  std::vector<Case> learners() const {
+    return {
+        {"exact", "sinusoid_maml", tiny() + Words{"inner.steps=2"}},
+        {"segments", "sinusoid_maml", tiny() + Words{"inner.steps=4", "inner.segment=2"}},
+        {"minibatches", "sinusoid_maml", tiny() + Words{"inner.steps=2", "inner.batch=2"}},
+        {"first order", "sinusoid_fomaml", tiny()},
+        {"learned optimiser", "sinusoid_learned_optimizer", tiny() + Words{"inner.steps=2"}},
+        {"batch norm", "omniglot_maml", images()},
+        {"per-step rates", "omniglot_mamlpp",
+         images() + Words{"inner.steps=2", "outer.epoch=2", "learner.multi_step_loss_epochs=3"}},
+        {"rates per weight", "omniglot_meta_sgd", images()},
+        {"reptile", "omniglot_reptile",
+         images() + Words{"tasks.shots=2", "inner.batch=3", "test.batch=0"}},
+        {"implicit", "omniglot_imaml", images() + Words{"inner.steps=2"}},
+        {"prototypes", "omniglot_protonet", images()},
+        {"closed form", "omniglot_r2d2", images()}};
+  }
+
+  config::Resolved resolved(const Case& c) const {
+    return shipped(c.config, folder_ / "run", c.words + Words{"runtime.threads=1"});
+  }
+
   Course course(const Case& c, const std::shared_ptr<exec::Device>& device,
                 comm::Communicator* ranks = nullptr) const {
     std::optional<DeviceConnection> between_devices;
     if (device && ranks != nullptr && ranks->size() > 1) {
       between_devices.emplace(*ranks, device, comm::NcclOptions{});
     }
-    const config::Resolved resolved =
-        shipped(c.config, folder_ / "run", c.words + Words{"runtime.threads=1"});
-    const train::Setup setup = make_setup(resolved.config, resolved.folder);
+    const config::Resolved settings = resolved(c);
+    const train::Setup setup = make_setup(settings.config, settings.folder);
     ThreadPool pool(1);
-    MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool, {},
+    MetaStep step(settings.config, setup.learner, setup.train_shape, setup.train_tasks, pool, {},
                   ranks, device, between_devices ? &between_devices->ranks() : nullptr);
     step.set_gradient_hook(hook_);
     Course result;
@@ -61,7 +83,7 @@ class Courses : public ::testing::Test {
       result.numbers.insert(result.numbers.end(),
                             {got.loss, got.accuracy, static_cast<double>(got.nonfinite)});
       result.numbers.insert(result.numbers.end(), got.measures.begin(), got.measures.end());
-      const bool some = got.nonfinite > 0 && got.nonfinite < resolved.config.outer.meta_batch;
+      const bool some = got.nonfinite > 0 && got.nonfinite < settings.config.outer.meta_batch;
       result.partly_left_out += some ? 1 : 0;
     });
     result.updates = step.state().updates;

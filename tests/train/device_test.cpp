@@ -17,21 +17,7 @@ class OnDevice : public Courses {
 };
 
 TEST_F(OnDevice, EveryLearnerTrainsWithTheBitsOfThreads) {
-  for (const Case& c : std::vector<Case>{
-           {"exact", "sinusoid_maml", tiny() + Words{"inner.steps=2"}},
-           {"segments", "sinusoid_maml", tiny() + Words{"inner.steps=4", "inner.segment=2"}},
-           {"minibatches", "sinusoid_maml", tiny() + Words{"inner.steps=2", "inner.batch=2"}},
-           {"first order", "sinusoid_fomaml", tiny()},
-           {"learned optimiser", "sinusoid_learned_optimizer", tiny() + Words{"inner.steps=2"}},
-           {"batch norm", "omniglot_maml", images()},
-           {"per-step rates", "omniglot_mamlpp",
-            images() + Words{"inner.steps=2", "outer.epoch=2", "learner.multi_step_loss_epochs=3"}},
-           {"rates per weight", "omniglot_meta_sgd", images()},
-           {"reptile", "omniglot_reptile",
-            images() + Words{"tasks.shots=2", "inner.batch=3", "test.batch=0"}},
-           {"implicit", "omniglot_imaml", images() + Words{"inner.steps=2"}},
-           {"prototypes", "omniglot_protonet", images()},
-           {"closed form", "omniglot_r2d2", images()}}) {
+  for (const Case& c : learners()) {
     expect_equal(course(c, device_), course(c, nullptr), c.name);
   }
 }

@@ -8,6 +8,7 @@
 #include "exec/cuda/fake_cublas.h"
 #include "exec/cuda/multiplying_device.h"
 #include "outerloop/base/error.h"
+#include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/forecast.h"
 #include "outerloop/train/replay.h"
 #include "train/runs.h"
@@ -115,6 +116,33 @@ TEST_F(FastTraining, IsRefusedByAForecastForTheProcessor) {
     EXPECT_EQ(error.what(), refusal(resolved));
   }
   EXPECT_GT(forecast_memory(config("run", kFast)).parameters, 0) << "a GPU may be elsewhere";
+}
+
+TEST_F(FastTraining, IsEvaluatedByWhatTheWordsSay) {
+  // Answers that are large enough for their rounding to show in the loss.
+  train(config("run", kFast + Words{"model.init=he", "model.head_init=he"}), {.device = device_});
+  const auto evaluated = [&](const Words& words, const std::shared_ptr<exec::Device>& device) {
+    return nlohmann::json::parse(to_json_text(
+        evaluate_run(folder_ / "run", {.tasks = 40, .overrides = words, .device = device})));
+  };
+  fake().gemms.clear();
+  const auto ordered = evaluated({}, nullptr);
+  EXPECT_EQ(ordered.at("numerics"), "ordered") << "the processor's";
+  EXPECT_EQ(fake().gemms.size(), 0u);
+  const auto fast = evaluated({"runtime.device=cuda"}, device_);
+  EXPECT_EQ(fast.at("numerics"), "fast");
+  EXPECT_GT(fake().gemms.size(), 0u);
+  const double loss = ordered["loss"]["mean"];
+  EXPECT_NE(fast["curve"], ordered["curve"]);
+  EXPECT_NEAR(fast["loss"]["mean"], loss, 1e-4 * loss);
+  try {
+    evaluated({"runtime.numerics=fast"}, nullptr);
+    FAIL() << "evaluated";
+  } catch (const BadInput& error) {
+    EXPECT_EQ(std::string(error.what()).find("runtime.numerics=fast: fast products are a GPU's"),
+              0u)
+        << error.what();
+  }
 }
 
 TEST_F(FastTraining, IsNotReplayed) {

@@ -4,6 +4,7 @@
 #include "outerloop/train/device_programs.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
+#include "train/device_evaluation.h"
 #include "train/slot_plan.h"
 
 namespace outerloop::kernels {
@@ -31,11 +32,17 @@ std::string add_training(const config::Resolved& resolved, const std::string& or
     }
   }
   const train::Setup setup = train::make_training_setup(config, resolved.folder);
+  const meta::EvaluationPlan test =
+      meta::make_evaluation_plan(setup.learner, setup.test_shape, setup.test_steps);
+  const exec::CompileOptions options = train::compile_options(config);
   ThreadPool pool(1);
   for (const size_t shared : {kMostShared, size_t{0}}) {
     recorder->begin(origin, shared);
     const train::MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool,
-                               train::compile_options(config), nullptr, recorder);
+                               options, nullptr, recorder);
+    train::DeviceEvaluation({test, step.layout(), setup.test_tasks}, pool, recorder, step.images(),
+                            options.passes)
+        .prepare(1);
     // What ranks, and steps that the host looks into, ask for later.
     for (const int64_t ranks : {1, 2, 4, 8}) {
       for (const comm::Range& slots : train::dealt({0, config.outer.meta_batch}, ranks)) {

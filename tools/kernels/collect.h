@@ -14,8 +14,9 @@ namespace outerloop::kernels {
 // Shared memory that a block has on request on an H100 and an H200, the most of all GPUs.
 inline constexpr size_t kMostShared = size_t{227} * 1024;
 
-// Of a training on 1, 2, 4 and 8 ranks, on any GPU: where a program may be one kernel, both that
-// and the kernels of its steps. Returns why there are none where its data are not here, else "".
+// Of a training and its test on 1, 2, 4 and 8 ranks, on any GPU: where a program may be one kernel,
+// both that and the kernels of its steps. Returns why there are none where its data are not here,
+// else "".
 std::string add_training(const config::Resolved& config, const std::string& origin,
                          const std::shared_ptr<Recorder>& recorder);
 

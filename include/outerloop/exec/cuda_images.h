@@ -27,7 +27,6 @@ class Images {
   // images turn. Can be recorded.
   void run(const DeviceStream& stream, int64_t lanes, int64_t rows, const DeviceOperand& names,
            const DeviceOperand& values);
-  size_t bytes() const;
 
  private:
   struct Impl;

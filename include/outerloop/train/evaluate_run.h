@@ -20,6 +20,8 @@ struct EvaluateOptions {
   std::optional<int64_t> tasks;        // default: test.tasks or validation.tasks of the run
   std::optional<int64_t> seed;         // default: the run's, which gives the tasks of its own test
   std::vector<std::string> overrides;  // see protocol_overrides()
+  // For tests: what computes in place of what runtime.device says.
+  std::shared_ptr<exec::Device> device;
 };
 
 struct RunEvaluation {
@@ -33,10 +35,13 @@ struct RunEvaluation {
 };
 
 // A pure function of the checkpoint, the protocol and the seed. Throws BadInput when `run` is no
-// run folder, or when the learner or the data cannot do what the protocol asks.
+// run folder, or when the learner or the data cannot do what the protocol asks, or without the GPU
+// that a word asks for. A run does not keep runtime.device: it is the processor without a word, and
+// then products are ordered ones unless a word says otherwise, whatever it was trained with.
 RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options);
 
-// JSON: the fields of "test" in summary.json, then the checkpoint, split, seed and protocol.
+// JSON: the fields of "test" in summary.json, then the checkpoint, split, seed, protocol and
+// numerics.
 std::string to_json_text(const RunEvaluation& evaluation);
 // A few lines for people.
 std::string describe(const RunEvaluation& evaluation);

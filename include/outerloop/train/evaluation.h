@@ -1,8 +1,9 @@
 #pragma once
 // Adapting to tasks that were not trained on, and the statistics of it.
 //
-// An evaluation is a pure function of (theta, protocol, seed, split, tasks): threads and what ran
-// before do not change a bit.
+// An evaluation is a pure function of (theta, protocol, seed, split, tasks): threads, the device
+// and what ran before do not change a bit. Only products by a device's library may depend on the
+// number of ranks.
 
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,8 @@
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/communicator.h"
 #include "outerloop/data/family.h"
+#include "outerloop/exec/cuda_images.h"
+#include "outerloop/exec/device.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/plan.h"
 #include "outerloop/optim/outer.h"
@@ -47,10 +50,14 @@ void to_probabilities(std::span<double> row);
 class Evaluator {
  public:
   // The tasks of an evaluation are dealt to the ranks (null: this process alone), which makes
-  // evaluate() and its kin collective; every rank gets the same result.
+  // evaluate() and its kin collective; every rank gets the same result. Each computes its tasks on
+  // its device, or without one on its threads. `images`: those of the family's data set, where they
+  // are on the device already.
   Evaluator(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
             std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
-            const exec::CompileOptions& compile = {}, comm::Communicator* ranks = nullptr);
+            const exec::CompileOptions& compile = {}, comm::Communicator* ranks = nullptr,
+            std::shared_ptr<exec::Device> device = nullptr,
+            std::shared_ptr<exec::cuda::Images> images = nullptr);
   ~Evaluator();
 
   int64_t steps() const;
@@ -61,13 +68,14 @@ class Evaluator {
   EvaluationResult evaluate(uint64_t seed, data::Split split, int64_t tasks,
                             double diverged_loss) const;
   // The same, ended early with nothing when `cancelled`, which one thread of each rank asks before
-  // each of its tasks, says so on any rank.
+  // each of its tasks, or before those that its device computes side by side, says so on any rank.
   std::optional<EvaluationResult> evaluate_unless(const std::function<bool()>& cancelled,
                                                   uint64_t seed, data::Split split, int64_t tasks,
                                                   double diverged_loss) const;
 
   // Adapts to one episode that the caller filled (of the shape that this was made for) and gives
-  // the answers for its query rows after 0 … K steps, each (query rows, outputs).
+  // the answers for its query rows after 0 … K steps, each (query rows, outputs). Not with a
+  // device.
   std::vector<Tensor> answer(const data::Episode& episode, uint64_t seed) const;
 
  private:

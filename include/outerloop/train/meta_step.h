@@ -11,6 +11,7 @@
 #include "outerloop/comm/device_ranks.h"
 #include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
+#include "outerloop/exec/cuda_images.h"
 #include "outerloop/exec/device.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/learner.h"
@@ -114,6 +115,9 @@ class MetaStep {
   // A task that run(iteration) would have with the state as it is. Not collective.
   SlotReplay recompute(int64_t iteration, int64_t slot);
   void set_gradient_hook(const GradientHook& hook);
+
+  // What the device has of the tasks' data set; null where it has no images.
+  std::shared_ptr<exec::cuda::Images> images() const;
 
   Flops flops_per_task() const;   // counted from the op records
   size_t steps_per_task() const;  // kernel calls

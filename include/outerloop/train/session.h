@@ -34,7 +34,7 @@ struct TrainOptions {
   // For tests: what computes in place of what runtime.device says, and see meta_step.h.
   std::shared_ptr<exec::Device> device;
   GradientHook gradient_hook;
-  // Asked before each iteration and before the tasks of a validation or test, which it ends: the
+  // Asked before each iteration and before tasks of a validation or test, which it ends: the
   // name of who wants the run to stop ("SIGTERM"), or nothing. A device that computes iterations
   // without the host does all until the next line of metrics, validation or checkpoint, at most
   // 256. May be empty.

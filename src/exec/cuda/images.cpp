@@ -72,8 +72,4 @@ void Images::run(const DeviceStream& stream, int64_t lanes, int64_t rows,
   impl_->device->launch(stream, function, code.blocks * lanes, code.threads, operands);
 }
 
-size_t Images::bytes() const {
-  return impl_->images.bytes;
-}
-
 }  // namespace outerloop::exec::cuda

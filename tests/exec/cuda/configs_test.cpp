@@ -35,7 +35,7 @@ struct Kernel : kernels::Kernel {
   std::string failure;
 };
 
-// The kernels of the training of all configs, by name.
+// The kernels of the training and test of all configs, by name.
 class Kernels {
  public:
   Kernels() {

@@ -40,7 +40,6 @@ TEST(Images, AreTurnedAndScaledExactly) {
     std::vector<uint8_t> bytes(kImages * pixels);
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = byte_of(i);
     Images images(device, bytes, c.size);
-    EXPECT_EQ(images.bytes(), bytes.size());
     std::vector<int32_t> names(kLanes * kRows);
     for (size_t i = 0; i < names.size(); ++i) {
       names[i] = static_cast<int32_t>(i * 3 % kImages * 4 + i % static_cast<size_t>(c.turns));
