@@ -15,6 +15,14 @@ constexpr Team kTeam{256};
 constexpr size_t kMostSteps = 1000;
 constexpr size_t kMostOperands = 200;
 
+// For how many blocks of a multiprocessor its registers must do: those that fit its shared memory
+// (of an H100), at most four. Left to itself, the compiler rather spills some than have fewer.
+std::string launch_bounds(int64_t shared_bytes) {
+  constexpr int64_t kShared = 227 * 1024, kSharedOfSystem = 1024, kMostBlocks = 4;
+  const int64_t blocks = kShared / (shared_bytes + kSharedOfSystem);
+  return fmt::format("{}, {}", kTeam.threads, std::clamp<int64_t>(blocks, 1, kMostBlocks));
+}
+
 class MegaSource {
  public:
   void add(const StepKernel& kernel, const Location* operands) {
@@ -42,7 +50,8 @@ class MegaSource {
   int64_t scratch_bytes() const { return scratch_bytes_; }
 
   MegaKernel kernel(int64_t arena_bytes) const {
-    const std::string text = functions_ + calls_;
+    const std::string bounds = launch_bounds(arena_bytes + scratch_bytes_);
+    const std::string text = functions_ + calls_ + bounds;
     const std::string name =
         "ol_" + to_hex(xxh3_128({reinterpret_cast<const std::byte*>(text.data()), text.size()}));
     const size_t count = std::max<size_t>(operands_.size(), 1);
@@ -56,7 +65,7 @@ class MegaSource {
                            "__shared__ double scratch_memory[{4}];\n"
                            "char* const scratch = reinterpret_cast<char*>(scratch_memory);\n"
                            "const ol::Pointers<{3}> p(operands, blockIdx.x);\n{5}}}\n",
-                           name, functions_, kTeam.threads, count, scratch_bytes_ / 8 + 1, calls_),
+                           name, functions_, bounds, count, scratch_bytes_ / 8 + 1, calls_),
                        .shared_bytes = static_cast<size_t>(arena_bytes)},
             .threads = kTeam.threads,
             .operands = operands_};

@@ -12,7 +12,7 @@
 #define __global__
 #define __forceinline__ inline
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 // Starts as NaN, as the memory of the device.
 #define OL_DYNAMIC_SHARED(name) char* const name = host_dynamic_shared
