@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::interp {
@@ -113,9 +114,9 @@ void BudgetSpent::add(const TaskCosts& costs, int64_t new_tasks, int64_t repeats
 std::string describe(const BudgetSpent& spent, const BudgetRule& rule, const BudgetRound& last,
                      std::span<const std::string> names) {
   std::string text = fmt::format(
-      "Spent {} tasks in {} round{} and {} scores of a permuted group, to know every importance to "
+      "Spent {} tasks in {} and {} scores of a permuted group, to know every importance to "
       "±{:.3g} together at {:g} %.",
-      spent.tasks, spent.rounds, spent.rounds == 1 ? "" : "s", spent.evaluations, rule.half_width,
+      spent.tasks, counted(spent.rounds, "round"), spent.evaluations, rule.half_width,
       100 * rule.level);
   std::vector<std::string> wide;
   for (size_t g = 0; g < names.size(); ++g) {

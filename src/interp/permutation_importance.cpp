@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "interp/pairwise_sum.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::interp {
@@ -63,8 +64,8 @@ void check_exact(const PermutationProblem& problem) {
       : metric.needs.empty()
           ? "the predictions are too large, or the weights of these rows add up to 0"
           : fmt::format("it takes {}; raise max_samples, or choose other metrics", metric.needs);
-  throw BadInput(fmt::format("importance: {} of the {} scored row{} is not finite: {}", metric.name,
-                             rows, rows == 1 ? "" : "s", why));
+  throw BadInput(fmt::format("importance: {} of the {} scored {} is not finite: {}", metric.name,
+                             rows, noun(rows, "row"), why));
 }
 
 }  // namespace

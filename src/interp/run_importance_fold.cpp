@@ -7,6 +7,7 @@
 
 #include "interp/run_classes.h"
 #include "interp/run_samples.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::interp {
@@ -206,9 +207,9 @@ std::string first_trouble(const DoneRound& round) {
   }
   if (column.step > 0) {
     return fmt::format(
-        "{} of task {} after {} step{}: the learner diverges there; lower test.steps, "
+        "{} of task {} after {}: the learner diverges there; lower test.steps, "
         "or train with a lower inner.rate",
-        metric.name, task, column.step, column.step == 1 ? "" : "s");
+        metric.name, task, counted(column.step, "step"));
   }
   const std::string remedy =
       metric.needs.empty()

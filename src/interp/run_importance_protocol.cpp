@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "outerloop/base/counted.h"
 #include "outerloop/interp/run_importance.h"
 
 namespace outerloop::interp {
@@ -94,8 +95,8 @@ std::string describe_draws(const RunImportance& result) {
   }
   if (result.budget) return text + result.budget->text + " ";
   if (drawn.empty()) return text;
-  return text + fmt::format("{} draw{} per task and group of {}. ", result.spec.repeats,
-                            result.spec.repeats == 1 ? "" : "s", fmt::join(drawn, ", "));
+  return text + fmt::format("{} per task and group of {}. ", counted(result.spec.repeats, "draw"),
+                            fmt::join(drawn, ", "));
 }
 
 std::string describe_statistics(const RunImportance& result) {
@@ -117,15 +118,15 @@ std::string describe_statistics(const RunImportance& result) {
 std::string describe_protocol(const RunImportance& result) {
   std::string text = fmt::format(
       "{} ({}) at {}: {} tasks of the {} split, each from {} support rows, scored on {} query rows "
-      "after {} step{}, seed {}. ",
+      "after {}, seed {}. ",
       result.algorithm, result.family, result.checkpoint_file.filename().string(), result.tasks,
-      name_of(result.spec.split), result.support_rows, result.query_rows, result.steps,
-      result.steps == 1 ? "" : "s", *result.spec.seed);
+      name_of(result.spec.split), result.support_rows, result.query_rows,
+      counted(result.steps, "step"), *result.spec.seed);
   text += describe_groups(result) + describe_estimands(result) + describe_draws(result) +
           describe_statistics(result);
   if (!result.left_out.empty()) {
-    text += fmt::format(" Left out, as their values are not finite: {} task{}.",
-                        result.left_out.size(), result.left_out.size() == 1 ? "" : "s");
+    text += fmt::format(" Left out, as their values are not finite: {}.",
+                        counted(result.left_out.size(), "task"));
   }
   return text;
 }

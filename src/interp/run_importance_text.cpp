@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "outerloop/base/counted.h"
 #include "outerloop/base/csv_field.h"
 #include "outerloop/interp/run_importance.h"
 
@@ -16,8 +17,7 @@ using Json = nlohmann::ordered_json;
 
 std::string title_of(const RunImportance& result, const EstimandFinding& finding) {
   if (finding.step == result.steps || finding.name == "prior") return finding.name;
-  return fmt::format("{} after {} step{}", finding.name, finding.step,
-                     finding.step == 1 ? "" : "s");
+  return fmt::format("{} after {}", finding.name, counted(finding.step, "step"));
 }
 
 Json band_of(const GroupFinding& group) {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/data/image_file.h"
 #include "outerloop/report/importance_report.h"
 #include "report/bar_chart.h"
@@ -124,8 +125,7 @@ std::string class_maps(const RunImportance& result) {
     map.values = one.means;
     map.most = most;
     map.unit = result.metrics.front().metric;
-    cards += card(one.name, region_map(map),
-                  fmt::format("{} task{}", one.tasks, one.tasks == 1 ? "" : "s"));
+    cards += card(one.name, region_map(map), counted(one.tasks, "task"));
   }
   return section(
       "Class by class", cards,

@@ -14,6 +14,7 @@
 #include "train/thread_evaluation.h"
 
 namespace outerloop::train {
+
 data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps) {
   const auto rows_of = [&](int64_t rows) { return meta::with_rows(rows, shape.example); };
   const auto answers = [&](int64_t rows) {

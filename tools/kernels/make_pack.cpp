@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-#include <exception>
-#include <mutex>
-#include <thread>
-
 #include "exec/cuda/kernel_pack.h"
 #include "exec/cuda/nvrtc.h"
+#include "exec/cuda/on_all_cores.h"
 #include "exec/cuda/source.h"
 #include "kernels/ptx_check.h"
 #include "outerloop/base/error.h"
@@ -40,29 +36,13 @@ std::string ptx_of(const exec::cuda::Nvrtc& nvrtc, const Kernel& kernel) {
 }
 
 PtxByName compile(const exec::cuda::Nvrtc& nvrtc, const std::vector<const Kernel*>& kernels) {
+  std::vector<std::string> texts(kernels.size());
+  exec::cuda::on_all_cores(kernels.size(),
+                           [&](size_t i) { texts[i] = ptx_of(nvrtc, *kernels[i]); });
   PtxByName made;
-  std::exception_ptr failure;
-  std::mutex mutex;
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    for (size_t i = next++; i < kernels.size(); i = next++) {
-      try {
-        std::string ptx = ptx_of(nvrtc, *kernels[i]);
-        const std::lock_guard lock(mutex);
-        made.emplace(kernels[i]->source.name, std::move(ptx));
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        failure = std::current_exception();
-        next = kernels.size();
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> workers;
-    for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) workers.emplace_back(work);
-    work();
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    made.emplace(kernels[i]->source.name, std::move(texts[i]));
   }
-  if (failure != nullptr) std::rethrow_exception(failure);
   return made;
 }
 

@@ -12,7 +12,7 @@
 
 namespace outerloop::comm {
 
-// Two streams of their own, so that data travel while the backward sweep goes on.
+// Two streams of their own, so that data can travel beside other work.
 struct ReductionStreams {
   DeviceStream exchange = nullptr;
   DeviceStream gather = nullptr;

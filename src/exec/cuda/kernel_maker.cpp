@@ -2,14 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <atomic>
-#include <exception>
-#include <thread>
-
 #include "exec/cuda/kernel_pack.h"
 #include "exec/cuda/kernel_store.h"
 #include "exec/cuda/nvrtc.h"
+#include "exec/cuda/on_all_cores.h"
 #include "exec/cuda/ptx_linker.h"
 #include "outerloop/base/error.h"
 
@@ -35,31 +31,6 @@ class NvrtcMaker : public KernelMaker {
   std::string architecture_;
   DeviceCompiler about_;
 };
-
-// Runs work(0) … work(count - 1) on all cores; the first failure is thrown when all are done.
-template <class Work>
-void on_all_cores(size_t count, const Work& work) {
-  std::atomic<size_t> next = 0;
-  std::vector<std::exception_ptr> failures(count);
-  const auto loop = [&] {
-    for (size_t i = next++; i < count; i = next++) {
-      try {
-        work(i);
-      } catch (...) {
-        failures[i] = std::current_exception();
-      }
-    }
-  };
-  {
-    const size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
-    std::vector<std::jthread> workers;
-    for (size_t i = 1; i < std::min(cores, count); ++i) workers.emplace_back(loop);
-    loop();
-  }
-  for (const std::exception_ptr& failure : failures) {
-    if (failure != nullptr) std::rethrow_exception(failure);
-  }
-}
 
 }  // namespace
 

@@ -13,10 +13,10 @@
 #include "exec/cuda/kernel_maker.h"
 #include "exec/cuda/kernel_pack.h"
 #include "exec/cuda/ptx_linker.h"
+#include "exec/cuda/small_program.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
-#include "outerloop/ops/ops.h"
 
 namespace outerloop::exec::cuda {
 namespace {
@@ -47,14 +47,6 @@ class OnFakeDriver : public ::testing::Test {
   TemporaryFolder folder_;
   Variable cache_{"OUTERLOOP_CACHE", folder_.path().string()};
 };
-
-Program small_program() {
-  Builder builder;
-  const Expr x = builder.input("x", {DType::f32, {1000}}, Binding::per_lane);
-  builder.output("y", exp(x));
-  builder.output("total", sum(x));
-  return builder.finish();
-}
 
 std::string message_of_opening(int ordinal) {
   try {

@@ -3,29 +3,21 @@
 #include <gtest/gtest.h>
 
 #include "exec/cuda/kernel_pack.h"
+#include "exec/cuda/small_program.h"
 #include "io/temporary_folder.h"
 #include "kernels/collect.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
-#include "outerloop/ops/ops.h"
 
 namespace outerloop::kernels {
 namespace {
-
-Program small_program() {
-  Builder builder;
-  const Expr x = builder.input("x", {DType::f32, {1000}}, Binding::per_lane);
-  builder.output("y", exp(x));
-  builder.output("total", sum(x));
-  return builder.finish();
-}
 
 // Apart, and as one kernel.
 KernelsByName kernels_of_small_program() {
   const auto recorder = std::make_shared<Recorder>();
   for (const size_t shared : {size_t{0}, kMostShared}) {
     recorder->begin("a test", shared);
-    add_program(small_program(), recorder);
+    add_program(exec::cuda::small_program(), recorder);
   }
   return recorder->kernels();
 }
