@@ -1,5 +1,6 @@
 """The harness itself: rows and configs, the table, a row that is stopped and goes on."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -173,21 +174,49 @@ class Models(unittest.TestCase):
 
 
 class Training(unittest.TestCase):
-    def test_a_stopped_row_goes_on_and_is_written_into_the_table(self):
-        options = types.SimpleNamespace(outerloop=os.environ["OUTERLOOP"], threads=1, nice=0)
-        with tempfile.TemporaryDirectory() as folder:
-            store.RUNS = store.HERE = pathlib.Path(folder)
-            store.RESULTS = store.HERE / "results.json"
-            store.TABLE = store.HERE / "RESULTS.md"
-            self.assertEqual(run.reproduce(TINY, [TINY], options, time.monotonic() + 1), 75)
-            progress = store.load_results()["tiny"]["progress"]
-            self.assertTrue(0 < progress < 40000, progress)
-            self.assertIn("% trained", store.TABLE.read_text())
-            self.assertEqual(run.reproduce(TINY, [TINY], options, None), 0)
-            results = store.load_results()["tiny"]
-            self.assertEqual(list(results["seeds"]), ["0"])
-            self.assertNotIn("progress", results)
-            self.assertIn("| 20 x 1 |", store.TABLE.read_text())
+    options = types.SimpleNamespace(outerloop=os.environ.get("OUTERLOOP"), threads=1, nice=0)
+
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        folder = pathlib.Path(place.name)
+        patch = unittest.mock.patch.multiple(
+            store, RUNS=folder / "runs", UNFINISHED=folder / "unfinished",
+            RESULTS=folder / "results.json", TABLE=folder / "RESULTS.md")
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def stopped(self):
+        self.assertEqual(run.reproduce(TINY, [TINY], self.options, time.monotonic() + 1), 75)
+        self.assertIn("% trained", store.TABLE.read_text())
+        return store.load_results()["tiny"]["progress"]
+
+    def test_a_row_goes_on_where_it_was_stopped_and_from_what_was_kept_of_it(self):
+        first = self.stopped()
+        progress = self.stopped()
+        self.assertTrue(0 < first < progress < 40000, (first, progress))
+        run.keep_unfinished([TINY])
+        kept = store.iterations_kept(TINY, 0)
+        self.assertGreaterEqual(kept, progress)  # which metrics tell, every 50 iterations
+        shutil.rmtree(store.RUNS)
+        run.refresh([TINY])
+        self.assertEqual(store.load_results()["tiny"]["progress"], kept)
+        spent = json.loads((TINY.kept(0) / "origin.json").read_text())["wall_s"]
+        self.assertEqual(run.reproduce(TINY, [TINY], self.options, None), 0)
+        line = (TINY.folder(0) / "metrics.jsonl").read_text().splitlines()[0]
+        self.assertGreater(json.loads(line)["iteration"], kept)
+        self.assertFalse(TINY.kept(0).exists())
+        results = store.load_results()["tiny"]
+        self.assertEqual(list(results["seeds"]), ["0"])
+        self.assertGreater(results["seeds"]["0"]["wall_s"], spent)
+        self.assertNotIn("progress", results)
+        self.assertIn("| 20 x 1 |", store.TABLE.read_text())
+
+    def test_what_is_gone_and_was_not_kept_is_not_started(self):
+        self.stopped()
+        shutil.rmtree(store.RUNS)
+        run.refresh([TINY])
+        self.assertIn("not started", store.TABLE.read_text())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ RESULTS = HERE / "results.json"
 TABLE = HERE / "RESULTS.md"
 MODELS = HERE / "models"
 BASELINES = HERE / "baselines.json"  # written by run.sh --baselines
+UNFINISHED = HERE / "unfinished"  # checkpoints of rows that another machine may go on with
 PEER = HERE / "peer_sinusoid.json"  # written by peer_sinusoid.py
 
 
@@ -51,6 +52,14 @@ class Row:
     def folder(self, seed):
         return RUNS / self.name / f"seed-{seed}"
 
+    def origin(self, seed):
+        """Beside the run folder: commit, date, threads, time of its processes that ended."""
+        return self.folder(seed).with_suffix(".json")
+
+    def kept(self, seed):
+        """What run.sh --keep has put aside of an unfinished seed."""
+        return UNFINISHED / self.name / f"seed-{seed}"
+
 
 def load_rows():
     file = json.loads((HERE / "rows.json").read_text())
@@ -86,6 +95,11 @@ def model_file(row):
     return MODELS / f"{row.name}.h5"
 
 
+def checkpoints(folder):
+    """The newest last; `best`, a link to one of them, is none of them."""
+    return sorted(folder.glob("ckpt-*.h5"))
+
+
 def write_text(path, text):
     """All or nothing: a kill leaves the old file."""
     temporary = path.with_suffix(".tmp")
@@ -108,6 +122,12 @@ def iterations_done(folder):
         except json.JSONDecodeError:
             continue
     return 0
+
+
+def iterations_kept(row, seed):
+    """The checkpoint's file name has them."""
+    files = checkpoints(row.kept(seed))
+    return int(re.search(r"\d+", files[-1].stem).group()) if files else 0
 
 
 def by_task(csv, distinct):

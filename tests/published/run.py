@@ -5,6 +5,7 @@ import argparse
 import datetime
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,14 +29,17 @@ def commit():
     return (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("+" if changed else "")
 
 
-def origin_of(folder, threads):
-    """Where a run came from: written when it starts, kept when it goes on."""
-    file = folder / "origin.json"
-    if file.exists():
-        return json.loads(file.read_text())
-    folder.mkdir(parents=True, exist_ok=True)
-    return {"commit": commit(), "date": datetime.date.today().isoformat(),
-            "threads": threads or len(os.sched_getaffinity(0)), "wall_s": 0}
+def origin_of(row, seed, threads):
+    """Where a run came from: written when it starts, kept when it goes on. The file's own time is
+    when its present process began."""
+    file = row.origin(seed)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    known = [place for place in (file, row.kept(seed) / "origin.json") if place.exists()]
+    origin = json.loads(known[0].read_text()) if known else {
+        "commit": commit(), "date": datetime.date.today().isoformat(),
+        "threads": threads or len(os.sched_getaffinity(0)), "wall_s": 0}
+    store.write_text(file, json.dumps(origin))
+    return origin
 
 
 def train(row, seed, options, seconds_left):
@@ -43,6 +47,9 @@ def train(row, seed, options, seconds_left):
     folder = row.folder(seed)
     command = [options.outerloop, "train", row.config_file, f"run_dir={folder}", f"seed={seed}",
                f"runtime.threads={options.threads}", "report.write=false", *row.overrides]
+    kept = store.checkpoints(row.kept(seed))
+    if kept and not store.checkpoints(folder / "ckpt"):
+        command += ["--resume", kept[-1]]
     if seconds_left is not None:
         command += ["--max-wall", f"{max(1, int(seconds_left))}s"]
     print(f"{row.name} seed {seed}: {' '.join(map(str, command))}", file=sys.stderr, flush=True)
@@ -63,25 +70,26 @@ def write_table(rows, results):
 def reproduce(row, rows, options, deadline):
     """Trains the seeds that are missing. Gives an exit code."""
     for seed in range(row.seeds):
-        results = store.load_results()
-        entry = results.setdefault(row.name, {"seeds": {}})
         folder = row.folder(seed)
-        if str(seed) in entry["seeds"]:
+        if str(seed) in store.load_results().get(row.name, {"seeds": {}})["seeds"]:
             if not store.model_file(row).exists():
                 keep_model(row, folder, options)
             continue
-        origin = origin_of(folder, options.threads)
+        origin = origin_of(row, seed, options.threads)
         code = 0
         if not (folder / "summary.json").exists():
             left = None if deadline is None else deadline - time.monotonic()
             started = time.monotonic()
             code = STOPPED if left is not None and left <= 0 else train(row, seed, options, left)
             origin["wall_s"] = round(origin["wall_s"] + time.monotonic() - started, 1)
-            store.write_text(folder / "origin.json", json.dumps(origin))
+            store.write_text(row.origin(seed), json.dumps(origin))
+        results = store.load_results()  # other rows may have come meanwhile
+        entry = results.setdefault(row.name, {"seeds": {}})
         if code == 0:
             entry["seeds"][str(seed)] = store.summarise(folder, origin)
             entry.pop("progress", None)
             keep_model(row, folder, options)
+            shutil.rmtree(row.kept(seed), ignore_errors=True)
         else:
             entry["progress"] = store.iterations_done(folder)
         write_table(rows, results)
@@ -101,16 +109,51 @@ def keep_model(row, folder, options):
                    check=True)
 
 
+def missing_seed(row, results):
+    """The first one, or None."""
+    finished = results.get(row.name, {"seeds": {}})["seeds"]
+    return next((seed for seed in range(row.seeds) if str(seed) not in finished), None)
+
+
 def refresh(rows):
-    """Notes how far unfinished rows are."""
+    """Notes how far unfinished rows are: where they run, or in what was kept of them."""
     results = store.load_results()
     for row in rows:
-        entry = results.get(row.name, {"seeds": {}})
-        seed = next((s for s in range(row.seeds) if str(s) not in entry["seeds"]), None)
-        done = 0 if seed is None else store.iterations_done(row.folder(seed))
-        if done:
-            results[row.name] = {**entry, "progress": done}
+        seed = missing_seed(row, results)
+        if seed is None:
+            continue
+        entry = results.setdefault(row.name, {"seeds": {}})
+        entry["progress"] = max(store.iterations_done(row.folder(seed)),
+                                store.iterations_kept(row, seed))
+        if not entry["seeds"] and not entry["progress"]:
+            del results[row.name]
     write_table(rows, results)
+
+
+def keep_unfinished(rows):
+    """Puts aside what another machine needs to go on: the newest checkpoint and the best one."""
+    results = store.load_results()
+    for row in rows:
+        seed = missing_seed(row, results)
+        if seed is not None:
+            keep_seed(row.folder(seed), row.origin(seed), row.kept(seed))
+    refresh(rows)
+
+
+def keep_seed(folder, origin_file, kept):
+    files = store.checkpoints(folder / "ckpt")[-1:]
+    if not files or (kept / files[0].name).exists():
+        return
+    if (folder / "ckpt/best").exists():
+        files.append((folder / "ckpt/best").resolve())
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    for file in set(files):
+        shutil.copy(file, kept)
+    origin = json.loads(origin_file.read_text())
+    since_start = files[0].stat().st_mtime - origin_file.stat().st_mtime
+    origin["wall_s"] += max(0, round(since_start, 1))
+    store.write_text(kept / "origin.json", json.dumps(origin) + "\n")
 
 
 def write_baselines(rows, options):
@@ -147,6 +190,9 @@ def parse(rows):
     parser.add_argument("--list", action="store_true", help="rows and how far they are")
     parser.add_argument("--table", action="store_true",
                         help="note how far unfinished rows are and write the table")
+    parser.add_argument("--keep", action="store_true",
+                        help="copy the checkpoints of unfinished rows to unfinished/, from where "
+                        "another machine goes on, and write the table")
     parser.add_argument("--baselines", action="store_true",
                         help="compute the tables' simple models again and write the table")
     parser.add_argument("--threads", type=int, default=0, help="0: every core")
@@ -159,8 +205,8 @@ def parse(rows):
     if unknown:
         parser.error(f"no row {', '.join(sorted(unknown))}; --list shows them")
     if not (options.rows or options.all or options.list or options.table or
-            options.baselines):
-        parser.error("name a row, or --all, --list, --table, --baselines")
+            options.keep or options.baselines):
+        parser.error("name a row, or --all, --list, --table, --keep, --baselines")
     return options
 
 
@@ -180,6 +226,9 @@ def main():
         return 0
     if options.table:
         refresh(rows)
+        return 0
+    if options.keep:
+        keep_unfinished(rows)
         return 0
     options.outerloop = options.outerloop or build()
     if options.baselines:

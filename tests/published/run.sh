@@ -4,6 +4,8 @@
 #   tests/published/run.sh --list                         rows and how far they are
 #   tests/published/run.sh ROW… | --all                   [--threads N] [--nice 19] [--max-minutes M]
 #   tests/published/run.sh --table                        write the table alone
+#   tests/published/run.sh --keep                         checkpoints of unfinished rows to unfinished/:
+#                                                         another machine goes on from there
 #   tests/published/run.sh --baselines                    simple models of the tables, and the table
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
