@@ -84,6 +84,10 @@ def copies_of_phi(workload, five, ten):
     return lambda r: (planned(r[ten]) - planned(r[five])) / 5 / (4 * PARAMETERS[workload])
 
 
+def share_of_drawing(case):
+    return lambda r: 100 * r[case]["share"]["draw"]
+
+
 def two_threads(workload, case, bar):
     return [(f"{workload}: {text}", value(case, key), limit, True)
             for text, key, limit in pairs.lines("two threads over one", bar)]
@@ -95,6 +99,7 @@ BARS = [
     ("sinusoid: fraction of the FMA peak", value("sine", "fraction_of_peak"), 0.45, True),
     *two_threads("sinusoid", "sine_2 pairs", 1.8),
     ("sinusoid: two threads over JAX on both cores", speed("sine_2", "sine_jax_2"), 5.0, True),
+    ("sinusoid: task drawing, % of a step", share_of_drawing("sine"), 5, False),
     ("sinusoid: AVX2, fraction of its FMA peak", value("sine_avx2", "fraction_of_peak"), None, True),
     ("sinusoid: time of 5 steps over 1", speed("sine", "sine_5"), 5.3, False),
     ("sinusoid: time of segment 1 over all stored, 5 steps", speed("sine_5", "sine_5_segment"), 1.35,
@@ -106,6 +111,7 @@ BARS = [
     ("Omniglot: times learn2learn, one thread", speed("omni", "omni_l2l"), 6.0, True),
     ("Omniglot: fraction of the FMA peak", value("omni", "fraction_of_peak"), 0.70, True),
     *two_threads("Omniglot", "omni_2 pairs", 1.85),
+    ("Omniglot: task drawing, % of a step", share_of_drawing("omni"), 5, False),
     ("Omniglot: AVX2, fraction of its FMA peak", value("omni_avx2", "fraction_of_peak"), None, True),
     ("Omniglot: time of 5 steps over 1", speed("omni", "omni_5"), 5.3, False),
     ("Omniglot: time of segment 1 over all stored, 5 steps", speed("omni_5", "omni_5_segment"), 1.35,
@@ -166,10 +172,16 @@ def measure(cases, options):
     medians = {}
     for name, results in seen.items():
         good = [result for result in results if "error" not in result]
-        medians[name] = {key: statistics.median(result[key] for result in good)
-                         for key, entry in good[0].items() if isinstance(entry, (int, float))
-                         } if good else results[0]
+        medians[name] = medians_of(good) if good else results[0]
     return medians
+
+
+def medians_of(results):
+    """Of the numbers, by key; of groups of numbers too."""
+    def of(key):
+        return [result[key] for result in results]
+    return {key: medians_of(of(key)) if isinstance(entry, dict) else statistics.median(of(key))
+            for key, entry in results[0].items() if isinstance(entry, (int, float, dict))}
 
 
 def measure_pairs(cases, options):
