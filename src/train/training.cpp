@@ -79,7 +79,18 @@ void Training::open_files() {
                               .sums_by = sums_by(ranks, between_devices)}),
                 hash_names(config, step->layout()), state.iteration, state.best_iteration);
   });
+  say_idle_threads();
   run_ = Stopwatch();
+}
+
+// A task is one thread's, so a small meta-batch leaves others without one.
+void Training::say_idle_threads() {
+  const int threads = ranks.size() * pool.size();
+  if (device || config.outer.meta_batch >= threads) return;
+  say(LogLevel::info,
+      fmt::format("outer.meta_batch = {}: so many of {} threads train; validations and the test "
+                  "use all",
+                  config.outer.meta_batch, threads));
 }
 
 Effort Training::effort() const {

@@ -90,6 +90,7 @@ class Training {
   Evaluator& evaluator();
   void make_evaluator();
   std::string own_reason_to_stop();
+  void say_idle_threads();
   std::string first_reason(const std::string& own);
 
   std::string stored_config_;

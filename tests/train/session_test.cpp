@@ -196,6 +196,22 @@ TEST_F(Running, ValidationsAndAnEarlyEndAreTold) {
                   "iteration 10");
 }
 
+TEST_F(Running, ThreadsThatATrainingLeavesIdleAreTold) {
+  for (const auto& [threads, told] :
+       {std::pair{"runtime.threads=2", false}, {"runtime.threads=3", true}}) {
+    std::string text;
+    Log log;
+    log.add(LogLevel::info, [&text](LogLevel, std::string_view line) { text += line; });
+    TrainOptions options;
+    options.log = &log;
+    const Words words{"outer.meta_batch=2", "outer.iterations=2", threads};
+    train(shipped("sinusoid_maml", folder_ / threads, kShort + words), options);
+    EXPECT_EQ(text.find("outer.meta_batch = 2: so many of 3 threads train") != std::string::npos,
+              told)
+        << text;
+  }
+}
+
 TEST_F(Running, InterruptedEarlyStoppingIsTheSame) {
   const Words words{"outer.rate=0", "validation.every=10", "validation.patience=3"};
   const fs::path whole = go("whole", words);
