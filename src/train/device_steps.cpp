@@ -44,8 +44,10 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
       pool_(pool),
       most_(most_steps(*work.family, config_.meta_batch)),
       batch_(plan, work.family, config_.meta_batch, most_),
+      // In one block, vectors would wait for its few threads.
       total_(exec::cuda::Executable::compile(
-          slot_total_program(config_.meta_batch, work.layout.elements), plan.shared_device())),
+          slot_total_program(config_.meta_batch, work.layout.elements), plan.shared_device(), {},
+          exec::cuda::Steps::one_by_one)),
       total_lanes_(total_, 1),
       bit_sums_(plan.shared_device(), ends_of(work.layout)),
       counts_(plan.device().allocate(static_cast<size_t>(config_.meta_batch) * sizeof(float))),

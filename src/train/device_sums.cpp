@@ -14,8 +14,10 @@ DeviceSums::DeviceSums(const DevicePlan& plan, const DeviceBatch& batch,
       hashes_(counts_.size() * parameters_),
       roots_(comm::subtree_roots(slots.first, slots.end)),
       present_(roots_.size()),
+      // In one block, vectors would wait for its few threads.
       executable_(exec::cuda::Executable::compile(slot_sums_program(slots, layout.elements),
-                                                  plan.shared_device())),
+                                                  plan.shared_device(), {},
+                                                  exec::cuda::Steps::one_by_one)),
       lanes_(executable_, 1),
       kernel_(plan.shared_device(), ends_of(layout)) {
   const Program& program = executable_->optimised();

@@ -9,9 +9,9 @@
 
 namespace outerloop::kernels {
 
-void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder,
-                 exec::cuda::Steps steps) {
-  const auto executable = exec::cuda::Executable::compile(program, recorder, {}, steps);
+void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder) {
+  const auto executable =
+      exec::cuda::Executable::compile(program, recorder, {}, exec::cuda::Steps::one_by_one);
   exec::cuda::Lanes lanes(executable, 1);
   std::byte* const data = recorder->allocate(1).data;
   const auto inputs = static_cast<int>(executable->optimised().inputs.size());

@@ -20,8 +20,7 @@ inline constexpr size_t kMostShared = size_t{227} * 1024;
 std::string add_training(const config::Resolved& config, const std::string& origin,
                          const std::shared_ptr<Recorder>& recorder);
 
-// Of one program by itself, which is launched once.
-void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder,
-                 exec::cuda::Steps steps = exec::cuda::Steps::one_kernel_if_it_fits);
+// Of the steps of one program, each of which is launched once.
+void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder);
 
 }  // namespace outerloop::kernels

@@ -60,7 +60,7 @@ class Kernels {
     for (const auto& c : outerloop::testing::all_cases()) {
       const auto made = outerloop::testing::neighbourhood(c, DType::f64, 5);
       recorder->begin(made.name, kernels::kMostShared);
-      kernels::add_program(made.program, recorder, Steps::one_by_one);
+      kernels::add_program(made.program, recorder);
     }
     for (auto& [name, kernel] : recorder->kernels()) kernels_[name] = {std::move(kernel)};
   }

@@ -15,9 +15,10 @@ namespace {
 // Apart, and as one kernel.
 KernelsByName kernels_of_small_program() {
   const auto recorder = std::make_shared<Recorder>();
-  for (const size_t shared : {size_t{0}, kMostShared}) {
-    recorder->begin("a test", shared);
-    add_program(exec::cuda::small_program(), recorder);
+  recorder->begin("a test", kMostShared);
+  using exec::cuda::Steps;
+  for (const Steps steps : {Steps::one_by_one, Steps::one_kernel_if_it_fits}) {
+    exec::cuda::Executable::compile(exec::cuda::small_program(), recorder, {}, steps);
   }
   return recorder->kernels();
 }
