@@ -1,15 +1,13 @@
 #include "outerloop/train/bench.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
+#include "outerloop/config/choice.h"
 #include "outerloop/exec/fma_peak.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
@@ -21,11 +19,6 @@ namespace {
 
 constexpr int kBatches = 15;
 constexpr int kBatchesOfParts = 5;
-
-// Zero for a step that was too short for the clock.
-double gflops_of(const exec::StepTime& time) {
-  return time.seconds > 0 ? time.flops / time.seconds / 1e9 : 0.0;
-}
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
@@ -62,11 +55,12 @@ struct Measured {
   std::vector<double> peaks;         // of the team; none where the ISA has no probe
   std::vector<MetaStepTimes> parts;  // of later batches: the clocks between parts take time
   int64_t steps = 0;                 // taken in all
+  double launches = 0;               // of a device, per step
 };
 
 // All ranks take as many steps: those that the first one finds.
 Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, exec::Isa isa,
-                 double seconds) {
+                 const exec::Device* device, double seconds) {
   Measured result{.steps = 1};  // the first step is past
   const auto batch = [&](int64_t steps) {
     const Stopwatch watch;
@@ -77,10 +71,15 @@ Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, ex
   const double guess = batch(2);
   auto per_batch = std::max<int64_t>(1, static_cast<int64_t>(seconds / kBatches / guess));
   ranks.broadcast("steps", std::span(&per_batch, 1), 0);
+  const size_t launched = device != nullptr ? device->launched_kernels() : 0;
   for (int i = 0; i < kBatches; ++i) {
     result.seconds.push_back(batch(per_batch));
     if (isa != exec::Isa::scalar && i % 5 == 0)
       result.peaks.push_back(peak_of_teams(ranks, pool, isa));
+  }
+  if (device != nullptr) {
+    result.launches = static_cast<double>(device->launched_kernels() - launched) /
+                      static_cast<double>(kBatches * per_batch);
   }
   per_batch = std::max<int64_t>(1, per_batch / 2);
   for (int i = 0; i < kBatchesOfParts; ++i) {
@@ -98,6 +97,8 @@ void add_speeds(MetaStepBench& bench, const Measured& measured) {
   bench.tasks_per_s = bench.meta_steps_per_s * static_cast<double>(bench.meta_batch);
   bench.gflops = bench.tasks_per_s * bench.flops_per_task / 1e9;
   bench.dense_gflops = bench.tasks_per_s * bench.dense_flops_per_task / 1e9;
+  bench.gbytes_per_s = bench.tasks_per_s * bench.traffic_bytes_per_task / 1e9;
+  bench.launches_per_step = measured.launches;
   if (!measured.peaks.empty()) {
     bench.fma_peak_gflops = median(measured.peaks);
     bench.fraction_of_peak = bench.dense_gflops / bench.fma_peak_gflops;
@@ -134,6 +135,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   step.run(0);
   MetaStepBench bench{.isa = std::string(exec::name_of(compile.isa)),
                       .device = name_of(device.get()),
+                      .numerics = std::string(config::word(config.runtime.numerics)),
                       .ranks = ranks.size(),
                       .sums_by = sums_by(ranks, between_devices),
                       .threads = pool.size(),
@@ -142,83 +144,20 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
                       .repeats = kBatches,
                       .flops_per_task = step.flops_per_task().all,
                       .dense_flops_per_task = step.flops_per_task().dense,
+                      .traffic_bytes_per_task = static_cast<double>(step.device_traffic_bytes()),
                       .seconds_to_first_step = since_begin.seconds(),
                       .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
                       .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
                       .buffer_bytes = static_cast<int64_t>(step.buffer_bytes())};
-  const Measured measured =
-      measure(step, ranks, pool, device ? exec::Isa::scalar : compile.isa, options.seconds);
+  const Measured measured = measure(step, ranks, pool, device ? exec::Isa::scalar : compile.isa,
+                                    device.get(), options.seconds);
   add_speeds(bench, measured);
   bench.resident_mib = status_mib("VmRSS");
   bench.peak_resident_mib = status_mib("VmHWM");
+  if (device) bench.peak_device_bytes = static_cast<int64_t>(device->most_held_bytes());
   if (options.profile) bench.profile = step.profile(measured.steps, 200);
   if (between_devices) between_devices->ranks().finish();
   return bench;
-}
-
-std::string describe(const MetaStepBench& b) {
-  std::string text = fmt::format(
-      "{} rank(s) of {} thread(s), {}, {}{} tasks x {} inner step(s)\n"
-      "{:.1f} meta-steps/s, {:.0f} tasks/s (median of {})\n"
-      "{:.3f} MFLOP/task, {:.1f} GFLOP/s; matmuls and convolutions: {:.3f} MFLOP/task, {:.1f} "
-      "GFLOP/s "
-      "= {:.1f} % of the FMA peak ({:.0f} GFLOP/s)\n"
-      "draw {:.1f} %, compute {:.1f} %, reduce {:.1f} %, update {:.1f} %\n"
-      "{} kernel calls/task, arena {:.2f} MiB/{}, buffers {:.2f} MiB, resident {:.1f} MiB "
-      "(peak {:.1f})\n"
-      "first step after {:.3f} s\n",
-      b.ranks, b.threads, b.device == "cpu" ? b.isa : b.device,
-      b.ranks > 1 ? fmt::format("sums by {}, ", b.sums_by) : "", b.meta_batch, b.inner_steps,
-      b.meta_steps_per_s, b.tasks_per_s, b.repeats, b.flops_per_task / 1e6, b.gflops,
-      b.dense_flops_per_task / 1e6, b.dense_gflops, 100 * b.fraction_of_peak, b.fma_peak_gflops,
-      100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce, 100 * b.share_update,
-      b.kernel_calls_per_task, static_cast<double>(b.planned_lane_bytes) / (1 << 20),
-      b.device == "cpu" ? "thread" : "task", static_cast<double>(b.buffer_bytes) / (1 << 20),
-      b.resident_mib, b.peak_resident_mib, b.seconds_to_first_step);
-  double sum = 0;
-  for (const exec::StepTime& time : b.profile) sum += time.seconds;
-  std::vector<exec::StepTime> sorted = b.profile;
-  std::ranges::stable_sort(sorted, std::greater<>(), &exec::StepTime::seconds);
-  for (const exec::StepTime& time : sorted) {
-    text +=
-        fmt::format("{:9.2f} us {:5.1f} % {:7.1f} GFLOP/s  {}\n", time.seconds * 1e6,
-                    sum > 0 ? 100 * time.seconds / sum : 0.0, gflops_of(time), time.description);
-  }
-  return text;
-}
-
-std::string to_json_text(const MetaStepBench& b) {
-  nlohmann::ordered_json json{{"isa", b.isa},
-                              {"device", b.device},
-                              {"ranks", b.ranks},
-                              {"sums_by", b.sums_by},
-                              {"threads", b.threads},
-                              {"meta_batch", b.meta_batch},
-                              {"inner_steps", b.inner_steps},
-                              {"meta_steps_per_s", b.meta_steps_per_s},
-                              {"tasks_per_s", b.tasks_per_s},
-                              {"flops_per_task", b.flops_per_task},
-                              {"dense_flops_per_task", b.dense_flops_per_task},
-                              {"gflops", b.gflops},
-                              {"dense_gflops", b.dense_gflops},
-                              {"fma_peak_gflops", b.fma_peak_gflops},
-                              {"fraction_of_peak", b.fraction_of_peak},
-                              {"share",
-                               {{"draw", b.share_draw},
-                                {"compute", b.share_compute},
-                                {"reduce", b.share_reduce},
-                                {"update", b.share_update}}},
-                              {"kernel_calls_per_task", b.kernel_calls_per_task},
-                              {"planned_lane_bytes", b.planned_lane_bytes},
-                              {"buffer_bytes", b.buffer_bytes},
-                              {"resident_mib", b.resident_mib},
-                              {"peak_resident_mib", b.peak_resident_mib},
-                              {"seconds_to_first_step", b.seconds_to_first_step}};
-  for (const exec::StepTime& time : b.profile) {
-    json["profile"].push_back(
-        {{"equation", time.description}, {"us", time.seconds * 1e6}, {"gflops", gflops_of(time)}});
-  }
-  return json.dump(2) + "\n";
 }
 
 }  // namespace outerloop::train

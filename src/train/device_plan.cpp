@@ -85,6 +85,18 @@ size_t DevicePlan::launches() const {
   return sum;
 }
 
+size_t DevicePlan::traffic_bytes() const {
+  size_t sum = 0;
+  for (const Call& call : calls_) sum += call.executable->lane_traffic_bytes();
+  return sum;
+}
+
+size_t DevicePlan::library_products() const {
+  size_t sum = 0;
+  for (const Call& call : calls_) sum += call.executable->library_products();
+  return sum;
+}
+
 size_t DevicePlan::lane_bytes() const {
   size_t bytes = 0;
   for (const Call& call : calls_) bytes = std::max(bytes, call.executable->lane_arena_bytes());

@@ -39,6 +39,8 @@ class DevicePlan {
   const std::vector<Call>& calls() const { return calls_; }  // as lane().calls
   size_t launches() const;                                   // of kernels, for all lanes together
   size_t lane_bytes() const;                                 // working memory of a task
+  size_t traffic_bytes() const;     // of a task: Executable::lane_traffic_bytes()
+  size_t library_products() const;  // of the launches
   const Flops& flops() const { return flops_; }
   // What tasks are made of, where they are images; else null. Functions and tables are drawn on the
   // host: their rows are few bytes, and the sines of data are not those of the kernels.

@@ -35,6 +35,8 @@ class DeviceTeam : public SlotTeam {
   Flops flops_per_task() const override { return plan_.flops(); }
   size_t steps_per_task() const override { return plan_.launches(); }
   size_t lane_bytes() const override { return plan_.lane_bytes(); }
+  size_t device_traffic_bytes() const override { return plan_.traffic_bytes(); }
+  size_t library_products() const override { return plan_.library_products(); }
   std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;
 
  private:

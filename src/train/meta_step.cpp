@@ -385,6 +385,14 @@ size_t MetaStep::planned_lane_bytes() const {
   return impl_->team->lane_bytes();
 }
 
+size_t MetaStep::device_traffic_bytes() const {
+  return impl_->team->device_traffic_bytes();
+}
+
+size_t MetaStep::library_products() const {
+  return impl_->team->library_products();
+}
+
 size_t MetaStep::buffer_bytes() const {
   return impl_->bytes();
 }

@@ -63,6 +63,9 @@ class SlotTeam {
   virtual Flops flops_per_task() const = 0;
   virtual size_t steps_per_task() const = 0;  // kernel calls or launches
   virtual size_t lane_bytes() const = 0;      // working memory of a task
+  // Of a device; see MetaStep.
+  virtual size_t device_traffic_bytes() const { return 0; }
+  virtual size_t library_products() const { return 0; }
   virtual std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) = 0;
 };
 

@@ -194,7 +194,10 @@ TEST_F(DeviceRanks, AreMeasuredWithTheWayOfTheirSums) {
       const MetaStepBench bench =
           bench_meta_step(resolved, {.seconds = 0.01, .device = device}, ranks);
       EXPECT_EQ(bench.sums_by, way);
-      EXPECT_EQ(nlohmann::json::parse(to_json_text(bench)).at("sums_by"), way);
+      const nlohmann::json json = nlohmann::json::parse(to_json_text(bench));
+      EXPECT_EQ(json.at("sums_by"), way);
+      EXPECT_EQ(json.at("share").size(), 4u) << "the host takes part in the sums";
+      EXPECT_NE(describe(bench).find("sums by " + way), std::string::npos);
     });
   }
 }

@@ -1,6 +1,11 @@
 // Steps on a device that run without the host, as the stand-in for a GPU counts.
 
+#include <cmath>
+#include <nlohmann/json.hpp>
+
 #include "exec/cuda/host_device.h"
+#include "outerloop/comm/local.h"
+#include "outerloop/train/bench.h"
 #include "train/courses.h"
 
 namespace outerloop::train {
@@ -40,6 +45,38 @@ TEST_F(StepsWithoutTheHost, WaitOnceAndAllocateNothing) {
     EXPECT_EQ(device->waits() - waits, 3u) << "more than it does at once";
     EXPECT_EQ(told_of, 11 + step.most_at_once());
   }
+}
+
+// What a bench says of a device: its own figures, and none of a processor's.
+TEST_F(StepsWithoutTheHost, AreMeasured) {
+  const auto device = std::make_shared<testing_support::HostDevice>();
+  const config::Resolved resolved = shipped("sinusoid_maml", folder_ / "run", tiny());
+  comm::run_ranks(1, [&](comm::Communicator& ranks) {
+    const MetaStepBench bench =
+        bench_meta_step(resolved, {.seconds = 0.01, .device = device}, ranks);
+    EXPECT_EQ(bench.peak_device_bytes, static_cast<int64_t>(device->most_held_bytes()));
+    EXPECT_GE(bench.peak_device_bytes, bench.buffer_bytes);
+    EXPECT_GT(bench.launches_per_step, 1);
+    EXPECT_EQ(bench.launches_per_step, std::floor(bench.launches_per_step)) << "all are the same";
+    const nlohmann::json json = nlohmann::json::parse(to_json_text(bench));
+    EXPECT_EQ(json.at("device"), "host");
+    EXPECT_EQ(json.at("numerics"), "ordered");
+    EXPECT_EQ(json.at("sums_by"), "none");
+    for (const char* key :
+         {"launches_per_step", "traffic_bytes_per_task", "gbytes_per_s", "peak_device_bytes"}) {
+      EXPECT_GT(json.at(key), 0) << key;
+    }
+    for (const char* key : {"fma_peak_gflops", "fraction_of_peak", "kernel_calls_per_task"}) {
+      EXPECT_FALSE(json.contains(key)) << key;
+    }
+    EXPECT_EQ(json.at("share").size(), 2u) << "of one rank the host makes no sum and no update";
+    const std::string text = describe(bench);
+    for (const char* words : {"host, numerics ordered, ", " GB/s: what each kernel",
+                              "the host draws tasks ", " launches/meta-step, ", " (peak "}) {
+      EXPECT_NE(text.find(words), text.npos) << words << "\n" << text;
+    }
+    EXPECT_EQ(text.find("FMA peak"), text.npos) << text;
+  });
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ struct DeviceFunction {
 // Recorded work of a stream.
 struct DeviceGraph {
   std::shared_ptr<void> handle;
+  size_t kernels = 0;  // that a launch of it runs
 };
 
 // One operand of a kernel: lane i reads and writes at base + i * lane_stride (bytes).
@@ -100,7 +101,8 @@ class Device {
   virtual PinnedMemory allocate_pinned(size_t bytes) = 0;  // the same
   // Of the device's memory, by allocate() and not given back. Code, and what libraries take for
   // themselves, is not in it.
-  size_t held_bytes() const { return *held_bytes_; }
+  size_t held_bytes() const { return held_->bytes; }
+  size_t most_held_bytes() const { return held_->most; }  // at any time
   virtual DeviceStream make_stream() = 0;
   // Copies from and to memory that is not pinned may wait for the stream's work. Pinned memory is
   // the device's until the copy is done.
@@ -140,12 +142,22 @@ class Device {
   virtual DeviceGraph end_recording(const DeviceStream& stream) = 0;
   virtual void launch(const DeviceStream& stream, const DeviceGraph& graph) = 0;
 
+  // Launched by now: kernels, those of a graph each time that it is, products by a library (in a
+  // graph by the kernels that they are). What other libraries launch is not in it.
+  size_t launched_kernels() const { return launched_kernels_; }
+
  protected:
+  void count_kernels(size_t count) { launched_kernels_ += count; }
   // In held_bytes(), until its last copy goes.
   DeviceMemory counted(DeviceMemory memory);
 
  private:
-  std::shared_ptr<size_t> held_bytes_ = std::make_shared<size_t>(0);
+  struct Held {
+    size_t bytes = 0;
+    size_t most = 0;
+  };
+  std::shared_ptr<Held> held_ = std::make_shared<Held>();
+  size_t launched_kernels_ = 0;
 };
 
 }  // namespace outerloop::exec

@@ -1,5 +1,6 @@
 #pragma once
-// Speed of the meta-step, as a fraction of what this core can do.
+// Speed of the meta-step: on a processor as a fraction of what its cores can do, on a GPU with what
+// it launches and moves.
 
 #include <cstdint>
 #include <memory>
@@ -15,7 +16,8 @@ namespace outerloop::train {
 
 struct MetaStepBench {
   std::string isa;
-  std::string device;  // "cpu", or a GPU's name
+  std::string device;    // "cpu", or a GPU's name
+  std::string numerics;  // runtime.numerics
   int64_t ranks = 1;
   std::string sums_by;  // as in a manifest: see run_folder.h
   int64_t threads = 0;  // of each rank
@@ -29,16 +31,24 @@ struct MetaStepBench {
   double dense_flops_per_task = 0;  // the part that matmuls and convolutions do
   double gflops = 0;
   double dense_gflops = 0;
+  // On a processor.
   double fma_peak_gflops = 0;   // of all ranks' threads' cores, probed in the same run
   double fraction_of_peak = 0;  // of dense_gflops
+  // On a GPU: kernels that this rank launches for a meta-step, all that its graphs hold, and the
+  // bytes that those of a task read and write (exec::cuda::Executable::lane_traffic_bytes()).
+  double launches_per_step = 0;
+  double traffic_bytes_per_task = 0;
+  double gbytes_per_s = 0;
+  int64_t peak_device_bytes = 0;  // Device::most_held_bytes()
   // Shares of the first rank's time, of its busiest threads; the rest is waiting. `reduce` is what
-  // remains of the sum over the ranks when a rank's own work is done.
+  // remains of the sum over the ranks when a rank's own work is done. One rank's GPU computes while
+  // the host draws, and what is not drawing is `compute`.
   double share_draw = 0, share_compute = 0, share_reduce = 0, share_update = 0;
-  double seconds_to_first_step = 0;  // config read and data loaded until the first step is done
-  int64_t kernel_calls_per_task = 0;
-  int64_t planned_lane_bytes = 0;  // of a thread; on a GPU of a task
-  int64_t buffer_bytes = 0;        // as MetaStep::buffer_bytes()
-  double resident_mib = 0;         // of the process now
+  double seconds_to_first_step = 0;   // config read and data loaded until the first step is done
+  int64_t kernel_calls_per_task = 0;  // on a processor
+  int64_t planned_lane_bytes = 0;     // of a thread; on a GPU of a task
+  int64_t buffer_bytes = 0;           // as MetaStep::buffer_bytes()
+  double resident_mib = 0;            // of the process now
   double peak_resident_mib = 0;
   std::vector<exec::StepTime> profile;  // of one task, if asked for
 };

@@ -122,6 +122,9 @@ class MetaStep {
   Flops flops_per_task() const;   // counted from the op records
   size_t steps_per_task() const;  // kernel calls
   size_t planned_lane_bytes() const;
+  // Of a device: exec::cuda::Executable::lane_traffic_bytes() of a task's kernels. Else 0.
+  size_t device_traffic_bytes() const;
+  size_t library_products() const;  // the same: of a task's launches
   // All threads: arenas, episodes, states, gradients, partial sums, the update's results. With a
   // device: all that it holds for this process (Device::held_bytes()), and nothing of the host:
   // neither pinned memory nor that through which ranks send what has no other way.

@@ -1,5 +1,6 @@
 #include "outerloop/exec/device.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "outerloop/base/error.h"
@@ -12,10 +13,11 @@ void Device::multiply(const DeviceStream&, const DeviceProduct&, int64_t, const 
 }
 
 DeviceMemory Device::counted(DeviceMemory memory) {
-  *held_bytes_ += memory.bytes;
+  held_->bytes += memory.bytes;
+  held_->most = std::max(held_->most, held_->bytes);
   void* const address = memory.owner.get();
-  memory.owner = {address, [owner = std::move(memory.owner), held = held_bytes_,
-                            bytes = memory.bytes](void*) { *held -= bytes; }};
+  memory.owner = {address, [owner = std::move(memory.owner), held = held_,
+                            bytes = memory.bytes](void*) { held->bytes -= bytes; }};
   return memory;
 }
 

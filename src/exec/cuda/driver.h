@@ -49,6 +49,8 @@ namespace outerloop::exec::cuda {
   X(cuEventDestroy)            \
   X(cuEventRecord)             \
   X(cuEventQuery)              \
+  X(cuGraphGetNodes)           \
+  X(cuGraphNodeGetType)        \
   X(cuGraphInstantiate)        \
   X(cuGraphLaunch)             \
   X(cuGraphExecDestroy)        \

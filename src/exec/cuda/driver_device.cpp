@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -158,6 +159,7 @@ class DriverDevice : public Device {
         static_cast<CUfunction>(function.handle), static_cast<unsigned>(blocks), 1, 1,
         static_cast<unsigned>(threads), 1, 1, static_cast<unsigned>(function.shared_bytes),
         as<CUstream>(stream.handle), arguments.data(), nullptr));
+    count_launch(stream);
   }
 
   DeviceEvent make_event() override {
@@ -189,15 +191,18 @@ class DriverDevice : public Device {
                 const DeviceOperand& a, const DeviceOperand& b, const DeviceOperand& c) override {
     use();
     cublas_->multiply(stream.handle.get(), product, lanes, a, b, c);
+    count_launch(stream);
   }
 
   void begin_recording(const DeviceStream& stream) override {
     use();
     OL_CUDA(driver_->cuStreamBeginCapture(as<CUstream>(stream.handle),
                                           CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+    recording_ = stream.handle.get();
   }
   DeviceGraph end_recording(const DeviceStream& stream) override {
     use();
+    recording_ = nullptr;
     CUgraph graph = nullptr;
     OL_CUDA(driver_->cuStreamEndCapture(as<CUstream>(stream.handle), &graph));
     const auto held = owner(graph, [](const Driver& driver, void* g) {
@@ -205,19 +210,39 @@ class DriverDevice : public Device {
     });
     CUgraphExec executable = nullptr;
     OL_CUDA(driver_->cuGraphInstantiate(&executable, graph, 0));
-    return {owner(executable, [](const Driver& driver, void* g) {
-      driver.cuGraphExecDestroy(static_cast<CUgraphExec>(g));
-    })};
+    return {.handle = owner(executable,
+                            [](const Driver& driver, void* g) {
+                              driver.cuGraphExecDestroy(static_cast<CUgraphExec>(g));
+                            }),
+            .kernels = kernels_of(graph)};
   }
   void launch(const DeviceStream& stream, const DeviceGraph& graph) override {
     use();
     OL_CUDA(driver_->cuGraphLaunch(as<CUgraphExec>(graph.handle), as<CUstream>(stream.handle)));
+    count_kernels(graph.kernels);
   }
 
  private:
   using Release = void (*)(const Driver& driver, void* handle);
 
   void use() const { OL_CUDA(driver_->cuCtxSetCurrent(context_->context)); }
+
+  // What is recorded counts when its graph is launched.
+  void count_launch(const DeviceStream& stream) {
+    if (recording_ == nullptr || stream.handle.get() != recording_) count_kernels(1);
+  }
+
+  size_t kernels_of(CUgraph graph) const {
+    size_t count = 0;
+    OL_CUDA(driver_->cuGraphGetNodes(graph, nullptr, &count));
+    std::vector<CUgraphNode> nodes(count);
+    OL_CUDA(driver_->cuGraphGetNodes(graph, nodes.data(), &count));
+    return static_cast<size_t>(std::ranges::count_if(nodes, [this](CUgraphNode node) {
+      CUgraphNodeType type{};
+      OL_CUDA(driver_->cuGraphNodeGetType(node, &type));
+      return type == CU_GRAPH_NODE_TYPE_KERNEL;
+    }));
+  }
 
   void open_library(Products products) {
     const DeviceMemory workspace = allocate(Cublas::kWorkspaceBytes);
@@ -266,6 +291,7 @@ class DriverDevice : public Device {
   const Driver* driver_;
   std::unique_ptr<KernelMaker> maker_;
   std::shared_ptr<Cublas> cublas_;
+  const void* recording_ = nullptr;  // stream
   std::string name_;
   std::string identity_;
   Architecture architecture_;

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "exec/cuda/planned_launch.h"
-#include "exec/plan/program_plan.h"
+#include "exec/plan/traffic.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
 
@@ -16,6 +16,7 @@ struct Executable::Impl {
   Program optimised;
   size_t lane_arena_bytes = 0;
   size_t shared_arena_bytes = 0;
+  size_t lane_traffic_bytes = 0;
   std::vector<DeviceFunction> functions;
   std::vector<PlannedLaunch> shared;
   std::vector<PlannedLaunch> lane;
@@ -48,6 +49,7 @@ std::shared_ptr<const Executable> Executable::compile(const Program& program,
   }
   impl->lane = whole ? kernels.launches(std::move(*whole))
                      : kernels.launches(plan.lane, Place::lane_arena, plan.lane_arena_bytes);
+  impl->lane_traffic_bytes = static_cast<size_t>(traffic_of(plan.lane, !whole));
   // Then the arena is no memory of the device's.
   if (whole) plan.lane_arena_bytes = 0;
   impl->functions = device->compile(device_prelude(), kernels.sources());
@@ -86,6 +88,10 @@ size_t Executable::library_products() const {
 }
 size_t Executable::distinct_kernels() const {
   return impl_->functions.size();
+}
+
+size_t Executable::lane_traffic_bytes() const {
+  return impl_->lane_traffic_bytes;
 }
 
 struct Lanes::Impl {

@@ -92,6 +92,7 @@ TEST_F(OnFakeDriver, LaunchesGraphsAndGivesEverythingBack) {
     lanes.run(stream);
     const std::vector<FakeLaunch> direct = std::exchange(fake.launches, {});
     ASSERT_EQ(executable->lane_launches(), direct.size());
+    EXPECT_EQ(direct.size(), device->launched_kernels());
     for (const FakeLaunch& launch : direct) {
       EXPECT_EQ(0u, launch.blocks % kLanes);
       EXPECT_EQ(memory.data, launch.first_operand.base);
@@ -105,6 +106,12 @@ TEST_F(OnFakeDriver, LaunchesGraphsAndGivesEverythingBack) {
       EXPECT_EQ(direct[i].function, fake.launches[i].function);
       EXPECT_EQ(direct[i].blocks, fake.launches[i].blocks);
     }
+    EXPECT_EQ(2 * direct.size(), device->launched_kernels());
+    device->begin_recording(stream);
+    lanes.run(stream);
+    device->copy(stream, memory.data, memory.data + 64, 64);
+    EXPECT_EQ(direct.size(), device->end_recording(stream).kernels) << "a copy is no kernel";
+    EXPECT_EQ(2 * direct.size(), device->launched_kernels()) << "recording launched something";
     device->synchronize(stream);
   }
   EXPECT_EQ(0, fake.live);
@@ -153,6 +160,7 @@ TEST_F(OnFakeDriver, KnowsWhatItHolds) {
   EXPECT_EQ(64u, device->held_bytes());
   first = {};
   EXPECT_EQ(0u, device->held_bytes());
+  EXPECT_EQ(164u, device->most_held_bytes());
 }
 
 TEST_F(OnFakeDriver, TakesKernelsFromDiskTheSecondTime) {

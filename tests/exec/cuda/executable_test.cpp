@@ -30,12 +30,12 @@ TEST_P(Launches, AreThoseOfThePlanAndAllocateNothing) {
   EXPECT_EQ(is_one, bound.executable().lane_launches() == 1);
   EXPECT_EQ(is_one, bound.executable().lane_arena_bytes() == 0);
   const DeviceGraph graph = bound.lanes().record(bound.stream());
-  EXPECT_EQ(0u, device->launches()) << "recording ran something";
+  EXPECT_EQ(0u, device->launched_kernels()) << "recording ran something";
   const size_t allocations = device->allocations();
   for (const bool replay : {true, false, true}) {
-    const size_t before = device->launches();
+    const size_t before = device->launched_kernels();
     replay ? device->launch(bound.stream(), graph) : bound.lanes().run(bound.stream());
-    EXPECT_EQ(launches, device->launches() - before);
+    EXPECT_EQ(launches, device->launched_kernels() - before);
   }
   EXPECT_EQ(allocations, device->allocations());
 }
@@ -105,7 +105,7 @@ TEST(Lanes, RefuseWhatCannotRun) {
   }
   EXPECT_THROW(Lanes(executable, 0), BadInput);
   EXPECT_THROW(Lanes(executable, int64_t{1} << 31), BadInput);
-  EXPECT_EQ(0u, device->launches());
+  EXPECT_EQ(0u, device->launched_kernels());
 }
 
 }  // namespace

@@ -162,7 +162,12 @@ CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t bytes, CUstream) {
   return CUDA_SUCCESS;
 }
 
+// Recorded, it is seen and no more.
 CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
+  if (capture != nullptr) {
+    capture->emplace_back();
+    return CUDA_SUCCESS;
+  }
   std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
   return CUDA_SUCCESS;
 }
@@ -267,6 +272,20 @@ CUresult cuEventQuery(CUevent event) {
 
 CUresult cuGraphInstantiate(CUgraphExec* executable, CUgraph graph, unsigned long long) {
   return make(executable, Launches(*reinterpret_cast<Launches*>(graph)));
+}
+CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode* nodes, size_t* count) {
+  auto& launches = *reinterpret_cast<Launches*>(graph);
+  if (nodes == nullptr) *count = launches.size();
+  for (size_t i = 0; nodes != nullptr && i < *count; ++i) {
+    nodes[i] = reinterpret_cast<CUgraphNode>(&launches[i]);
+  }
+  return CUDA_SUCCESS;
+}
+// What has no name is a copy.
+CUresult cuGraphNodeGetType(CUgraphNode node, CUgraphNodeType* type) {
+  const bool is_copy = reinterpret_cast<const FakeLaunch*>(node)->function.empty();
+  *type = is_copy ? CU_GRAPH_NODE_TYPE_MEMCPY : CU_GRAPH_NODE_TYPE_KERNEL;
+  return CUDA_SUCCESS;
 }
 CUresult cuGraphLaunch(CUgraphExec executable, CUstream) {
   const auto& launches = *reinterpret_cast<Launches*>(executable);

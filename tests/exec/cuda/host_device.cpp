@@ -121,6 +121,7 @@ struct HostDevice::Launch {
 };
 
 struct HostDevice::Recording {
+  size_t launches = 0;
   std::vector<std::function<void()>> work;
   std::vector<std::shared_ptr<Kernel>> kernels;
 };
@@ -212,6 +213,10 @@ void HostDevice::enqueue(const exec::DeviceStream& stream, std::function<void()>
     work();
   }
 }
+void HostDevice::count_launch(const exec::DeviceStream& stream) {
+  auto& queue = *static_cast<Stream*>(stream.handle.get());
+  queue.recording ? void(++queue.recorded.launches) : count_kernels(1);
+}
 void HostDevice::synchronize(const exec::DeviceStream& stream) {
   ++waits_;
   static_cast<Stream*>(stream.handle.get())->drain();
@@ -272,7 +277,6 @@ void HostDevice::build() {
 }
 
 void HostDevice::run(const Launch& launch) {
-  ++launches_;
   const auto& kernel = *static_cast<const Kernel*>(launch.function.handle);
   // What a block shares is static, and one for all devices.
   static std::mutex one_at_a_time;
@@ -288,6 +292,7 @@ void HostDevice::launch(const exec::DeviceStream& stream, const DeviceFunction& 
   const auto kernel = std::static_pointer_cast<Kernel>(function.owner);
   if (queue.recording) queue.recorded.kernels.push_back(kernel);
   if (!queue.recording && kernel->entry == nullptr) build();
+  count_launch(stream);
   enqueue(stream,
           [this, launch = Launch{function, blocks, threads, {operands.begin(), operands.end()}}] {
             run(launch);
@@ -313,10 +318,12 @@ void HostDevice::begin_recording(const exec::DeviceStream& stream) {
 exec::DeviceGraph HostDevice::end_recording(const exec::DeviceStream& stream) {
   auto& queue = *static_cast<Stream*>(stream.handle.get());
   queue.recording = false;
-  return {std::make_shared<Recording>(std::exchange(queue.recorded, {}))};
+  const size_t launches = queue.recorded.launches;
+  return {std::make_shared<Recording>(std::exchange(queue.recorded, {})), launches};
 }
 void HostDevice::launch(const exec::DeviceStream& stream, const exec::DeviceGraph& graph) {
   ++graphs_;
+  count_kernels(graph.kernels);
   const auto recording = std::static_pointer_cast<const Recording>(graph.handle);
   const auto is_new = [](const auto& kernel) { return kernel->entry == nullptr; };
   if (std::ranges::any_of(recording->kernels, is_new)) build();

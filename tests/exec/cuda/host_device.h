@@ -4,7 +4,6 @@
 // first of them is launched, all that came until then at once. The handle of a stream is a
 // FakeStream.
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
@@ -47,7 +46,6 @@ class HostDevice : public exec::Device {
   exec::DeviceGraph end_recording(const exec::DeviceStream& stream) override;
   void launch(const exec::DeviceStream& stream, const exec::DeviceGraph& graph) override;
 
-  size_t launches() const { return launches_; }
   size_t allocations() const { return allocations_; }
   size_t graphs() const { return graphs_; }  // launched
   // How often the host waited, or may have waited: copies of memory that is not pinned count.
@@ -58,6 +56,8 @@ class HostDevice : public exec::Device {
  protected:
   // In its turn, or when the graph that the stream records is launched.
   void enqueue(const exec::DeviceStream& stream, std::function<void()> work);
+  // One kernel, or what stands for one: now, or each time that the graph is launched.
+  void count_launch(const exec::DeviceStream& stream);
 
  private:
   struct Memory;
@@ -79,7 +79,6 @@ class HostDevice : public exec::Device {
   std::string prelude_;
   std::map<std::string, std::shared_ptr<Kernel>> kernels_;  // by name
   std::vector<std::shared_ptr<Kernel>> pending_;            // not compiled yet
-  std::atomic<size_t> launches_ = 0;
   size_t allocations_ = 0;
   std::vector<std::weak_ptr<std::vector<std::byte>>> pinned_;
   size_t waits_ = 0;

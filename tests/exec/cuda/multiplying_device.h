@@ -16,6 +16,7 @@ class MultiplyingDevice : public HostDevice {
   void multiply(const exec::DeviceStream& stream, const exec::DeviceProduct& product, int64_t lanes,
                 const exec::DeviceOperand& a, const exec::DeviceOperand& b,
                 const exec::DeviceOperand& c) override {
+    count_launch(stream);
     enqueue(stream,
             [=, this, at = stream.handle.get()] { cublas_.multiply(at, product, lanes, a, b, c); });
   }
