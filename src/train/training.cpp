@@ -42,6 +42,10 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
   if (between_devices && !between_devices->note().empty()) {
     say(LogLevel::warning, between_devices->note());
   }
+  if (device && device->multiplies() && step->library_products() == 0) {
+    say(LogLevel::info,
+        "runtime.numerics=fast does nothing here: no product of matrices is a kernel of its own");
+  }
   state = starting_state(setup->learner);
 }
 

@@ -145,6 +145,22 @@ TEST_F(FastTraining, IsEvaluatedByWhatTheWordsSay) {
   }
 }
 
+TEST_F(FastTraining, SaysOnceWhereItDoesNothing) {
+  const auto large =
+      std::make_shared<testing_support::MultiplyingDevice>(exec::cuda::Products::float32);
+  for (const auto& [name, device, times] :
+       std::vector<std::tuple<std::string, std::shared_ptr<exec::Device>, int>>{
+           {"kernels", device_, 0}, {"one_kernel", large, 1}}) {
+    Log log;
+    int said = 0;
+    log.add(LogLevel::info, [&](LogLevel, std::string_view message) {
+      said += message.starts_with("runtime.numerics=fast does nothing here") ? 1 : 0;
+    });
+    train(config(name, kFast), {.log = &log, .device = device});
+    EXPECT_EQ(said, times) << name;
+  }
+}
+
 TEST_F(FastTraining, IsNotReplayed) {
   train(config("run", kFast + Words{"log.hashes=true"}), {.device = device_});
   try {
