@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/ranks.h"
 #include "outerloop/base/error.h"
@@ -13,17 +15,23 @@
 #include "outerloop/comm/bench.h"
 #include "outerloop/comm/local.h"
 #include "outerloop/comm/mpi.h"
+#include "outerloop/train/device_collectives.h"
 
 namespace outerloop::cli {
 namespace {
 
 struct Options {
   int threads_as_ranks = 0;
+  bool gpus = false;
+  std::optional<int64_t> most_bytes;
   comm::CollectiveBench bench;
   bool json = false;
 };
 
-std::string table(const char* backend, const comm::Communicator& ranks,
+// Links between GPUs are busy with more bytes than memory is.
+constexpr int64_t kMostBytesOfGpus = int64_t{1} << 28;
+
+std::string table(const std::string& backend, const comm::Communicator& ranks,
                   const std::vector<comm::CollectiveSpeed>& speeds) {
   std::string text = fmt::format("{}, {} ranks\n{:<12} {:>10} {:>12} {:>12} {:>12}\n", backend,
                                  ranks.size(), "", "bytes", "us", "algbw GB/s", "busbw GB/s");
@@ -34,8 +42,8 @@ std::string table(const char* backend, const comm::Communicator& ranks,
   return text;
 }
 
-std::string to_json(const char* backend, const comm::Communicator& ranks,
-                    const std::vector<comm::CollectiveSpeed>& speeds) {
+nlohmann::ordered_json to_json(const std::string& backend, const comm::Communicator& ranks,
+                               const std::vector<comm::CollectiveSpeed>& speeds) {
   nlohmann::ordered_json json{{"backend", backend},
                               {"ranks", ranks.size()},
                               {"hosts", ranks.hosts()},
@@ -47,13 +55,35 @@ std::string to_json(const char* backend, const comm::Communicator& ranks,
                                {"algbw_gbytes_per_s", speed.algbw / 1e9},
                                {"busbw_gbytes_per_s", speed.busbw / 1e9}});
   }
-  return json.dump(2) + "\n";
+  return json;
+}
+
+void measure_gpus(const Options& options, comm::Communicator& ranks) {
+  const train::DeviceCollectives found = train::measure_device_collectives(ranks, options.bench);
+  if (ranks.rank() > 0) return;
+  if (!found.note.empty()) fmt::print(stderr, "outerloop: {}\n", found.note);
+  const auto fractions = {std::pair{"ordered sum", found.fraction_of_bus("ordered sum")},
+                          std::pair{"fast sum", found.fraction_of_bus("fast sum")}};
+  if (options.json) {
+    nlohmann::ordered_json json = to_json(found.sums_by, ranks, found.speeds);
+    json["device"] = found.device;
+    for (const auto& [what, fraction] : fractions) json["fraction_of_bus"][what] = fraction;
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("{}", table(found.sums_by + ", " + found.device, ranks, found.speeds));
+  for (const auto& [what, fraction] : fractions) {
+    fmt::print("{}: {:.0f} % of the links' busbw, which is that of all_to_all\n", what,
+               100 * fraction);
+  }
 }
 
 void measure(const Options& options, const char* backend, comm::Communicator& ranks) {
+  if (options.gpus) return measure_gpus(options, ranks);
   const auto speeds = comm::measure_collectives(ranks, options.bench);
   if (ranks.rank() > 0) return;
-  fmt::print("{}", (options.json ? to_json : table)(backend, ranks, speeds));
+  fmt::print("{}", options.json ? to_json(backend, ranks, speeds).dump(2) + "\n"
+                                : table(backend, ranks, speeds));
 }
 
 int bench_comm(const Options& options, ColorMode color) {
@@ -84,13 +114,21 @@ void add_bench_comm(CLI::App& bench, Program& program) {
       "comm", "Collectives by size: under mpirun between its ranks, else between threads");
   command->add_option("--ranks", options->threads_as_ranks, "threads that are ranks; default: 2")
       ->check(CLI::Range(2, 256));
-  command->add_option("--most-bytes", options->bench.most_bytes, "largest size")
-      ->capture_default_str()
+  command
+      ->add_option_function<std::string>(
+          "--device", [options](const std::string& word) { options->gpus = word == "cuda"; },
+          "whose memory: cpu, or cuda, where each rank takes a GPU of its host in turn")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  command
+      ->add_option("--most-bytes", options->most_bytes,
+                   "largest size; default: 16 MiB, between GPUs 256 MiB")
       ->check(CLI::Range(options->bench.least_bytes, int64_t{1} << 32));
   command->add_option("--seconds", options->bench.seconds, "measured time of each size")
       ->check(CLI::Range(1e-4, 60.0));
   command->add_flag("--json", options->json, "print JSON");
   command->callback([&program, options] {
+    if (options->gpus) options->bench.most_bytes = kMostBytesOfGpus;
+    options->bench.most_bytes = options->most_bytes.value_or(options->bench.most_bytes);
     program.action = [&program, options] { return bench_comm(*options, program.color); };
   });
 }

@@ -13,19 +13,6 @@
 namespace outerloop::comm {
 namespace {
 
-// One collective on vectors of a size. reset() is not timed.
-struct Case {
-  std::function<void()> reset;
-  std::function<void()> call;
-  std::function<bool()> is_right;
-};
-
-struct Kind {
-  const char* what;
-  double crossing_times_ranks;  // of a byte, times P/(P-1); 0: a broadcast, where all cross once
-  Case (*make)(Communicator& ranks, int64_t elements);
-};
-
 using Vector = std::vector<float>;
 
 std::shared_ptr<Vector> vector_of(int64_t elements, float value = 0) {
@@ -45,7 +32,7 @@ float own_value(const Communicator& ranks) {
 }
 
 // Slots as of a meta-gradient, one on each rank.
-Case ordered_sum(Communicator& ranks, int64_t elements) {
+CollectiveCase ordered_sum(Communicator& ranks, int64_t elements) {
   struct State {
     State(Communicator& r, int64_t n)
         : pool(1), reduction(r, pool, std::vector<Range>{{0, n}}), total(static_cast<size_t>(n)) {
@@ -68,14 +55,14 @@ Case ordered_sum(Communicator& ranks, int64_t elements) {
           [=, &ranks] { return all_are(state->total, sum_of_ranks(ranks)); }};
 }
 
-Case fast_sum(Communicator& ranks, int64_t elements) {
+CollectiveCase fast_sum(Communicator& ranks, int64_t elements) {
   const auto values = vector_of(elements);
   return {[=, &ranks] { std::ranges::fill(*values, own_value(ranks)); },
           [=, &ranks] { ranks.all_reduce_fast("bench", std::span(*values)); },
           [=, &ranks] { return all_are(*values, sum_of_ranks(ranks)); }};
 }
 
-Case broadcast(Communicator& ranks, int64_t elements) {
+CollectiveCase broadcast(Communicator& ranks, int64_t elements) {
   const auto values = vector_of(elements);
   return {[=, &ranks] { std::ranges::fill(*values, own_value(ranks)); },
           [=, &ranks] { ranks.broadcast("bench", std::span(*values), 0); },
@@ -91,7 +78,7 @@ bool holds_ranks(const Communicator& ranks, std::span<const float> all) {
   return true;
 }
 
-Case gather(Communicator& ranks, int64_t elements) {
+CollectiveCase gather(Communicator& ranks, int64_t elements) {
   const int64_t part = std::max<int64_t>(elements / ranks.size(), 1);
   const auto own = vector_of(part, own_value(ranks));
   const auto all = vector_of(part * ranks.size());
@@ -100,7 +87,7 @@ Case gather(Communicator& ranks, int64_t elements) {
           [=, &ranks] { return holds_ranks(ranks, *all); }};
 }
 
-Case exchange(Communicator& ranks, int64_t elements) {
+CollectiveCase exchange(Communicator& ranks, int64_t elements) {
   const int64_t part = std::max<int64_t>(elements / ranks.size(), 1);
   const auto own = vector_of(part * ranks.size(), own_value(ranks));
   const auto all = vector_of(part * ranks.size());
@@ -110,13 +97,19 @@ Case exchange(Communicator& ranks, int64_t elements) {
           [=, &ranks] { return holds_ranks(ranks, *all); }};
 }
 
-constexpr Kind kKinds[]{{"ordered sum", 2, ordered_sum},
-                        {"fast sum", 2, fast_sum},
-                        {"all_gather", 1, gather},
-                        {"all_to_all", 1, exchange},
-                        {"broadcast", 0, broadcast}};
+std::vector<CollectiveKind> kinds_of_memory(Communicator& ranks) {
+  using Make = CollectiveCase (*)(Communicator&, int64_t);
+  const auto with = [&](Make make) {
+    return [make, &ranks](int64_t elements) { return make(ranks, elements); };
+  };
+  return {{"ordered sum", 2, with(ordered_sum)},
+          {"fast sum", 2, with(fast_sum)},
+          {"all_gather", 1, with(gather)},
+          {"all_to_all", 1, with(exchange)},
+          {"broadcast", 0, with(broadcast)}};
+}
 
-double seconds_of_calls(Communicator& ranks, const Case& one, int64_t calls) {
+double seconds_of_calls(Communicator& ranks, const CollectiveCase& one, int64_t calls) {
   double sum = 0;
   for (int64_t i = 0; i < calls; ++i) {
     one.reset();
@@ -129,8 +122,9 @@ double seconds_of_calls(Communicator& ranks, const Case& one, int64_t calls) {
   return sum / static_cast<double>(calls);
 }
 
-CollectiveSpeed measure(Communicator& ranks, const Kind& kind, int64_t bytes, double seconds) {
-  const Case one = kind.make(ranks, bytes / static_cast<int64_t>(sizeof(float)));
+CollectiveSpeed measure(Communicator& ranks, const CollectiveKind& kind, int64_t bytes,
+                        double seconds) {
+  const CollectiveCase one = kind.make(bytes / static_cast<int64_t>(sizeof(float)));
   const double guess = seconds_of_calls(ranks, one, 2);
   OL_ASSERT(one.is_right(), fmt::format("{} of {} bytes gives a wrong result on rank {} of {}",
                                         kind.what, bytes, ranks.rank(), ranks.size()));
@@ -147,14 +141,20 @@ CollectiveSpeed measure(Communicator& ranks, const Kind& kind, int64_t bytes, do
 }  // namespace
 
 std::vector<CollectiveSpeed> measure_collectives(Communicator& ranks,
+                                                 const std::vector<CollectiveKind>& kinds,
                                                  const CollectiveBench& options) {
   std::vector<CollectiveSpeed> speeds;
-  for (const Kind& kind : kKinds) {
+  for (const CollectiveKind& kind : kinds) {
     for (int64_t bytes = options.least_bytes; bytes <= options.most_bytes; bytes *= 4) {
       speeds.push_back(measure(ranks, kind, bytes, options.seconds));
     }
   }
   return speeds;
+}
+
+std::vector<CollectiveSpeed> measure_collectives(Communicator& ranks,
+                                                 const CollectiveBench& options) {
+  return measure_collectives(ranks, kinds_of_memory(ranks), options);
 }
 
 }  // namespace outerloop::comm

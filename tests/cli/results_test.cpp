@@ -446,6 +446,15 @@ TEST(BenchCommand, PrintsTheSpeedOfCollectivesBySize) {
   EXPECT_TRUE(seen.contains({"ordered sum", 4096}));
 }
 
+TEST(BenchCommand, SaysWhatIsMissingBetweenGpus) {
+  const Result result =
+      call({"bench", "comm", "--device", "cuda", "--most-bytes", "4096", "--seconds", "0.001"});
+  if (result.code == kDone) GTEST_SKIP() << "this machine has a GPU";
+  EXPECT_EQ(result.code, kBadInput) << result.error;
+  EXPECT_TRUE(contains(result.error, "runtime.device=cpu") || contains(result.error, "driver"))
+      << result.error;
+}
+
 TEST(TrainCommand, ShowsOriginsAndMemoryWithoutARun) {
   const std::string config = sine_config("results_show");
   const std::string run = fs::path(config).parent_path() / "run";

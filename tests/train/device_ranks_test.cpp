@@ -15,6 +15,7 @@
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
 #include "outerloop/train/bench.h"
+#include "outerloop/train/device_collectives.h"
 #include "train/courses.h"
 #include "train/slow_tasks.h"
 
@@ -198,6 +199,34 @@ TEST_F(DeviceRanks, AreMeasuredWithTheWayOfTheirSums) {
       EXPECT_EQ(json.at("sums_by"), way);
       EXPECT_EQ(json.at("share").size(), 4u) << "the host takes part in the sums";
       EXPECT_NE(describe(bench).find("sums by " + way), std::string::npos);
+    });
+  }
+}
+
+// Every kind checks its own result; the sizes are no whole number of parts.
+TEST_F(DeviceRanks, AreMeasuredByCollectivesOfEverySize) {
+  for (const auto& [gpus, way] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"GPU-a", "GPU-b"}, "nccl " + comm::nccl_version()},
+           {{"GPU-a", "GPU-b", "GPU-c"}, "nccl " + comm::nccl_version()},
+           {{"GPU-a", "GPU-a"}, "mpi"}}) {
+    const auto size = static_cast<int>(gpus.size());
+    SCOPED_TRACE(fmt::format("{} ranks, {}", size, way));
+    comm::run_ranks(size, [&](comm::Communicator& ranks) {
+      comm::fake_nccl::use_gpu(ranks.rank());
+      const DeviceCollectives found = measure_device_collectives(
+          ranks, {.least_bytes = 75'004, .most_bytes = 300'016, .seconds = 1e-4},
+          std::make_shared<HostDevice>(HostDevice::Work::later,
+                                       gpus[static_cast<size_t>(ranks.rank())]));
+      EXPECT_EQ(found.device, "host");
+      EXPECT_EQ(found.sums_by, way);
+      EXPECT_EQ(found.note.empty(), way != "mpi");
+      ASSERT_EQ(found.speeds.size(), 8u) << "four kinds of two sizes";
+      for (const comm::CollectiveSpeed& speed : found.speeds) {
+        const double sums = speed.what.ends_with("sum") ? 2 : 1;
+        EXPECT_NEAR(speed.busbw / speed.algbw, sums * (size - 1) / size, 1e-9) << speed.what;
+      }
+      EXPECT_GT(found.fraction_of_bus("ordered sum"), 0);
+      EXPECT_EQ(found.fraction_of_bus("all_to_all"), 1);
     });
   }
 }

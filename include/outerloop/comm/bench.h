@@ -2,6 +2,7 @@
 // The speed of the collectives by message size, as nccl-tests counts it.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,25 @@ struct CollectiveBench {
   double seconds = 0.1;  // measured time of each size
 };
 
-// Collective, on two ranks at least. By what, then by bytes, four times as many from size to size.
-// Inputs have a known result; throws InternalError where another one comes.
+// One collective on vectors of a size. reset() is not timed; what call() does is done when it
+// returns.
+struct CollectiveCase {
+  std::function<void()> reset;
+  std::function<void()> call;
+  std::function<bool()> is_right;  // what came of the call, on this rank
+};
+struct CollectiveKind {
+  std::string what;
+  double crossing_times_ranks = 1;  // of a byte, times P/(P-1); 0: a broadcast, all cross once
+  std::function<CollectiveCase(int64_t elements)> make;  // of float32
+};
+
+// Collective, on two ranks at least. By kind, then by bytes, four times as many from size to size.
+// Throws InternalError where a result is wrong.
+std::vector<CollectiveSpeed> measure_collectives(Communicator& ranks,
+                                                 const std::vector<CollectiveKind>& kinds,
+                                                 const CollectiveBench& options);
+// Of the ranks' own memory: ordered and fast sum, all_gather, all_to_all, broadcast.
 std::vector<CollectiveSpeed> measure_collectives(Communicator& ranks,
                                                  const CollectiveBench& options);
 
