@@ -30,7 +30,8 @@ def results(**tasks_per_s):
         name = gpu.Case(*ASKED, program).name
         found[name] = {"error": entry} if isinstance(entry, str) else {
             "tasks_per_s": entry[0], "meta_steps_per_s": entry[0] / 25, "device_mib": entry[1],
-            "flops_per_task": 1e6, "sampled_mib": 500, "kernel_calls_per_task": 7}
+            "flops_per_task": 1e6, "sampled_mib": 500,
+            **({"launches_per_step": 7, "gbytes_per_s": 1500} if program == gpu.OURS else {})}
     return found
 
 
@@ -100,19 +101,73 @@ class Table(unittest.TestCase):
 
     def test_a_line_counts_the_same_operations_for_peers(self):
         found = results(outerloop=(6e6, 1.5), jax=(2e6, 8), torch_func="stopped after 60 s")
-        lines = [gpu.case_line(gpu.Case(*ASKED, program), found)
+        ceilings = {"fma_tflops": 50, "copy_gbytes_per_s": 3000}
+        lines = [gpu.case_line(gpu.Case(*ASKED, program), found, ceilings)
                  for program in ("outerloop", "jax", "torch_func")]
-        self.assertEqual(lines[0][4:], ["240,000.0", "6,000,000", "6.000", "3.00", "1.5", "500.0", "7"])
-        self.assertEqual(lines[1][6:8], ["2.000", ""])
+        self.assertEqual(lines[0][4:], ["240,000.0", "6,000,000", "6.000 (12 %)", "1,500 (50 %)", "3.00",
+                                        "1.5", "500.0", "7"])
+        self.assertEqual(lines[1][6:9], ["2.000 (4 %)", "", ""])
         self.assertEqual(lines[2][4:6], ["stopped after 60 s", ""])
-        self.assertEqual({len(line) for line in lines}, {11})
+        self.assertEqual({len(line) for line in lines}, {12})
 
-    def test_every_bar_asks_about_a_case(self):
-        names = {case.name for case in gpu.CASES}
-        self.assertEqual(len(names), len(gpu.CASES))
-        for work in gpu.ASKED:
-            for program in (gpu.OURS, *gpu.PEERS):
-                self.assertIn(gpu.Case(*work, program).name, names)
+    def test_another_way_of_ours_is_compared_with_the_same_peers(self):
+        found = results(outerloop=(6e6, 1.5), jax=(2e6, 8))
+        case = gpu.Case(*ASKED, gpu.OURS, "segment 1")
+        found[case.name] = {"tasks_per_s": 4e6, "meta_steps_per_s": 1, "device_mib": 1}
+        self.assertEqual(gpu.case_line(case, found, {})[3:9],
+                         ["outerloop, segment 1", "1.0", "4,000,000", "4.000", "", "2.00"])
+        bar = next(bar for bar in gpu.BARS if bar[0].startswith("sinusoid") and "segment 1" in bar[0])
+        self.assertEqual(gpu.bar_line(bar, found)[1:], ["0.125", "≤ 0.25", "yes"])
+
+    def test_what_bars_ask_about_comes_first_beside_its_peers(self):
+        names = [case.name for case in gpu.CASES]
+        self.assertEqual(len(set(names)), len(names))
+        asked = [name for work in gpu.ASKED for program in (gpu.OURS, *gpu.PEERS)
+                 for name in [gpu.Case(*work, program).name]]
+        first = [name for name in names if "segment" not in name][:len(asked)]
+        self.assertEqual(first, asked)
+        for work in gpu.OF_MEMORY:
+            place = names.index(gpu.Case(*work).name)
+            self.assertEqual(names[place + 1], gpu.Case(*work, gpu.OURS, "segment 1").name)
+
+    def test_sums_between_gpus_have_a_bar(self):
+        found = {gpu_checks.BETWEEN: {"fraction_of_bus": {"ordered sum": 0.9, "fast sum": 0.8}}}
+        for given, verdicts in ((found, ["yes", "no"]), ({}, ["not measured"] * 2),
+                                ({gpu_checks.BETWEEN: {"error": "no NCCL"}}, ["not measured"] * 2)):
+            self.assertEqual([gpu.bar_line(bar, given)[3] for bar in gpu.BARS if "links" in bar[0]],
+                             verdicts)
+
+
+class ExitCode(unittest.TestCase):
+    def test_tells_checks_and_ours_alone(self):
+        ran, skipped, failed = {"tasks_per_s": 1}, {"error": gpu.SKIPPED}, {"error": "no memory"}
+        ours, peer = gpu.Case(*ASKED).name, gpu.Case(*ASKED, "jax").name
+        for checks, found, code in (
+                ({"a": "ok", "b": "ok: the same bytes"}, {ours: ran, peer: failed}, 0),
+                ({"a": "ok"}, {ours: skipped}, 0),
+                ({"a": "ok"}, {ours: failed, peer: ran}, 1),
+                ({"a": "ok"}, {gpu.Case(*ASKED, gpu.OURS, "fast").name: failed}, 1),
+                ({"a": "ok"}, {ours: ran, gpu_checks.BETWEEN: failed}, 1),
+                ({"a": gpu.SKIPPED}, {ours: ran}, 1),
+                ({"a": "the checkpoints differ"}, {ours: ran}, 1)):
+            self.assertEqual(gpu.exit_code({"checks": checks, "results": found}), code, (checks, found))
+
+    def test_of_bad_usage_is_2(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = pathlib.Path(folder, "gpu.json")
+            other.write_text(json.dumps({"about": {"commit": "none", "device": "the processor"}}))
+            for words in (["--no-such"], ["--outerloop", "/no/such"], ["--minutes", "many"],
+                          ["--cpu", "--continue", other]):
+                done = subprocess.run([ROOT / "tools/bench/gpu.sh", "--outerloop", OUTERLOOP, *words],
+                                      capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 2, (words, done.stderr))
+
+    @unittest.skipUnless(gpu_checks.gpus() == 0, "there is a GPU here")
+    def test_without_a_gpu_is_2(self):
+        done = subprocess.run([ROOT / "tools/bench/gpu.sh", "--outerloop", OUTERLOOP],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no GPU to time on", done.stderr)
 
 
 class Runs(unittest.TestCase):
@@ -134,9 +189,18 @@ class Runs(unittest.TestCase):
             report = json.loads(pathlib.Path(folder, "gpu.json").read_text())
             self.assertEqual(set(report["results"]), {case.name for case in gpu.TINY})
             self.assertIn("ok: the same bytes", report["checks"].values())
+            self.assertRegex(report["checks"]["tools/check_reference"], r"^ok: \d+ files")
             self.assertEqual(pathlib.Path(folder, "GPU.md").read_text(),
                              gpu.render(report, gpu.TINY))
             self.assertIn(cpu.OURS, done.stdout)
+            # Nothing is left to do, and the time would not allow it.
+            again = subprocess.run(
+                [ROOT / "tools/bench/gpu.sh", "--cpu", "--no-peers", "--minutes", "0.01", "--outerloop",
+                 OUTERLOOP, "--continue", pathlib.Path(folder, "gpu.json")],
+                capture_output=True, text=True, check=False)
+            self.assertEqual(again.returncode, 0, again.stderr + again.stdout)
+            of_cases = [text.splitlines()[-len(gpu.TINY):] for text in (again.stdout, done.stdout)]
+            self.assertEqual(*of_cases)
 
     def test_checkpoints_that_differ_are_a_failure(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 """What must hold before anything is timed on a GPU, and how commands are run with a limit: see gpu.py."""
 
 import filecmp
+import functools
 import json
 import os
 import signal
@@ -12,10 +13,12 @@ import cpu
 TRAININGS = {"sinusoid": ("sinusoid_maml", 200), "Omniglot": ("omniglot_maml_finn_5w1s", 5)}
 MODULES = ("import importlib.util, sys; "
            "sys.exit(any(importlib.util.find_spec(m) is None for m in sys.argv[1:]))")
-NVRTC = ("import glob, os, site\n"
-         "for root in site.getsitepackages():\n"
-         "    for file in glob.glob(root + '/nvidia/*/lib/libnvrtc.so.*'):\n"
-         "        print(os.path.dirname(file))")
+LIBRARIES = ("import glob, os, site\n"
+             "for root in site.getsitepackages():\n"
+             "    for name in ('nvrtc', 'cublas', 'nccl'):\n"
+             "        for file in glob.glob(root + f'/nvidia/*/lib/lib{name}.so.*'):\n"
+             "            print(os.path.dirname(file))")
+BETWEEN = "between GPUs"
 
 
 def run(words, seconds, environment=None):
@@ -55,11 +58,24 @@ def has_modules(python, modules):
     return run([python, "-c", MODULES, *modules], 20).why == ""
 
 
-def environment_with_nvrtc(python):
-    """For ours: where the toolkit is not installed, the compiler that came with the peers does."""
-    folders = run([python, "-c", NVRTC], 20).out.split()
+def environment_with_libraries(python):
+    """For ours: where the toolkit is not installed, the compiler and the libraries that came with the
+    peers do."""
+    folders = dict.fromkeys(run([python, "-c", LIBRARIES], 20).out.split())
     known = os.environ.get("LD_LIBRARY_PATH")
-    return {**os.environ, "LD_LIBRARY_PATH": ":".join(([known] if known else []) + folders)}
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(([known] if known else []) + list(folders))}
+
+
+def gpus():
+    """How many there are."""
+    done = run(["nvidia-smi", "--list-gpus"], 20)
+    return 0 if done.why else len(done.out.splitlines())
+
+
+def between_gpus(options, seconds):
+    """The speed of sums between all of them, or {"error": why not}."""
+    done = run_ours(options, ["bench", "comm", "--device", "cuda", "--ranks", gpus(), "--json"], seconds)
+    return {"error": done.why} if done.why else json.loads(done.out)
 
 
 def name_of_gpu():
@@ -91,12 +107,37 @@ def same_checkpoints(options, folder, name, deadline):
     return "ok: the same bytes" if filecmp.cmp(*files, shallow=False) else "the checkpoints differ"
 
 
-def check_all(options, folder, deadline):
-    """{what: "ok…" or why not}"""
-    found = {}
-    done = run_ours(options, ["doctor", folder], deadline.allows(60))
-    found["outerloop doctor"] = done.why or "ok"
+def reference_files():
+    """Those of programs, which a device can run."""
+    files = [*(cpu.ROOT / "tests/reference").rglob("*.h5"), *(cpu.ROOT / "tests/reference").rglob("*.json")]
+    return sorted(file for file in files
+                  if not file.name.startswith(("explain", "importance", "metrics")))
+
+
+def same_as_references(options, deadline):
+    """tools/check_reference's program, beside ours, on every file and in both types."""
+    program = options.outerloop.with_name("check_reference")
+    files = reference_files()
+    for file in files:
+        for dtype in ("f64", "f32"):
+            done = run([program, file, "--device", options.device, "--dtype", dtype],
+                       deadline.allows(60), options.environment)
+            if done.why:
+                return f"{file.name} in {dtype}: {done.why}"
+    return f"ok: {len(files)} files, f64 and f32" if files else "no files are here"
+
+
+def check_all(options, folder, deadline, known=None):
+    """{what: "ok…" or why not}; what is known to hold is not made again."""
     sides = "one thread and two" if options.cpu else "processor and GPU"
+
+    def doctor():
+        return run_ours(options, ["doctor", folder], deadline.allows(60)).why or "ok"
+
+    checks = {"outerloop doctor": doctor}
     for name in TRAININGS:
-        found[f"checkpoints of {name}, {sides}"] = same_checkpoints(options, folder, name, deadline)
-    return found
+        checks[f"checkpoints of {name}, {sides}"] = functools.partial(
+            same_checkpoints, options, folder, name, deadline)
+    checks["tools/check_reference"] = functools.partial(same_as_references, options, deadline)
+    held = {what: found for what, found in (known or {}).items() if found.startswith("ok")}
+    return {what: held.get(what) or check() for what, check in checks.items()}

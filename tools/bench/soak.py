@@ -105,7 +105,7 @@ def main():
     options.device = "cpu" if options.cpu else "cuda"
     if not options.cpu and mib_of_gpu() is None:
         parser.error("there is no GPU here: nvidia-smi says nothing; --cpu tries this on the processor")
-    options.environment = gpu_checks.environment_with_nvrtc(sys.executable)
+    options.environment = gpu_checks.environment_with_libraries(sys.executable)
     with tempfile.TemporaryDirectory() as folder:
         wrong = soak(options, pathlib.Path(folder, "run"))
     for line in wrong:
