@@ -45,10 +45,11 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
       most_(most_steps(*work.family, config_.meta_batch)),
       batch_(plan, work.family, config_.meta_batch, most_),
       // In one block, vectors would wait for its few threads.
-      total_(exec::cuda::Executable::compile(
-          slot_total_program(config_.meta_batch, work.layout.elements), plan.shared_device(), {},
+      counted_(exec::cuda::Executable::compile(
+          slot_counts_program(config_.meta_batch, work.layout.elements), plan.shared_device(), {},
           exec::cuda::Steps::one_by_one)),
-      total_lanes_(total_, 1),
+      counted_lanes_(counted_, 1),
+      total_(plan.shared_device(), config_.meta_batch, work.layout.elements),
       bit_sums_(plan.shared_device(), ends_of(work.layout)),
       counts_(plan.device().allocate(static_cast<size_t>(config_.meta_batch) * sizeof(float))),
       hashes_(plan.device().allocate(static_cast<size_t>(config_.meta_batch) *
@@ -69,7 +70,9 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
   plan_.device().begin_recording(stream);
   log_.launch_begin(stream);
   batch_.launch();
-  total_lanes_.run(stream);
+  counted_lanes_.run(stream);
+  total_.run(stream, batch_.gradients(), counts_.data,
+             reinterpret_cast<std::byte*>(update_.sum().data()));
   const int64_t vector_bytes = work.layout.elements * static_cast<int64_t>(sizeof(float));
   bit_sums_.run(stream, row_.tasks, {batch_.gradients(), vector_bytes},
                 {hashes_.data, row_.parameters * static_cast<int64_t>(sizeof(uint32_t))});
@@ -79,14 +82,12 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
 }
 
 void DeviceSteps::bind() {
-  const Program& program = total_->optimised();
-  total_lanes_.bind_input(program.input_index("gradients"), batch_.gradients());
-  total_lanes_.bind_input(program.input_index("losses"), batch_.source("loss"));
-  total_lanes_.bind_output(program.output_index("counts"), counts_.data, 0);
-  total_lanes_.bind_output(program.output_index("sum"),
-                           reinterpret_cast<std::byte*>(update_.sum().data()), 0);
-  total_lanes_.bind_output(program.output_index("count"),
-                           update_.head() + offsetof(DeviceUpdate::Head, count), 0);
+  const Program& program = counted_->optimised();
+  counted_lanes_.bind_input(program.input_index("gradients"), batch_.gradients());
+  counted_lanes_.bind_input(program.input_index("losses"), batch_.source("loss"));
+  counted_lanes_.bind_output(program.output_index("counts"), counts_.data, 0);
+  counted_lanes_.bind_output(program.output_index("count"),
+                             update_.head() + offsetof(DeviceUpdate::Head, count), 0);
 }
 
 // Of a step it is known when it is, and not how many updates were made before.

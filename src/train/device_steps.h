@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "outerloop/exec/cuda_step_log.h"
+#include "outerloop/exec/cuda_tree_sum.h"
 #include "train/device_batch.h"
 #include "train/device_update.h"
 #include "train/slot_team.h"
@@ -40,8 +41,9 @@ class DeviceSteps {
   ThreadPool& pool_;
   int64_t most_;
   DeviceBatch batch_;
-  std::shared_ptr<const exec::cuda::Executable> total_;
-  exec::cuda::Lanes total_lanes_;
+  std::shared_ptr<const exec::cuda::Executable> counted_;
+  exec::cuda::Lanes counted_lanes_;
+  exec::cuda::TreeSum total_;
   exec::cuda::BitSums bit_sums_;
   exec::DeviceMemory counts_, hashes_;
   exec::cuda::StepRow row_;
