@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a folder that runs on another x86-64 Linux without installing anything there: the program, the
-# libraries it needs down to the C library, Open MPI's mpirun, configs, data, and kernels for GPUs where
-# NVRTC is here to make them (tools/kernels/pack.sh).
+# libraries it needs down to the C library, Open MPI's mpirun, configs, data, check_reference for
+# tools/bench/gpu.sh, and kernels for GPUs where NVRTC is here to make them (tools/kernels/pack.sh).
 #   tools/bundle.sh [FOLDER]        default: build/bundle/outerloop
 #   cd FOLDER && bin/outerloop train configs/sinusoid_maml.yaml
 #   cd FOLDER && bin/mpirun -np 4 bin/outerloop train configs/omniglot_maml.yaml
@@ -13,7 +13,7 @@ if [[ -e $target && ! -e $target/libexec/outerloop && -n $(ls -A "$target" 2>&1)
   echo "bundle: $target is not empty and no bundle; name another folder" >&2
   exit 2
 fi
-tools/build.sh release outerloop
+tools/build.sh release outerloop check_reference
 new=$target.new
 rm -rf "$new"
 mkdir -p "$new"/{bin,lib,libexec,share/outerloop}
@@ -24,7 +24,7 @@ libraries_of() {
     sort -u
 }
 mpirun=$(realpath "$(command -v mpirun)")
-programs=(build/release/outerloop "$mpirun" "$(dirname "$mpirun")/orted")
+programs=(build/release/{outerloop,check_reference} "$mpirun" "$(dirname "$mpirun")/orted")
 prefix=$(ompi_info --path prefix --parsable | cut -d: -f3)
 parts=$(ompi_info --path pkglibdir --parsable | cut -d: -f3)
 for library in $(libraries_of "${programs[@]}" "$parts"/mca_pmix_*.so); do
@@ -86,6 +86,7 @@ END
   chmod 755 "$new/bin/$1"
 }
 wrapper outerloop outerloop
+wrapper check_reference check_reference
 # mpirun stops where it finds neither ssh nor rsh, unless told that one host is enough.
 # shellcheck disable=SC2016  # the wrapper expands
 wrapper mpirun "$(basename "$mpirun")" \

@@ -46,10 +46,13 @@ if [[ -s $pack && -e $driver ]]; then
   cp -L "$driver" "$root/work/driver/"
 fi
 
+cp tests/reference/maml_sine.h5 "$root/work/"
+
 # $1 and $2 are the inner shell's.
 cat >"$root/work/check" <<'END'
 set -e
 cd "/opt/any where/outerloop"
+bin/check_reference /work/maml_sine.h5 >/work/reference
 bin/outerloop doctor >/work/doctor || [ $? = 1 ]  # findings are none of this check's business
 train="bin/outerloop train configs/sinusoid_maml.yaml outer.iterations=40 test.tasks=20
        runtime.threads=1 checkpoint.every=20"
