@@ -202,6 +202,18 @@ class Runs(unittest.TestCase):
             of_cases = [text.splitlines()[-len(gpu.TINY):] for text in (again.stdout, done.stdout)]
             self.assertEqual(*of_cases)
 
+    def test_a_reference_that_is_missed_is_a_failure(self):
+        with tempfile.TemporaryDirectory() as folder:
+            fake = pathlib.Path(folder, "check_reference")
+            fake.write_text("#!/bin/sh\ncase $* in *conv4*f32*) echo too far; exit 1;; esac\n")
+            fake.chmod(0o755)
+            options = types.SimpleNamespace(outerloop=fake.with_name("outerloop"), environment=None,
+                                            device="cpu")
+            self.assertEqual(gpu_checks.same_as_references(options, gpu.Deadline(60)),
+                             "maml_conv4.h5 in f32: too far")
+            self.assertRegex(gpu_checks.same_as_references(options, gpu.Deadline(0)),
+                             r"in f64: skipped: the time was up and \d+ more$")
+
     def test_checkpoints_that_differ_are_a_failure(self):
         with tempfile.TemporaryDirectory() as folder:
             fake = pathlib.Path(folder, "fake")
