@@ -17,53 +17,92 @@ AdapterLearner::AdapterLearner(const train::Setup& setup, const Tensor& theta)
       width_(static_cast<size_t>(setup.test_shape.outputs)),
       query_rows_(static_cast<size_t>(setup.test_shape.query_rows)),
       inputs_(static_cast<size_t>(setup.test_shape.example.elements())),
-      copies_(couples_rows() ? 1 : std::max<size_t>(1, kRowsOfCall / query_rows_)),
+      most_sets_(couples_rows() ? 1 : std::max<size_t>(1, kRowsOfCall / query_rows_)),
       episode_(setup.test_tasks->spec()),
       adapter_(setup.learner, setup.test_shape, setup.test_steps,
-               train::compile_options(setup.config), static_cast<int64_t>(copies_ * query_rows_)) {
+               train::compile_options(setup.config),
+               {.most_rows = static_cast<int64_t>(most_sets_ * query_rows_),
+                .from_products = !couples_rows()}),
+      asked_(most_sets_),
+      products_(static_cast<size_t>(steps()) + 1) {
   adapter_.set_theta(theta);
+  if (adapter_.product_width() > 0) {
+    update_.emplace(query_rows_, inputs_, adapter_.product_width(),
+                    train::compile_options(setup.config));
+  }
 }
 
 bool AdapterLearner::couples_rows() const {
   return setup_.config.model.norm == config::Norm::batch;
 }
 
-double AdapterLearner::answer_cost(size_t sets) const {
-  const auto flops = [&](size_t of) {
-    return adapter_.answer_flops(steps(), static_cast<int64_t>(of * query_rows_));
-  };
-  const size_t rest = sets % copies_;
-  return static_cast<double>(sets / copies_) * flops(copies_) + (rest > 0 ? flops(rest) : 0);
+double AdapterLearner::answer_cost(size_t inputs) const {
+  const double update = update_ && inputs > 0 ? update_->flops(inputs) : 0;
+  return update + adapter_.answer_flops(steps(), static_cast<int64_t>(query_rows_));
 }
 
 void AdapterLearner::begin(const data::Episode& episode) {
   episode_.support_y = episode.support_y.clone();
   if (!episode.minibatches.empty()) episode_.minibatches = episode.minibatches.clone();
+  queries_ = episode.query_x.as<float>();
+  if (update_) std::ranges::copy(queries_, adapter_.queries().begin());
 }
 
 void AdapterLearner::adapt(std::span<const float> support_x) {
   std::ranges::copy(support_x, episode_.support_x.as<float>().begin());
   adapter_.adapt(episode_, static_cast<uint64_t>(setup_.config.seed));
+  work_ += adapter_.adapt_flops();
+  std::ranges::fill(products_, std::nullopt);
 }
 
 void AdapterLearner::relabel(std::span<const float> support_y) {
   std::ranges::copy(support_y, episode_.support_y.as<float>().begin());
 }
 
-void AdapterLearner::answer(int64_t step, std::span<const float> query_x,
-                            std::span<double> predictions) {
-  const size_t rows = copies_ * query_rows_;
-  const size_t total = query_x.size() / inputs_;
-  for (size_t first = 0; first < total; first += rows) {
-    const size_t count = std::min(rows, total - first);
-    const std::span<const float> answers =
-        adapter_.answer(step, query_x.subspan(first * inputs_, count * inputs_));
-    for (size_t i = 0; i < count; ++i) {
-      const auto row = answers.subspan(i * width_, width_);
-      const auto to = predictions.subspan((first + i) * width_, width_);
-      std::ranges::copy(row, to.begin());
-      if (setup_.test_shape.classification) train::to_probabilities(to);
+void AdapterLearner::ask(std::span<const ChangedRows> copies) {
+  sets_ = copies.size();
+  const size_t size = queries_.size();
+  for (size_t c = 0; c < sets_; ++c) {
+    if (update_) {
+      asked_[c].take(copies[c], queries_, inputs_);
+    } else {
+      write(copies[c], queries_, inputs_, adapter_.queries().subspan(c * size, size));
     }
+  }
+}
+
+const AdapterLearner::Product& AdapterLearner::product(int64_t step) {
+  auto& kept = products_[static_cast<size_t>(step)];
+  if (!kept) {
+    kept = adapter_.product(step);
+    work_ += adapter_.product_flops(step);
+  }
+  return *kept;
+}
+
+void AdapterLearner::take_products(const Product& untouched) {
+  const size_t size = untouched.values.size();
+  for (size_t c = 0; c < sets_; ++c) {
+    const auto place = adapter_.products().subspan(c * size, size);
+    const size_t changed = asked_[c].inputs().size();
+    if (changed == 0) {
+      std::ranges::copy(untouched.values, place.begin());
+    } else {
+      update_->apply(asked_[c], untouched.values, untouched.weight, place);
+      work_ += update_->flops(changed);
+    }
+  }
+}
+
+void AdapterLearner::answer(int64_t step, std::span<double> predictions) {
+  if (update_) take_products(product(step));
+  const size_t rows = sets_ * query_rows_;
+  const std::span<const float> answers = adapter_.answer(step, rows);
+  work_ += adapter_.answer_flops(step, static_cast<int64_t>(rows));
+  std::ranges::copy(answers, predictions.begin());
+  if (!setup_.test_shape.classification) return;
+  for (size_t row = 0; row < rows; ++row) {
+    train::to_probabilities(predictions.subspan(row * width_, width_));
   }
 }
 

@@ -13,11 +13,12 @@ class GroupInputs {
 
   // Before of(): the rows that it is asked about, without a group's values changed.
   void look_at(std::span<const float> rows);
-  std::span<const uint32_t> of(size_t group, size_t row) const;
+  // Holds until the next look_at().
+  RowInputs of(size_t group) const;
 
  private:
   const TaskScoring& scoring_;
-  std::vector<std::vector<uint32_t>> inputs_;  // (row, group), of pieces
+  std::vector<std::vector<uint32_t>> inputs_;  // (group, row), of pieces
 };
 
 }  // namespace outerloop::interp

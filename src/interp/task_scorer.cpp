@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 
 #include "interp/group_inputs.h"
@@ -15,8 +14,7 @@
 namespace outerloop::interp {
 namespace {
 
-// Rows of several copies of the queries that are answered in one call.
-constexpr size_t kRowsOfCall = 512;
+const ChangedRows kUntouched;
 
 // A task has two streams of permutations: of its queries and of its support.
 uint64_t query_stream(uint64_t task) {
@@ -55,6 +53,14 @@ struct TaskScorer::Impl {
     inputs = static_cast<size_t>(spec.query_x.shape.elements()) / query_rows;
     check();
     baselines.resize(static_cast<size_t>(learner.steps()) + 1);
+  }
+
+  // Of a group, on average.
+  size_t mean_inputs() const {
+    if (scoring.lines) return inputs / scoring.groups.size();
+    size_t sum = 0;
+    for (const FeatureGroup& group : scoring.groups) sum += group.columns.size();
+    return sum / std::max<size_t>(1, scoring.groups.size());
   }
 
   bool wants(Estimand estimand) const {
@@ -97,8 +103,9 @@ struct TaskScorer::Impl {
     std::ranges::fill(values, 0.0);
     support_inputs.look_at(support);
     query_inputs.look_at(query);
+    const double work_before = learner.work();
     learner.begin(episode);
-    adapt(support);
+    learner.adapt(support);
     score_baselines();
     draw();
     score_query_parts();
@@ -106,19 +113,15 @@ struct TaskScorer::Impl {
     if (wants(Estimand::support) || wants(Estimand::support_query)) score_support();
     if (wants(Estimand::drop)) score_drop();
     if (wants(Estimand::labels)) score_labels(episode);
+    done.flops += learner.work() - work_before;
   }
 
-  void adapt(std::span<const float> rows) {
-    learner.adapt(rows);
-    done.flops += learner.adapt_cost();
-  }
-
-  void answer(int64_t step, std::span<const float> rows) {
-    const size_t count = rows.size() / inputs;
-    predictions.resize(count * learner.width());
-    learner.answer(step, rows, predictions);
-    done.rows += static_cast<int64_t>(count);
-    done.flops += learner.answer_cost(count / query_rows);
+  // Of the copies that were asked about last.
+  void answer(int64_t step, size_t sets) {
+    const size_t rows = sets * query_rows;
+    predictions.resize(rows * learner.width());
+    learner.answer(step, predictions);
+    done.rows += static_cast<int64_t>(rows);
   }
 
   // Decreases of copies that are equal to the original: they stay 0.
@@ -129,16 +132,19 @@ struct TaskScorer::Impl {
 
   void score_baselines() {
     size_t column = 0;
+    learner.ask(std::span(&kUntouched, 1));
     for (size_t step = 0; step < baselines.size(); ++step) {
-      baselines[step] = scores_at(static_cast<int64_t>(step), query);
+      answer(static_cast<int64_t>(step), 1);
+      baselines[step] = scores_of(predictions);
       for (const double value : baselines[step]) values_[column++] = value;
     }
     class_baselines = class_scores_of(predictions);
   }
 
-  // Per metric, of one query set.
-  std::vector<double> scores_at(int64_t step, std::span<const float> rows) {
-    answer(step, rows);
+  // Per metric, of one copy of the queries after the last step.
+  std::vector<double> scores_of_copy(const ChangedRows& copy) {
+    learner.ask(std::span(&copy, 1));
+    answer(learner.steps(), 1);
     return scores_of(predictions);
   }
 
@@ -200,26 +206,12 @@ struct TaskScorer::Impl {
     }
   }
 
-  // Gives the group's inputs of each row those of its donor row in `source`. Whether one changes.
-  bool exchange(const GroupInputs& of, size_t group, std::span<const uint32_t> from,
-                std::span<const float> source, std::span<float> rows) const {
-    bool changes = false;
-    for (size_t row = 0; row < from.size(); ++row) {
-      for (const uint32_t input : of.of(group, row)) {
-        const float value = source[from[row] * inputs + input];
-        float& place = rows[row * inputs + input];
-        changes |= std::bit_cast<uint32_t>(value) != std::bit_cast<uint32_t>(place);
-        place = value;
-      }
-    }
-    return changes;
-  }
-
   template <class Take>
   void flush(std::span<const int64_t> steps, Take take) {
     if (waiting.empty()) return;
+    learner.ask(asked);
     for (const int64_t step : steps) {
-      answer(step, copies);
+      answer(step, waiting.size());
       const size_t size = query_rows * learner.width();
       for (size_t c = 0; c < waiting.size(); ++c) {
         const auto answers = std::span(predictions).subspan(c * size, size);
@@ -227,22 +219,19 @@ struct TaskScorer::Impl {
       }
     }
     waiting.clear();
-    copies.clear();
+    asked.clear();
   }
 
   // A copy of the queries with values from `source`. It waits, if it is not the original.
   template <class Take>
   void add_copy(const Copy& copy, std::span<const uint32_t> from, std::span<const float> source,
                 std::span<const int64_t> steps, Take take) {
-    copies.insert(copies.end(), query.begin(), query.end());
-    const auto rows = std::span(copies).last(query.size());
-    if (!exchange(query_inputs, copy.group, from, source, rows)) {
-      copies.resize(copies.size() - query.size());
-      return spare(steps.size());
-    }
+    const ChangedRows changed{query_inputs.of(copy.group), from, source};
+    if (!differs(changed, query, inputs)) return spare(steps.size());
     done.cells += static_cast<int64_t>(steps.size());
     waiting.push_back(copy);
-    if ((waiting.size() + 1) * query_rows > kRowsOfCall) flush(steps, take);
+    asked.push_back(changed);
+    if (waiting.size() == learner.most_sets()) flush(steps, take);
   }
 
   void put(const TaskPart* part, const Copy& copy, std::span<const double> scores,
@@ -284,21 +273,32 @@ struct TaskScorer::Impl {
                           std::span<const double>) {
       put(columns.part_of(Estimand::across, step), copy, scores);
     };
-    std::vector<float> foreign(query.size());
+    const auto repeats = static_cast<size_t>(scoring.repeats);
+    const size_t copies = std::max<size_t>(1, scoring.groups.size());
+    // The repeats whose copies fill a call wait together.
+    const size_t together = std::min(repeats, (learner.most_sets() + copies - 1) / copies);
+    std::vector<float> foreign(together * query.size());
     std::vector<uint32_t> places(query_rows);
     std::iota(places.begin(), places.end(), 0);
-    for (int64_t r = 0; r < scoring.repeats; ++r) {
-      for (size_t row = 0; row < query_rows; ++row) {
-        const auto draw = static_cast<uint64_t>(r) * query_rows + row;
-        const data::Episode& other = donors(task_, draw);
-        std::ranges::copy(other.query_x.as<float>().subspan(row * inputs, inputs),
-                          foreign.begin() + static_cast<std::ptrdiff_t>(row * inputs));
+    for (size_t first = 0; first < repeats; first += together) {
+      for (size_t r = first; r < std::min(repeats, first + together); ++r) {
+        const auto rows = std::span(foreign).subspan((r - first) * query.size(), query.size());
+        take_foreign(r, rows);
+        for (size_t g = 0; g < scoring.groups.size(); ++g) {
+          add_copy({g, static_cast<int64_t>(r)}, places, rows, steps, take);
+        }
       }
-      for (size_t g = 0; g < scoring.groups.size(); ++g) {
-        add_copy({g, r}, places, foreign, steps, take);
-      }
+      flush(steps, take);
     }
-    flush(steps, take);
+  }
+
+  // Each row is one of another task's queries, at the same place.
+  void take_foreign(size_t repeat, std::span<float> rows) {
+    for (size_t row = 0; row < query_rows; ++row) {
+      const data::Episode& other = donors(task_, repeat * query_rows + row);
+      std::ranges::copy(other.query_x.as<float>().subspan(row * inputs, inputs),
+                        rows.subspan(row * inputs).begin());
+    }
   }
 
   // Each (group, repeat) adapts anew, first those whose support set stays what it was.
@@ -307,10 +307,13 @@ struct TaskScorer::Impl {
     for (const bool changes : {false, true}) {
       for (size_t g = 0; g < scoring.groups.size(); ++g) {
         for (int64_t r = 0; r < scoring.repeats; ++r) {
-          std::ranges::copy(support, changed.begin());
-          const auto& from = support_donors[static_cast<size_t>(r)];
-          if (exchange(support_inputs, g, from, support, changed) != changes) continue;
-          if (changes) adapt(changed);
+          const ChangedRows copy{support_inputs.of(g), support_donors[static_cast<size_t>(r)],
+                                 support};
+          if (differs(copy, support, inputs) != changes) continue;
+          if (changes) {
+            write(copy, support, inputs, changed);
+            learner.adapt(changed);
+          }
           score_of_support({g, r}, changes);
         }
       }
@@ -319,44 +322,40 @@ struct TaskScorer::Impl {
 
   // With the learner as it has adapted to the copy of the support set.
   void score_of_support(const Copy& copy, bool support_changes) {
-    const int64_t last = learner.steps();
     if (wants(Estimand::support)) {
       if (!support_changes)
         spare(1);
       else
-        put_one(Estimand::support, copy, scores_at(last, query));
+        put_one(Estimand::support, copy, kUntouched);
     }
     if (!wants(Estimand::support_query)) return;
-    std::vector<float> asked(query.begin(), query.end());
-    const auto& from = query_donors[static_cast<size_t>(copy.repeat)];
-    const bool query_changes = exchange(query_inputs, copy.group, from, query, asked);
-    if (!support_changes && !query_changes) return spare(1);
-    put_one(Estimand::support_query, copy, scores_at(last, asked));
+    const ChangedRows asked_now{query_inputs.of(copy.group),
+                                query_donors[static_cast<size_t>(copy.repeat)], query};
+    if (!support_changes && !differs(asked_now, query, inputs)) return spare(1);
+    put_one(Estimand::support_query, copy, asked_now);
   }
 
-  void put_one(Estimand estimand, const Copy& copy, const std::vector<double>& scores) {
+  void put_one(Estimand estimand, const Copy& copy, const ChangedRows& queries) {
     ++done.cells;
-    put(columns.part_of(estimand, learner.steps()), copy, scores);
+    put(columns.part_of(estimand, learner.steps()), copy, scores_of_copy(queries));
   }
 
   void score_drop() {
-    std::vector<uint32_t> means_of(std::max(support_rows, query_rows), 0);
-    std::vector<float> masked_support, masked_query;
-    const auto masked = [&](const GroupInputs& of, size_t group, std::span<const float> rows,
-                            std::vector<float>& result) {
-      result.assign(rows.begin(), rows.end());
-      const auto from = std::span(means_of).first(rows.size() / inputs);
-      return exchange(of, group, from, scoring.means, result);
+    const std::vector<uint32_t> from(std::max(support_rows, query_rows), 0);
+    const auto masked = [&](const GroupInputs& of, size_t group, size_t rows) {
+      return ChangedRows{of.of(group), std::span(from).first(rows), scoring.means};
     };
+    std::vector<float> masked_support(support.size());
     for (size_t g = 0; g < scoring.groups.size(); ++g) {
-      const bool support_changes = masked(support_inputs, g, support, masked_support);
-      const bool query_changes = masked(query_inputs, g, query, masked_query);
-      if (!support_changes && !query_changes) {
+      const ChangedRows of_support = masked(support_inputs, g, support_rows);
+      const ChangedRows of_query = masked(query_inputs, g, query_rows);
+      if (!differs(of_support, support, inputs) && !differs(of_query, query, inputs)) {
         spare(1);
         continue;
       }
-      adapt(masked_support);
-      put_one(Estimand::drop, {g, 0}, scores_at(learner.steps(), masked_query));
+      write(of_support, support, inputs, masked_support);
+      learner.adapt(masked_support);
+      put_one(Estimand::drop, {g, 0}, of_query);
     }
   }
 
@@ -378,8 +377,8 @@ struct TaskScorer::Impl {
           continue;
         }
         learner.relabel(changed);
-        adapt(support);
-        put_one(Estimand::labels, {g, r}, scores_at(learner.steps(), query));
+        learner.adapt(support);
+        put_one(Estimand::labels, {g, r}, kUntouched);
       }
     }
   }
@@ -401,7 +400,7 @@ struct TaskScorer::Impl {
   std::vector<double> class_baselines;
   std::vector<std::vector<uint32_t>> query_donors, support_donors, exact_donors;  // by repeat
   std::vector<Copy> waiting;
-  std::vector<float> copies;
+  std::vector<ChangedRows> asked;  // what is waiting
   std::vector<double> predictions;
 };
 
@@ -427,19 +426,25 @@ std::string TaskScorer::name_of(const TaskColumn& column) const {
 
 TaskCosts TaskScorer::costs() const {
   const TaskScoring& scoring = impl_->scoring;
-  const double adapt = impl_->learner.adapt_cost();
-  const double answer = impl_->learner.answer_cost(1);
-  TaskCosts costs{.per_task = adapt + static_cast<double>(impl_->baselines.size()) * answer,
+  const TaskLearner& learner = impl_->learner;
+  const double adapt = learner.adapt_cost();
+  const double untouched = learner.first_answer_cost() + learner.answer_cost(0);
+  const double copy = learner.answer_cost(impl_->mean_inputs());
+  TaskCosts costs{.per_task = adapt + static_cast<double>(impl_->baselines.size()) * untouched,
                   .per_repeat = 0};
   for (const TaskPart& part : impl_->columns.parts()) {
-    const bool of_query = part.estimand == Estimand::prior || part.estimand == Estimand::query;
+    const Estimand estimand = part.estimand;
+    const bool of_query = estimand == Estimand::prior || estimand == Estimand::query;
     const double sets = of_query && scoring.exact ? static_cast<double>(impl_->query_rows) : 1;
-    costs.per_repeat += sets * answer;
-    const bool adapts = part.estimand == Estimand::drop || part.estimand == Estimand::labels;
+    const bool adapts = estimand == Estimand::drop || estimand == Estimand::labels;
+    const bool is_untouched = estimand == Estimand::support || estimand == Estimand::labels;
+    costs.per_repeat += is_untouched ? untouched : sets * copy;
     if (adapts) costs.per_repeat += adapt;
+    if (estimand == Estimand::drop) costs.per_repeat += learner.first_answer_cost();
   }
   if (impl_->wants(Estimand::support) || impl_->wants(Estimand::support_query)) {
     costs.per_repeat += adapt;
+    if (!impl_->wants(Estimand::support)) costs.per_repeat += learner.first_answer_cost();
   }
   return costs;
 }

@@ -1,8 +1,34 @@
+#include <algorithm>
+
 #include "meta/check.h"
+#include "meta/first_product.h"
 #include "meta/program_cache.h"
 #include "meta/segment.h"
 
 namespace outerloop::meta {
+namespace {
+
+Call part_of(const Call& whole, const Program& program) {
+  Call part = whole;
+  part.program = std::make_shared<const Program>(program);
+  std::erase_if(part.constants,
+                [&](const Constant& constant) { return program.input_index(constant.name) < 0; });
+  return part;
+}
+
+void cut_answers(AnswerPlan& plan, ProgramCache& cache) {
+  for (const Call& answer : plan.answers) {
+    const auto cut = cut_at_first_product(*answer.program, "query_x");
+    if (!cut) {
+      plan.cut.clear();
+      return;
+    }
+    plan.cut.push_back(
+        {cache.share(part_of(answer, cut->product)), cache.share(part_of(answer, cut->rest))});
+  }
+}
+
+}  // namespace
 
 AnswerPlan make_answer_plan(const Learner& learner, const TaskShape& shape, int64_t steps,
                             DType dtype) {
@@ -35,6 +61,7 @@ AnswerPlan make_answer_plan(const Learner& learner, const TaskShape& shape, int6
     answer.enter_at_end(state);
     add_answer(answer, k + 1);
   }
+  cut_answers(plan, cache);
   return plan;
 }
 

@@ -119,7 +119,6 @@ class AdaptedPredictor::Impl::Adaptation {
                              static_cast<int>(task.support_rows),
                              episode.minibatches.as<int32_t>());
     }
-    queries_.resize(episode.query_x.as<float>().size());
     adapter_.set_theta(from.theta);
     adapter_.adapt(episode, seed);
   }
@@ -128,13 +127,12 @@ class AdaptedPredictor::Impl::Adaptation {
 
   // Fewer queries than rows() leave the other rows as they were, whose answers mean nothing.
   std::span<const float> answer(std::span<const float> queries) {
-    std::ranges::copy(queries, queries_.begin());
-    return adapter_.answer(adapter_.steps(), queries_);
+    std::ranges::copy(queries, adapter_.queries().begin());
+    return adapter_.answer(adapter_.steps(), static_cast<size_t>(rows_));
   }
 
  private:
   int64_t rows_;
-  std::vector<float> queries_;
   Adapter adapter_;
 };
 

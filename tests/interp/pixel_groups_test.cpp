@@ -147,7 +147,7 @@ TEST(LinePieces, AreEachRowsOwnInputs) {
   GroupInputs inputs(scoring);
   inputs.look_at(rows);
   const auto of = [&](size_t group, size_t row) {
-    const auto all = inputs.of(group, row);
+    const auto all = inputs.of(group).of(row);
     return std::vector<uint32_t>(all.begin(), all.end());
   };
   EXPECT_EQ(of(1, 0), (std::vector<uint32_t>{0, 1, 2, 3, 4}));

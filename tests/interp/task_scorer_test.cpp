@@ -54,17 +54,42 @@ data::Episode toy(uint64_t task) {
   return episode;
 }
 
+// Learners that answer whole rows.
+class AnswersRows : public TaskLearner {
+ public:
+  size_t most_sets() const override { return 3; }
+  double first_answer_cost() const override { return 0; }
+  double work() const override { return 0; }
+  void begin(const data::Episode& episode) override {
+    relabel(episode.support_y.as<float>());
+    queries_ = episode.query_x.as<float>();
+    row_inputs_ = queries_.size() / static_cast<size_t>(episode.query_x.shape()[0]);
+  }
+  void ask(std::span<const ChangedRows> copies) override {
+    rows_.resize(copies.size() * queries_.size());
+    for (size_t c = 0; c < copies.size(); ++c) {
+      const auto place = std::span(rows_).subspan(c * queries_.size(), queries_.size());
+      write(copies[c], queries_, row_inputs_, place);
+    }
+  }
+
+ protected:
+  std::span<const float> asked() const { return rows_; }
+
+ private:
+  std::span<const float> queries_;
+  std::vector<float> rows_;
+  size_t row_inputs_ = 0;
+};
+
 // argmin_w |y - X w|^2 + sum_i pull_i (w_i - prior_i)^2, by Gaussian elimination.
-class Ridge final : public TaskLearner {
+class Ridge final : public AnswersRows {
  public:
   int64_t steps() const override { return 1; }
   size_t width() const override { return 1; }
   bool couples_rows() const override { return couples; }
   double adapt_cost() const override { return 100; }
-  double answer_cost(size_t sets) const override { return 10 * static_cast<double>(sets); }
-  void begin(const data::Episode& episode) override {
-    y_.assign(episode.support_y.as<float>().begin(), episode.support_y.as<float>().end());
-  }
+  double answer_cost(size_t) const override { return 10; }
   void relabel(std::span<const float> y) override { y_.assign(y.begin(), y.end()); }
   void adapt(std::span<const float> x) override {
     ++adaptations;
@@ -91,7 +116,8 @@ class Ridge final : public TaskLearner {
       adapted_.at(i) = kPrior.at(i) + system.at(i).at(kInputs) / system.at(i).at(i);
     }
   }
-  void answer(int64_t step, std::span<const float> x, std::span<double> predictions) override {
+  void answer(int64_t step, std::span<double> predictions) override {
+    const std::span<const float> x = asked();
     const auto& weights = step == 0 ? kPrior : adapted_;
     for (size_t row = 0; row < predictions.size(); ++row) {
       predictions[row] = 0;
@@ -215,7 +241,9 @@ TEST(TaskScorer, DropIsTheTaskWithTheMeanInBothSets) {
     learner.begin(task);
     learner.adapt(task.support_x.as<float>());
     std::vector<double> answers(kQuery);
-    learner.answer(1, task.query_x.as<float>(), answers);
+    const ChangedRows untouched;
+    learner.ask(std::span(&untouched, 1));
+    learner.answer(1, answers);
     const auto truth = task.query_y.as<float>();
     double squares = 0;
     for (size_t row = 0; row < kQuery; ++row) {
@@ -305,14 +333,13 @@ TEST(TaskScorer, ValuesOfATaskDependOnNothingElse) {
 }
 
 // Says the mean label of the support points from 1 up to 2, wherever it is asked.
-class ReadsOnePlace final : public TaskLearner {
+class ReadsOnePlace final : public AnswersRows {
  public:
   int64_t steps() const override { return 1; }
   size_t width() const override { return 1; }
   bool couples_rows() const override { return false; }
   double adapt_cost() const override { return 1; }
-  double answer_cost(size_t sets) const override { return static_cast<double>(sets); }
-  void begin(const data::Episode& episode) override { relabel(episode.support_y.as<float>()); }
+  double answer_cost(size_t) const override { return 1; }
   void relabel(std::span<const float> y) override { y_.assign(y.begin(), y.end()); }
   void adapt(std::span<const float> x) override {
     double sum = 0, count = 0;
@@ -323,7 +350,7 @@ class ReadsOnePlace final : public TaskLearner {
     }
     said_ = sum / count;
   }
-  void answer(int64_t step, std::span<const float>, std::span<double> predictions) override {
+  void answer(int64_t step, std::span<double> predictions) override {
     std::ranges::fill(predictions, step == 0 ? 0 : said_);
   }
 

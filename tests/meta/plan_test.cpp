@@ -179,6 +179,26 @@ TEST(AnswerPlan, StepsLookAtNoQueriesAndAnswersAtNoLabels) {
   }
 }
 
+// Only where a batch does not mix rows before the first layer: not for convolutions, and neither
+// where the support set stands beside the queries.
+TEST(AnswerPlan, IsCutWhereTheQueriesEnterByAProduct) {
+  const std::set<std::string> whole{"maml_images",         "maml_pooled_images",
+                                    "maml_one_by_one",     "protonet_joint",
+                                    "protonet_one_by_one", "protonet_one_by_one_dropout"};
+  for (const Case& test : all_cases()) {
+    const Learner learner = learner_of(test);
+    const int64_t steps = learner.step ? 2 : 0;
+    const AnswerPlan plan = make_answer_plan(learner, test.shape, steps);
+    EXPECT_EQ(plan.cut.size(), whole.contains(test.name) ? 0 : plan.answers.size()) << test.name;
+    for (const auto& [product, rest] : plan.cut) {
+      EXPECT_EQ(count_of(*product.program, "matmul"), 1u) << test.name;
+      EXPECT_GE(product.program->output_index("product_weight"), 0) << test.name;
+      EXPECT_LT(rest.program->input_index("query_x"), 0) << test.name;
+      EXPECT_GE(rest.program->input_index("query_product"), 0) << test.name;
+    }
+  }
+}
+
 TEST(Plans, RefuseWhatTheLearnerCannotDo) {
   const auto evaluate = [](const std::string& name, const TaskShape& shape, int64_t steps) {
     make_evaluation_plan(learner_of(case_called(name)), shape, steps);

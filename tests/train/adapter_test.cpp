@@ -14,7 +14,19 @@ struct Case {
   std::string name;
   std::string config;
   std::vector<std::string> overrides;
+  bool is_cut = false;  // a product with a weight comes first
 };
+
+// From the rows, or from their products as they are.
+std::span<const float> answer(Adapter& adapter, int64_t step, std::span<const float> queries,
+                              int64_t row_inputs) {
+  const size_t rows = queries.size() / static_cast<size_t>(row_inputs);
+  std::ranges::copy(queries, adapter.queries().begin());
+  if (adapter.product_width() > 0) {
+    std::ranges::copy(adapter.product(step).values, adapter.products().begin());
+  }
+  return adapter.answer(step, rows);
+}
 
 class AdapterAnswers : public testing::TestWithParam<Case> {};
 
@@ -28,9 +40,18 @@ TEST_P(AdapterAnswers, AreThoseOfTheEvaluator) {
   ThreadPool pool(1);
   Evaluator evaluator(setup.learner, setup.test_shape, setup.test_steps, setup.test_tasks, pool);
   evaluator.set_theta(theta);
-  Adapter adapter(setup.learner, setup.test_shape, setup.test_steps);
-  adapter.set_theta(theta);
-  ASSERT_EQ(adapter.steps(), setup.test_steps);
+  const auto adapter_of = [&](bool from_products) {
+    Adapter adapter(setup.learner, setup.test_shape, setup.test_steps, {},
+                    {.from_products = from_products});
+    adapter.set_theta(theta);
+    return adapter;
+  };
+  Adapter whole = adapter_of(false);
+  Adapter cut = adapter_of(true);
+  ASSERT_EQ(whole.steps(), setup.test_steps);
+  EXPECT_EQ(whole.product_width(), 0u);
+  EXPECT_EQ(cut.product_width() > 0, GetParam().is_cut);
+  const int64_t row_inputs = setup.test_shape.example.elements();
   for (uint32_t slot = 0; slot < 2; ++slot) {
     const data::TaskKey key{.seed = 7, .split = data::Split::test, .slot = slot};
     data::Episode episode(setup.test_tasks->spec());
@@ -40,12 +61,15 @@ TEST_P(AdapterAnswers, AreThoseOfTheEvaluator) {
     without_queries.support_x = episode.support_x;
     without_queries.support_y = episode.support_y;
     without_queries.minibatches = episode.minibatches;
-    adapter.adapt(without_queries, key.seed);
-    // In any order, and again.
-    for (int64_t step : {adapter.steps(), int64_t{0}, adapter.steps() / 2, adapter.steps()}) {
-      const auto answers = adapter.answer(step, episode.query_x.as<float>());
-      EXPECT_TRUE(std::ranges::equal(answers, expected[static_cast<size_t>(step)].as<float>()))
-          << "task " << slot << ", step " << step;
+    for (Adapter* adapter : {&whole, &cut}) {
+      adapter->adapt(without_queries, key.seed);
+      // In any order, and again.
+      const int64_t last = adapter->steps();
+      for (int64_t step : {last, int64_t{0}, last / 2, last}) {
+        const auto answers = answer(*adapter, step, episode.query_x.as<float>(), row_inputs);
+        EXPECT_TRUE(std::ranges::equal(answers, expected[static_cast<size_t>(step)].as<float>()))
+            << "task " << slot << ", step " << step << (adapter == &cut ? ", cut" : "");
+      }
     }
   }
 }
@@ -56,7 +80,8 @@ TEST(Adapter, LargerCallsAnswerAsTheSmallOnes) {
   const config::Resolved resolved = shipped("flights_maml", folder / "run", {});
   const train::Setup setup = make_setup(resolved.config, resolved.folder);
   const int64_t rows = setup.test_shape.query_rows;
-  Adapter adapter(setup.learner, setup.test_shape, setup.test_steps, {}, 3 * rows);
+  const int64_t row_inputs = setup.test_shape.example.elements();
+  Adapter adapter(setup.learner, setup.test_shape, setup.test_steps, {}, {.most_rows = 3 * rows});
   adapter.set_theta(
       initial_theta(setup.learner.parameters, layout_of(setup.learner.parameters), 3));
   data::Episode episode(setup.test_tasks->spec());
@@ -64,12 +89,12 @@ TEST(Adapter, LargerCallsAnswerAsTheSmallOnes) {
   adapter.adapt(episode, 7);
   const auto one = episode.query_x.as<float>();
   for (const int64_t step : {int64_t{0}, adapter.steps()}) {
-    const auto answers = adapter.answer(step, one);
+    const auto answers = answer(adapter, step, one, row_inputs);
     const std::vector<float> expected(answers.begin(), answers.end());
     for (const size_t sets : {2u, 3u, 1u}) {
       std::vector<float> queries;
       for (size_t i = 0; i < sets; ++i) queries.insert(queries.end(), one.begin(), one.end());
-      const auto all = adapter.answer(step, queries);
+      const auto all = answer(adapter, step, queries, row_inputs);
       ASSERT_EQ(all.size(), sets * expected.size());
       for (size_t i = 0; i < sets; ++i) {
         EXPECT_TRUE(std::ranges::equal(all.subspan(i * expected.size(), expected.size()), expected))
@@ -82,17 +107,24 @@ TEST(Adapter, LargerCallsAnswerAsTheSmallOnes) {
 }
 
 const std::vector<std::string> kSmall{"model.filters=8", "tasks.queries=3"};
+// A transductive batch norm couples rows after the first layer alone.
+const std::vector<std::string> kPixels{"model.kind=mlp", "model.hidden=[12,8]", "tasks.queries=3"};
 INSTANTIATE_TEST_SUITE_P(
     Learners, AdapterAnswers,
     testing::Values(
-        Case{"Maml", "sinusoid_maml", {"test.steps=4"}},
-        Case{"Momentum", "sinusoid_maml", {"test.steps=3", "inner.optimizer=adam"}},
+        Case{"Maml", "sinusoid_maml", {"test.steps=4"}, true},
+        Case{"Momentum", "sinusoid_maml", {"test.steps=3", "inner.optimizer=adam"}, true},
         Case{"BatchNorm", "omniglot_maml", kSmall}, Case{"Anil", "omniglot_anil", kSmall},
         Case{"PerStep", "omniglot_mamlpp", kSmall}, Case{"MetaSgd", "omniglot_meta_sgd", kSmall},
         Case{"Minibatches", "omniglot_reptile", kSmall},
         Case{"NoSteps", "omniglot_protonet", kSmall}, Case{"ClosedForm", "omniglot_r2d2", kSmall},
-        Case{"LearnedOptimizer", "sinusoid_learned_optimizer", {}},
-        Case{"Table", "flights_maml", {}}),
+        Case{"LearnedOptimizer", "sinusoid_learned_optimizer", {}, true},
+        Case{"Table", "flights_maml", {}, true},
+        Case{"LayerNorm", "flights_maml", {"model.norm=layer", "model.hidden=[9]"}, true},
+        Case{"Linear", "flights_maml", {"model.hidden=[]"}, true},
+        Case{"FixedFirstLayer", "flights_maml", {"learner.algorithm=anil"}, true},
+        Case{"Ridge", "flights_maml", {"learner.algorithm=r2d2"}, true},
+        Case{"Pixels", "omniglot_maml", kPixels, true}),
     [](const auto& the_case) { return the_case.param.name; });
 
 }  // namespace

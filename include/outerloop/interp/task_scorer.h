@@ -14,8 +14,7 @@
 //   across         v(S, Q) - v(S, Q with g from other tasks' queries)   task-level inputs
 //   labels         v(S, Q) - v(S with labels of others at the points of g, Q), where g is not
 //                  inputs but a bin of places: where along x does adaptation read?
-// A task adapts once for all that leaves its support set as it is. Copies of the queries are whole:
-// the rows of all inputs, of up to 512 rows at a time.
+// A task adapts once for all that leaves its support set as it is.
 // With common random numbers: the draws of a (task, repeat) serve all groups, estimands and steps,
 // and baseline and permuted copy share the episode.
 
@@ -32,31 +31,11 @@
 #include "outerloop/interp/budget.h"
 #include "outerloop/interp/feature_groups.h"
 #include "outerloop/interp/metrics.h"
+#include "outerloop/interp/task_learner.h"
 
 namespace outerloop::interp {
 
 OL_CONFIG_CHOICE(Estimand, prior, query, support, support_query, drop, across, labels)
-
-// A learner at work on one task. For one thread at a time.
-class TaskLearner {
- public:
-  virtual ~TaskLearner() = default;
-  virtual int64_t steps() const = 0;      // inner steps; 0: there is no prior to compare with
-  virtual size_t width() const = 0;       // predictions of a row
-  virtual bool couples_rows() const = 0;  // an answer depends on the other rows of its set
-  // Counted work, in any unit: of adapt(), and of answer() for so many query sets.
-  virtual double adapt_cost() const = 0;
-  virtual double answer_cost(size_t sets) const = 0;
-  // The episode's labels and minibatches hold until the next call.
-  virtual void begin(const data::Episode& episode) = 0;
-  virtual void adapt(std::span<const float> support_x) = 0;
-  // Values of the support rows for what is adapted from now on; regression.
-  virtual void relabel(std::span<const float> support_y) = 0;
-  // After `step` steps: rows of whole query sets, one behind the other, each by itself. Class
-  // probabilities or values, (rows, width).
-  virtual void answer(int64_t step, std::span<const float> query_x,
-                      std::span<double> predictions) = 0;
-};
 
 // Support rows whose only input is in [low, high).
 struct PlaceBin {

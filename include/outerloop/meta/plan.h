@@ -76,9 +76,19 @@ EvaluationPlan make_evaluation_plan(const Learner& learner, const TaskShape& sha
 // answers[k] gives the prediction for `shape.query_rows` rows from the state after k steps alone.
 // Learners without steps have answers[0], which reads the support set. The bits are those of the
 // evaluation plan wherever answers do not depend on the other rows of a call.
+//
+// Where the query rows enter all answers by one product with a weight alone (an mlp's first layer),
+// the answers are there in two parts too, so that changed rows can be answered from a changed
+// product:
+//   product   query_x -> product (query rows, width), and product_weight (inputs, width)
+//   rest      query_product (query rows, width) -> prediction; reads no query_x
 struct AnswerPlan {
+  struct Cut {
+    Call product, rest;
+  };
   std::vector<Call> steps;
   std::vector<Call> answers;  // one more than steps
+  std::vector<Cut> cut;       // of the answers, or none
 };
 
 // Throws as make_evaluation_plan.

@@ -12,21 +12,29 @@
 
 namespace outerloop::train {
 
+struct AnswerCalls {
+  // Where greater than the task's queries: calls of so many rows answer from the same phi too.
+  int64_t most_rows = 0;
+  // Where the learner's plan has its answers cut (meta::AnswerPlan::cut): from the products of the
+  // first layer, which the caller may change, instead of from query rows.
+  bool from_products = false;
+};
+
 // Compiled for tasks of one shape. For one thread at a time.
 class Adapter {
  public:
-  // shape.query_rows: the rows of an answer. Where `most_rows` is greater, calls of so many rows
-  // answer from the same phi.
   Adapter(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
-          const exec::CompileOptions& compile = {}, int64_t most_rows = 0);
+          const exec::CompileOptions& compile = {}, const AnswerCalls& calls = {});
   ~Adapter();
   Adapter(Adapter&&) noexcept;
   Adapter& operator=(Adapter&&) noexcept;
 
   int64_t steps() const;  // 0 for learners without steps
-  // Counted from the op records: all inner steps, and a call for so many rows after `step` of them.
+  // Counted from the op records: all inner steps, a call for so many rows after `step` of them, and
+  // product().
   double adapt_flops() const;
   double answer_flops(int64_t step, int64_t rows) const;
+  double product_flops(int64_t step) const;  // 0: answers start from query rows
   // Copies; (layout elements,) as in layout_of(learner.parameters). Then adapt() anew.
   void set_theta(const Tensor& flat);
 
@@ -34,11 +42,25 @@ class Adapter {
   // not looked at. `seed` is that of the minibatches' episode.
   void adapt(const data::Episode& episode, uint64_t seed);
 
-  // After `step` steps: query_x (rows, example …) to (rows, outputs), logits or values, which hold
-  // until the next call. As many rows as a call has or fewer: the call's others hold what earlier
-  // ones left, and nobody sees their answers. Copies query_x once, into the call's input. Costs one
-  // forward pass. Where batch norm couples the rows of a call, they are all of one task's queries.
-  std::span<const float> answer(int64_t step, std::span<const float> query_x);
+  // The rows that are asked about, for the caller to fill: (rows of the largest call, example …);
+  // where answers start from products, (shape.query_rows, example …), which product() reads.
+  std::span<float> queries();
+
+  // Of the first layer: of all queries() with its weight after `step` steps. Both hold until the
+  // next product() of that step.
+  struct Product {
+    std::span<const float> values;  // (shape.query_rows, width)
+    std::span<const float> weight;  // (inputs, width)
+  };
+  size_t product_width() const;  // 0: answers start from query rows
+  Product product(int64_t step);
+  std::span<float> products();  // for the caller to fill: (rows of the largest call, width)
+
+  // After `step` steps: the first `rows` rows of queries(), or of products(), to (rows, outputs),
+  // logits or values, which hold until the next call. As many rows as a call has or fewer: the
+  // call's others hold what earlier ones left, and nobody sees their answers. Costs one forward
+  // pass. Where batch norm couples the rows of a call, they are all of one task's queries.
+  std::span<const float> answer(int64_t step, size_t rows);
 
  private:
   struct Impl;
