@@ -64,6 +64,17 @@ int written(int code) {
   return code;
 }
 
+// A flag with a list takes one word each time, so that the words behind it are the command's:
+// "--estimands query,prior test.steps=5".
+void let_lists_take_one_word(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->nonpositional()) option->allow_extra_args(false);
+  }
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    let_lists_take_one_word(*command);
+  }
+}
+
 int run(Program& program, int argc, const char* const* argv) {
   CLI::App& app = program.app;
   app.require_subcommand(1);
@@ -94,6 +105,7 @@ int run(Program& program, int argc, const char* const* argv) {
   add_sweep(program);
   add_supervise(program);
   add_train(program);
+  let_lists_take_one_word(app);
   // Of this help alone: commands that are added later would inherit it.
   app.footer(
       "To begin: outerloop train configs/sinusoid_maml.yaml\n"

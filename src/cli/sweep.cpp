@@ -163,8 +163,7 @@ void add_sweep(Program& program) {
   CLI::App* submitting = add("submit", "Hand the points to Slurm as a job array", submit);
   submitting->add_option("--tasks", options->tasks, "of the array; 0: one a point, 16 at most")
       ->check(CLI::Range(0, 100'000));
-  submitting->add_option("--sbatch", options->slurm, "a word for sbatch: --sbatch=--time=2:00:00")
-      ->allow_extra_args(false);
+  submitting->add_option("--sbatch", options->slurm, "a word for sbatch: --sbatch=--time=2:00:00");
   submitting->add_flag("--print", options->print, "show the command and end");
 
   add("status", "Count the points by state; list what failed", status);

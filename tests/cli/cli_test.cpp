@@ -52,6 +52,17 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   }
 }
 
+TEST(CommandLine, FlagsWithListsLeaveTheWordsBehindThem) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"importance", "nowhere", "--estimands", "query,prior", "test.steps=2"},
+           {"bench", "importance", "nowhere", "--estimands", "query", "test.steps=2"},
+           {"baselines", "nowhere", "--shots", "5,10", "tasks.shots=3"}}) {
+    const Result result = call(words);
+    EXPECT_PRED2(contains, result.error, "nowhere");
+    EXPECT_FALSE(contains(result.error, words.back())) << result.error;
+  }
+}
+
 TEST(CommandLine, RefersToTheHelpThatListsTheOption) {
   struct Case {
     std::vector<std::string> words;

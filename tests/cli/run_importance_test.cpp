@@ -35,8 +35,8 @@ TEST(RunImportance, CurveAfterSoManyStepsIsTheRunOfSoManySteps) {
   const TemporaryFolder folder;
   const Words words{"--estimands", "query", "--curve"};
   ASSERT_EQ(importance(table_run(), folder / "three", words).code, kDone);
-  const Result fewer =
-      importance(table_run(), folder / "two", {"test.steps=2", "--estimands", "query"});
+  const Result fewer = importance(table_run(), folder / "two",
+                                  {"--metrics", "mse", "--estimands", "query", "test.steps=2"});
   ASSERT_EQ(fewer.code, kDone) << fewer.error;
   const json curve = result_of(folder / "three");
   const json two = result_of(folder / "two");
