@@ -11,25 +11,26 @@ namespace {
 constexpr size_t kMostClasses = 12;
 constexpr int64_t kMeanTasks = 64;  // whose queries make the mean image
 
-// Sums over tasks, by name: a class that is turned is another one.
-struct Sums {
+// Of the tasks that a class is in, by name: a class that is turned is another one.
+struct Seen {
   int64_t tasks = 0;
-  std::vector<double> values;          // of each group
-  std::pair<int64_t, size_t> example;  // first task, label
+  std::vector<std::vector<double>> values;  // (group, task)
+  std::pair<int64_t, size_t> example;       // first task, label
 };
 
 void add_task(const RunImportanceJob& job, std::span<const double> values, size_t groups,
               const std::vector<std::string>& names, int64_t task,
-              std::map<std::string, Sums>& classes) {
+              std::map<std::string, Seen>& classes) {
   for (size_t label = 0; label < names.size(); ++label) {
-    Sums& sums = classes[names[label]];
-    if (sums.tasks++ == 0) sums.example = {task, label};
-    sums.values.resize(groups);
+    Seen& seen = classes[names[label]];
+    if (seen.tasks++ == 0) seen.example = {task, label};
+    seen.values.resize(groups);
   }
   const auto& columns = job.task_columns();
   for (size_t c = 0; c < columns.size(); ++c) {
     if (columns[c].label < 0) continue;
-    classes[names[static_cast<size_t>(columns[c].label)]].values[columns[c].group] += values[c];
+    Seen& seen = classes[names[static_cast<size_t>(columns[c].label)]];
+    seen.values[columns[c].group].push_back(values[c]);
   }
 }
 
@@ -69,7 +70,7 @@ std::vector<float> mean_image(const RunProblem& problem, data::Episode& episode,
 
 void add_classes(const RunProblem& problem, const DoneRound& round, RunImportance& result) {
   if (problem.scoring.classes == 0) return;
-  std::map<std::string, Sums> classes;
+  std::map<std::string, Seen> classes;
   const data::TaskFamily& tasks = *problem.setup.test_tasks;
   for (size_t cell = 0; cell < round.results->cells(); ++cell) {
     if (!round.is_finite(cell)) continue;
@@ -79,14 +80,16 @@ void add_classes(const RunProblem& problem, const DoneRound& round, RunImportanc
              classes);
   }
   data::Episode episode(tasks.spec());
-  std::vector<std::pair<std::string, Sums>> order(classes.begin(), classes.end());
+  std::vector<std::pair<std::string, Seen>> order(classes.begin(), classes.end());
   std::ranges::stable_sort(order, std::greater(),
                            [](const auto& entry) { return entry.second.tasks; });
   order.resize(std::min(order.size(), kMostClasses));
-  for (auto& [name, sums] : order) {
-    for (double& value : sums.values) value /= static_cast<double>(sums.tasks);
-    ClassFinding& one = result.classes.emplace_back(ClassFinding{name, sums.tasks, sums.values});
-    one.image = image_of(problem, episode, sums.example);
+  for (const auto& [name, seen] : order) {
+    ClassFinding& one = result.classes.emplace_back();
+    one.name = name;
+    one.tasks = seen.tasks;
+    for (const auto& values : seen.values) one.groups.push_back(mean_interval(values));
+    one.image = image_of(problem, episode, seen.example);
     one.regions = regions_of(problem, one.image);
   }
   const auto cells = static_cast<int64_t>(round.results->cells());

@@ -157,8 +157,11 @@ std::string to_json(const RunImportance& result) {
     if (!result.regions.empty()) json["pixels"]["of"] = json_of_regions(result, result.regions);
   }
   for (const ClassFinding& one : result.classes) {
-    Json& entry = json["classes"].emplace_back(
-        Json{{"class", one.name}, {"tasks", one.tasks}, {"means", one.means}});
+    Json& entry = json["classes"].emplace_back(Json{{"class", one.name}, {"tasks", one.tasks}});
+    for (const MeanInterval& group : one.groups) {
+      entry["means"].push_back(group.mean);
+      if (one.tasks > 1) entry["ci95"].push_back({group.lower, group.upper});
+    }
     if (result.spec.strokes) entry["example"] = json_of_regions(result, one.regions);
   }
   return json.dump(1) + "\n";
@@ -166,7 +169,7 @@ std::string to_json(const RunImportance& result) {
 
 std::string to_csv(const RunImportance& result) {
   std::string text =
-      "metric,estimand,step,group,mean,ci_low,ci_high,band_half,sd_tasks,share_above_zero,p,"
+      "metric,estimand,step,group,class,mean,ci_low,ci_high,band_half,sd_tasks,share_above_zero,p,"
       "p_joint,tasks";
   for (const double at : TaskSummary::kQuantiles) text += fmt::format(",q{:.0f}", 100 * at);
   text += ",most_in\n";
@@ -175,13 +178,25 @@ std::string to_csv(const RunImportance& result) {
       for (const GroupFinding& g : finding.groups) {
         const MeanInterval& i = g.tasks.interval;
         text +=
-            fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", metric.metric,
+            fmt::format("{},{},{},{},,{},{},{},{},{},{},{},{},{},{},{}\n", metric.metric,
                         finding.name, finding.step, csv_field(g.group), i.mean, i.lower, i.upper,
                         g.has_band() ? fmt::format("{}", g.band_half) : "", i.deviation,
                         g.tasks.share_above_zero, g.p_value, g.p_joint, g.task_count,
                         fmt::join(g.tasks.quantiles, ","),
                         csv_field(fmt::format("{}", fmt::join(names_of_worst(result, g), "; "))));
       }
+    }
+  }
+  // Of the rows of a class alone.
+  for (const ClassFinding& one : result.classes) {
+    for (size_t g = 0; g < one.groups.size(); ++g) {
+      const MeanInterval& i = one.groups[g];
+      const std::string interval =
+          one.tasks > 1 ? fmt::format("{},{},,{}", i.lower, i.upper, i.deviation) : ",,,";
+      text += fmt::format("{},query,{},{},{},{},{},,,,{}{}\n", result.metrics.front().metric,
+                          result.steps, csv_field(result.groups[g]), csv_field(one.name), i.mean,
+                          interval, one.tasks,
+                          std::string(std::size(TaskSummary::kQuantiles) + 1, ','));
     }
   }
   return text;

@@ -116,16 +116,26 @@ std::string class_maps(const RunImportance& result) {
   if (result.classes.empty()) return {};
   double most = 0;
   for (const ClassFinding& one : result.classes) {
-    for (const double value : one.means) most = std::max(most, std::abs(value));
+    for (const interp::MeanInterval& group : one.groups)
+      most = std::max(most, std::abs(group.mean));
   }
   std::string cards;
   for (const ClassFinding& one : result.classes) {
     RegionMap map = map_of(result, one.regions, one.image);
     map.about = "Importance of places of the image in the class " + one.name;
-    map.values = one.means;
     map.most = most;
+    int64_t clear = 0;  // intervals without 0
+    for (const interp::MeanInterval& group : one.groups) {
+      map.values.push_back(group.mean);
+      map.halves.push_back(one.tasks > 1 ? group.half : 0);
+      clear += std::abs(group.mean) > group.half ? 1 : 0;
+    }
     map.unit = result.metrics.front().metric;
-    cards += card(one.name, region_map(map), counted(one.tasks, "task"));
+    const std::string note =
+        one.tasks > 1 ? fmt::format("{}; {} of {} places with a 95 % interval that leaves 0 out",
+                                    counted(one.tasks, "task"), clear, one.groups.size())
+                      : "one task: no interval";
+    cards += card(one.name, region_map(map), note);
   }
   return section(
       "Class by class", cards,

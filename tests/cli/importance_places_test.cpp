@@ -16,7 +16,32 @@ TEST(ImportanceOfPlaces, MapsImages) {
   EXPECT_TRUE(contains(page, "Blue: the learner needs the place"));
   EXPECT_TRUE(contains(page, "Class by class"));
   EXPECT_TRUE(contains(page, "<image href=\"data:image/png;base64,"));
-  for (const json& one : found["classes"]) EXPECT_EQ(one["means"].size(), 16u);
+  int64_t several = 0;  // classes in more than one task
+  for (const json& one : found["classes"]) {
+    ASSERT_EQ(one["means"].size(), 16u);
+    EXPECT_EQ(one.contains("ci95"), one["tasks"] > 1);
+    if (!one.contains("ci95")) continue;
+    ++several;
+    ASSERT_EQ(one["ci95"].size(), 16u);
+    for (size_t g = 0; g < 16; ++g) {
+      EXPECT_LE(one["ci95"][g][0], one["means"][g]);
+      EXPECT_GE(one["ci95"][g][1], one["means"][g]);
+    }
+  }
+  EXPECT_GT(several, 0) << found["classes"];
+  EXPECT_TRUE(contains(page, " of 16 places with a 95 % interval that leaves 0 out"));
+  // A line for each group and class, as wide as the others.
+  std::istringstream csv(read_file(folder / "out/importance.csv"));
+  std::string line;
+  std::getline(csv, line);
+  const auto commas = std::ranges::count(line, ',');
+  size_t of_classes = 0;
+  while (std::getline(csv, line)) {
+    if (!line.ends_with(",,,,,,")) continue;
+    ++of_classes;
+    EXPECT_EQ(std::ranges::count(line, ','), commas + 1) << "and that in the name of the square";
+  }
+  EXPECT_EQ(of_classes, 16 * found["classes"].size());
 }
 
 // Of more groups than a picture has room for.

@@ -72,9 +72,9 @@ struct MetricFinding {
 struct ClassFinding {
   std::string name;
   int64_t tasks = 0;
-  std::vector<double> means;     // of each group
-  std::vector<float> image;      // one of its queries, (height, width, channels), 0 … 1
-  std::vector<int32_t> regions;  // the group of each of its pixels, or -1
+  std::vector<MeanInterval> groups;  // over the tasks; of one task: no interval (NaN)
+  std::vector<float> image;          // one of its queries, (height, width, channels), 0 … 1
+  std::vector<int32_t> regions;      // the group of each of its pixels, or -1
 };
 
 // Tasks first … first + tasks - 1, scored alike. Groups by their place among all.
