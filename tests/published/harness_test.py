@@ -11,6 +11,7 @@ import types
 import unittest
 import unittest.mock
 
+import letters
 import rows as store
 import run
 import table
@@ -37,7 +38,7 @@ class Rows(unittest.TestCase):
 
     def test_the_table_is_what_results_json_gives(self):
         table_now = table.render(store.load_rows(), store.load_results(), store.load_peer(),
-                                 store.load_baselines())
+                                 store.load_baselines(), letters.load())
         self.assertEqual(store.TABLE.read_text(), table_now, "run tests/published/run.sh --table")
 
 

@@ -29,6 +29,7 @@ class Row:
     published: dict = None  # accuracy in percent
     table: str = ""  # name of a data set of tables: entry of baselines.json
     readme: float = None  # of a row of a table: the loss of the best model in the data set's README
+    letters: bool = False  # its model is tested on printed letters too (letters.py)
     remark: str = ""
 
     @property

@@ -5,12 +5,14 @@ import argparse
 import datetime
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import letters
 import rows as store
 import table
 
@@ -64,7 +66,7 @@ def train(row, seed, options, seconds_left):
 def write_table(rows, results):
     store.save_results(results)
     store.write_text(store.TABLE, table.render(rows, results, store.load_peer(),
-                                               store.load_baselines()))
+                                               store.load_baselines(), letters.load()))
 
 
 def reproduce(row, rows, options, deadline):
@@ -195,6 +197,10 @@ def parse(rows):
                         "another machine goes on, and write the table")
     parser.add_argument("--baselines", action="store_true",
                         help="compute the tables' simple models again and write the table")
+    parser.add_argument("--letters", metavar="FOLDER", type=pathlib.Path, nargs="?",
+                        const=pathlib.Path(os.environ.get("OUTERLOOP_DATA", "")) / "glyphs",
+                        help="test kept Omniglot models on printed letters and write the table; "
+                        "without FOLDER: $OUTERLOOP_DATA/glyphs")
     parser.add_argument("--threads", type=int, default=0, help="0: every core")
     parser.add_argument("--nice", type=int, default=0, help="19: only what nothing else wants")
     parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
@@ -205,8 +211,8 @@ def parse(rows):
     if unknown:
         parser.error(f"no row {', '.join(sorted(unknown))}; --list shows them")
     if not (options.rows or options.all or options.list or options.table or
-            options.keep or options.baselines):
-        parser.error("name a row, or --all, --list, --table, --keep, --baselines")
+            options.keep or options.baselines or options.letters):
+        parser.error("name a row, or --all, --list, --table, --keep, --baselines, --letters")
     return options
 
 
@@ -233,6 +239,10 @@ def main():
     options.outerloop = options.outerloop or build()
     if options.baselines:
         write_baselines(rows, options)
+        return 0
+    if options.letters:
+        letters.measure(rows, options.outerloop, options.letters, commit())
+        write_table(rows, store.load_results())
         return 0
     deadline = None
     if options.max_minutes is not None:

@@ -3,6 +3,7 @@
 import math
 import statistics
 
+import letters as printed
 import rows as store
 
 MEDIAN_TOLERANCE = 0.25  # the source gives medians without their spread over seeds
@@ -231,7 +232,7 @@ def lines_of(cells):
     return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
-def render(rows, results, peer, baselines):
+def render(rows, results, peer, baselines, letters=None):
     text = HEAD
     for head, lines, regression in ((ACCURACY_HEAD, accuracy_lines, False),
                                     (LOSS_HEAD, loss_lines, True)):
@@ -239,6 +240,9 @@ def render(rows, results, peer, baselines):
         for row in rows:
             if row.is_regression == regression and not row.table:
                 text += lines_of(lines(row, results))
+    text += printed.HEAD if letters else ""
+    for row in rows if letters else ():
+        text += lines_of(printed.lines(row, results, letters))
     text += TABLE_HEAD
     for row in rows:
         if row.table:
