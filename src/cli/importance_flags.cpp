@@ -8,6 +8,7 @@
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/thread_pool.h"
+#include "outerloop/interp/importance_spec.h"
 
 namespace outerloop::cli {
 namespace {
@@ -27,6 +28,16 @@ data::Split split_named(const std::string& name) {
     if (name == data::name_of(split)) return split;
   }
   throw BadInput(fmt::format("--split: expected train, validation or test, got '{}'", name));
+}
+
+bool donors_within_class(const std::string& word) {
+  if (word == config::word(interp::DonorRule::any)) return false;
+  if (word == config::word(interp::DonorRule::within_class)) return true;
+  throw BadInput(fmt::format(
+      "--donors: expected any or within_class, got '{}'{}", word,
+      word == config::word(interp::DonorRule::ridge_residual)
+          ? ", which is of YAML files: a task has too few rows to fit what other features leave"
+          : ""));
 }
 
 // "name=a,b"
@@ -76,10 +87,10 @@ void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--split", flags.split, "train, validation or test [test]");
   add("--tasks", flags.tasks, "Tasks to score, each once [as many as the run's own test has]");
   add("--seed", flags.seed, "Of tasks and permutations [the run's]");
-  add("--repeats", flags.repeats,
-      "Permutations of a group in a task, between any rows of a set [2]; donors of the row's "
-      "class, "
-      "or what other features leave, are of YAML files alone (key donors)");
+  add("--repeats", flags.repeats, "Permutations of a group in a task, between rows of a set [2]");
+  add("--donors", flags.donors,
+      "Rows that give values: any, or within_class, which leaves across out [any]; ridge_residual "
+      "is of YAML files alone, as a task has too few rows to fit what other features leave");
   command
       .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")
       ->group(runs);
@@ -131,7 +142,7 @@ bool is_run(const fs::path& source) {
 void refuse_flags_of_runs(const RunImportanceFlags& f) {
   const bool any = f.checkpoint || f.split || f.out || f.tasks || f.seed || f.repeats || f.patch ||
                    f.superpixels || f.strokes || f.bins || f.threads || f.budget || f.half_width ||
-                   f.exact || f.curve || !f.estimands.empty() || !f.metrics.empty() ||
+                   f.donors || f.exact || f.curve || !f.estimands.empty() || !f.metrics.empty() ||
                    !f.groups.empty();
   if (!any) return;
   throw BadInput(
@@ -157,6 +168,7 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
   spec.budget = budget_of(flags);
   spec.bins = flags.bins;
   spec.exact = flags.exact;
+  spec.within_classes = donors_within_class(flags.donors.value_or("any"));
   spec.curve = flags.curve;
   for (const std::string& name : flags.estimands) {
     const interp::Estimand estimand = estimand_named(name);

@@ -13,7 +13,7 @@ namespace outerloop::cli {
 
 struct RunImportanceFlags {
   std::optional<std::string> checkpoint, split, out;
-  std::optional<std::string> budget;
+  std::optional<std::string> budget, donors;
   std::optional<double> half_width;
   std::optional<int64_t> tasks, seed, repeats, bins, threads;
   std::optional<int64_t> patch, superpixels, strokes;

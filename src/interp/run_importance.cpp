@@ -134,7 +134,7 @@ std::vector<Metric> metrics_of(const RunImportanceSpec& spec, const train::Setup
   return metrics;
 }
 
-std::vector<Estimand> estimands_of(const RunImportanceSpec& spec, bool has_steps) {
+std::vector<Estimand> estimands_of(const RunImportanceSpec& spec, const train::Setup& setup) {
   const bool asks_labels =
       std::ranges::find(spec.estimands, Estimand::labels) != spec.estimands.end();
   if (spec.bins && (spec.estimands.empty() || (asks_labels && spec.estimands.size() == 1))) {
@@ -147,12 +147,19 @@ std::vector<Estimand> estimands_of(const RunImportanceSpec& spec, bool has_steps
   if (!spec.estimands.empty()) return spec.estimands;
   std::vector<Estimand> all{Estimand::query, Estimand::support, Estimand::support_query,
                             Estimand::drop, Estimand::across};
-  if (has_steps) all.insert(all.begin(), Estimand::prior);
+  if (setup.test_steps > 0) all.insert(all.begin(), Estimand::prior);
+  if (!spec.within_classes) return all;
+  std::erase(all, Estimand::across);
+  if (setup.test_shape.support_rows > setup.test_shape.outputs) return all;
+  std::erase(all, Estimand::support);
+  std::erase(all, Estimand::support_query);
   return all;
 }
 
 // Refuses flags that nothing would follow.
-void check_ways(const RunImportanceSpec& spec, const TaskScoring& scoring, int64_t steps) {
+void check_ways(const RunImportanceSpec& spec, const TaskScoring& scoring,
+                const train::Setup& setup) {
+  const int64_t steps = setup.test_steps;
   const auto has = [&](Estimand estimand) {
     return std::ranges::find(scoring.estimands, estimand) != scoring.estimands.end();
   };
@@ -160,6 +167,9 @@ void check_ways(const RunImportanceSpec& spec, const TaskScoring& scoring, int64
     throw BadInput(
         "--curve is of the estimand query, which is not asked for; add it to "
         "--estimands, or leave --curve out");
+  }
+  if (spec.within_classes && !setup.test_shape.classification) {
+    throw BadInput("--donors within_class: this run's tasks have numbers, not classes");
   }
   if (spec.curve && steps == 0) {
     throw BadInput("--curve: the learner takes no inner steps; leave it out");
@@ -203,10 +213,11 @@ RunProblem::RunProblem(const RunImportanceSpec& s)
   setup.test_tasks->check(spec.split);
   scoring.groups = groups_of(*this);
   scoring.metrics = metrics_of(spec, setup);
-  scoring.estimands = estimands_of(spec, setup.test_steps > 0);
-  check_ways(spec, scoring, setup.test_steps);
+  scoring.estimands = estimands_of(spec, setup);
+  check_ways(spec, scoring, setup);
   scoring.curve = spec.curve;
   scoring.exact = spec.exact;
+  scoring.within_classes = spec.within_classes;
   scoring.repeats = spec.repeats;
   scoring.seed = seed;
   const bool reads_queries =

@@ -27,6 +27,7 @@ std::string content_of(const RunProblem& job, const TaskScoring& scoring) {
                               {"split", name_of(job.spec.split)},
                               {"seed", job.seed},
                               {"exact", scoring.exact}};
+  if (scoring.within_classes) json["donors"] = "within_class";
   for (const FeatureGroup& group : scoring.groups) {
     json["groups"].push_back({{"name", group.name}, {"inputs", group.columns}});
   }

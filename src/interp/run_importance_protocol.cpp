@@ -90,8 +90,9 @@ std::string describe_draws(const RunImportance& result) {
     (of_queries && result.spec.exact ? exact : drawn).push_back(name);
   }
   std::string text;
+  if (result.spec.within_classes) text = "Values come from rows of the same class alone. ";
   if (!exact.empty()) {
-    text = fmt::format("Over all donors, without chance: {}. ", fmt::join(exact, ", "));
+    text += fmt::format("Over all donors, without chance: {}. ", fmt::join(exact, ", "));
   }
   if (result.budget) return text + result.budget->text + " ";
   if (drawn.empty()) return text;

@@ -127,6 +127,7 @@ std::string to_json(const RunImportance& result) {
             {"tasks", result.tasks},
             {"left_out", result.left_out},
             {"exact", result.spec.exact},
+            {"donors", result.spec.within_classes ? "within_class" : "any"},
             {"task_names", result.task_names},
             {"quantiles_at", TaskSummary::kQuantiles}};
   for (const NamedGroup& group : result.spec.groups) {

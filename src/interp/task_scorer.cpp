@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "interp/group_inputs.h"
@@ -77,6 +78,7 @@ struct TaskScorer::Impl {
       throw BadInput(
           fmt::format("importance: drop needs {} means, got {}", inputs, scoring.means.size()));
     }
+    if (scoring.within_classes) check_classes();
     if (!scoring.exact) return;
     if (learner.couples_rows()) {
       throw BadInput(
@@ -89,6 +91,26 @@ struct TaskScorer::Impl {
           fmt::format("importance: exact mode needs metrics that are means over rows, "
                       "and {} is none; leave exact off",
                       metric.name));
+    }
+  }
+
+  void check_classes() const {
+    const bool changes_support = wants(Estimand::support) || wants(Estimand::support_query);
+    const bool changes_queries =
+        wants(Estimand::prior) || wants(Estimand::query) || wants(Estimand::support_query);
+    if (wants(Estimand::across)) {
+      throw BadInput(
+          "importance: across has donors of other tasks, whose classes are others; leave across "
+          "out, "
+          "or give donors of any class");
+    }
+    if ((changes_support && support_rows <= learner.width()) ||
+        (changes_queries && query_rows <= learner.width())) {
+      throw BadInput(fmt::format(
+          "importance: donors of the row's class want two rows of a class in a set, and a task has "
+          "{} support rows and {} queries of {} classes; raise test.shots or "
+          "test.queries, or leave out the estimands of that set",
+          support_rows, query_rows, learner.width()));
     }
   }
 
@@ -107,7 +129,7 @@ struct TaskScorer::Impl {
     learner.begin(episode);
     learner.adapt(support);
     score_baselines();
-    draw();
+    draw(episode);
     score_query_parts();
     if (wants(Estimand::across)) score_across();
     if (wants(Estimand::support) || wants(Estimand::support_query)) score_support();
@@ -181,29 +203,45 @@ struct TaskScorer::Impl {
     return scores;
   }
 
-  void draw() {
+  // The rows' classes where donors are of them.
+  std::vector<double> classes_of(const Tensor& labels) const {
+    if (!scoring.within_classes) return {};
+    return {labels.as<int32_t>().begin(), labels.as<int32_t>().end()};
+  }
+
+  void draw(const data::Episode& episode) {
     const auto repeats = static_cast<size_t>(scoring.repeats);
-    const auto draws = [&](uint64_t stream, size_t rows) {
-      const Exchange exchange = keyed_exchange({.seed = scoring.seed,
-                                                .task = stream,
-                                                .rows = rows,
-                                                .samples = rows,
-                                                .repeats = repeats});
+    const auto draws = [&](uint64_t stream, size_t rows, const Tensor& labels) {
+      const Exchange exchange = keyed_exchange(
+          {.seed = scoring.seed, .task = stream, .rows = rows, .samples = rows, .repeats = repeats},
+          classes_of(labels));
       std::vector<std::vector<uint32_t>> all;
       for (size_t k = 0; k < repeats; ++k) all.push_back(exchange.donors(k));
       return all;
     };
-    query_donors = draws(query_stream(task_), query_rows);
-    support_donors = draws(support_stream(task_), support_rows);
-    exact_donors = query_donors;
-    if (!scoring.exact) return;
-    // Every donor once: the mean over all shifts is the expectation of a mean over rows.
-    exact_donors.assign(query_rows, std::vector<uint32_t>(query_rows));
-    for (size_t shift = 0; shift < query_rows; ++shift) {
-      for (size_t row = 0; row < query_rows; ++row) {
-        exact_donors[shift][row] = static_cast<uint32_t>((row + shift) % query_rows);
+    query_donors = draws(query_stream(task_), query_rows, episode.query_y);
+    support_donors = draws(support_stream(task_), support_rows, episode.support_y);
+    exact_donors = scoring.exact ? every_donor(classes_of(episode.query_y)) : query_donors;
+  }
+
+  // The mean over all shifts of the rows, of each class by itself, is the expectation of a mean
+  // over rows: each meets all donors equally often.
+  std::vector<std::vector<uint32_t>> every_donor(const std::vector<double>& classes) const {
+    std::map<double, std::vector<uint32_t>> pools;
+    for (uint32_t row = 0; row < query_rows; ++row) {
+      pools[classes.empty() ? 0 : classes[row]].push_back(row);
+    }
+    size_t shifts = 1;
+    for (const auto& [label, pool] : pools) shifts = std::lcm(shifts, pool.size());
+    std::vector<std::vector<uint32_t>> all(shifts, std::vector<uint32_t>(query_rows));
+    for (size_t shift = 0; shift < shifts; ++shift) {
+      for (const auto& [label, pool] : pools) {
+        for (size_t i = 0; i < pool.size(); ++i) {
+          all[shift][pool[i]] = pool[(i + shift) % pool.size()];
+        }
       }
     }
+    return all;
   }
 
   template <class Take>
@@ -251,8 +289,8 @@ struct TaskScorer::Impl {
       }
     }
     if (steps.empty()) return;
-    const double share = scoring.exact ? 1 / static_cast<double>(query_rows) : 1;
     const double of_draw = 1 / static_cast<double>(exact_donors.size());
+    const double share = scoring.exact ? of_draw : 1;
     const auto take = [&](int64_t step, const Copy& copy, const std::vector<double>& scores,
                           std::span<const double> answers) {
       put(columns.part_of(Estimand::query, step), copy, scores, share);
@@ -430,12 +468,14 @@ TaskCosts TaskScorer::costs() const {
   const double adapt = learner.adapt_cost();
   const double untouched = learner.first_answer_cost() + learner.answer_cost(0);
   const double copy = learner.answer_cost(impl_->mean_inputs());
+  const size_t pools = scoring.within_classes ? learner.width() : 1;
+  const auto exact_sets = static_cast<double>(impl_->query_rows / pools);
   TaskCosts costs{.per_task = adapt + static_cast<double>(impl_->baselines.size()) * untouched,
                   .per_repeat = 0};
   for (const TaskPart& part : impl_->columns.parts()) {
     const Estimand estimand = part.estimand;
     const bool of_query = estimand == Estimand::prior || estimand == Estimand::query;
-    const double sets = of_query && scoring.exact ? static_cast<double>(impl_->query_rows) : 1;
+    const double sets = of_query && scoring.exact ? exact_sets : 1;
     const bool adapts = estimand == Estimand::drop || estimand == Estimand::labels;
     const bool is_untouched = estimand == Estimand::support || estimand == Estimand::labels;
     costs.per_repeat += is_untouched ? untouched : sets * copy;

@@ -28,6 +28,7 @@ struct RunImportanceSpec {
   // Chooses tasks (`tasks` are the most) and repeats; see run_budget.h.
   std::optional<BudgetRule> budget;
   bool exact = false;
+  bool within_classes = false;  // donors of the row's class alone
   bool curve = false;
   std::vector<Estimand> estimands;   // empty: all that the learner has
   std::vector<std::string> metrics;  // empty: mse, or log_loss and accuracy

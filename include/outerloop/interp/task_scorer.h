@@ -62,6 +62,9 @@ struct TaskScoring {
   // query and prior over all donors, itself included: no random error. Where rows are coupled, or a
   // metric is no mean over rows: BadInput.
   bool exact = false;
+  // Rows exchange values with rows of their own class alone, in both sets: what a group tells apart
+  // inside a class. Where a set has one row of a class, or for across: BadInput.
+  bool within_classes = false;
   int64_t repeats = 2;
   uint64_t seed = 0;
   std::vector<float> means;  // of each input over training tasks, for drop
