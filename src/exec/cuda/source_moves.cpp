@@ -38,11 +38,11 @@ StepKernel move_kernel(const MoveSpec& spec, size_t first, size_t end, const Tea
     kernel.operands.push_back(static_cast<int>(m));
     if (blocks == 0) continue;
     text += fmt::format(
-        "if (block >= {0}U && block < {1}U) {{\n"
+        "if (block - {0}U < {1}U) {{\n"
         "const unsigned start = (block - {0}U) * {2}U;\n"
         "const unsigned end = start + {2}U < {3}U ? start + {2}U : {3}U;\n"
         "for (unsigned e = start + threadIdx.x; e < end; e += {4}U) {{\n{5}",
-        kernel.code.blocks, kernel.code.blocks + blocks, loop.per_block, count, loop.threads,
+        kernel.code.blocks, blocks, loop.per_block, count, loop.threads,
         print_axes("e", move.extents, "i"));
     text += fmt::format("p.get<{0}>({1})[{2}] = p.get<{0}>({3})[{4}];\n}}\n}}\n", type, end - first,
                         print_offset(move.extents, move.target, "i", move.target_offset), m - first,
