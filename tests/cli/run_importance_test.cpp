@@ -300,6 +300,22 @@ TEST(RunImportance, SaysWhyNoTaskHasAScore) {
   }
 }
 
+TEST(RunImportance, DonorsOfTheClassLeaveOtherTasksOut) {
+  const TemporaryFolder folder;
+  const Result result =
+      importance(image_run(), folder / "out", {"--donors", "within_class", "--tasks", "6"});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_PRED2(contains, result.out, "Values come from rows of the same class alone. ");
+  const json found = result_of(folder / "out");
+  EXPECT_EQ(found["donors"], "within_class");
+  std::vector<std::string> estimands;
+  for (const json& one : found["metrics"][0]["estimands"]) estimands.push_back(one["estimand"]);
+  for (const char* name : {"prior", "query", "support", "support_query", "drop"}) {
+    EXPECT_NE(std::ranges::find(estimands, name), estimands.end()) << name;
+  }
+  EXPECT_EQ(std::ranges::find(estimands, "across"), estimands.end());
+}
+
 TEST(RunImportance, SaysInOneLineWhatIsWrong) {
   const TemporaryFolder folder;
   struct Case {
