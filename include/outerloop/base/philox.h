@@ -13,6 +13,8 @@
 #include <span>
 #include <utility>
 
+#include "outerloop/base/draws.h"
+
 namespace outerloop {
 
 // What a stream is for: streams of different purpose never share a number. Values are written into
@@ -56,9 +58,9 @@ class Philox {
     return words_[used_++];
   }
   // [0, 1): a multiple of 2^-24.
-  float uniform() { return static_cast<float>(next() >> 8) * 0x1p-24F; }
+  float uniform() { return draws::uniform(next()); }
   // low + (high - low) * uniform(), each operation rounded.
-  float uniform(float low, float high) { return low + (high - low) * uniform(); }
+  float uniform(float low, float high) { return draws::uniform(next(), low, high); }
   // (0, 1): 53 bits, never 0 or 1. Takes two words.
   double uniform_double();
   // 0 … bound - 1, unbiased (Lemire, "Fast random integer generation in an interval", 2019).
