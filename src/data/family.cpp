@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <numeric>
-
+#include "data/drawing/host_dealer.h"
 #include "data/task_stream.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/philox.h"
@@ -52,19 +50,9 @@ void TaskFamily::draw(const TaskKey& key, const EpisodeBuffers& buffers) const {
   draw_minibatches(key, shape_.support_rows(), buffers.minibatches);
 }
 
-void TaskFamily::draw_named(const TaskKey& key, const EpisodeBuffers& buffers,
-                            std::span<int32_t> support, std::span<int32_t> query) const {
-  OL_ASSERT(support.size() == static_cast<size_t>(shape_.support_rows()) &&
-                query.size() == static_cast<size_t>(shape_.query_rows()),
-            "every row has a name");
-  require_labels(buffers);
-  draw_task_named(key, buffers, support, query);
-  draw_minibatches(key, shape_.support_rows(), buffers.minibatches);
-}
-
-void TaskFamily::draw_task_named(const TaskKey&, const EpisodeBuffers&, std::span<int32_t>,
-                                 std::span<int32_t>) const {
-  OL_ASSERT(false, "only images have names");
+DeviceDrawing TaskFamily::device_drawing(const SendUp&) const {
+  throw BadInput(
+      "tasks of this family are drawn by the processor alone: set runtime.device to cpu");
 }
 
 void TaskFamily::require_labels(const EpisodeBuffers& buffers) const {
@@ -76,28 +64,47 @@ void TaskFamily::require_labels(const EpisodeBuffers& buffers) const {
                spec_.minibatches ? &*spec_.minibatches : nullptr);
 }
 
-Philox task_stream(const TaskKey& key) {
-  constexpr std::array<Purpose, 3> kPurposes = {Purpose::train_task, Purpose::validation_task,
-                                                Purpose::test_task};
+namespace {
+
+// One after the other, by split.
+Purpose purpose_of(Purpose of_train, Split split) {
+  static_assert(static_cast<int>(Purpose::test_task) == static_cast<int>(Purpose::train_task) + 2);
+  static_assert(static_cast<int>(Purpose::test_minibatch) ==
+                static_cast<int>(Purpose::train_minibatch) + 2);
+  return static_cast<Purpose>(static_cast<int>(of_train) + static_cast<int>(split));
+}
+
+Philox stream_of(const TaskKey& key, Purpose of_train) {
   return Philox({.seed = key.seed,
-                 .purpose = kPurposes[static_cast<size_t>(key.split)],
+                 .purpose = purpose_of(of_train, key.split),
                  .iteration = key.iteration,
                  .slot = key.slot});
 }
 
+}  // namespace
+
+Philox task_stream(const TaskKey& key) {
+  return stream_of(key, Purpose::train_task);
+}
+
+LaneKey lane_key(const TaskKey& key) {
+  const auto purpose = [&](Purpose of_train) {
+    return static_cast<unsigned>(purpose_of(of_train, key.split));
+  };
+  return {.seed = {static_cast<unsigned>(key.seed), static_cast<unsigned>(key.seed >> 32)},
+          .iteration = {static_cast<unsigned>(key.iteration),
+                        static_cast<unsigned>(key.iteration >> 32)},
+          .slot = key.slot,
+          .split = static_cast<unsigned>(key.split),
+          .task_purpose = purpose(Purpose::train_task),
+          .minibatch_purpose = purpose(Purpose::train_minibatch)};
+}
+
 void draw_minibatches(const TaskKey& key, int rows, std::span<int32_t> indices) {
-  constexpr std::array<Purpose, 3> kPurposes = {
-      Purpose::train_minibatch, Purpose::validation_minibatch, Purpose::test_minibatch};
   if (indices.empty()) return;
-  Philox random({.seed = key.seed,
-                 .purpose = kPurposes[static_cast<size_t>(key.split)],
-                 .iteration = key.iteration,
-                 .slot = key.slot});
-  while (!indices.empty()) {
-    const size_t pass = std::min(indices.size(), static_cast<size_t>(rows));
-    random.choose(static_cast<uint32_t>(rows), indices.first(pass));
-    indices = indices.subspan(pass);
-  }
+  HostDealer dealer(stream_of(key, Purpose::train_minibatch));
+  draw_passes(dealer, static_cast<unsigned>(rows), indices.data(),
+              static_cast<unsigned>(indices.size()));
 }
 
 }  // namespace outerloop::data

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "data/drawing/host_dealer.h"
+#include "data/drawing/images.h"
+#include "data/drawing/on_device.h"
 #include "data/pixels.h"
 #include "data/task_stream.h"
 #include "outerloop/base/error.h"
@@ -13,17 +16,17 @@
 namespace outerloop::data {
 namespace {
 
-constexpr int kTurns = 4;
+constexpr int kTurns = ImageDrawing::kTurns;
 constexpr int kMostShots = 4096;  // images of one class in a task; bounds the scratch on the stack
 constexpr int kMostWays = 4096;
 
-// The classes that one split offers, those of a group adjacent. Without groups, one pool.
+// What ImageDrawing::Pools refers to.
 struct Pool {
-  std::vector<int32_t> classes;  // class * 4 + quarter turns
-  std::vector<uint32_t> begin;   // pools + 1
-  std::vector<int32_t> group;    // of each pool
-  size_t given = 0;              // classes in the split, with those of too few images
-  size_t largest = 0;            // pool, counting pools that are too small for a task
+  std::vector<int32_t> classes;
+  std::vector<uint32_t> begin;
+  std::vector<int32_t> group;  // of each pool
+  size_t given = 0;            // classes in the split, with those of too few images
+  size_t largest = 0;          // pool, counting pools that are too small for a task
 };
 
 EpisodeSpec image_spec(const ImageSet& set, const EpisodeShape& shape) {
@@ -74,7 +77,15 @@ class ImageFamily final : public TaskFamily {
     for (const Split split : kSplits) {
       const auto at = static_cast<size_t>(split);
       pools_[at] = make_pool(scheme.classes[at], options.rotation[at] == Rotation::as_classes);
+      drawing_.pools[at] = {.classes = pools_[at].classes.data(),
+                            .begin = pools_[at].begin.data(),
+                            .count = static_cast<unsigned>(pools_[at].group.size()),
+                            .turns_classes = options.rotation[at] == Rotation::per_class};
     }
+    drawing_.class_begin = set_->class_begin.data();
+    drawing_.ways = static_cast<unsigned>(shape.ways);
+    drawing_.shots = static_cast<unsigned>(shape.shots);
+    drawing_.queries = static_cast<unsigned>(shape.queries);
   }
 
   void check(Split split) const override {
@@ -102,9 +113,11 @@ class ImageFamily final : public TaskFamily {
 
   TaskDescription describe(const TaskKey& key) const override {
     check(key.split);
-    Philox random = task_stream(key);
+    const Pool& pool = pools_[static_cast<size_t>(key.split)];
+    HostDealer dealer(task_stream(key));
     std::vector<int32_t> chosen(static_cast<size_t>(shape().ways));
-    const int32_t group = choose_classes(random, key.split, chosen);
+    const int32_t group = pool.group[drawing_.choose_classes(
+        dealer, static_cast<unsigned>(key.split), chosen.data())];
     TaskDescription result;
     for (const int32_t c : chosen) {
       result.class_names.push_back(set_->class_names[static_cast<size_t>(c / kTurns)]);
@@ -113,6 +126,17 @@ class ImageFamily final : public TaskFamily {
     }
     if (options_.within_group) result.group = set_->group_names[static_cast<size_t>(group)];
     return result;
+  }
+
+  DeviceDrawing device_drawing(const SendUp& send_up) const override {
+    ImageDrawing there = drawing_;
+    for (size_t at = 0; at < pools_.size(); ++at) {
+      ImageDrawing::Pools& pools = there.pools[at];
+      pools.classes = sent(send_up, pools.classes, pools_[at].classes.size());
+      pools.begin = sent(send_up, pools.begin, pools_[at].begin.size());
+    }
+    there.class_begin = sent(send_up, there.class_begin, set_->class_begin.size());
+    return on_device("ImageDrawing", there, shape(), there.room());
   }
 
  private:
@@ -140,65 +164,18 @@ class ImageFamily final : public TaskFamily {
     return pool;
   }
 
-  // Fills chosen with class * 4 + quarter turns, in label order; returns the group.
-  int32_t choose_classes(Philox& random, Split split, std::span<int32_t> chosen) const {
-    const Pool& pool = pools_[static_cast<size_t>(split)];
-    size_t which = 0;
-    if (pool.group.size() > 1) which = random.below(static_cast<uint32_t>(pool.group.size()));
-    const uint32_t first = pool.begin[which];
-    random.choose(pool.begin[which + 1] - first, chosen);
-    for (int32_t& c : chosen) c = pool.classes[first + static_cast<uint32_t>(c)];
-    if (options_.rotation[static_cast<size_t>(split)] == Rotation::per_class) {
-      for (int32_t& c : chosen) c += static_cast<int32_t>(random.below(kTurns));
-    }
-    return pool.group[which];
-  }
-
   void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const override {
-    const auto write = [&](int32_t turned_class, std::span<const int32_t> images, bool of_support,
-                           size_t first_row) {
-      write_images(turned_class, images, of_support ? buffers.support_x : buffers.query_x,
-                   first_row);
-    };
-    draw_rows(key, buffers, write);
-  }
-
-  void draw_task_named(const TaskKey& key, const EpisodeBuffers& buffers,
-                       std::span<int32_t> support, std::span<int32_t> query) const override {
-    const auto write = [&](int32_t turned_class, std::span<const int32_t> images, bool of_support,
-                           size_t first_row) {
-      const int64_t begin = set_->class_begin[static_cast<size_t>(turned_class / kTurns)];
-      std::ranges::transform(
-          images, (of_support ? support : query).begin() + first_row, [&](int32_t image) {
-            return static_cast<int32_t>((begin + image) * kTurns) + turned_class % kTurns;
-          });
-    };
-    draw_rows(key, buffers, write);
-  }
-
-  // Calls write(turned class, images of it, whether they are support, first row) for each class,
-  // and writes the labels.
-  template <class Write>
-  void draw_rows(const TaskKey& key, const EpisodeBuffers& buffers, Write write) const {
     if (pools_[static_cast<size_t>(key.split)].group.empty()) check(key.split);
-    Philox random = task_stream(key);
-    std::array<int32_t, kMostWays> classes;
-    const auto chosen = std::span(classes).first(static_cast<size_t>(shape().ways));
-    choose_classes(random, key.split, chosen);
-
-    std::array<int32_t, kMostShots> rows;
+    HostDealer dealer(task_stream(key));
+    std::array<int32_t, kMostWays + kMostShots> room;
     const auto shots = static_cast<size_t>(shape().shots);
     const auto queries = static_cast<size_t>(shape().queries);
-    const auto images = std::span(rows).first(shots + queries);
-    for (size_t label = 0; label < chosen.size(); ++label) {
-      const int32_t c = chosen[label] / kTurns;
-      random.choose(static_cast<uint32_t>(set_->images_of(c)), images);
-      write(chosen[label], images.first(shots), true, label * shots);
-      write(chosen[label], images.last(queries), false, label * queries);
-      const auto value = static_cast<int32_t>(label);
-      std::ranges::fill(buffers.support_labels.subspan(label * shots, shots), value);
-      std::ranges::fill(buffers.query_labels.subspan(label * queries, queries), value);
-    }
+    const auto write = [&](size_t label, int32_t turned_class, const int32_t* images) {
+      write_images(turned_class, {images, shots}, buffers.support_x, label * shots);
+      write_images(turned_class, {images + shots, queries}, buffers.query_x, label * queries);
+    };
+    drawing_.draw_classes(dealer, static_cast<unsigned>(key.split), room.data(), write);
+    drawing_.draw_labels(dealer, places_of(buffers));
   }
 
   void write_images(int32_t turned_class, std::span<const int32_t> images, std::span<float> target,
@@ -215,6 +192,7 @@ class ImageFamily final : public TaskFamily {
   std::shared_ptr<const ImageSet> set_;
   ImageFamilyOptions options_;
   std::array<Pool, 3> pools_;
+  ImageDrawing drawing_{};  // of these
 };
 
 }  // namespace

@@ -3,14 +3,9 @@
 
 #include <span>
 
-namespace outerloop::data {
+#include "data/drawing/sine.h"
 
-// amplitude * sin(frequency * x + phase)
-struct Sine {
-  float amplitude = 1;
-  float frequency = 1;
-  float phase = 0;
-};
+namespace outerloop::data {
 
 // y[i] = fma(amplitude, sin(fma(frequency, x[i], phase)), y[i]). The sine is within 2 units in the
 // last place for arguments up to kMaxSineArgument. x and y are of one size.

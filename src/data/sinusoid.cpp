@@ -1,7 +1,7 @@
-#include <algorithm>
-
+#include "data/drawing/functions.h"
+#include "data/drawing/host_dealer.h"
+#include "data/drawing/on_device.h"
 #include "data/function_checks.h"
-#include "data/sine.h"
 #include "data/task_stream.h"
 #include "outerloop/data/function_families.h"
 
@@ -11,36 +11,30 @@ namespace {
 class SinusoidFamily final : public TaskFamily {
  public:
   SinusoidFamily(const EpisodeShape& shape, const SinusoidOptions& options)
-      : TaskFamily(shape, function_spec(shape)), options_(options) {}
+      : TaskFamily(shape, function_spec(shape)),
+        drawing_{.amplitude = options.amplitude,
+                 .phase = options.phase,
+                 .x = options.x,
+                 .support_rows = static_cast<unsigned>(shape.support_rows()),
+                 .query_rows = static_cast<unsigned>(shape.query_rows())} {}
 
   TaskDescription describe(const TaskKey& key) const override {
-    Philox random = task_stream(key);
-    const Sine sine = draw_sine(random);
+    HostDealer dealer(task_stream(key));
+    const Sine sine = drawing_.draw_sine(dealer);
     return {.parameters = {{"amplitude", sine.amplitude}, {"phase", -sine.phase}}};
   }
 
+  DeviceDrawing device_drawing(const SendUp&) const override {
+    return on_device("SinusoidDrawing", drawing_, shape(), 0);
+  }
+
  private:
-  // y = a sin(x - phase)
-  Sine draw_sine(Philox& random) const {
-    const float amplitude = random.uniform(options_.amplitude.low, options_.amplitude.high);
-    const float phase = random.uniform(options_.phase.low, options_.phase.high);
-    return {.amplitude = amplitude, .frequency = 1.0F, .phase = -phase};
-  }
-
   void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const override {
-    Philox random = task_stream(key);
-    const Sine sine = draw_sine(random);
-    draw_points(random, sine, buffers.support_x, buffers.support_targets);
-    draw_points(random, sine, buffers.query_x, buffers.query_targets);
+    HostDealer dealer(task_stream(key));
+    drawing_.draw(dealer, which_task(key), places_of(buffers), nullptr);
   }
 
-  void draw_points(Philox& random, const Sine& sine, std::span<float> x, std::span<float> y) const {
-    random.fill(x, options_.x.low, options_.x.high);
-    std::ranges::fill(y, 0.0F);
-    add_sine(sine, x, y);
-  }
-
-  SinusoidOptions options_;
+  SinusoidDrawing drawing_;
 };
 
 }  // namespace

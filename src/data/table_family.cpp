@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "data/drawing/host_dealer.h"
+#include "data/drawing/on_device.h"
+#include "data/drawing/tables.h"
 #include "data/task_stream.h"
 #include "outerloop/base/error.h"
 
@@ -53,10 +56,21 @@ class TableFamily final : public TaskFamily {
       : TaskFamily(shape, table_spec(*set, checked(*set, shape))), set_(std::move(set)) {
     for (const Split split : kSplits) {
       const auto at = static_cast<size_t>(split);
-      for (const int32_t task : set_->splits[at]) {
-        if (!classes_of(task).empty()) tasks_[at].push_back({task, classes_of(task)});
-      }
+      for (const int32_t task : set_->splits[at]) add_task(task, tasks_[at]);
     }
+    for (size_t at = 0; at < tasks_.size(); ++at) {
+      drawing_.splits[at] = {.tasks = tasks_[at].data(),
+                             .count = static_cast<unsigned>(tasks_[at].size())};
+    }
+    drawing_.classes = classes_.data();
+    drawing_.begin = set_->begin.data();
+    drawing_.x = set_->x.data();
+    drawing_.y = spec().classification ? nullptr : set_->y.data();
+    drawing_.groups = static_cast<unsigned>(set_->groups());
+    drawing_.inputs = static_cast<unsigned>(spec().support_x.shape[1]);
+    drawing_.ways = static_cast<unsigned>(shape.ways);
+    drawing_.shots = static_cast<unsigned>(shape.shots);
+    drawing_.queries = static_cast<unsigned>(shape.queries);
   }
 
   void check(Split split) const override {
@@ -78,87 +92,60 @@ class TableFamily final : public TaskFamily {
 
   TaskDescription describe(const TaskKey& key) const override {
     check(key.split);
-    Philox random = task_stream(key);
-    const Task& task = choose_task(random, key);
+    HostDealer dealer(task_stream(key));
+    const Task& task = drawing_.choose_task(dealer, which_task(key));
     TaskDescription result{.group = set_->task_names[static_cast<size_t>(task.place)]};
     if (!spec().classification) return result;
-    std::array<int32_t, kMostWays> classes;
-    for (const int32_t c : choose_classes(random, task, classes)) {
+    std::vector<int32_t> classes(static_cast<size_t>(shape().ways));
+    drawing_.choose_classes(dealer, task, classes.data());
+    for (const int32_t c : classes) {
       result.class_names.push_back(set_->preparation.classes[static_cast<size_t>(c)]);
     }
     return result;
   }
 
- private:
-  struct Task {
-    int32_t place = 0;
-    std::vector<int32_t> classes;  // with rows enough
-  };
-
-  // Empty where there are fewer than `ways`.
-  std::vector<int32_t> classes_of(int64_t task) const {
-    std::vector<int32_t> classes;
-    for (int32_t c = 0; c < set_->groups(); ++c) {
-      if (set_->rows_of(task, c) >= shape().shots + shape().queries) classes.push_back(c);
+  DeviceDrawing device_drawing(const SendUp& send_up) const override {
+    TableDrawing there = drawing_;
+    for (TableDrawing::Tasks& split : there.splits) {
+      split.tasks = sent(send_up, split.tasks, split.count);
     }
-    if (classes.size() < static_cast<size_t>(shape().ways)) classes.clear();
-    return classes;
+    there.classes = sent(send_up, there.classes, classes_.size());
+    there.begin = sent(send_up, there.begin, set_->begin.size());
+    there.x = sent(send_up, there.x, set_->x.size());
+    if (there.y != nullptr) there.y = sent(send_up, there.y, set_->y.size());
+    return on_device("TableDrawing", there, shape(), there.room());
   }
 
-  const Task& choose_task(Philox& random, const TaskKey& key) const {
-    const std::vector<Task>& tasks = tasks_[static_cast<size_t>(key.split)];
-    const auto count = static_cast<uint32_t>(tasks.size());
-    return tasks[key.split == Split::train ? random.below(count) : key.slot % count];
-  }
+ private:
+  using Task = TableDrawing::Task;
 
-  // In the table's order.
-  std::span<int32_t> choose_classes(Philox& random, const Task& task,
-                                    std::span<int32_t> room) const {
-    const auto chosen = room.first(static_cast<size_t>(shape().ways));
-    random.choose(static_cast<uint32_t>(task.classes.size()), chosen);
-    std::ranges::sort(chosen);
-    for (int32_t& c : chosen) c = task.classes[static_cast<size_t>(c)];
-    return chosen;
+  // Unless it has fewer than `ways` classes with rows enough.
+  void add_task(int32_t task, std::vector<Task>& tasks) {
+    const size_t first = classes_.size();
+    for (int32_t c = 0; c < set_->groups(); ++c) {
+      if (set_->rows_of(task, c) >= shape().shots + shape().queries) classes_.push_back(c);
+    }
+    const size_t count = classes_.size() - first;
+    if (count < static_cast<size_t>(shape().ways)) {
+      classes_.resize(first);
+    } else {
+      tasks.push_back({.place = task,
+                       .first = static_cast<unsigned>(first),
+                       .classes = static_cast<unsigned>(count)});
+    }
   }
 
   void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const override {
     if (tasks_[static_cast<size_t>(key.split)].empty()) check(key.split);
-    Philox random = task_stream(key);
-    const Task& task = choose_task(random, key);
-    std::array<int32_t, kMostWays> classes;
-    std::array<int32_t, kMostRows> room;
-    const auto shots = static_cast<size_t>(shape().shots);
-    const auto queries = static_cast<size_t>(shape().queries);
-    const auto rows = std::span(room).first(shots + queries);
-    size_t label = 0;
-    for (const int32_t c : choose_classes(random, task, classes)) {
-      random.choose(static_cast<uint32_t>(set_->rows_of(task.place, c)), rows);
-      const int64_t first = set_->begin[static_cast<size_t>(task.place * set_->groups() + c)];
-      copy_rows(first, rows.first(shots), label * shots, buffers.support_x,
-                buffers.support_targets);
-      copy_rows(first, rows.last(queries), label * queries, buffers.query_x, buffers.query_targets);
-      if (spec().classification) {
-        const auto value = static_cast<int32_t>(label);
-        std::ranges::fill(buffers.support_labels.subspan(label * shots, shots), value);
-        std::ranges::fill(buffers.query_labels.subspan(label * queries, queries), value);
-      }
-      ++label;
-    }
-  }
-
-  void copy_rows(int64_t first, std::span<const int32_t> rows, size_t target, std::span<float> x,
-                 std::span<float> y) const {
-    const auto inputs = static_cast<size_t>(spec().support_x.shape[1]);
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const auto row = static_cast<size_t>(first + rows[i]);
-      std::ranges::copy(std::span(set_->x).subspan(row * inputs, inputs),
-                        x.subspan((target + i) * inputs).begin());
-      if (!y.empty()) y[target + i] = set_->y[row];
-    }
+    HostDealer dealer(task_stream(key));
+    std::array<int32_t, kMostWays + kMostRows> room;
+    drawing_.draw(dealer, which_task(key), places_of(buffers), room.data());
   }
 
   std::shared_ptr<const TableSet> set_;
   std::array<std::vector<Task>, 3> tasks_;  // with rows enough, by Split
+  std::vector<int32_t> classes_;            // with rows enough, of all tasks
+  TableDrawing drawing_{};                  // of these
 };
 
 }  // namespace

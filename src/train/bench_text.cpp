@@ -52,10 +52,7 @@ std::string speed(const MetaStepBench& b) {
 }
 
 std::string shares(const MetaStepBench& b) {
-  if (!has_stages(b)) {
-    return fmt::format("the host draws tasks {:.1f} % of the time, beside the device's work\n",
-                       100 * b.share_draw);
-  }
+  if (!has_stages(b)) return "";
   return fmt::format("draw {:.1f} %, compute {:.1f} %, reduce {:.1f} %, update {:.1f} %\n",
                      100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce,
                      100 * b.share_update);
@@ -91,12 +88,11 @@ std::string profile(const MetaStepBench& b) {
 }
 
 nlohmann::ordered_json shares_json(const MetaStepBench& b) {
-  nlohmann::ordered_json json{{"draw", b.share_draw}, {"compute", b.share_compute}};
-  if (has_stages(b)) {
-    json["reduce"] = b.share_reduce;
-    json["update"] = b.share_update;
-  }
-  return json;
+  if (!has_stages(b)) return {{"compute", b.share_compute}};
+  return {{"draw", b.share_draw},
+          {"compute", b.share_compute},
+          {"reduce", b.share_reduce},
+          {"update", b.share_update}};
 }
 
 }  // namespace

@@ -1,28 +1,21 @@
 #include "train/device_batch.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <new>
 
 #include "outerloop/base/error.h"
-#include "train/slot_plan.h"
-#include "train/task_inputs.h"
 
 namespace outerloop::train {
-namespace {
 
-constexpr const char* kKey = "dropout_key";
-
-}  // namespace
-
-DeviceBatch::DeviceBatch(const DevicePlan& plan, std::shared_ptr<const data::TaskFamily> family,
-                         int64_t tasks, int64_t places)
+DeviceBatch::DeviceBatch(const DevicePlan& plan, int64_t tasks)
     : plan_(plan),
-      family_(std::move(family)),
       tasks_(tasks),
-      fields_(fields_of(*family_, tasks, place_bytes_)),
-      drawn_(plan.device().allocate_pinned(place_bytes_ * static_cast<size_t>(places))),
-      episodes_(plan.device().allocate(place_bytes_)) {
+      key_(plan.device().allocate(sizeof(Key))),
+      host_key_(plan.device().allocate_pinned(sizeof(Key))) {
+  lay_out_fields();
   allocate_buffers();
-  if (plan_.images() != nullptr) allocate_images();
+  if (plan_.tasks().images() != nullptr) allocate_images();
   for (size_t c = 0; c < plan_.calls().size(); ++c) bind(c);
   make_results();
   plan_.device().begin_recording(plan_.stream());
@@ -51,7 +44,7 @@ void DeviceBatch::allocate_buffers() {
 }
 
 void DeviceBatch::allocate_images() {
-  const data::EpisodeSpec& spec = family_->spec();
+  const data::EpisodeSpec& spec = plan_.tasks().family().spec();
   for (const auto& [name, input] :
        {std::pair{"support_x", &spec.support_x}, std::pair{"query_x", &spec.query_x}}) {
     images_[name] = plan_.device().allocate(TensorType{input->dtype, input->shape}.bytes() *
@@ -70,92 +63,65 @@ void DeviceBatch::make_results() {
   }
 }
 
-// Fields lie one after the other, on lines of their own.
-DeviceBatch::Fields DeviceBatch::fields_of(const data::TaskFamily& family, int64_t tasks,
-                                           size_t& bytes) {
+// One after the other, on lines of their own.
+void DeviceBatch::lay_out_fields() {
+  using Operand = data::DrawingOperand;
   constexpr size_t kAlignment = 256;
-  const data::EpisodeSpec& spec = family.spec();
-  Fields fields;
-  bytes = 0;
-  const auto add = [&](const char* name, DType dtype, const Shape& shape) {
+  const data::EpisodeSpec& spec = plan_.tasks().family().spec();
+  const bool named = plan_.tasks().images() != nullptr;
+  size_t bytes = 0;
+  const auto add = [&](const char* name, Operand operand, DType dtype, const Shape& shape) {
     const size_t task_bytes = TensorType{dtype, shape}.bytes();
-    fields[name] = {dtype, task_bytes, bytes};
-    const size_t size = task_bytes * static_cast<size_t>(tasks);
+    fields_[name] = {operand, task_bytes, bytes};
+    const size_t size = task_bytes * static_cast<size_t>(tasks_);
     bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
   };
-  const bool named = !family.images().pixels.empty();
-  for (const auto& [name, input] :
-       {std::pair{"support_x", &spec.support_x}, std::pair{"query_x", &spec.query_x}}) {
-    named ? add(name, DType::i32, Shape{input->shape[0]}) : add(name, input->dtype, input->shape);
+  const auto add_x = [&](const char* name, Operand operand, const data::TensorSpec& x) {
+    named ? add(name, operand, DType::i32, Shape{x.shape[0]})
+          : add(name, operand, x.dtype, x.shape);
+  };
+  const auto add_all = [&](const char* name, Operand operand, const data::TensorSpec& all) {
+    add(name, operand, all.dtype, all.shape);
+  };
+  add_x("support_x", Operand::support_x, spec.support_x);
+  add_x("query_x", Operand::query_x, spec.query_x);
+  add_all("support_y", Operand::support_y, spec.support_y);
+  add_all("query_y", Operand::query_y, spec.query_y);
+  if (spec.minibatches) add_all("minibatch", Operand::minibatches, *spec.minibatches);
+  add("dropout_key", Operand::dropout_key, DType::i32, Shape{4});
+  episodes_ = plan_.device().allocate(bytes);
+}
+
+void DeviceBatch::set_tasks(const data::TaskKey& key) {
+  plan_.tasks().family().check(key.split);
+  new (host_key_.bytes.data()) Key{.lane = data::lane_key(key)};
+  plan_.device().upload(plan_.stream(), key_.data, host_key_.bytes);
+}
+
+void DeviceBatch::draw(std::byte* step) {
+  using Operand = data::DrawingOperand;
+  DeviceTasks::Operands operands{};
+  DeviceTasks::at(operands, Operand::key) = {key_.data, 0};
+  DeviceTasks::at(operands, Operand::step) = {
+      step != nullptr ? step : key_.data + offsetof(Key, no_step), 0};
+  for (const auto& [name, field] : fields_) {
+    DeviceTasks::at(operands, field.operand) = {episodes_.data + field.offset,
+                                                static_cast<int64_t>(field.task_bytes)};
   }
-  add("support_y", spec.support_y.dtype, spec.support_y.shape);
-  add("query_y", spec.query_y.dtype, spec.query_y.shape);
-  if (spec.minibatches) add("minibatch", spec.minibatches->dtype, spec.minibatches->shape);
-  add(kKey, DType::i32, Shape{4});
-  return fields;
-}
-
-size_t DeviceBatch::place_bytes(const data::TaskFamily& family, int64_t tasks) {
-  size_t bytes = 0;
-  fields_of(family, tasks, bytes);
-  return bytes;
-}
-
-// Empty where the episodes have another type there, or nothing.
-template <class T>
-std::span<T> DeviceBatch::of_task(std::string_view name, DType dtype, int64_t place, int64_t task) {
-  const auto found = fields_.find(name);
-  if (found == fields_.end() || found->second.dtype != dtype) return {};
-  const Field& field = found->second;
-  std::byte* data = drawn_.bytes.data() + static_cast<size_t>(place) * place_bytes_ + field.offset +
-                    static_cast<size_t>(task) * field.task_bytes;
-  return {reinterpret_cast<T*>(data), field.task_bytes / sizeof(T)};
-}
-
-data::EpisodeBuffers DeviceBatch::episode(int64_t place, int64_t task) {
-  return {.support_x = of_task<float>("support_x", DType::f32, place, task),
-          .query_x = of_task<float>("query_x", DType::f32, place, task),
-          .support_targets = of_task<float>("support_y", DType::f32, place, task),
-          .query_targets = of_task<float>("query_y", DType::f32, place, task),
-          .support_labels = of_task<int32_t>("support_y", DType::i32, place, task),
-          .query_labels = of_task<int32_t>("query_y", DType::i32, place, task),
-          .minibatches = of_task<int32_t>("minibatch", DType::i32, place, task)};
-}
-
-void DeviceBatch::draw(const data::TaskKey& key, ThreadPool& pool, int64_t place) {
-  if (parts_.size() != static_cast<size_t>(pool.size())) parts_ = dealt({0, tasks_}, pool.size());
-  pool.run([&](int thread) {
-    const comm::Range& part = parts_[static_cast<size_t>(thread)];
-    data::TaskKey own = key;
-    for (int64_t task = part.first; task < part.end; ++task) {
-      own.slot = key.slot + static_cast<uint32_t>(task);
-      if (plan_.images() == nullptr) {
-        family_->draw(own, episode(place, task));
-      } else {
-        family_->draw_named(own, episode(place, task),
-                            of_task<int32_t>("support_x", DType::i32, place, task),
-                            of_task<int32_t>("query_x", DType::i32, place, task));
-      }
-      write_dropout_key(own, of_task<int32_t>(kKey, DType::i32, place, task));
-    }
-  });
-}
-
-void DeviceBatch::upload(int64_t place) {
-  const auto drawn = drawn_.bytes.subspan(static_cast<size_t>(place) * place_bytes_, place_bytes_);
-  plan_.device().upload(plan_.stream(), episodes_.data, drawn);
+  plan_.tasks().draw(plan_.stream(), tasks_, operands);
 }
 
 void DeviceBatch::fetch_images(const std::string& name) {
   const Field& names = fields_.find(name)->second;
   const exec::DeviceMemory& values = images_.find(name)->second;
-  plan_.images()->run(plan_.stream(), tasks_,
-                      static_cast<int64_t>(names.task_bytes / sizeof(int32_t)),
-                      {episodes_.data + names.offset, static_cast<int64_t>(names.task_bytes)},
-                      {values.data, static_cast<int64_t>(values.bytes) / tasks_});
+  plan_.tasks().images()->run(
+      plan_.stream(), tasks_, static_cast<int64_t>(names.task_bytes / sizeof(int32_t)),
+      {episodes_.data + names.offset, static_cast<int64_t>(names.task_bytes)},
+      {values.data, static_cast<int64_t>(values.bytes) / tasks_});
 }
 
-void DeviceBatch::launch() {
+void DeviceBatch::launch(std::byte* step) {
+  draw(step);
   for (const auto& [name, memory] : images_) fetch_images(name);
   for (exec::cuda::Lanes& lanes : lanes_) lanes.run(plan_.stream());
 }

@@ -25,15 +25,13 @@ int64_t tasks_that_fit(const DevicePlan& plan, const data::EpisodeSpec& spec) {
 
 }  // namespace
 
-DeviceEvaluation::DeviceEvaluation(const EvaluationWork& work, ThreadPool& pool,
-                                   std::shared_ptr<exec::Device> device,
-                                   std::shared_ptr<exec::cuda::Images> images,
+DeviceEvaluation::DeviceEvaluation(const EvaluationWork& work, std::shared_ptr<exec::Device> device,
+                                   std::shared_ptr<DeviceData> device_data,
                                    const passes::Options& options, int64_t most_tasks)
     : family_(work.family),
-      pool_(pool),
       state_(std::move(device), {.theta = Tensor(DType::f32, Shape{work.layout.elements})}),
       plan_(plan_lane(work.plan), theta_inputs(state_.host_theta().as<float>().data(), work.layout),
-            *family_, state_, options, std::move(images)),
+            family_, state_, options, std::move(device_data)),
       most_tasks_(std::min(most_tasks, tasks_that_fit(plan_, family_->spec()))) {}
 
 void DeviceEvaluation::set_theta(const Tensor& flat) {
@@ -45,7 +43,7 @@ int64_t DeviceEvaluation::prepare(int64_t tasks) {
   const int64_t size = parts_of(tasks, parts_of(tasks, most_tasks_));
   if (!batch_ || batch_->tasks() != size) {
     batch_.reset();
-    batch_.emplace(plan_, family_, size, 2);
+    batch_.emplace(plan_, size);
     losses_.clear();
     accuracies_.clear();
     for (size_t k = 0; k < plan_.calls().size(); ++k) {
@@ -57,23 +55,16 @@ int64_t DeviceEvaluation::prepare(int64_t tasks) {
   return kBatchesOfRound * size;
 }
 
-// While the device computes a batch, the next one is drawn in the other place.
 bool DeviceEvaluation::run(const data::TaskKey& key, const comm::Range& slots,
                            const std::function<bool()>& cancelled, EvaluationResult& result) {
   data::TaskKey own = key;
-  int64_t place = 0, launched = -1;
   for (int64_t first = slots.first; first < slots.end; first += batch_->tasks()) {
-    const bool goes_on = !(cancelled && cancelled());
+    if (cancelled && cancelled()) return false;
     own.slot = static_cast<uint32_t>(first);
-    if (goes_on) batch_->draw(own, pool_, place);
-    if (launched >= 0) take(launched, slots.end, result);
-    if (!goes_on) return false;
-    batch_->upload(place);
+    batch_->set_tasks(own);
     batch_->compute();
-    launched = first;
-    place = 1 - place;
+    take(first, slots.end, result);
   }
-  if (launched >= 0) take(launched, slots.end, result);
   return true;
 }
 

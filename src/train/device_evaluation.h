@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "outerloop/base/thread_pool.h"
 #include "train/device_batch.h"
 #include "train/evaluation_team.h"
 
@@ -16,11 +15,11 @@ class DeviceEvaluation : public EvaluationTeam {
  public:
   static constexpr int64_t kMostTasks = 1024;
 
-  // `images`: of the family's data set, where they are on the device already, else null.
+  // `device_data`: what the device has already of data sets, or null.
   // `most_tasks`: side by side, where there is memory for them.
-  DeviceEvaluation(const EvaluationWork& work, ThreadPool& pool,
-                   std::shared_ptr<exec::Device> device, std::shared_ptr<exec::cuda::Images> images,
-                   const passes::Options& options, int64_t most_tasks = kMostTasks);
+  DeviceEvaluation(const EvaluationWork& work, std::shared_ptr<exec::Device> device,
+                   std::shared_ptr<DeviceData> device_data, const passes::Options& options,
+                   int64_t most_tasks = kMostTasks);
 
   void set_theta(const Tensor& flat) override;
   // Allocates where it is another number of tasks than the last time.
@@ -30,11 +29,10 @@ class DeviceEvaluation : public EvaluationTeam {
            const std::function<bool()>& cancelled, EvaluationResult& result) override;
 
  private:
-  // Waits for the tasks that were launched last: those from `first` on.
+  // Waits for the tasks that were launched: those from `first` on.
   void take(int64_t first, int64_t end, EvaluationResult& result) const;
 
   std::shared_ptr<const data::TaskFamily> family_;
-  ThreadPool& pool_;
   DeviceState state_;
   DevicePlan plan_;
   int64_t most_tasks_;

@@ -8,19 +8,15 @@
 
 namespace outerloop::train {
 
-DevicePlan::DevicePlan(LanePlan lane, const SharedInputs& shared, const data::TaskFamily& family,
+DevicePlan::DevicePlan(LanePlan lane, const SharedInputs& shared,
+                       const std::shared_ptr<const data::TaskFamily>& family,
                        const DeviceState& state, const passes::Options& options,
-                       std::shared_ptr<exec::cuda::Images> images)
-    : state_(state), lane_(std::move(lane)), images_(std::move(images)) {
-  if (const data::ImageTable table = family.images(); !images_ && !table.pixels.empty()) {
-    images_ = std::make_shared<exec::cuda::Images>(
-        shared_device(), table.pixels,
-        exec::cuda::ImageSize{table.height, table.width, table.channels});
-  }
-  if (images_) {
-    images_->prepare(family.spec().support_x.shape[0]);
-    images_->prepare(family.spec().query_x.shape[0]);
-  }
+                       std::shared_ptr<DeviceData> device_data)
+    : state_(state),
+      lane_(std::move(lane)),
+      data_(device_data ? std::move(device_data)
+                        : std::make_shared<DeviceData>(state.shared_device())),
+      tasks_(std::make_unique<DeviceTasks>(shared_device(), *data_, family)) {
   for (const LanePlan::Wires& wires : lane_.calls) {
     calls_.push_back(compile(wires.call, shared, options));
   }

@@ -5,12 +5,11 @@
 #include <memory>
 #include <vector>
 
-#include "outerloop/data/family.h"
 #include "outerloop/exec/cuda.h"
-#include "outerloop/exec/cuda_images.h"
 #include "outerloop/ops/records.h"
 #include "train/compiled_call.h"
 #include "train/device_state.h"
+#include "train/device_tasks.h"
 #include "train/lane_plan.h"
 
 namespace outerloop::train {
@@ -23,11 +22,11 @@ class DevicePlan {
     std::vector<std::pair<int, std::byte*>> shared;
   };
 
-  // The state must outlive the plan, and so must what the shared inputs point to. `images`: of the
-  // family's data set, where they are on the device already.
-  DevicePlan(LanePlan lane, const SharedInputs& shared, const data::TaskFamily& family,
-             const DeviceState& state, const passes::Options& options,
-             std::shared_ptr<exec::cuda::Images> images = nullptr);
+  // The state must outlive the plan, and so must what the shared inputs point to. `device_data`:
+  // what the device has already, or null.
+  DevicePlan(LanePlan lane, const SharedInputs& shared,
+             const std::shared_ptr<const data::TaskFamily>& family, const DeviceState& state,
+             const passes::Options& options, std::shared_ptr<DeviceData> device_data = nullptr);
 
   // Copies the training's settings that have changed to the device.
   void refresh();
@@ -42,9 +41,8 @@ class DevicePlan {
   size_t traffic_bytes() const;     // of a task: Executable::lane_traffic_bytes()
   size_t library_products() const;  // of the launches
   const Flops& flops() const { return flops_; }
-  // What tasks are made of, where they are images; else null. Functions and tables are drawn on the
-  // host: their rows are few bytes, and the sines of data are not those of the kernels.
-  const std::shared_ptr<exec::cuda::Images>& images() const { return images_; }
+  const std::shared_ptr<DeviceData>& device_data() const { return data_; }
+  DeviceTasks& tasks() const { return *tasks_; }
 
  private:
   struct Copy {
@@ -63,7 +61,8 @@ class DevicePlan {
   LanePlan lane_;
   std::map<const Program*, std::shared_ptr<const exec::cuda::Executable>> known_;
   std::map<const void*, Copy> settings_, constants_;
-  std::shared_ptr<exec::cuda::Images> images_;
+  std::shared_ptr<DeviceData> data_;
+  std::unique_ptr<DeviceTasks> tasks_;
   std::vector<Call> calls_;
   Flops flops_;
 };

@@ -4,19 +4,10 @@
 #include <bit>
 #include <cstddef>
 
-#include "outerloop/base/stopwatch.h"
 #include "outerloop/train/device_programs.h"
 
 namespace outerloop::train {
 namespace {
-
-constexpr int64_t kMostSteps = 256;
-constexpr size_t kMostBytes = size_t{64} << 20;  // of tasks that were drawn and wait
-
-int64_t most_steps(const data::TaskFamily& family, int64_t tasks) {
-  const size_t fit = kMostBytes / DeviceBatch::place_bytes(family, tasks);
-  return std::clamp<int64_t>(static_cast<int64_t>(fit), 1, kMostSteps);
-}
 
 exec::cuda::StepLog::Results results_of(const DeviceBatch& batch,
                                         const std::vector<meta::Measure>& measures,
@@ -37,13 +28,11 @@ exec::cuda::StepLog::Results results_of(const DeviceBatch& batch,
 }  // namespace
 
 DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, DeviceUpdate& update,
-                         const TeamWork& work, ThreadPool& pool)
+                         const TeamWork& work)
     : config_(config.outer),
       plan_(plan),
       update_(update),
-      pool_(pool),
-      most_(most_steps(*work.family, config_.meta_batch)),
-      batch_(plan, work.family, config_.meta_batch, most_),
+      batch_(plan, config_.meta_batch),
       // In one block, vectors would wait for its few threads.
       counted_(exec::cuda::Executable::compile(
           slot_counts_program(config_.meta_batch, work.layout.elements), plan.shared_device(), {},
@@ -59,17 +48,17 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
            .vectors = update.vectors(),
            .measures = static_cast<int64_t>(work.measures.size()),
            .has_accuracy = batch_.source("accuracy") != nullptr},
-      log_(plan.shared_device(), row_, most_,
+      log_(plan.shared_device(), row_, most(),
            results_of(batch_, work.measures, update, counts_.data, hashes_.data),
            update.head() + offsetof(DeviceUpdate::Head, rate)) {
   for (auto* numbers : {&rates_, &corrections1_, &corrections2_}) {
-    numbers->reserve(static_cast<size_t>(most_));
+    numbers->reserve(static_cast<size_t>(most()));
   }
   bind();
   const exec::DeviceStream& stream = plan_.stream();
   plan_.device().begin_recording(stream);
   log_.launch_begin(stream);
-  batch_.launch();
+  batch_.launch(log_.step());
   counted_lanes_.run(stream);
   total_.run(stream, batch_.gradients(), counts_.data,
              reinterpret_cast<std::byte*>(update_.sum().data()));
@@ -91,7 +80,8 @@ void DeviceSteps::bind() {
 }
 
 // Of a step it is known when it is, and not how many updates were made before.
-void DeviceSteps::start(int64_t first_iteration, int64_t count) {
+void DeviceSteps::start(const data::TaskKey& first, int64_t count) {
+  const auto first_iteration = static_cast<int64_t>(first.iteration);
   steps_ = 0;
   for (auto* numbers : {&rates_, &corrections1_, &corrections2_}) numbers->clear();
   for (int64_t i = 0; i < count; ++i) {
@@ -101,14 +91,11 @@ void DeviceSteps::start(int64_t first_iteration, int64_t count) {
     corrections1_.push_back(static_cast<float>(scalars.correction1));
     corrections2_.push_back(static_cast<float>(scalars.correction2));
   }
+  batch_.set_tasks(first);
   log_.restart(plan_.stream(), rates_, corrections1_, corrections2_);
 }
 
-void DeviceSteps::step(const data::TaskKey& key, MetaStepTimes* times) {
-  const Stopwatch watch;
-  batch_.draw(key, pool_, steps_);
-  if (times != nullptr) times->draw += watch.seconds();
-  batch_.upload(steps_);
+void DeviceSteps::step() {
   plan_.device().launch(plan_.stream(), graph_);
   ++steps_;
 }

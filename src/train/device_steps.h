@@ -1,6 +1,6 @@
 #pragma once
-// Meta-steps of a rank that is alone, on its device: tasks, sum, update and hashes of a step are
-// one graph, and what several steps give comes back at once.
+// Meta-steps of a rank that is alone, on its device: a step, from drawing its tasks to the hashes
+// after its update, is one graph, and what several steps give comes back at once.
 
 #include <memory>
 
@@ -17,15 +17,16 @@ class DeviceSteps {
  public:
   // Steps of all slots. The plan, the layout and the update must outlive this.
   DeviceSteps(const config::Config& config, const DevicePlan& plan, DeviceUpdate& update,
-              const TeamWork& work, ThreadPool& pool);
+              const TeamWork& work);
 
   // So many steps fit between start() and finish().
-  int64_t most() const { return most_; }
+  static constexpr int64_t most() { return 256; }
   // Nothing of start() and step() waits for the device, and of what they change the host knows
   // nothing until finish().
-  void start(int64_t first_iteration, int64_t count);
-  // `key`: all but the slot. The settings are there already.
-  void step(const data::TaskKey& key, MetaStepTimes* times);
+  // `first`: slot 0 of the first of `count` iterations.
+  void start(const data::TaskKey& first, int64_t count);
+  // The next of them. The settings are there already.
+  void step();
   // Waits for all that was launched, and counts the updates that were made.
   void finish();
 
@@ -38,8 +39,6 @@ class DeviceSteps {
   config::Outer config_;
   const DevicePlan& plan_;
   DeviceUpdate& update_;
-  ThreadPool& pool_;
-  int64_t most_;
   DeviceBatch batch_;
   std::shared_ptr<const exec::cuda::Executable> counted_;
   exec::cuda::Lanes counted_lanes_;

@@ -8,15 +8,13 @@
 
 namespace outerloop::train {
 
-DeviceTeam::DeviceTeam(const TeamWork& work, ThreadPool& pool, const DeviceState& state,
+DeviceTeam::DeviceTeam(const TeamWork& work, const DeviceState& state,
                        const passes::Options& options)
-    : pool_(pool),
-      family_(work.family),
-      layout_(work.layout),
+    : layout_(work.layout),
       measures_(work.measures),
       parameter_ends_(ends_of(layout_)),
-      plan_(plan_lane(work.plan, layout_), work.shared, *family_, state, options),
-      single_(plan_, family_, 1) {}
+      plan_(plan_lane(work.plan, layout_), work.shared, work.family, state, options),
+      single_(plan_, 1) {}
 
 std::vector<FinalGroup> DeviceTeam::order(std::span<const comm::Range> groups) const {
   std::vector<FinalGroup> order;
@@ -33,7 +31,7 @@ void DeviceTeam::deal(const comm::Range& slots) {
 
 void DeviceTeam::prepare() {
   if (batch_ || slots_.size() == 0) return;
-  batch_.emplace(plan_, family_, slots_.size());
+  batch_.emplace(plan_, slots_.size());
   sums_.emplace(plan_, *batch_, layout_, slots_);
   losses_ = batch_->result("loss");
   accuracies_ = batch_->result("accuracy");
@@ -53,10 +51,8 @@ void DeviceTeam::run(const data::TaskKey& key, TaskResults& results, std::span<c
   data::TaskKey first = key;
   first.slot = static_cast<uint32_t>(slots_.first);
   prepare();
-  if (batch_) batch_->draw(first, pool_);
-  if (times != nullptr) times->draw += watch.lap();
   if (batch_) {
-    batch_->upload();
+    batch_->set_tasks(first);
     batch_->compute();
     if (hook_) call_hook(first);
     sums_->run();
@@ -102,8 +98,7 @@ void DeviceTeam::add_hashes(int64_t task, std::span<uint32_t> hashes) const {
 }
 
 SlotReplay DeviceTeam::replay(const data::TaskKey& key) {
-  single_.draw(key, pool_);
-  single_.upload();
+  single_.set_tasks(key);
   single_.compute();
   single_.fetch_gradients();
   return replay_of(single_.result("loss")[0], single_.gradient(0), parameter_ends_);
@@ -114,8 +109,7 @@ bool DeviceTeam::has_accuracy() const {
 }
 
 std::vector<exec::StepTime> DeviceTeam::profile(const data::TaskKey& key, int repeats) {
-  single_.draw(key, pool_);
-  single_.upload();
+  single_.set_tasks(key);
   Stopwatch watch;
   for (int i = 0; i < repeats; ++i) single_.compute();
   plan_.device().synchronize(plan_.stream());

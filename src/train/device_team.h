@@ -1,6 +1,6 @@
 #pragma once
-// The slots of a rank side by side on a device. Tasks are drawn on the host, which of images says
-// their names alone; sums over the slots stay there.
+// The slots of a rank side by side on a device, which draws their tasks too; sums over the slots
+// stay there.
 
 #include <memory>
 #include <optional>
@@ -15,8 +15,7 @@ namespace outerloop::train {
 class DeviceTeam : public SlotTeam {
  public:
   // The state must outlive the team.
-  DeviceTeam(const TeamWork& work, ThreadPool& pool, const DeviceState& state,
-             const passes::Options& options);
+  DeviceTeam(const TeamWork& work, const DeviceState& state, const passes::Options& options);
 
   const DevicePlan& plan() const { return plan_; }
   void refresh() override { plan_.refresh(); }
@@ -45,8 +44,6 @@ class DeviceTeam : public SlotTeam {
   void take(int64_t task, TaskResults::Task result);
   void add_hashes(int64_t task, std::span<uint32_t> hashes) const;
 
-  ThreadPool& pool_;
-  std::shared_ptr<const data::TaskFamily> family_;
   const optim::ThetaLayout& layout_;
   std::vector<meta::Measure> measures_;
   std::vector<int64_t> parameter_ends_;

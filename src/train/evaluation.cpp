@@ -69,7 +69,7 @@ struct Evaluator::Impl {
   Impl(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
        std::shared_ptr<const data::TaskFamily> f, ThreadPool& pool,
        const exec::CompileOptions& compile, comm::Communicator* all_ranks,
-       std::shared_ptr<exec::Device> device, std::shared_ptr<exec::cuda::Images> images)
+       std::shared_ptr<exec::Device> device, std::shared_ptr<DeviceData> device_data)
       : family(std::move(f)),
         ranks(all_ranks != nullptr && all_ranks->size() > 1 ? all_ranks : nullptr),
         classification(shape.classification),
@@ -78,7 +78,7 @@ struct Evaluator::Impl {
     const optim::ThetaLayout layout = layout_of(learner.parameters);
     const EvaluationWork work{plan, layout, family};
     if (device) {
-      team = std::make_unique<DeviceEvaluation>(work, pool, std::move(device), std::move(images),
+      team = std::make_unique<DeviceEvaluation>(work, std::move(device), std::move(device_data),
                                                 compile.passes);
     } else {
       auto own_threads = std::make_unique<ThreadEvaluation>(work, pool, compile);
@@ -161,10 +161,9 @@ struct Evaluator::Impl {
 Evaluator::Evaluator(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
                      std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
                      const exec::CompileOptions& compile, comm::Communicator* ranks,
-                     std::shared_ptr<exec::Device> device,
-                     std::shared_ptr<exec::cuda::Images> images)
+                     std::shared_ptr<exec::Device> device, std::shared_ptr<DeviceData> device_data)
     : impl_(std::make_unique<Impl>(learner, shape, steps, std::move(family), pool, compile, ranks,
-                                   std::move(device), std::move(images))) {}
+                                   std::move(device), std::move(device_data))) {}
 Evaluator::~Evaluator() = default;
 
 int64_t Evaluator::steps() const {

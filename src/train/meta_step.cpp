@@ -66,10 +66,10 @@ struct MetaStep::Impl {
       on_device.emplace(device, std::move(start));
       auto device_update =
           std::make_unique<DeviceUpdate>(config, learner.parameters, layout, *on_device);
-      auto device_team = std::make_unique<DeviceTeam>(work, pool, *on_device, options.passes);
-      images = device_team->plan().images();
+      auto device_team = std::make_unique<DeviceTeam>(work, *on_device, options.passes);
+      device_data = device_team->plan().device_data();
       if (alone) {
-        steps.emplace(config, device_team->plan(), *device_update, work, pool);
+        steps.emplace(config, device_team->plan(), *device_update, work);
       } else {
         OL_ASSERT(device_ranks != nullptr, "the ranks' devices are not connected");
         sum = std::make_unique<DeviceRankSum>(*device_ranks, *on_device, groups,
@@ -248,17 +248,16 @@ struct MetaStep::Impl {
 
   void run_alone(int64_t first, int64_t count, const MetaStep::Told& told, MetaStepTimes* times) {
     const Stopwatch watch;
-    const double drawing_before = times != nullptr ? times->draw : 0;
-    steps->start(first, count);
+    steps->start(task(first, 0), count);
     for (int64_t i = 0; i < count; ++i) {
       set_settings(first + i);
       team->refresh();
-      steps->step(task(first + i, 0), times);
+      steps->step();
     }
     steps->finish();
     if (times != nullptr) {
       times->total += watch.seconds();
-      times->compute += watch.seconds() - (times->draw - drawing_before);
+      times->compute += watch.seconds();
     }
     for (int64_t i = 0; i < count; ++i) {
       const bool made = steps->take(i, results, hashes);
@@ -302,7 +301,7 @@ struct MetaStep::Impl {
   CallCompiler compiler;
   optim::ThetaLayout layout;
   std::optional<DeviceState> on_device;  // where there is a device
-  std::shared_ptr<exec::cuda::Images> images;
+  std::shared_ptr<DeviceData> device_data;
   std::unique_ptr<OuterUpdate> update;
   Tensor multi_step_weights;
   int64_t weights_epoch = -1;        // that they are of
@@ -371,8 +370,8 @@ void MetaStep::set_gradient_hook(const GradientHook& hook) {
   impl_->team->set_gradient_hook(hook);
 }
 
-std::shared_ptr<exec::cuda::Images> MetaStep::images() const {
-  return impl_->images;
+std::shared_ptr<DeviceData> MetaStep::device_data() const {
+  return impl_->device_data;
 }
 
 Flops MetaStep::flops_per_task() const {

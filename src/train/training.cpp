@@ -159,7 +159,7 @@ Evaluator& Training::evaluator() {
 void Training::make_evaluator() {
   const auto make = [this](const std::shared_ptr<exec::Device>& on) {
     evaluator_.emplace(setup->learner, setup->test_shape, setup->test_steps, setup->test_tasks,
-                       pool, compile_options(config), &ranks, on, step->images());
+                       pool, compile_options(config), &ranks, on, step->device_data());
   };
   if (!device || device->compiler().takes_any) return make(device);
   try {

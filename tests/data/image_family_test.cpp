@@ -9,7 +9,6 @@
 
 #include "data/draws.h"
 #include "data/image_sets.h"
-#include "data/pixels.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 
@@ -77,38 +76,6 @@ TEST(ImageFamily, HasImagesAndLabelsOfTheShape) {
   EXPECT_EQ(family->spec().query_y.shape, (Shape{9}));
   EXPECT_EQ(family->spec().query_y.dtype, DType::i32);
   EXPECT_TRUE(family->spec().classification);
-}
-
-TEST(ImageFamily, NamesTheImagesThatItDraws) {
-  for (const Rotation rotation : {Rotation::none, Rotation::per_class, Rotation::as_classes}) {
-    ImageFamilyOptions options;
-    options.rotation = {rotation, rotation, rotation};
-    const auto family = make_image_family(small(), kShape, options);
-    const ImageTable table = family->images();
-    for (uint32_t slot = 0; slot < 20; ++slot) {
-      const TaskKey key{.seed = 3, .iteration = 5, .slot = slot};
-      Episode expected = drawn(*family, key);
-      Episode labels = Episode(family->spec());
-      EpisodeBuffers buffers = labels.buffers();
-      buffers.support_x = buffers.query_x = {};
-      std::vector<int32_t> support(6), query(9);
-      family->draw_named(key, buffers, support, query);
-      const auto made = [&](const std::vector<int32_t>& names) {
-        std::vector<float> values(names.size() * 16);
-        for (size_t row = 0; row < names.size(); ++row) {
-          const auto image = static_cast<size_t>(names[row] / 4);
-          scale_turned(table.pixels.subspan(image * 16, 16), 4, 1, names[row] % 4,
-                       std::span(values).subspan(row * 16, 16));
-        }
-        return values;
-      };
-      EXPECT_TRUE(std::ranges::equal(made(support), expected.support_x.as<float>()));
-      EXPECT_TRUE(std::ranges::equal(made(query), expected.query_x.as<float>()));
-      EXPECT_TRUE(
-          std::ranges::equal(labels.support_y.as<int32_t>(), expected.support_y.as<int32_t>()));
-      EXPECT_TRUE(std::ranges::equal(labels.query_y.as<int32_t>(), expected.query_y.as<int32_t>()));
-    }
-  }
 }
 
 TEST(ImageFamily, RowsAreClassMajorAndNoImageComesTwice) {

@@ -62,12 +62,10 @@ class FewAtATime : public EvaluationOnDevice {
   }
 
   Evaluation evaluation_{resolved({"", "sinusoid_maml", tiny() + Words{"test.steps=2"}})};
-  ThreadPool pool_{2};
   optim::ThetaLayout layout_ = layout_of(evaluation_.setup().learner.parameters);
   meta::EvaluationPlan plan_ =
       meta::make_evaluation_plan(evaluation_.setup().learner, evaluation_.setup().test_shape, 2);
-  DeviceEvaluation team_{
-      {plan_, layout_, evaluation_.setup().test_tasks}, pool_, device_, nullptr, {}, 4};
+  DeviceEvaluation team_{{plan_, layout_, evaluation_.setup().test_tasks}, device_, nullptr, {}, 4};
 };
 
 TEST_F(FewAtATime, AnyNumberOfTasksMakesBatches) {

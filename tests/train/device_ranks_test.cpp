@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstdlib>
 #include <limits>
 #include <thread>
@@ -17,7 +16,7 @@
 #include "outerloop/train/bench.h"
 #include "outerloop/train/device_collectives.h"
 #include "train/courses.h"
-#include "train/slow_tasks.h"
+#include "train/device_tasks.h"
 
 namespace outerloop::train {
 namespace {
@@ -281,43 +280,54 @@ TEST_F(DeviceRanks, FailTogetherWhereADeviceCannotBegin) {
   });
 }
 
-struct Speeds {
-  int threads;  // of each rank
-  std::array<std::chrono::milliseconds, 2> task;
-  bool any_kernel = true;
+// Takes a while over each task that it draws.
+class SlowDevice : public HostDevice {
+ public:
+  SlowDevice(std::chrono::milliseconds of_a_task, bool takes_any)
+      : of_a_task_(of_a_task), takes_any_(takes_any) {}
+  exec::DeviceCompiler compiler() override { return {.name = "slow", .takes_any = takes_any_}; }
+  void launch(const exec::DeviceStream& stream, const exec::DeviceFunction& function,
+              int64_t blocks, int threads, std::span<const exec::DeviceOperand> operands) override {
+    HostDevice::launch(stream, function, blocks, threads, operands);
+    if (operands.size() != DeviceTasks::kOperands) return;
+    enqueue(stream, [this, blocks] {
+      tasks_ += blocks;
+      std::this_thread::sleep_for(of_a_task_ * blocks);
+    });
+  }
+  void launch(const exec::DeviceStream& stream, const exec::DeviceGraph& graph) override {
+    HostDevice::launch(stream, graph);
+  }
+  int64_t tasks() const { return tasks_; }
+
+ private:
+  std::chrono::milliseconds of_a_task_;
+  bool takes_any_;
+  int64_t tasks_ = 0;
 };
 
-struct OfAPack : HostDevice {
-  exec::DeviceCompiler compiler() override { return {.name = "a pack", .takes_any = false}; }
-};
-
-// Through the hosts' memory a rank waits where it sends, which is no work of its own. A device's
-// time goes with the number of slots, however many threads draw them. Other slots ask for other
-// kernels, which a rank may not have.
+// Through the hosts' memory a rank waits where it sends, which is no work of its own. Other slots
+// ask for other kernels, which a rank may not have.
 TEST_F(DeviceRanks, GetSlotsByTheirSpeedWhereTheyHaveAnyKernel) {
   using namespace std::chrono_literals;
   const config::Resolved resolved = shipped(
       "sinusoid_maml", folder_ / "run", tiny() + Words{"outer.meta_batch=8", "runtime.threads=1"});
   const train::Setup setup = make_setup(resolved.config, resolved.folder);
-  for (const Speeds& c :
-       {Speeds{1, {10ms, 60ms}}, Speeds{4, {50ms, 100ms}}, Speeds{1, {10ms, 60ms}, false}}) {
+  for (const bool any_kernel : {true, false}) {
     comm::run_ranks(2, [&](comm::Communicator& ranks) {
-      std::shared_ptr<HostDevice> device = std::make_shared<HostDevice>();
-      if (!c.any_kernel && ranks.rank() == 0) device = std::make_shared<OfAPack>();
+      const bool slow = ranks.rank() == 1;
+      const auto device = std::make_shared<SlowDevice>(slow ? 60ms : 10ms, any_kernel || slow);
       DeviceConnection between_devices(ranks, device, {});
       EXPECT_EQ(between_devices.way(), "mpi");
-      const auto family =
-          std::make_shared<SlowTasks>(setup.train_tasks, c.task[static_cast<size_t>(ranks.rank())]);
-      ThreadPool pool(c.threads);
-      MetaStep step(resolved.config, setup.learner, setup.train_shape, family, pool, {}, &ranks,
-                    device, &between_devices.ranks());
+      ThreadPool pool(1);
+      MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool, {},
+                    &ranks, device, &between_devices.ranks());
       for (int i = 0; i < 11; ++i) step.run(i);
-      const int before = family->tasks();
+      const int64_t before = device->tasks();
       step.run(11);
-      const int drawn = family->tasks() - before;
-      const bool fewer = c.any_kernel && ranks.rank() == 1, more = c.any_kernel && !fewer;
-      EXPECT_EQ(drawn < 4, fewer) << drawn << " of 8, " << c.threads << " threads";
-      EXPECT_EQ(drawn > 4, more) << drawn << " of 8, " << c.threads << " threads";
+      const int64_t drawn = device->tasks() - before;
+      EXPECT_EQ(drawn < 4, any_kernel && slow) << drawn << " of 8";
+      EXPECT_EQ(drawn > 4, any_kernel && !slow) << drawn << " of 8";
     });
   }
 }

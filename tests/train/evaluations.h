@@ -25,10 +25,10 @@ class Evaluation {
   std::unique_ptr<Evaluator> evaluator(
       ThreadPool& pool, const std::shared_ptr<exec::Device>& device,
       comm::Communicator* ranks = nullptr,
-      const std::shared_ptr<exec::cuda::Images>& images = nullptr) const {
-    auto evaluator = std::make_unique<Evaluator>(setup_.learner, setup_.test_shape,
-                                                 setup_.test_steps, setup_.test_tasks, pool,
-                                                 exec::CompileOptions{}, ranks, device, images);
+      const std::shared_ptr<DeviceData>& device_data = nullptr) const {
+    auto evaluator = std::make_unique<Evaluator>(
+        setup_.learner, setup_.test_shape, setup_.test_steps, setup_.test_tasks, pool,
+        exec::CompileOptions{}, ranks, device, device_data);
     evaluator->set_theta(theta(1));
     return evaluator;
   }

@@ -1,5 +1,6 @@
-# Writes FILE, the headers HEADERS (names below FOLDER, separated by commas) as strings:
-# cmake -DFOLDER=… -DHEADERS=a.h,b.h -DFILE=… -P OuterloopDeviceText.cmake
+# Writes FILE, the headers HEADERS (names below FOLDER, separated by commas) as strings, which the
+# function NAME (declared in the header INCLUDE, without its namespace) gives one by one:
+# cmake -DFOLDER=… -DHEADERS=a.h,b.h -DNAMESPACE=… -DNAME=… -DINCLUDE=… -DFILE=… -P …
 cmake_minimum_required(VERSION 3.25)
 string(REPLACE "," ";" headers "${HEADERS}")
 set(parts "")
@@ -8,15 +9,15 @@ foreach(header IN LISTS headers)
   string(REGEX REPLACE "#(pragma once|include)[^\n]*\n" "" text "${text}")
   string(APPEND parts "    R\"device(${text})device\",\n")
 endforeach()
-file(WRITE ${FILE} "#include \"exec/cuda/device_text.h\"
+file(WRITE ${FILE} "#include \"${INCLUDE}\"
 
-namespace outerloop::exec::cuda {
+namespace ${NAMESPACE} {
 
-std::span<const std::string_view> device_headers() {
+std::span<const std::string_view> ${NAME}() {
   static constexpr std::string_view kHeaders[] = {
 ${parts}  };
   return kHeaders;
 }
 
-}  // namespace outerloop::exec::cuda
+}  // namespace ${NAMESPACE}
 ")

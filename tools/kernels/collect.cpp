@@ -6,6 +6,7 @@
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
 #include "train/device_evaluation.h"
+#include "train/device_tasks.h"
 #include "train/slot_plan.h"
 
 namespace outerloop::kernels {
@@ -20,6 +21,12 @@ void add_program(const Program& program, const std::shared_ptr<Recorder>& record
   for (int i = 0; i < inputs; ++i) lanes.bind_input(i, data);
   for (int o = 0; o < outputs; ++o) lanes.bind_output(o, data, 0);
   lanes.run(recorder->make_stream());
+}
+
+void add_tasks(const std::shared_ptr<const data::TaskFamily>& family,
+               const std::shared_ptr<Recorder>& recorder) {
+  train::DeviceData device_data(recorder);
+  const train::DeviceTasks tasks(recorder, device_data, family);
 }
 
 std::string add_training(const config::Resolved& resolved, const std::string& origin,
@@ -41,7 +48,7 @@ std::string add_training(const config::Resolved& resolved, const std::string& or
     recorder->begin(origin, shared);
     const train::MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool,
                                options, nullptr, recorder);
-    train::DeviceEvaluation({test, step.layout(), setup.test_tasks}, pool, recorder, step.images(),
+    train::DeviceEvaluation({test, step.layout(), setup.test_tasks}, recorder, step.device_data(),
                             options.passes)
         .prepare(1);
     // What ranks, and steps that the host looks into, ask for later.

@@ -6,6 +6,7 @@
 
 #include "kernels/recorder.h"
 #include "outerloop/config/read.h"
+#include "outerloop/data/family.h"
 #include "outerloop/exec/cuda.h"
 #include "outerloop/ir/program.h"
 
@@ -22,5 +23,9 @@ std::string add_training(const config::Resolved& config, const std::string& orig
 
 // Of the steps of one program, each of which is launched once.
 void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder);
+
+// Of drawing the family's tasks.
+void add_tasks(const std::shared_ptr<const data::TaskFamily>& family,
+               const std::shared_ptr<Recorder>& recorder);
 
 }  // namespace outerloop::kernels

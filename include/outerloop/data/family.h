@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "outerloop/data/device_drawing.h"
 #include "outerloop/data/episode.h"
 
 namespace outerloop::data {
@@ -49,10 +50,9 @@ class TaskFamily {
   // The rows of support_x and query_x are images of this table, each byte divided by 255; without
   // pixels where they are something else.
   virtual ImageTable images() const { return {}; }
-  // draw() of a family of images that names them instead: image * 4 + quarter turns
-  // counter-clockwise, by row. Of the buffers, support_x and query_x are empty.
-  void draw_named(const TaskKey& key, const EpisodeBuffers& buffers, std::span<int32_t> support,
-                  std::span<int32_t> query) const;
+  // How a device draws the same tasks: all of these families do. A family of other tasks may keep
+  // the default, which throws BadInput; its trainings run on threads.
+  virtual DeviceDrawing device_drawing(const SendUp& send_up) const;
 
   virtual TaskDescription describe(const TaskKey& key) const = 0;
 
@@ -62,8 +62,6 @@ class TaskFamily {
 
  private:
   virtual void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const = 0;
-  virtual void draw_task_named(const TaskKey& key, const EpisodeBuffers& buffers,
-                               std::span<int32_t> support, std::span<int32_t> query) const;
   void require_labels(const EpisodeBuffers& buffers) const;
 
   EpisodeShape shape_;

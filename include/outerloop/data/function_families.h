@@ -5,13 +5,9 @@
 
 #include "outerloop/config/limits.h"
 #include "outerloop/data/family.h"
+#include "outerloop/data/range.h"
 
 namespace outerloop::data {
-
-struct Range {
-  float low = 0;
-  float high = 1;
-};
 
 // y = amplitude * sin(x - phase), uniform in the ranges (Finn et al. 2017, section 5.1).
 struct SinusoidOptions {

@@ -44,6 +44,8 @@ class StepLog {
   // kind: those of the first update, of the next one, and so on.
   void restart(const DeviceStream& stream, std::span<const float> rates,
                std::span<const float> factors1, std::span<const float> factors2);
+  // Where the device counts the steps since restart(): a uint32, 0 in the first once it has begun.
+  std::byte* step() const;
   // At the start of each step, and at its end. Can be recorded.
   void launch_begin(const DeviceStream& stream);
   void launch_end(const DeviceStream& stream);

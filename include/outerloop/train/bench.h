@@ -41,8 +41,8 @@ struct MetaStepBench {
   double gbytes_per_s = 0;
   int64_t peak_device_bytes = 0;  // Device::most_held_bytes()
   // Shares of the first rank's time, of its busiest threads; the rest is waiting. `reduce` is what
-  // remains of the sum over the ranks when a rank's own work is done. One rank's GPU computes while
-  // the host draws, and what is not drawing is `compute`.
+  // remains of the sum over the ranks when a rank's own work is done. One rank's GPU makes steps
+  // without the host: all is `compute`.
   double share_draw = 0, share_compute = 0, share_reduce = 0, share_update = 0;
   double seconds_to_first_step = 0;   // config read and data loaded until the first step is done
   int64_t kernel_calls_per_task = 0;  // on a processor

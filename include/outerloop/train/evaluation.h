@@ -16,7 +16,6 @@
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/communicator.h"
 #include "outerloop/data/family.h"
-#include "outerloop/exec/cuda_images.h"
 #include "outerloop/exec/device.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/plan.h"
@@ -24,6 +23,8 @@
 #include "outerloop/train/statistic.h"
 
 namespace outerloop::train {
+
+class DeviceData;
 
 // After 0 … K inner steps.
 struct EvaluationResult {
@@ -51,13 +52,13 @@ class Evaluator {
  public:
   // The tasks of an evaluation are dealt to the ranks (null: this process alone), which makes
   // evaluate() and its kin collective; every rank gets the same result. Each computes its tasks on
-  // its device, or without one on its threads. `images`: those of the family's data set, where they
-  // are on the device already.
+  // its device, or without one on its threads. `device_data`: what the device has already of data
+  // sets (MetaStep::device_data()).
   Evaluator(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
             std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
             const exec::CompileOptions& compile = {}, comm::Communicator* ranks = nullptr,
             std::shared_ptr<exec::Device> device = nullptr,
-            std::shared_ptr<exec::cuda::Images> images = nullptr);
+            std::shared_ptr<DeviceData> device_data = nullptr);
   ~Evaluator();
 
   int64_t steps() const;

@@ -11,7 +11,6 @@
 #include "outerloop/comm/device_ranks.h"
 #include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
-#include "outerloop/exec/cuda_images.h"
 #include "outerloop/exec/device.h"
 #include "outerloop/exec/executable.h"
 #include "outerloop/meta/learner.h"
@@ -20,6 +19,8 @@
 #include "outerloop/train/theta.h"
 
 namespace outerloop::train {
+
+class DeviceData;
 
 struct MetaStepResult {
   double loss = 0;      // mean over the slots with finite results, in slot order
@@ -58,7 +59,7 @@ using GradientHook =
 // Where the time of meta-steps went, summed over calls of run() that asked for it. Seconds of the
 // busiest thread.
 struct MetaStepTimes {
-  double draw = 0;
+  double draw = 0;     // 0 where a device draws, as part of what it computes
   double compute = 0;  // each thread's own sums included
   // What remains of the sum over the ranks when this one's slots are done, waiting for slower ranks
   // included; nothing on one rank.
@@ -116,8 +117,8 @@ class MetaStep {
   SlotReplay recompute(int64_t iteration, int64_t slot);
   void set_gradient_hook(const GradientHook& hook);
 
-  // What the device has of the tasks' data set; null where it has no images.
-  std::shared_ptr<exec::cuda::Images> images() const;
+  // What the device has of the tasks' data set; null where there is none.
+  std::shared_ptr<DeviceData> device_data() const;
 
   Flops flops_per_task() const;   // counted from the op records
   size_t steps_per_task() const;  // kernel calls

@@ -144,6 +144,10 @@ void StepLog::restart(const DeviceStream& stream, std::span<const float> rates,
   own.device->upload(stream, own.tables.data, own.host_tables.bytes);
 }
 
+std::byte* StepLog::step() const {
+  return impl_->counters.data + offsetof(Counters, step);
+}
+
 void StepLog::launch_begin(const DeviceStream& stream) {
   impl_->device->launch(stream, impl_->functions[0], impl_->begin_code.blocks,
                         impl_->begin_code.threads, impl_->begin);

@@ -15,6 +15,7 @@
 #include <sstream>
 #include <thread>
 
+#include "data/every_family.h"
 #include "exec/cuda/nvrtc.h"
 #include "exec/cuda/source.h"
 #include "io/temporary_folder.h"
@@ -96,6 +97,11 @@ class Kernels {
           kernels::add_training(resolved_config(file, tables.path()), name, recorder);
       EXPECT_EQ("", why_not) << name << ": a table outside is made from its sizes in kOutside";
       ++configs_;
+    }
+    // Data sets of configs may not be here, nor any with a table.
+    for (const data::NamedFamily& drawn : data::every_family()) {
+      recorder->begin("tasks: " + drawn.name, kernels::kMostShared);
+      kernels::add_tasks(drawn.family, recorder);
     }
     // Configs are of float32 alone and use few of the ops.
     for (const auto& c : outerloop::testing::all_cases()) {

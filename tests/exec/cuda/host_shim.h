@@ -156,6 +156,17 @@ class HostBlock {
     threadIdx.x = own;
   }
 
+  // As barrier(); whether the value holds for a thread.
+  bool any(bool value) {
+    static bool slots[1024];
+    slots[threadIdx.x] = value;
+    barrier();
+    bool result = false;
+    for (unsigned t = 0; t < blockDim.x; ++t) result = result || slots[t];
+    barrier();
+    return result;
+  }
+
   // As barrier(): shuffles too are met by the whole block.
   template <class T>
   T shuffle_down(T value, unsigned delta) {
@@ -211,6 +222,9 @@ class HostBlock {
 
 inline void __syncthreads() {
   HostBlock::current().barrier();
+}
+inline int __syncthreads_or(int value) {
+  return HostBlock::current().any(value != 0) ? 1 : 0;
 }
 template <class T>
 T __shfl_down_sync(unsigned, T value, unsigned delta) {

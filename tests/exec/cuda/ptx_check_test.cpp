@@ -17,6 +17,7 @@ TEST(PtxCheck, FindsWhatLeavesBitsOpen) {
            {"\tmad.lo.s32 \t%r1, %r2, %r3, %r4;", ""},
            {"\tmul.wide.u32 \t%rd1, %r2, 4;", ""},
            {"\tmax.f32 \t%f1, %f2, %f3;", ""},
+           {"\trem.u32 \t%r1, %r2, %r3;", ""},
            {"\t@%p2 bra \t$L__BB0_5;", ""},
            {"\t.reg .f32 \t%f<36>;", ""},
            {"$L__BB0_5:", ""},
