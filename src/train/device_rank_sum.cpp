@@ -25,11 +25,8 @@ void DeviceRankSum::begin(size_t group, std::span<const comm::SlotNode> nodes) {
   reduction_.begin(group, nodes, stream());
 }
 
-// Waits, as nobody who waits for a stream alone would hear of a rank that failed.
 bool DeviceRankSum::finish() {
-  const bool any = reduction_.finish(total_, stream());
-  ranks_.wait();
-  return any;
+  return reduction_.finish(total_, stream());
 }
 
 void DeviceRankSum::drop() {
@@ -40,7 +37,6 @@ void DeviceRankSum::drop() {
 void DeviceRankSum::sum_fast(std::span<const comm::SlotNode> nodes) {
   tree_.add(state_.stream(), 0, nodes, total_);
   ranks_.all_reduce_fast("meta-gradient", total_, stream());
-  ranks_.wait();
 }
 
 }  // namespace outerloop::train

@@ -18,9 +18,11 @@ std::span<T> values_of(const exec::PinnedMemory& memory) {
 }  // namespace
 
 DeviceUpdate::DeviceUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
-                           const optim::ThetaLayout& layout, DeviceState& state)
+                           const optim::ThetaLayout& layout, DeviceState& state,
+                           comm::DeviceRanks* ranks)
     : config_(config.outer),
       state_(state),
+      ranks_(ranks),
       parameters_(layout.entries.size()),
       // In one block, a vector would wait for its few threads.
       executable_(exec::cuda::Executable::compile(guarded_update_program(config_, layout.elements),
@@ -118,6 +120,8 @@ bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> node
   device.launch(stream, graph_);
   device.download(stream, host_made_.bytes, made_.data);
   device.download(stream, host_hashes_.bytes, hashes_.data);
+  // Nobody who waits for a stream alone would hear of a rank that failed.
+  if (ranks_ != nullptr) ranks_->wait();
   device.synchronize(stream);
   hashes_are_old_ = false;
   const bool made = values_of<float>(host_made_)[0] != 0;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "outerloop/comm/device_ranks.h"
 #include "outerloop/exec/cuda.h"
 #include "outerloop/exec/cuda_bit_sums.h"
 #include "train/device_state.h"
@@ -14,8 +15,10 @@ namespace outerloop::train {
 
 class DeviceUpdate : public OuterUpdate {
  public:
+  // `ranks`: whose sums may be under way when apply() is called, or null; it sees to them.
   DeviceUpdate(const config::Config& config, const nn::ParameterSpecs& parameters,
-               const optim::ThetaLayout& layout, DeviceState& state);
+               const optim::ThetaLayout& layout, DeviceState& state,
+               comm::DeviceRanks* ranks = nullptr);
 
   const OuterState& state() override { return state_.on_host(); }
   void set_state(const OuterState& state) override;
@@ -48,6 +51,7 @@ class DeviceUpdate : public OuterUpdate {
 
   config::Outer config_;
   DeviceState& state_;
+  comm::DeviceRanks* ranks_;
   size_t parameters_;
   std::shared_ptr<const exec::cuda::Executable> executable_;
   exec::cuda::Lanes lanes_;

@@ -24,7 +24,9 @@ class GradientSum {
   // Without groups, in the library's order; zeros where no slot is present.
   virtual void sum_fast(std::span<const comm::SlotNode> nodes) = 0;
 
-  // Where finish() and sum_fast() leave the sum, until the next round.
+  // Where finish() and sum_fast() leave the sum, until the next round. In the memory of a device it
+  // may be under way: who waits for the device waits for the ranks before (DeviceRanks::wait()), as
+  // a stream alone does not tell of a rank that failed.
   virtual float* total() = 0;
 };
 

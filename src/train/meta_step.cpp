@@ -64,15 +64,16 @@ struct MetaStep::Impl {
     std::unique_ptr<GradientSum> sum;
     if (device) {
       on_device.emplace(device, std::move(start));
-      auto device_update =
-          std::make_unique<DeviceUpdate>(config, learner.parameters, layout, *on_device);
+      if (!alone) between_devices = device_ranks;
+      auto device_update = std::make_unique<DeviceUpdate>(config, learner.parameters, layout,
+                                                          *on_device, between_devices);
       auto device_team = std::make_unique<DeviceTeam>(work, *on_device, options.passes);
       device_data = device_team->plan().device_data();
       if (alone) {
         steps.emplace(config, device_team->plan(), *device_update, work);
       } else {
-        OL_ASSERT(device_ranks != nullptr, "the ranks' devices are not connected");
-        sum = std::make_unique<DeviceRankSum>(*device_ranks, *on_device, groups,
+        OL_ASSERT(between_devices != nullptr, "the ranks' devices are not connected");
+        sum = std::make_unique<DeviceRankSum>(*between_devices, *on_device, groups,
                                               device_update->sum());
       }
       bytes = [held = device] { return held->held_bytes(); };
@@ -280,10 +281,12 @@ struct MetaStep::Impl {
     const std::span<const comm::SlotNode> tree = finish_sum(iteration);
     hash_slots();
     team->hash_gradients(hashes.gradients);
-    if (checked >= 0) check(iteration, checked);
-    own.reduce = watch.lap();
     MetaStepResult result = results.summarise();
     const int64_t present = results.slots() - result.nonfinite;
+    // The update waits for the sum by itself.
+    if (between_devices != nullptr && (checked >= 0 || present == 0)) between_devices->wait();
+    if (checked >= 0) check(iteration, checked);
+    own.reduce = watch.lap();
     if (present > 0 && !update->apply(iteration, tree, present)) result.nonfinite = results.slots();
     update->hash_state(hashes.state);
     own.update = watch.lap();
@@ -304,8 +307,9 @@ struct MetaStep::Impl {
   std::shared_ptr<DeviceData> device_data;
   std::unique_ptr<OuterUpdate> update;
   Tensor multi_step_weights;
-  int64_t weights_epoch = -1;        // that they are of
-  comm::Communicator* communicator;  // null: this process alone
+  int64_t weights_epoch = -1;                    // that they are of
+  comm::Communicator* communicator;              // null: this process alone
+  comm::DeviceRanks* between_devices = nullptr;  // where several ranks have one each
   TaskResults results;
   std::unique_ptr<SlotTeam> team;
   std::optional<DeviceSteps> steps;  // where one rank has a device

@@ -64,7 +64,8 @@ struct MetaStepTimes {
   // What remains of the sum over the ranks when this one's slots are done, waiting for slower ranks
   // included; nothing on one rank.
   double reduce = 0;
-  double update = 0;  // one rank: the rest of the tree too
+  // One rank: the rest of the tree too. Ranks with a device each: the end of the sum over them too.
+  double update = 0;
   double total = 0;
 };
 
