@@ -93,7 +93,7 @@ class Kinds {
         reduction->begin(g, {&node, 1});
       }
       reduction->finish();
-      state_.device().synchronize(state_.stream());
+      end();
     };
     return {[=] { own_slot->reset(); }, call, [=, this] { return total->holds(sum()); }};
   }
