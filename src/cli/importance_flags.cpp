@@ -89,7 +89,8 @@ void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--seed", flags.seed, "Of tasks and permutations [the run's]");
   add("--repeats", flags.repeats, "Permutations of a group in a task, between rows of a set [2]");
   add("--donors", flags.donors,
-      "Rows that give values: any, or within_class, which leaves across out [any]; ridge_residual "
+      "Rows that give values: any, or within_class, which leaves out across, and the support set "
+      "where a class has one row [any]; ridge_residual "
       "is of YAML files alone, as a task has too few rows to fit what other features leave");
   command
       .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")

@@ -24,6 +24,7 @@ AdapterLearner::AdapterLearner(const train::Setup& setup, const Tensor& theta)
                {.most_rows = static_cast<int64_t>(most_sets_ * query_rows_),
                 .from_products = !couples_rows()}),
       asked_(most_sets_),
+      own_rows_(most_sets_),
       products_(static_cast<size_t>(steps()) + 1) {
   adapter_.set_theta(theta);
   if (adapter_.product_width() > 0) {
@@ -64,7 +65,10 @@ void AdapterLearner::ask(std::span<const ChangedRows> copies) {
   const size_t size = queries_.size();
   for (size_t c = 0; c < sets_; ++c) {
     if (update_) {
-      asked_[c].take(copies[c], queries_, inputs_);
+      own_rows_[c].clear();
+      if (asked_[c].take(copies[c], queries_, inputs_)) continue;
+      own_rows_[c].resize(size);
+      write(copies[c], queries_, inputs_, own_rows_[c]);
     } else {
       write(copies[c], queries_, inputs_, adapter_.queries().subspan(c * size, size));
     }
@@ -80,9 +84,11 @@ const AdapterLearner::Product& AdapterLearner::product(int64_t step) {
   return *kept;
 }
 
-void AdapterLearner::take_products(const Product& untouched) {
-  const size_t size = untouched.values.size();
+void AdapterLearner::take_products(int64_t step) {
+  const size_t size = query_rows_ * adapter_.product_width();
   for (size_t c = 0; c < sets_; ++c) {
+    if (!own_rows_[c].empty()) continue;
+    const Product& untouched = product(step);
     const auto place = adapter_.products().subspan(c * size, size);
     const size_t changed = asked_[c].inputs().size();
     if (changed == 0) {
@@ -92,10 +98,27 @@ void AdapterLearner::take_products(const Product& untouched) {
       work_ += update_->flops(changed);
     }
   }
+  take_own_products(step);
+}
+
+// Last, as the adapter has one product a step.
+void AdapterLearner::take_own_products(int64_t step) {
+  const size_t size = query_rows_ * adapter_.product_width();
+  const auto has_none = [](const std::vector<float>& rows) { return rows.empty(); };
+  if (std::ranges::all_of(std::span(own_rows_).first(sets_), has_none)) return;
+  for (size_t c = 0; c < sets_; ++c) {
+    if (own_rows_[c].empty()) continue;
+    std::ranges::copy(own_rows_[c], adapter_.queries().begin());
+    std::ranges::copy(adapter_.product(step).values,
+                      adapter_.products().subspan(c * size, size).begin());
+    work_ += adapter_.product_flops(step);
+    products_[static_cast<size_t>(step)].reset();
+  }
+  std::ranges::copy(queries_, adapter_.queries().begin());
 }
 
 void AdapterLearner::answer(int64_t step, std::span<double> predictions) {
-  if (update_) take_products(product(step));
+  if (update_) take_products(step);
   const size_t rows = sets_ * query_rows_;
   const std::span<const float> answers = adapter_.answer(step, rows);
   work_ += adapter_.answer_flops(step, static_cast<int64_t>(rows));

@@ -4,9 +4,10 @@
 //
 // Where the queries enter by a product with the first layer's weight alone (networks on tables),
 // that product is kept for the untouched queries, by step, and a copy is answered from it, changed
-// by the group's inputs alone: its cost does not depend on how many inputs a row has. Elsewhere
-// (convolutions; batch norm, which divides by what rounding leaves where rows become alike) the
-// copies' rows are gathered into the input of the call.
+// by the group's inputs alone: its cost does not depend on how many inputs a row has. A copy in
+// which a large value changes, whose rounding the kept product has, gets a product of its own.
+// Elsewhere (convolutions; batch norm, which divides by what rounding leaves where rows become
+// alike) the copies' rows are gathered into the input of the call.
 
 #include <optional>
 
@@ -41,7 +42,8 @@ class AdapterLearner final : public TaskLearner {
 
   // Of the untouched queries.
   const Product& product(int64_t step);
-  void take_products(const Product& untouched);
+  void take_products(int64_t step);
+  void take_own_products(int64_t step);
 
   const train::Setup& setup_;
   size_t width_;
@@ -56,6 +58,7 @@ class AdapterLearner final : public TaskLearner {
   // Where answers start from products.
   std::optional<ProductUpdate> update_;
   std::vector<RowSteps> asked_;                   // by set
+  std::vector<std::vector<float>> own_rows_;      // the same: of those that get their own product
   std::vector<std::optional<Product>> products_;  // by step; none since the task was adapted to
 };
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "outerloop/ops/ops.h"
 
 namespace outerloop::interp {
 
-void RowSteps::take(const ChangedRows& copy, std::span<const float> rows, size_t row_inputs) {
+bool RowSteps::take(const ChangedRows& copy, std::span<const float> rows, size_t row_inputs) {
+  bool is_small = true;
   inputs_.clear();
   steps_.clear();
   place_of_.resize(row_inputs);
@@ -17,6 +19,7 @@ void RowSteps::take(const ChangedRows& copy, std::span<const float> rows, size_t
     for (const uint32_t input : copy.inputs.of(row)) {
       const float step = donor[input] - own[input];
       if (step == 0) continue;
+      is_small = is_small && std::abs(own[input]) <= kMost && std::abs(donor[input]) <= kMost;
       if (place_of_[input] == 0) {
         inputs_.push_back(input);
         place_of_[input] = static_cast<uint32_t>(inputs_.size());
@@ -25,6 +28,7 @@ void RowSteps::take(const ChangedRows& copy, std::span<const float> rows, size_t
     }
   }
   for (const uint32_t input : inputs_) place_of_[input] = 0;
+  return is_small;
 }
 
 void RowSteps::write(size_t width, std::span<float> steps) const {

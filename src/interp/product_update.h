@@ -16,7 +16,10 @@ namespace outerloop::interp {
 // Which inputs change in any row, in the order in which rows name them, and by how much.
 class RowSteps {
  public:
-  void take(const ChangedRows& copy, std::span<const float> rows, size_t row_inputs);
+  // False where a value that changes, own or from elsewhere, is beyond kMost or no number: what
+  // rounding leaves of it in a product would stay there. Nothing else may be asked then.
+  bool take(const ChangedRows& copy, std::span<const float> rows, size_t row_inputs);
+  static constexpr float kMost = 64;
 
   const std::vector<uint32_t>& inputs() const { return inputs_; }
   // (rows, width) with zeros in the last columns; width >= inputs().size().

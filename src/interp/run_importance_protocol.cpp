@@ -90,7 +90,7 @@ std::string describe_draws(const RunImportance& result) {
     (of_queries && result.spec.exact ? exact : drawn).push_back(name);
   }
   std::string text;
-  if (result.spec.within_classes) text = "Values come from rows of the same class alone. ";
+  if (result.spec.within_classes) text = "Drawn values come from rows of the same class alone. ";
   if (!exact.empty()) {
     text += fmt::format("Over all donors, without chance: {}. ", fmt::join(exact, ", "));
   }

@@ -305,7 +305,7 @@ TEST(RunImportance, DonorsOfTheClassLeaveOtherTasksOut) {
   const Result result =
       importance(image_run(), folder / "out", {"--donors", "within_class", "--tasks", "6"});
   ASSERT_EQ(result.code, kDone) << result.error;
-  EXPECT_PRED2(contains, result.out, "Values come from rows of the same class alone. ");
+  EXPECT_PRED2(contains, result.out, "Drawn values come from rows of the same class alone. ");
   const json found = result_of(folder / "out");
   EXPECT_EQ(found["donors"], "within_class");
   std::vector<std::string> estimands;

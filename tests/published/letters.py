@@ -5,6 +5,7 @@ split, …): 28 x 28, ink high, 12 images a letter. Written to letters.json."""
 
 import datetime
 import json
+import shutil
 import subprocess
 
 import rows as store
@@ -31,6 +32,7 @@ def import_letters(outerloop, source):
 
 def squares(outerloop, model, words, out):
     """Fall of the accuracy by each middle square in the queries, and half of its joint band."""
+    shutil.rmtree(out, ignore_errors=True)  # a journal does not know which program wrote it
     subprocess.run([outerloop, "importance", model, *words, "--patch", str(SQUARE), "--tasks",
                     str(IMPORTANCE_TASKS), "--metrics", "accuracy", "--estimands", "query",
                     "--out", out], check=True, stdout=subprocess.DEVNULL)
