@@ -307,7 +307,8 @@ def about_run(options):
 
 
 def print_trainings(options):
-    """What of ours runs on the GPU, for tools/kernels; random images go to the folder."""
+    """What of ours runs on the GPU, for tools/kernels; random images go to the folder. Fast numerics
+    want cuBLAS, and where that is NVRTC is too: their kernels are made there."""
     colour = options.trainings / "random84.h5"
     options.environment = None
     made = "ok" if colour.exists() else random_images.write(options, colour, 60)
@@ -317,7 +318,9 @@ def print_trainings(options):
         print(*gpu_checks.words_of_training(name))
     for case in CASES:
         if case.program == OURS:
-            print(*words_of_training(case, colour))
+            words = [str(word) for word in words_of_training(case, colour)]
+            if "runtime.numerics=fast" not in words:
+                print(*words)
 
 
 def main():
