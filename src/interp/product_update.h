@@ -16,10 +16,10 @@ namespace outerloop::interp {
 // Which inputs change in any row, in the order in which rows name them, and by how much.
 class RowSteps {
  public:
-  // False where a value that changes, own or from elsewhere, is beyond kMost or no number: what
-  // rounding leaves of it in a product would stay there. Nothing else may be asked then.
+  // False where a value that changes, own or from elsewhere, is beyond kMost or no number: the
+  // rounding of its part of a product would stay in the sum. What it tells is of no use then.
   bool take(const ChangedRows& copy, std::span<const float> rows, size_t row_inputs);
-  static constexpr float kMost = 64;
+  static constexpr float kMost = 64;  // leaves 4e-6 times the weight; standardised inputs are below
 
   const std::vector<uint32_t>& inputs() const { return inputs_; }
   // (rows, width) with zeros in the last columns; width >= inputs().size().

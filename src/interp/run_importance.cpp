@@ -171,6 +171,14 @@ void check_ways(const RunImportanceSpec& spec, const TaskScoring& scoring,
   if (spec.within_classes && !setup.test_shape.classification) {
     throw BadInput("--donors within_class: this run's tasks have numbers, not classes");
   }
+  const auto draws_no_rows = [](Estimand e) {
+    return e == Estimand::drop || e == Estimand::labels;
+  };
+  if (spec.within_classes && std::ranges::all_of(scoring.estimands, draws_no_rows)) {
+    throw BadInput(
+        "--donors within_class: no estimand that is asked for draws values between rows; add "
+        "prior, query, support or support_query to --estimands, or leave --donors out");
+  }
   if (spec.curve && steps == 0) {
     throw BadInput("--curve: the learner takes no inner steps; leave it out");
   }

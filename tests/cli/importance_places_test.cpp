@@ -1,9 +1,28 @@
 // outerloop importance RUN where groups are places: of an image, or along the input.
 
 #include "cli/importance_runs.h"
+#include "outerloop/base/student_t.h"
 
 namespace outerloop::cli {
 namespace {
+
+// Of "class,mean,low,high,,deviation,,,,tasks,…".
+void expect_interval_of_student(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> fields;
+  for (std::string field; std::getline(in, field, ',');) fields.push_back(field);
+  ASSERT_GE(fields.size(), 10u) << text;
+  const int64_t tasks = std::stoll(fields[9]);
+  if (tasks == 1) {
+    EXPECT_EQ(fields[2] + fields[3] + fields[5], "") << text;
+    return;
+  }
+  const double mean = std::stod(fields[1]);
+  const double half = student_t_quantile(0.975, tasks - 1) * std::stod(fields[5]) /
+                      std::sqrt(static_cast<double>(tasks));
+  EXPECT_NEAR(std::stod(fields[2]), mean - half, 1e-9) << text;
+  EXPECT_NEAR(std::stod(fields[3]), mean + half, 1e-9) << text;
+}
 
 TEST(ImportanceOfPlaces, MapsImages) {
   const TemporaryFolder folder;
@@ -40,6 +59,7 @@ TEST(ImportanceOfPlaces, MapsImages) {
     if (!line.ends_with(",,,,,,")) continue;
     ++of_classes;
     EXPECT_EQ(std::ranges::count(line, ','), commas + 1) << "and that in the name of the square";
+    expect_interval_of_student(line.substr(line.find("\",") + 2));
   }
   EXPECT_EQ(of_classes, 16 * found["classes"].size());
 }

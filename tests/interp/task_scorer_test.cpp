@@ -517,6 +517,11 @@ TEST_F(InsideClasses, RefusesSetsWithOneRowOfAClassAndForeignDonors) {
   data::EpisodeSpec one_shot = spec_;
   one_shot.support_x.shape = {2, 3};
   EXPECT_THROW(TaskScorer(scoring_, learner, one_shot, {}), BadInput);
+  scoring_.estimands = {Estimand::query};
+  EXPECT_NO_THROW(TaskScorer(scoring_, learner, one_shot, {}));
+  data::EpisodeSpec one_query = spec_;
+  one_query.query_x.shape = {2, 3};
+  EXPECT_THROW(TaskScorer(scoring_, learner, one_query, {}), BadInput);
 }
 
 TEST(TaskScorer, RefusesWhatHasNoMeaning) {

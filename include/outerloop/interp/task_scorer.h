@@ -63,7 +63,8 @@ struct TaskScoring {
   // metric is no mean over rows: BadInput.
   bool exact = false;
   // Rows exchange values with rows of their own class alone, in both sets: what a group tells apart
-  // inside a class. Where a set has one row of a class, or for across: BadInput.
+  // inside a class. Sets have equally many rows of each class; where that is one, or for across:
+  // BadInput.
   bool within_classes = false;
   int64_t repeats = 2;
   uint64_t seed = 0;

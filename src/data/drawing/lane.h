@@ -10,8 +10,6 @@ namespace outerloop::data {
 // A stream's words, a group of them at a time in shared memory (outerloop/base/philox.h).
 class BlockDealer {
  public:
-  static constexpr unsigned kGroupWords = 32;
-
   OL_DEVICE BlockDealer(const LaneKey& key, unsigned step, unsigned purpose, unsigned* words)
       : key0_(key.seed[0]), key1_(key.seed[1]), words_(words) {
     const unsigned long long iteration =
@@ -79,7 +77,7 @@ class BlockDealer {
 template <class Drawing>
 OL_DEVICE void draw_lane(const ol::Pointers<9>& p, char* scratch) {
   auto* const words = reinterpret_cast<unsigned*>(scratch);
-  auto* const room = reinterpret_cast<int*>(words + BlockDealer::kGroupWords);
+  auto* const room = reinterpret_cast<int*>(words + kGroupWords);
   const LaneKey& key = *p.get<const LaneKey>(0);
   const unsigned step = *p.get<const unsigned>(1);
   const auto& lane = *p.get<const LaneDrawing<Drawing>>(2);

@@ -6,6 +6,9 @@
 
 namespace outerloop::data {
 
+// Of a stream, that a device makes at a time (outerloop/base/philox.h).
+constexpr unsigned kGroupWords = 32;
+
 template <class Drawing>
 struct LaneDrawing {
   unsigned support_rows;

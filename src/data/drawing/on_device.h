@@ -16,7 +16,6 @@ template <class Drawing>
 DeviceDrawing on_device(std::string_view type, const Drawing& drawing, const EpisodeShape& shape,
                         unsigned room) {
   static_assert(std::is_trivially_copyable_v<Drawing>);
-  constexpr unsigned kGroupWords = 32;  // of the stream
   const LaneDrawing<Drawing> lane{
       .support_rows = static_cast<unsigned>(shape.support_rows()),
       .minibatch_indices = static_cast<unsigned>(shape.minibatch_steps * shape.minibatch_rows),
