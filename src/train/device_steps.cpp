@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstddef>
 
-#include "outerloop/train/device_programs.h"
+#include "train/device_sums.h"
 
 namespace outerloop::train {
 namespace {
@@ -33,16 +33,13 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
       plan_(plan),
       update_(update),
       batch_(plan, config_.meta_batch),
-      // In one block, vectors would wait for its few threads.
-      counted_(exec::cuda::Executable::compile(
-          slot_counts_program(config_.meta_batch, work.layout.elements), plan.shared_device(), {},
-          exec::cuda::Steps::one_by_one)),
-      counted_lanes_(counted_, 1),
-      total_(plan.shared_device(), config_.meta_batch, work.layout.elements),
       bit_sums_(plan.shared_device(), ends_of(work.layout)),
+      slot_sums_(make_slot_sums(plan.shared_device(), {0, config_.meta_batch}, work.layout,
+                                exec::cuda::SlotSums::Sums::of_all)),
       counts_(plan.device().allocate(static_cast<size_t>(config_.meta_batch) * sizeof(float))),
       hashes_(plan.device().allocate(static_cast<size_t>(config_.meta_batch) *
                                      work.layout.entries.size() * sizeof(uint32_t))),
+      finite_(plan.device().allocate(hashes_.bytes)),
       row_{.tasks = config_.meta_batch,
            .parameters = static_cast<int64_t>(work.layout.entries.size()),
            .vectors = update.vectors(),
@@ -54,29 +51,27 @@ DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, D
   for (auto* numbers : {&rates_, &corrections1_, &corrections2_}) {
     numbers->reserve(static_cast<size_t>(most()));
   }
-  bind();
-  const exec::DeviceStream& stream = plan_.stream();
-  plan_.device().begin_recording(stream);
-  log_.launch_begin(stream);
-  batch_.launch(log_.step());
-  counted_lanes_.run(stream);
-  total_.run(stream, batch_.gradients(), counts_.data,
-             reinterpret_cast<std::byte*>(update_.sum().data()));
-  const int64_t vector_bytes = work.layout.elements * static_cast<int64_t>(sizeof(float));
-  bit_sums_.run(stream, row_.tasks, {batch_.gradients(), vector_bytes},
-                {hashes_.data, row_.parameters * static_cast<int64_t>(sizeof(uint32_t))});
-  update_.launch();
-  log_.launch_end(stream);
-  graph_ = plan_.device().end_recording(stream);
+  plan_.device().begin_recording(plan_.stream());
+  launch();
+  graph_ = plan_.device().end_recording(plan_.stream());
 }
 
-void DeviceSteps::bind() {
-  const Program& program = counted_->optimised();
-  counted_lanes_.bind_input(program.input_index("gradients"), batch_.gradients());
-  counted_lanes_.bind_input(program.input_index("losses"), batch_.source("loss"));
-  counted_lanes_.bind_output(program.output_index("counts"), counts_.data, 0);
-  counted_lanes_.bind_output(program.output_index("count"),
-                             update_.head() + offsetof(DeviceUpdate::Head, count), 0);
+void DeviceSteps::launch() {
+  const exec::DeviceStream& stream = plan_.stream();
+  log_.launch_begin(stream);
+  batch_.launch(log_.step());
+  const auto words = row_.parameters * static_cast<int64_t>(sizeof(uint32_t));
+  bit_sums_.run(stream, row_.tasks,
+                {batch_.gradients(), static_cast<int64_t>(update_.sum().size_bytes())},
+                {hashes_.data, words}, {finite_.data, words});
+  slot_sums_.run(stream, {.gradients = batch_.gradients(),
+                          .losses = batch_.source("loss"),
+                          .finite = finite_.data,
+                          .counts = counts_.data,
+                          .sums = {reinterpret_cast<std::byte*>(update_.sum().data())},
+                          .numbers = {update_.head() + offsetof(DeviceUpdate::Head, scale)}});
+  update_.launch();
+  log_.launch_end(stream);
 }
 
 // Of a step it is known when it is, and not how many updates were made before.

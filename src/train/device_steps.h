@@ -4,8 +4,8 @@
 
 #include <memory>
 
+#include "outerloop/exec/cuda_slot_sums.h"
 #include "outerloop/exec/cuda_step_log.h"
-#include "outerloop/exec/cuda_tree_sum.h"
 #include "train/device_batch.h"
 #include "train/device_update.h"
 #include "train/slot_team.h"
@@ -34,17 +34,15 @@ class DeviceSteps {
   bool take(int64_t i, TaskResults& results, StepHashes& hashes) const;
 
  private:
-  void bind();
+  void launch();
 
   config::Outer config_;
   const DevicePlan& plan_;
   DeviceUpdate& update_;
   DeviceBatch batch_;
-  std::shared_ptr<const exec::cuda::Executable> counted_;
-  exec::cuda::Lanes counted_lanes_;
-  exec::cuda::TreeSum total_;
   exec::cuda::BitSums bit_sums_;
-  exec::DeviceMemory counts_, hashes_;
+  exec::cuda::SlotSums slot_sums_;
+  exec::DeviceMemory counts_, hashes_, finite_;
   exec::cuda::StepRow row_;
   exec::cuda::StepLog log_;
   exec::DeviceGraph graph_;

@@ -8,10 +8,15 @@
 
 #include "outerloop/comm/slot_reduction.h"
 #include "outerloop/exec/cuda_bit_sums.h"
-#include "outerloop/exec/cuda_tree_sum.h"
+#include "outerloop/exec/cuda_slot_sums.h"
 #include "train/device_batch.h"
 
 namespace outerloop::train {
+
+// Of gradients of theta.
+exec::cuda::SlotSums make_slot_sums(const std::shared_ptr<exec::Device>& device,
+                                    const comm::Range& slots, const optim::ThetaLayout& layout,
+                                    exec::cuda::SlotSums::Sums sums);
 
 class DeviceSums {
  public:
@@ -30,7 +35,6 @@ class DeviceSums {
 
  private:
   std::byte* fetched(std::span<std::byte> host);
-  comm::Range tasks_of(const comm::SlotNode& root) const;
 
   // Comes back after each run.
   struct Copy {
@@ -40,18 +44,16 @@ class DeviceSums {
 
   const DevicePlan& plan_;
   size_t parameters_;
-  std::vector<float> counts_;     // by task
-  std::vector<uint32_t> hashes_;  // by task and parameter
-  comm::Range slots_;
-  std::vector<comm::SlotNode> roots_;       // without data
-  std::vector<exec::DeviceMemory> sums_;    // by root
-  std::vector<exec::cuda::TreeSum> trees_;  // the same
+  std::vector<float> counts_;             // by task
+  std::vector<uint32_t> hashes_;          // by task and parameter
+  std::vector<comm::SlotNode> roots_;     // without data
+  std::vector<exec::DeviceMemory> sums_;  // by root
+  std::vector<float> present_;            // the same
   std::vector<comm::SlotNode> nodes_;
   std::vector<Copy> copies_;
-  std::shared_ptr<const exec::cuda::Executable> executable_;
-  exec::cuda::Lanes lanes_;
-  exec::DeviceMemory count_;  // nobody asks for it here
-  exec::cuda::BitSums kernel_;
+  exec::cuda::BitSums bit_sums_;
+  exec::cuda::SlotSums slot_sums_;
+  exec::DeviceMemory finite_;
   exec::DeviceGraph graph_;
 };
 

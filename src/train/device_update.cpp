@@ -5,7 +5,8 @@
 #include <map>
 #include <string>
 
-#include "outerloop/train/device_programs.h"
+#include "outerloop/ops/ops.h"
+#include "outerloop/optim/outer.h"
 
 namespace outerloop::train {
 namespace {
@@ -13,6 +14,28 @@ namespace {
 template <class T>
 std::span<T> values_of(const exec::PinnedMemory& memory) {
   return {reinterpret_cast<T*>(memory.bytes.data()), memory.bytes.size() / sizeof(T)};
+}
+
+// A step of the outer optimiser with the mean gradient. Inputs sum (elements,) and scale (), whose
+// product it is, then those of optim::OuterPlan::update but its gradient. Outputs theta,
+// state/<name>, and mean (elements,): clipping would make a finite step of an infinite one.
+Program update_program(const config::Outer& config, int64_t elements) {
+  const optim::OuterPlan plan = optim::make_outer_plan(config, elements);
+  const Program& update = *plan.update;
+  Builder builder;
+  const auto input = [&](const std::string& name, const TensorType& type) {
+    return builder.input(name, type, Binding::per_lane);
+  };
+  const Expr sum = input("sum", {DType::f32, Shape{elements}});
+  const Expr mean = sum * input("scale", {DType::f32, {}});
+  std::vector<Expr> arguments;
+  for (const ProgramInput& in : update.inputs) {
+    arguments.push_back(in.name == "gradient" ? mean : input(in.name, update.type(in.value)));
+  }
+  const std::vector<Expr> results = builder.inline_program(update, arguments);
+  for (size_t o = 0; o < results.size(); ++o) builder.output(update.outputs[o].name, results[o]);
+  builder.output("mean", mean);
+  return builder.finish();
 }
 
 }  // namespace
@@ -25,23 +48,31 @@ DeviceUpdate::DeviceUpdate(const config::Config& config, const nn::ParameterSpec
       ranks_(ranks),
       parameters_(layout.entries.size()),
       // In one block, a vector would wait for its few threads.
-      executable_(exec::cuda::Executable::compile(guarded_update_program(config_, layout.elements),
+      executable_(exec::cuda::Executable::compile(update_program(config_, layout.elements),
                                                   state.shared_device(), {},
                                                   exec::cuda::Steps::one_by_one)),
       lanes_(executable_, 1),
       bit_sums_(state.shared_device(), ends_of(layout)),
+      commit_(state.shared_device(),
+              {.elements = static_cast<int64_t>(state.bytes() / sizeof(float)),
+               .hashes = static_cast<int64_t>(state.vectors() * parameters_),
+               .flags = static_cast<int64_t>((state.vectors() + 1) * parameters_)}),
       tree_(state.shared_device(), 1) {
   exec::Device& device = state_.device();
   const size_t hash_bytes = state_.vectors() * parameters_ * sizeof(uint32_t);
+  const size_t next_hash_bytes = hash_bytes + parameters_ * sizeof(uint32_t);
   head_ = device.allocate(sizeof(Head));
   sum_ = device.allocate(state_.vector_bytes());
   made_ = device.allocate(sizeof(float));
   hashes_ = device.allocate(hash_bytes);
-  next_ = device.allocate(state_.bytes());
+  next_ = device.allocate(state_.bytes() + state_.vector_bytes());
+  next_hashes_ = device.allocate(next_hash_bytes);
+  finite_ = device.allocate(next_hash_bytes);
   host_head_ = device.allocate_pinned(sizeof(Head));
   host_made_ = device.allocate_pinned(sizeof(float));
   host_hashes_ = device.allocate_pinned(hash_bytes);
   bind(decaying_weights(config_, parameters, layout));
+  launch_hashes();
   device.begin_recording(state_.stream());
   launch();
   graph_ = device.end_recording(state_.stream());
@@ -61,11 +92,11 @@ void DeviceUpdate::bind(const Tensor& decay_mask) {
   std::map<std::string, std::byte*> inputs{
       {"sum", sum_.data},
       {"decay_mask", decay_mask_.data},
-      {"count", head_.data + offsetof(Head, count)},
+      {"scale", head_.data + offsetof(Head, scale)},
       {"rate", head_.data + offsetof(Head, rate)},
       {"correction1", head_.data + offsetof(Head, correction1)},
       {"correction2", head_.data + offsetof(Head, correction2)}};
-  std::map<std::string, std::byte*> outputs{{"made", made_.data}};
+  std::map<std::string, std::byte*> outputs{{"mean", next_.data + state_.bytes()}};
   for (const auto& [name, offset] : places) {
     inputs[name] = state_.data() + offset;
     outputs[name] = next_.data + offset;
@@ -85,8 +116,13 @@ std::span<float> DeviceUpdate::sum() const {
 
 void DeviceUpdate::launch() {
   lanes_.run(state_.stream());
-  state_.device().copy(state_.stream(), state_.data(), next_.data, next_.bytes);
-  launch_hashes();
+  bit_sums(state_.vectors() + 1, next_.data, next_hashes_.data);
+  commit_.run(state_.stream(), {.flags = finite_.data,
+                                .next = next_.data,
+                                .next_hashes = next_hashes_.data,
+                                .state = state_.data(),
+                                .hashes = hashes_.data,
+                                .made = made_.data});
 }
 
 void DeviceUpdate::count_updates(int64_t made) {
@@ -94,14 +130,21 @@ void DeviceUpdate::count_updates(int64_t made) {
   hashes_are_old_ = true;
 }
 
+// Of the state: a step that is not made leaves them as they are.
 void DeviceUpdate::launch_hashes() {
-  bit_sums_.run(state_.stream(), static_cast<int64_t>(state_.vectors()),
-                {state_.data(), static_cast<int64_t>(state_.vector_bytes())},
-                {hashes_.data, static_cast<int64_t>(parameters_ * sizeof(uint32_t))});
+  bit_sums(state_.vectors(), state_.data(), hashes_.data);
+}
+
+void DeviceUpdate::bit_sums(size_t vectors, std::byte* values, std::byte* hashes) {
+  const auto stride = static_cast<int64_t>(parameters_ * sizeof(uint32_t));
+  bit_sums_.run(state_.stream(), static_cast<int64_t>(vectors),
+                {values, static_cast<int64_t>(state_.vector_bytes())}, {hashes, stride},
+                {finite_.data, stride});
 }
 
 void DeviceUpdate::set_state(const OuterState& state) {
   state_.set(state);
+  launch_hashes();
   hashes_are_old_ = true;
 }
 
@@ -112,7 +155,7 @@ bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> node
   const bool is_there = nodes.size() == 1 && nodes[0].data == sum().data();
   if (!is_there) tree_.finish(stream, 0, nodes, sum());
   const optim::OuterScalars scalars = optim::outer_scalars(config_, iteration, state_.updates());
-  values_of<Head>(host_head_)[0] = {.count = static_cast<float>(present),
+  values_of<Head>(host_head_)[0] = {.scale = 1.0F / static_cast<float>(present),
                                     .rate = static_cast<float>(scalars.rate),
                                     .correction1 = static_cast<float>(scalars.correction1),
                                     .correction2 = static_cast<float>(scalars.correction2)};
@@ -131,7 +174,6 @@ bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> node
 
 void DeviceUpdate::hash_state(std::span<uint32_t> hashes) {
   if (hashes_are_old_) {
-    launch_hashes();
     state_.device().download(state_.stream(), host_hashes_.bytes, hashes_.data);
     state_.device().synchronize(state_.stream());
     hashes_are_old_ = false;

@@ -7,6 +7,7 @@
 #include "outerloop/comm/device_ranks.h"
 #include "outerloop/exec/cuda.h"
 #include "outerloop/exec/cuda_bit_sums.h"
+#include "outerloop/exec/cuda_commit.h"
 #include "train/device_state.h"
 #include "train/device_tree.h"
 #include "train/outer_update.h"
@@ -27,7 +28,7 @@ class DeviceUpdate : public OuterUpdate {
 
   // What every step asks for, on the device.
   struct Head {
-    float count = 0;
+    float scale = 0;  // one divided by how many slots the sum has
     float rate = 0;
     float correction1 = 0;
     float correction2 = 0;
@@ -48,6 +49,7 @@ class DeviceUpdate : public OuterUpdate {
  private:
   void bind(const Tensor& decay_mask);
   void launch_hashes();
+  void bit_sums(size_t vectors, std::byte* values, std::byte* hashes);
 
   config::Outer config_;
   DeviceState& state_;
@@ -56,11 +58,13 @@ class DeviceUpdate : public OuterUpdate {
   std::shared_ptr<const exec::cuda::Executable> executable_;
   exec::cuda::Lanes lanes_;
   exec::cuda::BitSums bit_sums_;
+  exec::cuda::Commit commit_;
   DeviceTree tree_;
   exec::DeviceMemory head_, sum_, decay_mask_, made_, hashes_;
-  exec::DeviceMemory next_;  // as the state
+  exec::DeviceMemory next_, next_hashes_;  // as the state and its hashes, then the mean's
+  exec::DeviceMemory finite_;              // by vector and parameter
   exec::PinnedMemory host_head_, host_made_, host_hashes_;
-  bool hashes_are_old_ = true;
+  bool hashes_are_old_ = true;  // the host's
   exec::DeviceGraph graph_;
 };
 

@@ -1,11 +1,10 @@
 #include "kernels/collect.h"
 
 #include "outerloop/base/thread_pool.h"
-#include "outerloop/exec/cuda_tree_sum.h"
-#include "outerloop/train/device_programs.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
 #include "train/device_evaluation.h"
+#include "train/device_sums.h"
 #include "train/device_tasks.h"
 #include "train/slot_plan.h"
 
@@ -55,11 +54,8 @@ std::string add_training(const config::Resolved& resolved, const std::string& or
     for (const int64_t ranks : {1, 2, 4, 8}) {
       for (const comm::Range& slots : train::dealt({0, config.outer.meta_batch}, ranks)) {
         if (slots.size() == 0) continue;
-        const int64_t elements = step.layout().elements;
-        add_program(train::slot_counts_program(slots.size(), elements), recorder);
-        for (const comm::SlotNode& root : comm::subtree_roots(slots.first, slots.end)) {
-          const exec::cuda::TreeSum sum(recorder, int64_t{1} << root.level, elements);
-        }
+        train::make_slot_sums(recorder, slots, step.layout(),
+                              exec::cuda::SlotSums::Sums::of_subtrees);
       }
     }
   }

@@ -19,9 +19,9 @@ class BitSums {
   BitSums(std::shared_ptr<Device> device, const std::vector<int64_t>& ends);
   ~BitSums();
 
-  // Writes per lane and part one word: the hash.
+  // Writes per lane and part one word each: the hash, and whether all elements are finite (1 or 0).
   void run(const DeviceStream& stream, int64_t lanes, const DeviceOperand& values,
-           const DeviceOperand& hashes);
+           const DeviceOperand& hashes, const DeviceOperand& finite);
 
  private:
   struct Impl;

@@ -28,7 +28,9 @@ KernelCode images_kernel(const ImageSize& size, int64_t rows) {
       "p.get<float>(2)[e] = __fdiv_rn(static_cast<float>(byte), 255.0f);\n",
       fmt::arg("bytes", size.pixels()), fmt::arg("channels", size.channels),
       fmt::arg("width", size.width));
-  return element_kernel(3, rows * size.pixels(), Team{}, body);
+  KernelCode code = element_kernel(3, rows * size.pixels(), Team{}, body);
+  code.kind = "images";
+  return code;
 }
 
 struct Images::Impl {

@@ -2,16 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "exec/cuda/device_text.h"
 #include "outerloop/base/hash.h"
+#include "outerloop/ir/op_def.h"
 
 namespace outerloop::exec::cuda {
 namespace {
 
-StepKernel with_all_operands(KernelCode code) {
+StepKernel with_all_operands(std::string_view kind, KernelCode code) {
   StepKernel kernel{std::move(code), {}};
+  kernel.code.kind = kind;
   kernel.operands.resize(static_cast<size_t>(kernel.code.operands));
   std::iota(kernel.operands.begin(), kernel.operands.end(), 0);
   return kernel;
@@ -22,22 +26,25 @@ struct KernelsOf {
 
   using Kernels = std::vector<StepKernel>;
   Kernels operator()(const LoopSpec& spec) const {
-    return {with_all_operands(loop_kernel(spec, team))};
+    const bool reduces = std::ranges::any_of(spec.outputs, [](const LoopOutput& output) {
+      return output.kind != LoopOutputKind::store;
+    });
+    return {with_all_operands(reduces ? "reduction" : "loop", loop_kernel(spec, team))};
   }
   Kernels operator()(const MatmulSpec& spec) const {
-    return {with_all_operands(matmul_kernel(spec, team))};
+    return {with_all_operands("product", matmul_kernel(spec, team))};
   }
   Kernels operator()(const ConvSpec& spec) const {
-    return {with_all_operands(conv_kernel(spec, team))};
+    return {with_all_operands("convolution", conv_kernel(spec, team))};
   }
   Kernels operator()(const IndexSpec& spec) const {
-    return {with_all_operands(index_kernel(spec, team))};
+    return {with_all_operands("index", index_kernel(spec, team))};
   }
   Kernels operator()(const MaxPoolSpec& spec) const {
-    return {with_all_operands(max_pool_kernel(spec, team))};
+    return {with_all_operands("max_pool", max_pool_kernel(spec, team))};
   }
   Kernels operator()(const PlainSpec& spec) const {
-    return {with_all_operands(plain_kernel(spec, team))};
+    return {with_all_operands(spec.op->name, plain_kernel(spec, team))};
   }
   Kernels operator()(const MoveSpec& spec) const { return move_kernels(spec, team); }
   // Elements of all types are whole numbers of four bytes.
@@ -60,11 +67,14 @@ std::string_view device_prelude() {
   return text;
 }
 
+std::string kernel_name(std::string_view kind, std::string_view text) {
+  return fmt::format("ol_{}_{}", kind, to_hex(xxh3_128(std::as_bytes(std::span(text)))));
+}
+
 KernelSource kernel_source(const KernelCode& code) {
   const std::string key =
       fmt::format("{}\n{} {} {}", code.run, code.operands, code.threads, code.blocks);
-  const std::string name =
-      "ol_" + to_hex(xxh3_128({reinterpret_cast<const std::byte*>(key.data()), key.size()}));
+  const std::string name = kernel_name(code.kind, key);
   return {
       .name = name,
       .text = fmt::format(

@@ -24,14 +24,17 @@ struct Team {
 // lane, which works in so many bytes of shared memory.
 struct KernelCode {
   std::string run;
+  std::string_view kind = "loop";
   int operands = 0;
   int threads = 0;     // of a block
   int64_t blocks = 0;  // per lane
   int64_t scratch_bytes = 0;
 };
 
-// Text that stands before all kernels, and one kernel as an extern "C" function.
+// Text that stands before all kernels, and one kernel as an extern "C" function. Its name is its
+// kind, for readers of profiles, and a hash of what tells it from others.
 std::string_view device_prelude();
+std::string kernel_name(std::string_view kind, std::string_view text);
 KernelSource kernel_source(const KernelCode& code);
 
 // A kernel of a step, with the operands of the step that it takes.

@@ -28,6 +28,7 @@ StepKernel move_kernel(const MoveSpec& spec, size_t first, size_t end, const Tea
   int64_t largest = 0;
   for (size_t m = first; m < end; ++m) largest = std::max(largest, elements_of(spec.moves[m]));
   const ElementLoop loop = element_loop(largest, team);
+  kernel.code.kind = "move";
   kernel.code.threads = loop.threads;
   kernel.code.operands = static_cast<int>(end - first + 1);
   std::string text = run_head(kernel.code.operands);
@@ -68,10 +69,11 @@ std::vector<StepKernel> move_kernels(const MoveSpec& spec, const Team& team) {
   std::vector<StepKernel> kernels;
   const int target = static_cast<int>(spec.moves.size());
   if (spec.fills) {
-    kernels.push_back(
-        {element_kernel(1, spec.target_elements, team,
-                        fmt::format("p.get<{}>(0)[e] = 0;\n", word(spec.element_bytes))),
-         {target}});
+    KernelCode fill =
+        element_kernel(1, spec.target_elements, team,
+                       fmt::format("p.get<{}>(0)[e] = 0;\n", word(spec.element_bytes)));
+    fill.kind = "zeros";
+    kernels.push_back({std::move(fill), {target}});
   }
   for (size_t first = 0; first < spec.moves.size(); first += kMostMoves) {
     kernels.push_back(

@@ -24,19 +24,22 @@ struct Counters {
 
 // The step before tells whether its update was made.
 KernelCode step_begin_kernel(int64_t most_steps) {
-  return element_kernel(4, 1, Team{},
-                        fmt::format("unsigned* counters = p.get<unsigned>(0);\n"
-                                    "const float* table = p.get<const float>(2);\n"
-                                    "float* scalars = p.get<float>(3);\n"
-                                    "const unsigned step = counters[0] + 1;\n"
-                                    "const unsigned updates =\n"
-                                    "    counters[1] + (*p.get<const float>(1) != 0 ? 1 : 0);\n"
-                                    "counters[0] = step;\n"
-                                    "counters[1] = updates;\n"
-                                    "scalars[0] = table[step];\n"
-                                    "scalars[1] = table[{0}U + updates];\n"
-                                    "scalars[2] = table[{1}U + updates];\n",
-                                    most_steps, 2 * most_steps));
+  KernelCode code =
+      element_kernel(4, 1, Team{},
+                     fmt::format("unsigned* counters = p.get<unsigned>(0);\n"
+                                 "const float* table = p.get<const float>(2);\n"
+                                 "float* scalars = p.get<float>(3);\n"
+                                 "const unsigned step = counters[0] + 1;\n"
+                                 "const unsigned updates =\n"
+                                 "    counters[1] + (*p.get<const float>(1) != 0 ? 1 : 0);\n"
+                                 "counters[0] = step;\n"
+                                 "counters[1] = updates;\n"
+                                 "scalars[0] = table[step];\n"
+                                 "scalars[1] = table[{0}U + updates];\n"
+                                 "scalars[2] = table[{1}U + updates];\n",
+                                 most_steps, 2 * most_steps));
+  code.kind = "step_begin";
+  return code;
 }
 
 KernelCode step_end_kernel(const StepRow& row) {
@@ -78,7 +81,10 @@ KernelCode step_end_kernel(const StepRow& row) {
       fmt::arg("tasks", row.tasks), fmt::arg("width", row.task_words()),
       fmt::arg("parameters", row.parameters), fmt::arg("vectors", row.vectors),
       fmt::arg("words", row.words()), fmt::arg("numbers", numbers));
-  return element_kernel(accuracies + (row.has_accuracy ? 1 : 0), row.words(), Team{}, body);
+  KernelCode code =
+      element_kernel(accuracies + (row.has_accuracy ? 1 : 0), row.words(), Team{}, body);
+  code.kind = "step_end";
+  return code;
 }
 
 struct StepLog::Impl {

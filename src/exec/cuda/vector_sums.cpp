@@ -36,6 +36,7 @@ KernelCode vector_sums_kernel() {
                          "}}\n"
                          "reinterpret_cast<float*>(table[2])[e] = top;\n}}\n",
                          kThreads, kHead),
+      .kind = "vector_sum",
       .operands = 1,
       .threads = kThreads,
       .blocks = kMostBlocks,
