@@ -1,14 +1,45 @@
 #include "kernels/collect.h"
 
+#include <fmt/format.h>
+
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
 #include "train/device_evaluation.h"
 #include "train/device_sums.h"
 #include "train/device_tasks.h"
+#include "train/lane_plan.h"
 #include "train/slot_plan.h"
 
 namespace outerloop::kernels {
+namespace {
+
+std::string text_of(const std::map<std::string, int>& graph) {
+  std::string text;
+  int all = 0;
+  for (const auto& [kind, count] : graph) {
+    text += fmt::format(", {} {}", kind, count);
+    all += count;
+  }
+  return fmt::format("{}{}", all, text);
+}
+
+std::vector<std::string> calls_of(const train::Setup& setup,
+                                  const std::shared_ptr<Recorder>& recorder) {
+  std::vector<std::string> calls;
+  const meta::GradientPlan plan = meta::make_gradient_plan(setup.learner, setup.train_shape);
+  for (const train::PlacedCall& placed : train::calls_in_order(plan)) {
+    const auto executable = exec::cuda::Executable::compile(*placed.call->program, recorder);
+    calls.push_back(executable->block_bytes() > 0
+                        ? fmt::format("one kernel, {} KiB", executable->block_bytes() / 1024)
+                        : fmt::format("{} launches: {}",
+                                      executable->shared_launches() + executable->lane_launches(),
+                                      executable->why_not_one_kernel()));
+  }
+  return calls;
+}
+
+}  // namespace
 
 void add_program(const Program& program, const std::shared_ptr<Recorder>& recorder) {
   const auto executable =
@@ -29,7 +60,7 @@ void add_tasks(const std::shared_ptr<const data::TaskFamily>& family,
 }
 
 std::string add_training(const config::Resolved& resolved, const std::string& origin,
-                         const std::shared_ptr<Recorder>& recorder) {
+                         const std::shared_ptr<Recorder>& recorder, Launches* launches) {
   const config::Config& config = resolved.config;
   if (config::has_dataset(config)) {
     try {
@@ -47,6 +78,10 @@ std::string add_training(const config::Resolved& resolved, const std::string& or
     recorder->begin(origin, shared);
     const train::MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool,
                                options, nullptr, recorder);
+    if (launches != nullptr && shared == kMostShared) {
+      launches->step = text_of(recorder->graph());
+      launches->calls = calls_of(setup, recorder);
+    }
     train::DeviceEvaluation({test, step.layout(), setup.test_tasks}, recorder, step.device_data(),
                             options.passes)
         .prepare(1);

@@ -4,6 +4,15 @@
 #include <memory>
 
 namespace outerloop::kernels {
+namespace {
+
+// "ol_<kind>_<hash>"
+std::string kind_of(const std::string& kernel) {
+  const size_t first = kernel.find('_') + 1;
+  return kernel.substr(first, kernel.rfind('_') - first);
+}
+
+}  // namespace
 
 void Recorder::begin(std::string origin, size_t shared_bytes_on_request) {
   origin_ = std::move(origin);
@@ -39,6 +48,7 @@ void Recorder::launch(const exec::DeviceStream&, const exec::DeviceFunction& fun
   kernel.threads = threads;
   kernel.blocks = std::max(kernel.blocks, blocks);
   kernel.operands = operands.size();
+  ++graph_[kind_of(kernel.source.name)];
 }
 
 }  // namespace outerloop::kernels

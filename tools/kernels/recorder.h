@@ -25,6 +25,8 @@ class Recorder : public exec::Device {
   // memory on request.
   void begin(std::string origin, size_t shared_bytes_on_request);
   KernelsByName& kernels() { return kernels_; }
+  // How many of each kind, copies included, the graph has that was recorded last.
+  const std::map<std::string, int>& graph() const { return graph_; }
 
   std::string name() const override { return "recorder"; }
   std::string identity() const override { return "recorder"; }
@@ -34,7 +36,9 @@ class Recorder : public exec::Device {
   exec::DeviceStream make_stream() override { return {}; }
   void upload(const exec::DeviceStream&, std::byte*, std::span<const std::byte>) override {}
   void download(const exec::DeviceStream&, std::span<std::byte>, const std::byte*) override {}
-  void copy(const exec::DeviceStream&, std::byte*, const std::byte*, size_t) override {}
+  void copy(const exec::DeviceStream&, std::byte*, const std::byte*, size_t) override {
+    ++graph_["copy"];
+  }
   void synchronize(const exec::DeviceStream&) override {}
   std::vector<exec::DeviceFunction> compile(std::string_view prelude,
                                             std::span<const exec::KernelSource> kernels) override;
@@ -44,7 +48,7 @@ class Recorder : public exec::Device {
   void record(const exec::DeviceEvent&, const exec::DeviceStream&) override {}
   bool reached(const exec::DeviceEvent&) override { return true; }
   void wait(const exec::DeviceStream&, const exec::DeviceEvent&) override {}
-  void begin_recording(const exec::DeviceStream&) override {}
+  void begin_recording(const exec::DeviceStream&) override { graph_.clear(); }
   exec::DeviceGraph end_recording(const exec::DeviceStream&) override { return {}; }
   void launch(const exec::DeviceStream&, const exec::DeviceGraph&) override {}
 
@@ -52,6 +56,7 @@ class Recorder : public exec::Device {
   exec::DeviceLimits limits_;
   std::string origin_;
   KernelsByName kernels_;
+  std::map<std::string, int> graph_;
   uintptr_t next_address_ = 4096;
 };
 

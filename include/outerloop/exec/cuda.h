@@ -42,7 +42,9 @@ std::vector<std::string> visible_devices();
 
 // How the steps of a program are launched.
 enum class Steps : uint8_t {
-  one_kernel_if_it_fits,  // a lane that fits the GPU's shared memory is one block of one kernel
+  // A lane that fits the GPU's shared memory, or needs little beside it, is one block of one
+  // kernel.
+  one_kernel_if_it_fits,
   one_by_one,
 };
 
@@ -56,12 +58,17 @@ class Executable {
   ~Executable();
 
   const std::shared_ptr<Device>& device() const;
-  const Program& optimised() const;   // after the passes
-  size_t lane_arena_bytes() const;    // planned, per lane; 0 where lanes are blocks of one kernel
+  const Program& optimised() const;  // after the passes
+  // Planned, per lane; where lanes are blocks of one kernel, what shared memory has no room for.
+  size_t lane_arena_bytes() const;
   size_t shared_arena_bytes() const;  // planned, once
-  size_t lane_launches() const;       // kernels that a run of all lanes launches
-  size_t shared_launches() const;     // before them, for what depends on shared inputs alone
-  size_t library_products() const;    // launches that are Device::multiply()
+  // Of shared memory, where a lane is a block of one kernel; else 0, and why it is none: "1792
+  // steps, of 1000".
+  size_t block_bytes() const;
+  const std::string& why_not_one_kernel() const;
+  size_t lane_launches() const;     // kernels that a run of all lanes launches
+  size_t shared_launches() const;   // before them, for what depends on shared inputs alone
+  size_t library_products() const;  // launches that are Device::multiply()
   size_t distinct_kernels() const;
   // Bytes that the kernels of a lane read and write of the device's memory as planned: of each the
   // elements of its operands, once. What a library's products take in between is not in it.

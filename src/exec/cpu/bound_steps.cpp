@@ -42,6 +42,7 @@ BoundSteps::BoundSteps(const StepList& list, const Program& program, std::byte* 
       case Place::shared_arena:
         table_[i] = shared + location.at;
         break;
+      case Place::lane_overflow:
       case Place::unused:
         OL_ASSERT(false, "an operand has no place");
     }

@@ -17,6 +17,8 @@ struct Executable::Impl {
   size_t lane_arena_bytes = 0;
   size_t shared_arena_bytes = 0;
   size_t lane_traffic_bytes = 0;
+  size_t block_bytes = 0;
+  std::string why_not_one_kernel;
   std::vector<DeviceFunction> functions;
   std::vector<PlannedLaunch> shared;
   std::vector<PlannedLaunch> lane;
@@ -39,24 +41,29 @@ Executable::~Executable() = default;
 std::shared_ptr<const Executable> Executable::compile(const Program& program,
                                                       std::shared_ptr<Device> device,
                                                       const passes::Options& options, Steps steps) {
-  ProgramPlan plan = plan_program(passes::optimise(program, options));
+  Program optimised = passes::optimise(program, options);
   KernelList kernels(device->multiplies());
   auto impl = std::make_unique<Impl>();
-  impl->shared = kernels.launches(plan.shared, Place::shared_arena, plan.shared_arena_bytes);
-  std::optional<MegaKernel> whole;
-  if (steps == Steps::one_kernel_if_it_fits) {
-    whole = mega_kernel(plan.lane, plan.lane_arena_bytes, device->limits());
+  MegaChoice whole{.why_not = "nobody asked"};
+  if (steps == Steps::one_kernel_if_it_fits) whole = mega_kernel(optimised, device->limits());
+  if (whole.kernel) {
+    impl->block_bytes = whole.kernel->source.shared_bytes;
+    impl->lane_arena_bytes = static_cast<size_t>(whole.kernel->overflow_bytes);
+    impl->lane_traffic_bytes = static_cast<size_t>(whole.kernel->traffic_bytes);
+    impl->lane = kernels.launches(std::move(*whole.kernel));
+    impl->optimised = std::move(optimised);
+  } else {
+    ProgramPlan plan = plan_program(std::move(optimised));
+    impl->shared = kernels.launches(plan.shared, Place::shared_arena, plan.shared_arena_bytes);
+    impl->lane = kernels.launches(plan.lane, Place::lane_arena, plan.lane_arena_bytes);
+    impl->lane_traffic_bytes = static_cast<size_t>(traffic_of(plan.lane, true));
+    impl->lane_arena_bytes = static_cast<size_t>(plan.lane_arena_bytes);
+    impl->shared_arena_bytes = static_cast<size_t>(plan.shared_arena_bytes);
+    impl->optimised = std::move(plan.optimised);
   }
-  impl->lane = whole ? kernels.launches(std::move(*whole))
-                     : kernels.launches(plan.lane, Place::lane_arena, plan.lane_arena_bytes);
-  impl->lane_traffic_bytes = static_cast<size_t>(traffic_of(plan.lane, !whole));
-  // Then the arena is no memory of the device's.
-  if (whole) plan.lane_arena_bytes = 0;
+  impl->why_not_one_kernel = std::move(whole.why_not);
   impl->functions = device->compile(device_prelude(), kernels.sources());
   impl->device = std::move(device);
-  impl->optimised = std::move(plan.optimised);
-  impl->lane_arena_bytes = static_cast<size_t>(plan.lane_arena_bytes);
-  impl->shared_arena_bytes = static_cast<size_t>(plan.shared_arena_bytes);
   return std::shared_ptr<const Executable>(new Executable(std::move(impl)));
 }
 
@@ -71,6 +78,12 @@ size_t Executable::lane_arena_bytes() const {
 }
 size_t Executable::shared_arena_bytes() const {
   return impl_->shared_arena_bytes;
+}
+size_t Executable::block_bytes() const {
+  return impl_->block_bytes;
+}
+const std::string& Executable::why_not_one_kernel() const {
+  return impl_->why_not_one_kernel;
 }
 size_t Executable::lane_launches() const {
   return impl_->lane.size();
@@ -173,6 +186,7 @@ struct Lanes::Impl {
         outputs[at].places.push_back(&operand);
         break;
       case Place::lane_arena:
+      case Place::lane_overflow:
         operand = {lane_arena.data + at, lane_stride(executable->lane_arena_bytes())};
         break;
       case Place::shared_arena:

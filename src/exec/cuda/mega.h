@@ -14,12 +14,18 @@ namespace outerloop::exec::cuda {
 struct MegaKernel {
   KernelSource source;
   int threads = 0;
-  std::vector<Location> operands;  // outside of the lane's arena
+  std::vector<Location> operands;  // outside of shared memory
+  int64_t overflow_bytes = 0;      // of a lane, in the device's memory
+  int64_t traffic_bytes = 0;       // of a lane, with that
 };
 
-// Nothing where a lane's arena is larger than shared memory, or the program is too long for one
-// kernel.
-std::optional<MegaKernel> mega_kernel(const StepTable& lane, int64_t arena_bytes,
-                                      const DeviceLimits& limits);
+// Of a program after its passes. Values that shared memory has no room for, the longest-lived ones,
+// are in the device's memory. Without a kernel where the program is too long or too short for one,
+// or where it has more to compute than a block should.
+struct MegaChoice {
+  std::optional<MegaKernel> kernel;
+  std::string why_not;
+};
+MegaChoice mega_kernel(const Program& optimised, const DeviceLimits& limits);
 
 }  // namespace outerloop::exec::cuda

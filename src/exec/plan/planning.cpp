@@ -1,6 +1,10 @@
 // From kernel calls to memory: which steps run once for all lanes, where each buffer lives.
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <numeric>
+#include <span>
 
 #include "exec/plan/program_plan.h"
 #include "exec/plan/steps.h"
@@ -11,7 +15,8 @@ namespace {
 
 class Planner {
  public:
-  explicit Planner(Program optimised) : lowered_(lower(optimised)) {
+  Planner(Program optimised, const PlanOptions& options)
+      : options_(options), lowered_(lower(optimised)) {
     plan_.optimised = std::move(optimised);
     locations_.resize(lowered_.buffer_bytes.size());
     memory_.resize(lowered_.buffer_bytes.size());
@@ -50,11 +55,12 @@ class Planner {
   void find_shared_equations() {
     shared_value_.resize(program().values.size());
     for (const ProgramInput& input : program().inputs) {
-      shared_value_[static_cast<size_t>(input.value.index)] = input.binding == Binding::shared;
+      shared_value_[static_cast<size_t>(input.value.index)] =
+          options_.shares && input.binding == Binding::shared;
     }
     for (const Equation& equation : program().equations) {
-      const bool shared = std::ranges::all_of(
-          equation.inputs, [&](ValueId v) { return shared_value_[static_cast<size_t>(v.index)]; });
+      const auto is_shared = [&](ValueId v) { return shared_value_[static_cast<size_t>(v.index)]; };
+      const bool shared = options_.shares && std::ranges::all_of(equation.inputs, is_shared);
       shared_equation_.push_back(shared);
       for (ValueId v : equation.outputs) shared_value_[static_cast<size_t>(v.index)] = shared;
     }
@@ -159,14 +165,54 @@ class Planner {
             std::max({life.last, static_cast<int32_t>(p), last[static_cast<size_t>(written)]});
       }
     }
-    const passes::MemoryPlan plan = passes::plan_memory(lifetimes);
+    const std::vector<Location> places =
+        shared ? places_in(Place::shared_arena, passes::plan_memory(lifetimes),
+                           plan_.shared_arena_bytes)
+               : places_of_lane(lifetimes);
     for (int32_t written : written_roots) {
       const int32_t index = slot[static_cast<size_t>(memory_of(written))];
-      location(written) = {shared ? Place::shared_arena : Place::lane_arena,
-                           plan.offsets[static_cast<size_t>(index)]};
+      location(written) = places[static_cast<size_t>(index)];
     }
-    (shared ? plan_.shared_arena_bytes : plan_.lane_arena_bytes) = plan.arena_bytes;
-    if (!shared) plan_.peak_live_bytes = plan.peak_live_bytes;
+  }
+
+  static std::vector<Location> places_in(Place place, const passes::MemoryPlan& plan,
+                                         int64_t& bytes) {
+    bytes = plan.arena_bytes;
+    std::vector<Location> places;
+    for (int64_t offset : plan.offsets) places.push_back({place, offset});
+    return places;
+  }
+
+  std::vector<Location> places_of_lane(const std::vector<passes::Lifetime>& lifetimes) {
+    const passes::MemoryPlan plan = passes::plan_memory(lifetimes);
+    plan_.peak_live_bytes = plan.peak_live_bytes;
+    if (plan.arena_bytes > options_.most_arena_bytes) return places_in_two(lifetimes);
+    return places_in(Place::lane_arena, plan, plan_.lane_arena_bytes);
+  }
+
+  std::vector<Location> places_in_two(const std::vector<passes::Lifetime>& lifetimes) {
+    std::vector<size_t> order(lifetimes.size());  // the longest lives first
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::ranges::stable_sort(order, std::greater<>(),
+                             [&](size_t i) { return lifetimes[i].last - lifetimes[i].first; });
+    std::vector<passes::Lifetime> sorted;
+    for (size_t i : order) sorted.push_back(lifetimes[i]);
+    const std::span<const passes::Lifetime> all(sorted);
+    size_t few = 0, enough = all.size();  // of them go to the overflow
+    while (few < enough) {
+      const size_t middle = (few + enough) / 2;
+      const bool fits =
+          passes::plan_memory(all.subspan(middle)).arena_bytes <= options_.most_arena_bytes;
+      fits ? enough = middle : few = middle + 1;
+    }
+    std::vector<Location> by_order = places_in(
+        Place::lane_overflow, passes::plan_memory(all.first(enough)), plan_.lane_overflow_bytes);
+    std::ranges::copy(places_in(Place::lane_arena, passes::plan_memory(all.subspan(enough)),
+                                plan_.lane_arena_bytes),
+                      std::back_inserter(by_order));
+    std::vector<Location> places(lifetimes.size());
+    for (size_t i = 0; i < order.size(); ++i) places[order[i]] = by_order[i];
+    return places;
   }
 
   static void append(StepTable& table, StepSpec spec, const std::vector<Location>& operands,
@@ -206,6 +252,7 @@ class Planner {
     int64_t bytes = 0;
   };
 
+  PlanOptions options_;
   ProgramPlan plan_;
   Lowered lowered_;
   std::vector<Location> locations_;  // by root
@@ -217,8 +264,8 @@ class Planner {
 
 }  // namespace
 
-ProgramPlan plan_program(Program optimised) {
-  return Planner(std::move(optimised)).run();
+ProgramPlan plan_program(Program optimised, const PlanOptions& options) {
+  return Planner(std::move(optimised), options).run();
 }
 
 }  // namespace outerloop::exec

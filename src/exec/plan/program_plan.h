@@ -2,6 +2,7 @@
 // A program lowered and with its memory planned: what every executor runs.
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "exec/plan/specs.h"
@@ -10,7 +11,7 @@
 
 namespace outerloop::exec {
 
-enum class Place : uint8_t { unused, input, output, lane_arena, shared_arena };
+enum class Place : uint8_t { unused, input, output, lane_arena, lane_overflow, shared_arena };
 
 struct Location {
   Place place = Place::unused;
@@ -30,13 +31,22 @@ struct ProgramPlan {
   StepTable shared;  // what depends on shared inputs alone: once for all lanes
   StepTable lane;
   int64_t lane_arena_bytes = 0;
+  int64_t lane_overflow_bytes = 0;
   int64_t shared_arena_bytes = 0;
   int64_t peak_live_bytes = 0;
   Flops lane_flops;
   Flops shared_flops;
 };
 
+struct PlanOptions {
+  // Otherwise each lane computes for itself what depends on shared inputs alone.
+  bool shares = true;
+  // Of a lane's arena. Values that are longest there go to an arena of their own, the overflow,
+  // until the others fit.
+  int64_t most_arena_bytes = std::numeric_limits<int64_t>::max();
+};
+
 // `optimised` has gone through the required passes.
-ProgramPlan plan_program(Program optimised);
+ProgramPlan plan_program(Program optimised, const PlanOptions& options = {});
 
 }  // namespace outerloop::exec

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "exec/check.h"
 #include "exec/cuda/bound_lanes.h"
 #include "exec/cuda/host_device.h"
 #include "exec/sample_programs.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
+#include "outerloop/exec/oracle.h"
 #include "outerloop/ops/ops.h"
 #include "support/sample_inputs.h"
 
@@ -42,6 +44,47 @@ TEST_P(Launches, AreThoseOfThePlanAndAllocateNothing) {
 
 INSTANTIATE_TEST_SUITE_P(OneByOneAndAsOneKernel, Launches,
                          ::testing::Values(Steps::one_by_one, Steps::one_kernel_if_it_fits));
+
+// Of which a block has little to itself.
+class NarrowDevice : public HostDevice {
+ public:
+  DeviceLimits limits() const override { return {.shared_bytes_on_request = 14 * 1024}; }
+};
+
+TEST(OneKernel, KeepsInTheDevicesMemoryWhatItHasNoRoomFor) {
+  const auto device = std::make_shared<NarrowDevice>();
+  const Program program = testing_support::tanh_mlp_gradient(DType::f32, 2);
+  BoundLanes bound(device, program, Steps::one_kernel_if_it_fits);
+  const Executable& executable = bound.executable();
+  EXPECT_EQ("", executable.why_not_one_kernel());
+  EXPECT_EQ(1u, executable.lane_launches() + executable.shared_launches());
+  EXPECT_LE(executable.block_bytes(), 2048u);
+  EXPECT_GT(executable.lane_arena_bytes(), 0u);
+  std::vector<std::vector<Tensor>> inputs;
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    inputs.push_back(draw_inputs(program, {}, lane));
+    for (size_t i = 0; i < program.inputs.size(); ++i) {
+      if (program.inputs[i].binding == Binding::shared) inputs[lane][i] = inputs[0][i];
+    }
+    bound.give(lane, inputs[lane]);
+  }
+  bound.lanes().run(bound.stream());
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    testing_support::expect_same_bits(interpret(program, inputs[lane]), bound.results(lane), "");
+  }
+}
+
+TEST(OneKernel, IsNotForLanesThatHaveMuchToCompute) {
+  const auto device = std::make_shared<NarrowDevice>();
+  Builder builder;
+  const Expr x = builder.input("x", {DType::f32, {128, 128}}, Binding::per_lane);
+  builder.output("y", matmul(exp(matmul(x, x)), exp(x)));
+  const auto executable = Executable::compile(builder.finish(), device);
+  EXPECT_GT(executable->lane_launches(), 1u);
+  EXPECT_NE(executable->why_not_one_kernel().find("flops in the time of a launch, of 200000"),
+            std::string::npos)
+      << executable->why_not_one_kernel();
+}
 
 TEST(Device, SaysInOneLineWhatIsMissing) {
   try {
