@@ -4,7 +4,9 @@ namespace outerloop::train {
 namespace {
 
 exec::cuda::LaneKernelText text_of(const data::DeviceDrawing& drawing) {
-  exec::cuda::LaneKernelText text{.statement = drawing.call + ";",
+  exec::cuda::LaneKernelText text{.kind = "tasks",
+                                  .definitions = {},
+                                  .statement = drawing.call + ";",
                                   .operands = static_cast<int>(DeviceTasks::kOperands),
                                   .threads = data::kDrawingThreads,
                                   .scratch_bytes = drawing.scratch_bytes};

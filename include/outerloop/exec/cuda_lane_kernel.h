@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "outerloop/exec/device.h"
 
@@ -11,6 +12,7 @@ namespace outerloop::exec::cuda {
 
 // CUDA C++, after the text that all kernels share.
 struct LaneKernelText {
+  std::string_view kind;  // in the kernel's name
   std::string definitions;
   // A statement of a lane's block. `p`, a const ol::Pointers<operands>&, has the lane's operands,
   // and `scratch`, a char*, so many bytes of shared memory.

@@ -13,6 +13,7 @@ struct LaneKernel::Impl {
 LaneKernel::LaneKernel(std::shared_ptr<Device> device, const LaneKernelText& text)
     : impl_(std::make_unique<Impl>()) {
   impl_->code = {.run = text.definitions + run_head(text.operands) + text.statement + "\n}\n",
+                 .kind = text.kind,
                  .operands = text.operands,
                  .threads = text.threads,
                  .blocks = 1,

@@ -16,6 +16,7 @@ enum class Place : uint8_t { unused, input, output, lane_arena, lane_overflow, s
 struct Location {
   Place place = Place::unused;
   int64_t at = 0;  // input or output number, or offset in bytes
+  bool operator==(const Location&) const = default;
 };
 
 // Steps that run one after the other, with their operands as locations.

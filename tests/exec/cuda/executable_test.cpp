@@ -45,21 +45,41 @@ TEST_P(Launches, AreThoseOfThePlanAndAllocateNothing) {
 INSTANTIATE_TEST_SUITE_P(OneByOneAndAsOneKernel, Launches,
                          ::testing::Values(Steps::one_by_one, Steps::one_kernel_if_it_fits));
 
-// Of which a block has little to itself.
-class NarrowDevice : public HostDevice {
+// Of which a block has so much memory to itself.
+class SmallDevice : public HostDevice {
  public:
-  DeviceLimits limits() const override { return {.shared_bytes_on_request = 14 * 1024}; }
-};
+  explicit SmallDevice(size_t bytes) : bytes_(bytes) {}
+  DeviceLimits limits() const override { return {.shared_bytes_on_request = bytes_}; }
+  std::vector<DeviceFunction> compile(std::string_view prelude,
+                                      std::span<const KernelSource> kernels) override {
+    text_ = kernels.front().text;
+    return HostDevice::compile(prelude, kernels);
+  }
+  const std::string& text() const { return text_; }  // of the last kernel
 
-TEST(OneKernel, KeepsInTheDevicesMemoryWhatItHasNoRoomFor) {
-  const auto device = std::make_shared<NarrowDevice>();
-  const Program program = testing_support::tanh_mlp_gradient(DType::f32, 2);
+ private:
+  size_t bytes_;
+  std::string text_;
+};
+constexpr size_t kLittle = 14 * 1024;
+
+struct Forms {
+  int64_t steps;  // of the learner
+  size_t bytes;   // of a block
+  bool as_table, overflows;
+};
+class OneKernel : public ::testing::TestWithParam<Forms> {};
+
+TEST_P(OneKernel, HasTheBitsOfItsSteps) {
+  const auto device = std::make_shared<SmallDevice>(GetParam().bytes);
+  const Program program = testing_support::tanh_mlp_gradient(DType::f32, GetParam().steps);
   BoundLanes bound(device, program, Steps::one_kernel_if_it_fits);
   const Executable& executable = bound.executable();
   EXPECT_EQ("", executable.why_not_one_kernel());
   EXPECT_EQ(1u, executable.lane_launches() + executable.shared_launches());
-  EXPECT_LE(executable.block_bytes(), 2048u);
-  EXPECT_GT(executable.lane_arena_bytes(), 0u);
+  EXPECT_LE(executable.block_bytes(), GetParam().bytes);
+  EXPECT_EQ(GetParam().overflows, executable.lane_arena_bytes() > 0);
+  EXPECT_EQ(GetParam().as_table, device->text().find("switch") != std::string::npos);
   std::vector<std::vector<Tensor>> inputs;
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     inputs.push_back(draw_inputs(program, {}, lane));
@@ -74,8 +94,14 @@ TEST(OneKernel, KeepsInTheDevicesMemoryWhatItHasNoRoomFor) {
   }
 }
 
-TEST(OneKernel, IsNotForLanesThatHaveMuchToCompute) {
-  const auto device = std::make_shared<NarrowDevice>();
+INSTANTIATE_TEST_SUITE_P(AsTextAndAsTable, OneKernel,
+                         ::testing::Values(Forms{2, 48 * 1024, false, false},
+                                           Forms{2, kLittle, false, true},
+                                           Forms{12, 160 * 1024, true, false},
+                                           Forms{12, kLittle, true, true}));
+
+TEST(OneKernelChoice, IsNotForLanesThatHaveMuchToCompute) {
+  const auto device = std::make_shared<SmallDevice>(kLittle);
   Builder builder;
   const Expr x = builder.input("x", {DType::f32, {128, 128}}, Binding::per_lane);
   builder.output("y", matmul(exp(matmul(x, x)), exp(x)));

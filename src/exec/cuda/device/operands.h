@@ -15,6 +15,12 @@ struct Operands {
   Operand at[Count];
 };
 
+template <int Count>
+OL_DEVICE char* address(const Operands<Count>& operands, unsigned operand, unsigned lane) {
+  return operands.at[operand].base +
+         static_cast<long long>(lane) * operands.at[operand].lane_stride;
+}
+
 // The operands of one lane.
 template <int Count>
 struct Pointers {
@@ -23,7 +29,7 @@ struct Pointers {
   OL_DEVICE Pointers(const Operands<Count>& operands, unsigned lane) {
 #pragma unroll
     for (int i = 0; i < Count; ++i) {
-      at[i] = operands.at[i].base + static_cast<long long>(lane) * operands.at[i].lane_stride;
+      at[i] = address(operands, i, lane);
     }
   }
   template <class... Addresses>

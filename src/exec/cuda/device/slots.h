@@ -57,13 +57,14 @@ OL_DEVICE SlotNode subtree(const float* values, unsigned long long distance,
       }
     }
     node = nodes[0];
+    bool is_whole = true;  // up to this level
 #pragma unroll
     for (int level = kAtOnce; level < Levels; ++level) {
-      if ((first >> level & 1U) == 0) {
-        open[level] = node;
-        break;
-      }
-      node = parent(open[level], node);
+      const bool is_left = (first >> level & 1U) == 0;
+      const SlotNode left = open[level];
+      open[level] = is_whole && is_left ? node : left;
+      node = is_whole && !is_left ? parent(left, node) : node;
+      is_whole = is_whole && !is_left;
     }
   }
   return node;

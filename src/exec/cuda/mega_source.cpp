@@ -1,0 +1,151 @@
+#include "exec/cuda/mega_source.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace outerloop::exec::cuda {
+namespace {
+
+// For how many blocks of a multiprocessor its registers must do: those that fit its shared memory
+// (of an H100), at most three. Left to itself, the compiler rather spills some than have fewer.
+std::string launch_bounds(int64_t shared_bytes) {
+  constexpr int64_t kShared = 227 * 1024, kSharedOfSystem = 1024, kMostBlocks = 3;
+  const int64_t blocks = kShared / (shared_bytes + kSharedOfSystem);
+  return fmt::format("{}, {}", MegaSource::kTeam.threads,
+                     std::clamp<int64_t>(blocks, 1, kMostBlocks));
+}
+
+std::string address(Place place, const std::string& number) {
+  constexpr int64_t kUnit = MegaSource::kUnit;
+  if (place == Place::lane_arena) return fmt::format("arena + {}U * {}", kUnit, number);
+  if (place == Place::lane_overflow) return fmt::format("overflow + {}U * {}", kUnit, number);
+  return fmt::format("ol::address(operands, {}, blockIdx.x)", number);
+}
+
+}  // namespace
+
+void MegaSource::add(const StepKernel& kernel, const Location* operands) {
+  scratch_bytes_ = std::max(scratch_bytes_, kernel.code.scratch_bytes);
+  Call call;
+  std::vector<Place> places;
+  for (int operand : kernel.operands) {
+    places.push_back(operands[operand].place);
+    call.operands.push_back(number_of(operands[operand]));
+  }
+  call.number = case_of(kernel.code, std::move(places));
+  calls_.push_back(std::move(call));
+}
+
+MegaKernel MegaSource::kernel(int64_t arena_bytes) const {
+  const std::string bounds = launch_bounds(arena_bytes + scratch_bytes_);
+  const bool as_table = steps() > 2 * cases();
+  const std::string functions = functions_ + (as_table ? table() : "");
+  const std::string calls = as_table ? loop_over_table() : all_calls();
+  const std::string name = kernel_name("lane", functions + calls + bounds);
+  const size_t count = std::max<size_t>(operands_.size(), 1);
+  return {.source = {.name = name,
+                     .text = fmt::format(
+                         "namespace {0}_code {{\n{1}}}\n"
+                         "extern \"C\" __global__ void __launch_bounds__({2})\n"
+                         "    {0}(const ol::Operands<{3}> operands) {{\n"
+                         "using namespace {0}_code;\n"
+                         "OL_DYNAMIC_SHARED(arena);\n"
+                         "__shared__ double scratch_memory[{4}];\n"
+                         "char* const scratch = reinterpret_cast<char*>(scratch_memory);\n"
+                         "{5}{6}}}\n",
+                         name, functions, bounds, count, scratch_bytes_ / 8 + 1, overflow(), calls),
+                     .shared_bytes = static_cast<size_t>(arena_bytes)},
+          .threads = kTeam.threads,
+          .operands = operands_};
+}
+
+size_t MegaSource::case_of(const KernelCode& code, std::vector<Place> places) {
+  const auto [known, is_new] = functions_by_text_.try_emplace(code.run, functions_by_text_.size());
+  if (is_new) functions_ += fmt::format("namespace s{} {{\n{}}}\n", known->second, code.run);
+  Case one{known->second, code.blocks, std::move(places)};
+  const auto found = std::ranges::find(cases_, one);
+  const auto number = static_cast<size_t>(found - cases_.begin());
+  if (found == cases_.end()) cases_.push_back(std::move(one));
+  return number;
+}
+
+// An offset in units, or the number of a kernel's operand.
+int64_t MegaSource::number_of(const Location& location) {
+  if (location.place == Place::lane_arena) return location.at / kUnit;
+  if (location.place != Place::lane_overflow) return operand(location);
+  operand({location.place, 0});
+  return location.at / kUnit;
+}
+
+int64_t MegaSource::operand(const Location& location) {
+  const auto found = std::ranges::find(operands_, location);
+  const auto place = found - operands_.begin();
+  if (found == operands_.end()) operands_.push_back(location);
+  return place;
+}
+
+std::string MegaSource::overflow() const {
+  const auto found = std::ranges::find(operands_, Location{Place::lane_overflow, 0});
+  if (found == operands_.end()) return "";
+  return fmt::format("char* const overflow = ol::address(operands, {}, blockIdx.x);\n",
+                     found - operands_.begin());
+}
+
+std::string MegaSource::text_of(const Case& one, const std::vector<std::string>& numbers) {
+  std::vector<std::string> addresses;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    addresses.push_back(address(one.places[i], numbers[i]));
+  }
+  std::string text = fmt::format("{{\nconst ol::Pointers<{}> q({});\n", addresses.size(),
+                                 fmt::join(addresses, ", "));
+  if (one.blocks == 1) {
+    text += fmt::format("s{}::run(q, 0, scratch);\n__syncthreads();\n", one.function);
+  } else {
+    text += fmt::format(
+        "#pragma unroll 1\nfor (unsigned block = 0; block < {}U; ++block) {{\n"
+        "s{}::run(q, block, scratch);\n__syncthreads();\n}}\n",
+        one.blocks, one.function);
+  }
+  return text + "}\n";
+}
+
+std::string MegaSource::all_calls() const {
+  std::string text;
+  for (const Call& call : calls_) {
+    std::vector<std::string> numbers;
+    for (int64_t number : call.operands) numbers.push_back(std::to_string(number));
+    text += text_of(cases_[call.number], numbers);
+  }
+  return text;
+}
+
+// Of each call its case, then its operands.
+std::string MegaSource::table() const {
+  std::string text = "__device__ const unsigned short kCalls[] = {\n";
+  for (const Call& call : calls_) {
+    text += fmt::format("{},", call.number);
+    for (int64_t number : call.operands) text += fmt::format("{},", number);
+    text += '\n';
+  }
+  return text + "};\n";
+}
+
+std::string MegaSource::loop_over_table() const {
+  std::string text = fmt::format(
+      "const unsigned short* call = kCalls;\n"
+      "#pragma unroll 1\nfor (unsigned step = 0; step < {}U; ++step) {{\nswitch (*call) {{\n",
+      calls_.size());
+  for (size_t c = 0; c < cases_.size(); ++c) {
+    std::vector<std::string> numbers;
+    for (size_t i = 0; i < cases_[c].places.size(); ++i) {
+      numbers.push_back(fmt::format("call[{}]", i + 1));
+    }
+    text += fmt::format("case {}: {{\n{}call += {};\nbreak;\n}}\n", c, text_of(cases_[c], numbers),
+                        numbers.size() + 1);
+  }
+  return text + "}\n}\n";
+}
+
+}  // namespace outerloop::exec::cuda

@@ -1,0 +1,67 @@
+#pragma once
+// The text of a kernel whose blocks run the steps of a lane one after the other, its arena in
+// shared memory.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "exec/cuda/mega.h"
+#include "exec/cuda/source.h"
+#include "exec/plan/program_plan.h"
+#include "outerloop/passes/memory_plan.h"
+
+namespace outerloop::exec::cuda {
+
+// Steps that differ in where their operands are alone are calls of one case. Where most steps are
+// such, as those of several inner steps, the calls are a table and the kernel has each case once:
+// its code stays in the instruction cache, and is compiled in the time of one inner step.
+class MegaSource {
+ public:
+  static constexpr Team kTeam{256};
+  // Of arena and overflow, in which a table counts with sixteen bits.
+  static constexpr int64_t kUnit = passes::kAlignment;
+  static constexpr int64_t kMostArenaBytes = kUnit << 16;
+
+  // A kernel of a step, made for kTeam; `operands` of the step.
+  void add(const StepKernel& kernel, const Location* operands);
+
+  int64_t steps() const { return static_cast<int64_t>(calls_.size()); }
+  int64_t cases() const { return static_cast<int64_t>(cases_.size()); }
+  int64_t operands() const { return static_cast<int64_t>(operands_.size()); }
+  int64_t scratch_bytes() const { return scratch_bytes_; }
+
+  MegaKernel kernel(int64_t arena_bytes) const;
+
+ private:
+  struct Case {
+    size_t function;
+    int64_t blocks;
+    std::vector<Place> places;
+    bool operator==(const Case&) const = default;
+  };
+  struct Call {
+    size_t number;  // of the case
+    std::vector<int64_t> operands;
+  };
+
+  size_t case_of(const KernelCode& code, std::vector<Place> places);
+  int64_t number_of(const Location& location);
+  int64_t operand(const Location& location);
+  std::string overflow() const;
+  static std::string text_of(const Case& one, const std::vector<std::string>& numbers);
+  std::string all_calls() const;
+  std::string table() const;
+  std::string loop_over_table() const;
+
+  std::string functions_;
+  std::map<std::string, size_t> functions_by_text_;
+  std::vector<Case> cases_;
+  std::vector<Call> calls_;
+  std::vector<Location> operands_;
+  int64_t scratch_bytes_ = 0;
+};
+
+}  // namespace outerloop::exec::cuda
