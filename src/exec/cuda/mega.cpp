@@ -12,6 +12,9 @@ namespace {
 constexpr int64_t kMostSteps = 4000;
 constexpr int64_t kMostCases = 400;
 constexpr int64_t kMostOperands = 200;
+// A block's memory from which on longest-lived values go elsewhere: that of an H100, the most of
+// all GPUs, so that kernels made beforehand are those that any GPU asks for.
+constexpr int64_t kRoomForOverflow = 227 * 1024;
 // What steps share beside the arena, at most.
 constexpr int64_t kScratchBytes = 12 * 1024;
 // A launch takes about two microseconds, in which a block computes so much.
@@ -28,8 +31,13 @@ MegaChoice mega_kernel(const Program& optimised, const DeviceLimits& limits) {
   const auto equations = static_cast<int64_t>(optimised.equations.size());
   if (equations > kMostSteps) return refused("equations", equations, kMostSteps);
   if (room <= kScratchBytes) return {.why_not = "no shared memory on request"};
-  const ProgramPlan plan =
-      plan_program(optimised, {.shares = false, .most_arena_bytes = room - kScratchBytes});
+  ProgramPlan plan = plan_program(optimised, {.shares = false});
+  if (plan.lane_arena_bytes > room - kScratchBytes) {
+    if (room < kRoomForOverflow)
+      return refused("bytes", plan.lane_arena_bytes, room - kScratchBytes);
+    plan = plan_program(optimised,
+                        {.shares = false, .most_arena_bytes = kRoomForOverflow - kScratchBytes});
+  }
   const StepTable& lane = plan.lane;
   const auto specs = static_cast<int64_t>(lane.specs.size());
   if (plan.lane_overflow_bytes > MegaSource::kMostArenaBytes) {

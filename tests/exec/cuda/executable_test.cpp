@@ -61,7 +61,7 @@ class SmallDevice : public HostDevice {
   size_t bytes_;
   std::string text_;
 };
-constexpr size_t kLittle = 14 * 1024;
+constexpr size_t kMost = 227 * 1024;
 
 struct Forms {
   int64_t steps;  // of the learner
@@ -96,14 +96,28 @@ TEST_P(OneKernel, HasTheBitsOfItsSteps) {
 
 INSTANTIATE_TEST_SUITE_P(AsTextAndAsTable, OneKernel,
                          ::testing::Values(Forms{2, 48 * 1024, false, false},
-                                           Forms{2, kLittle, false, true},
                                            Forms{12, 160 * 1024, true, false},
-                                           Forms{12, kLittle, true, true}));
+                                           Forms{80, kMost, true, true}));
+
+// Kernels that are made beforehand are made for the most memory, and for none.
+TEST(OneKernelChoice, IsTheSameWhereverALaneFits) {
+  const auto text_of = [](int64_t steps, size_t bytes) {
+    const auto device = std::make_shared<SmallDevice>(bytes);
+    const auto executable =
+        Executable::compile(testing_support::tanh_mlp_gradient(DType::f32, steps), device);
+    EXPECT_EQ(executable->why_not_one_kernel().empty(), executable->block_bytes() > 0);
+    return executable->block_bytes() > 0 ? device->text() : "";
+  };
+  EXPECT_NE(text_of(12, kMost), "");
+  EXPECT_EQ(text_of(12, kMost), text_of(12, 163 * 1024));
+  EXPECT_NE(text_of(80, kMost), "");
+  EXPECT_EQ(text_of(80, 163 * 1024), "");
+}
 
 TEST(OneKernelChoice, IsNotForLanesThatHaveMuchToCompute) {
-  const auto device = std::make_shared<SmallDevice>(kLittle);
+  const auto device = std::make_shared<SmallDevice>(kMost);
   Builder builder;
-  const Expr x = builder.input("x", {DType::f32, {128, 128}}, Binding::per_lane);
+  const Expr x = builder.input("x", {DType::f32, {256, 256}}, Binding::per_lane);
   builder.output("y", matmul(exp(matmul(x, x)), exp(x)));
   const auto executable = Executable::compile(builder.finish(), device);
   EXPECT_GT(executable->lane_launches(), 1u);
