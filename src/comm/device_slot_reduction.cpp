@@ -39,11 +39,10 @@ void DeviceSlotReduction::deal(std::span<const Range> slots, const DeviceMemory&
   plan_.deal(slots);
   const int64_t each = aligned(plan_.own_elements());
   const auto others = static_cast<int64_t>(plan_.others());
-  float* const base = memory(others * each + plan_.longest_shard());
+  float* const base = memory(others * each + others);
   received_.clear();
   for (int64_t i = 0; i < others; ++i) received_.push_back(base + i * each);
-  absent_ = base + others * each;
-  for (Group& group : groups_) group.present.resize(plan_.roots());
+  counts_ = base + others * each;
 }
 
 void DeviceSlotReduction::order(DeviceStream earlier, DeviceStream later) {
@@ -56,40 +55,35 @@ void DeviceSlotReduction::begin(size_t index, std::span<const SlotNode> roots, D
   OL_ASSERT(plan_.dealt() && !group.begun, fmt::format("group {} begins out of turn", index));
   plan_.check_own(roots);
   group.begun = true;
-  begun_.push_back(index);
   group.own.assign(roots.begin(), roots.end());
-  group.flags = plan_.start_flags(ranks_.host(), group.own, group.present);
-  plan_.list_pieces(plan_.groups()[index], group.own, absent_, received_, pieces_);
+  plan_.list_pieces(plan_.groups()[index], group.own, nullptr, received_, pieces_);
+  if (begun_.empty()) plan_.list_counts(group.own, counts_, pieces_);
+  begun_.push_back(index);
   order(ready, streams_.exchange);
   ranks_.exchange("meta-gradient shards", pieces_.sends, pieces_.receives, streams_.exchange);
   ranks_.device().record(group.exchanged, streams_.exchange);
 }
 
-bool DeviceSlotReduction::finish(std::span<float> total, DeviceStream after) {
+void DeviceSlotReduction::finish(std::span<float> total, DeviceStream after) {
   OL_ASSERT(static_cast<int64_t>(total.size()) == plan_.elements(),
             fmt::format("{} sums of {} elements", total.size(), plan_.elements()));
   OL_ASSERT(begun_.size() == groups_.size(), "a sum is finished before all its groups began");
   const auto in_total = [&](const Range& range) {
     return total.subspan(static_cast<size_t>(range.first), static_cast<size_t>(range.size()));
   };
-  bool any = false;
   for (const size_t index : begun_) {
-    Group& group = groups_[index];
+    const Group& group = groups_[index];
     const ExchangePlan::Group& planned = plan_.groups()[index];
-    ranks_.wait(group.flags);
-    any = any || std::ranges::find(group.present, uint8_t{1}) != group.present.end();
-    plan_.list_nodes(planned, group.own, group.present, received_, nodes_);
+    plan_.list_counted_nodes(planned, group.own, received_, counts_, nodes_);
     ranks_.device().wait_for(streams_.gather, group.exchanged);
     finish_tree_(index, nodes_, in_total(plan_.own_shard(planned)), streams_.gather);
     ranks_.all_gather_v("meta-gradient", in_total(planned.elements), planned.shard_sizes,
                         streams_.gather);
   }
   end_round(streams_.gather, after);
-  return any;
 }
 
 void DeviceSlotReduction::drop(DeviceStream after) {
-  for (const size_t index : begun_) ranks_.wait(groups_[index].flags);
   end_round(streams_.exchange, after);
 }
 

@@ -102,6 +102,35 @@ void ExchangePlan::list_pieces(const Group& group, std::span<const SlotNode> own
   }
 }
 
+void ExchangePlan::list_counts(std::span<const SlotNode> own, float* received,
+                               Pieces& pieces) const {
+  for (int i = 1; i < ranks_ && !own.empty(); ++i) {
+    pieces.sends.push_back({(rank_ + i) % ranks_, {own.front().count, own.size()}});
+  }
+  for (int r = 0; r < ranks_; ++r) {
+    const size_t roots = roots_[static_cast<size_t>(r)].size();
+    if (r == rank_ || roots == 0) continue;
+    pieces.receives.push_back({r, {received, roots}});
+    received += roots;
+  }
+}
+
+void ExchangePlan::list_counted_nodes(const Group& group, std::span<const SlotNode> own,
+                                      std::span<float* const> received, const float* counts,
+                                      std::vector<SlotNode>& nodes) const {
+  auto buffer = received.begin();
+  nodes.clear();
+  for (int r = 0; r < ranks_; ++r) {
+    for (size_t i = 0; i < roots_[static_cast<size_t>(r)].size(); ++i) {
+      SlotNode node = roots_[static_cast<size_t>(r)][i];
+      node.present = true;
+      node.data = r == rank_ ? own[i].data + own_shard(group).first : *buffer++ + group.offset;
+      node.count = r == rank_ ? own[i].count : counts++;
+      nodes.push_back(node);
+    }
+  }
+}
+
 void ExchangePlan::list_nodes(const Group& group, std::span<const SlotNode> own,
                               std::span<const uint8_t> present, std::span<float* const> received,
                               std::vector<SlotNode>& nodes) const {

@@ -206,7 +206,7 @@ void list_steps(std::span<const SlotNode> nodes, std::vector<SumStep>& steps) {
   root_of(
       nodes,
       [&steps](const SlotNode& node) {
-        if (node.present) steps.push_back({node.data, 0});
+        if (node.present) steps.push_back({node.data, node.count, 0});
       },
       [&steps](const SlotNode&, const SlotNode&) { ++steps.back().additions; });
 }

@@ -54,7 +54,6 @@ class ThroughHost final : public DeviceRanks {
 
   bool poll() override { return true; }
   void wait() override {}
-  void wait(Pending& pending) override { pending.wait(); }
   void finish() override {}
   void abandon() noexcept override {}
 

@@ -68,6 +68,8 @@ Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, ex
     result.steps += steps;
     return watch.seconds() / static_cast<double>(steps);
   };
+  // Ranks with a device each first find out how fast they are, step by step.
+  if (device != nullptr && ranks.size() > 1) batch(16);
   const double guess = batch(2);
   auto per_batch = std::max<int64_t>(1, static_cast<int64_t>(seconds / kBatches / guess));
   ranks.broadcast("steps", std::span(&per_batch, 1), 0);

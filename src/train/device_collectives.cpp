@@ -37,11 +37,13 @@ class DeviceFloats {
   std::span<float> span() const {
     return {reinterpret_cast<float*>(now_.data), bytes_ / sizeof(float)};
   }
-  // Whether equal parts, one behind the other, hold these values.
-  bool holds(std::span<const float> values) const {
+  // Whether equal parts, one behind the other, hold these values, and the last elements others.
+  bool holds(std::span<const float> values, std::span<const float> last = {}) const {
     Host host(bytes_ / sizeof(float));
     state_.device().download(state_.stream(), std::as_writable_bytes(std::span(host)), now_.data);
     state_.device().synchronize(state_.stream());
+    if (!std::ranges::equal(std::span(host).last(last.size()), last)) return false;
+    host.resize(host.size() - last.size());
     const size_t part = host.size() / values.size();
     for (size_t i = 0; i < host.size(); ++i) {
       if (host[i] != values[i / part]) return false;
@@ -82,20 +84,24 @@ class Kinds {
   comm::DeviceStream stream() const { return state_.stream().handle.get(); }
 
   comm::CollectiveCase ordered_sum(int64_t n) {
-    const auto own_slot = floats(n, own()), total = floats(n, 0);
+    const auto own_slot = floats(n, own()), total = floats(n + 1, 0), one = floats(1, 1);
     const std::vector<comm::Range> groups =
         dealt({0, n}, std::clamp<int64_t>(n / kLeastGroup, 1, kMostGroups));
     const auto reduction = std::make_shared<DeviceRankSum>(ranks_, state_, groups, total->span());
     reduction->deal(dealt({0, size_}, size_));
     const auto call = [=, this] {
       for (size_t g = 0; g < groups.size(); ++g) {
-        const comm::SlotNode node{0, rank_, true, own_slot->span().data()};
+        const comm::SlotNode node{.index = rank_,
+                                  .present = true,
+                                  .data = own_slot->span().data(),
+                                  .count = one->span().data()};
         reduction->begin(g, {&node, 1});
       }
       reduction->finish();
       end();
     };
-    return {[=] { own_slot->reset(); }, call, [=, this] { return total->holds(sum()); }};
+    const Host ranks{static_cast<float>(size_)};
+    return {[=] { own_slot->reset(); }, call, [=, this] { return total->holds(sum(), ranks); }};
   }
 
   comm::CollectiveCase fast_sum(int64_t n) {

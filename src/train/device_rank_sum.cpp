@@ -12,7 +12,9 @@ DeviceRankSum::DeviceRankSum(comm::DeviceRanks& ranks, const DeviceState& state,
       tree_(state.shared_device(), groups.size()),
       reduction_(ranks, groups, {exchange_.handle.get(), gather_.handle.get()},
                  [this](size_t group, std::span<const comm::SlotNode> nodes, std::span<float> sums,
-                        comm::DeviceStream) { tree_.finish(gather_, group, nodes, sums); }) {}
+                        comm::DeviceStream) {
+                   tree_.finish(gather_, group, nodes, sums, group == 0 ? &total_.back() : nullptr);
+                 }) {}
 
 void DeviceRankSum::deal(std::span<const comm::Range> slots) {
   reduction_.deal(slots, [this](int64_t elements) {
@@ -25,8 +27,8 @@ void DeviceRankSum::begin(size_t group, std::span<const comm::SlotNode> nodes) {
   reduction_.begin(group, nodes, stream());
 }
 
-bool DeviceRankSum::finish() {
-  return reduction_.finish(total_, stream());
+void DeviceRankSum::finish() {
+  reduction_.finish(sum(), stream());
 }
 
 void DeviceRankSum::drop() {
@@ -35,7 +37,7 @@ void DeviceRankSum::drop() {
 }
 
 void DeviceRankSum::sum_fast(std::span<const comm::SlotNode> nodes) {
-  tree_.add(state_.stream(), 0, nodes, total_);
+  tree_.add(state_.stream(), 0, nodes, sum(), &total_.back());
   ranks_.all_reduce_fast("meta-gradient", total_, stream());
 }
 

@@ -4,74 +4,98 @@
 #include <bit>
 #include <cstddef>
 
-#include "train/device_sums.h"
+#include "train/device_tree.h"
 
 namespace outerloop::train {
 namespace {
 
-exec::cuda::StepLog::Results results_of(const DeviceBatch& batch,
+exec::cuda::StepLog::Results results_of(const DeviceBatch* batch, const DeviceSums* sums,
                                         const std::vector<meta::Measure>& measures,
-                                        const DeviceUpdate& update, std::byte* counts,
-                                        std::byte* hashes) {
-  exec::cuda::StepLog::Results results{.losses = batch.source("loss"),
-                                       .accuracies = batch.source("accuracy"),
-                                       .counts = counts,
-                                       .gradient_hashes = hashes,
-                                       .state_hashes = update.hashes(),
-                                       .made = update.made()};
+                                        const DeviceUpdate& update) {
+  exec::cuda::StepLog::Results results{.state_hashes = update.hashes(), .made = update.made()};
+  if (batch == nullptr) {
+    results.measures.resize(measures.size());
+    return results;
+  }
+  results.losses = batch->source("loss");
+  results.accuracies = batch->source("accuracy");
+  results.counts = sums->device_counts();
+  results.gradient_hashes = sums->device_hashes();
   for (const meta::Measure& measure : measures) {
-    results.measures.push_back(batch.source("measure/" + measure.name));
+    results.measures.push_back(batch->source("measure/" + measure.name));
   }
   return results;
 }
 
+constexpr int64_t kMostAlone = 256, kMostWithPeers = 16;
+
 }  // namespace
 
-DeviceSteps::DeviceSteps(const config::Config& config, const DevicePlan& plan, DeviceUpdate& update,
-                         const TeamWork& work)
-    : config_(config.outer),
-      plan_(plan),
-      update_(update),
-      batch_(plan, config_.meta_batch),
-      bit_sums_(plan.shared_device(), ends_of(work.layout)),
-      slot_sums_(make_slot_sums(plan.shared_device(), {0, config_.meta_batch}, work.layout,
-                                exec::cuda::SlotSums::Sums::of_all)),
-      counts_(plan.device().allocate(static_cast<size_t>(config_.meta_batch) * sizeof(float))),
-      hashes_(plan.device().allocate(static_cast<size_t>(config_.meta_batch) *
-                                     work.layout.entries.size() * sizeof(uint32_t))),
-      finite_(plan.device().allocate(hashes_.bytes)),
-      row_{.tasks = config_.meta_batch,
-           .parameters = static_cast<int64_t>(work.layout.entries.size()),
-           .vectors = update.vectors(),
-           .measures = static_cast<int64_t>(work.measures.size()),
-           .has_accuracy = batch_.source("accuracy") != nullptr},
-      log_(plan.shared_device(), row_, most(),
-           results_of(batch_, work.measures, update, counts_.data, hashes_.data),
-           update.head() + offsetof(DeviceUpdate::Head, rate)) {
-  for (auto* numbers : {&rates_, &corrections1_, &corrections2_}) {
-    numbers->reserve(static_cast<size_t>(most()));
+void DeviceSteps::make_kernels_with_peers(const std::shared_ptr<exec::Device>& device,
+                                          const optim::ThetaLayout& layout,
+                                          const comm::Range& slots,
+                                          const exec::cuda::StepRow& row) {
+  if (slots.size() > 0) {
+    make_slot_sums(device, slots, layout, exec::cuda::SlotSums::Sums::of_subtrees);
   }
-  plan_.device().begin_recording(plan_.stream());
-  launch();
-  graph_ = plan_.device().end_recording(plan_.stream());
+  exec::cuda::StepRow own = row;
+  own.tasks = slots.size();
+  own.has_accuracy = row.has_accuracy && own.tasks > 0;
+  exec::cuda::StepLog::Results results;
+  results.measures.resize(static_cast<size_t>(own.measures));
+  const exec::DeviceMemory any = device->allocate(sizeof(float));
+  if (own.has_accuracy) results.accuracies = any.data;
+  exec::cuda::StepLog(device, own, kMostWithPeers, results, any.data);
+  const DeviceTree tree(device, 1);
 }
 
-void DeviceSteps::launch() {
-  const exec::DeviceStream& stream = plan_.stream();
-  log_.launch_begin(stream);
-  batch_.launch(log_.step());
-  const auto words = row_.parameters * static_cast<int64_t>(sizeof(uint32_t));
-  bit_sums_.run(stream, row_.tasks,
-                {batch_.gradients(), static_cast<int64_t>(update_.sum().size_bytes())},
-                {hashes_.data, words}, {finite_.data, words});
-  slot_sums_.run(stream, {.gradients = batch_.gradients(),
-                          .losses = batch_.source("loss"),
-                          .finite = finite_.data,
-                          .counts = counts_.data,
-                          .sums = {reinterpret_cast<std::byte*>(update_.sum().data())},
-                          .numbers = {update_.head() + offsetof(DeviceUpdate::Head, scale)}});
-  update_.launch();
-  log_.launch_end(stream);
+DeviceSteps::DeviceSteps(const config::Outer& config, const optim::ThetaLayout& layout,
+                         const std::vector<meta::Measure>& measures, DeviceTeam& team,
+                         DeviceUpdate& update, std::optional<DevicePeers> peers)
+    : config_(config),
+      plan_(team.plan()),
+      update_(update),
+      peers_(peers),
+      most_(peers ? kMostWithPeers : kMostAlone),
+      batch_(team.batch()),
+      sums_(team.sums()),
+      slots_(team.slots()),
+      row_{.tasks = slots_.size(),
+           .parameters = static_cast<int64_t>(layout.entries.size()),
+           .vectors = update.vectors(),
+           .measures = static_cast<int64_t>(measures.size()),
+           .has_accuracy = batch_ != nullptr && batch_->source("accuracy") != nullptr},
+      log_(plan_.shared_device(), row_, most_, results_of(batch_, sums_, measures, update),
+           update.head() + offsetof(DeviceUpdate::Head, rate)) {
+  for (auto* numbers : {&rates_, &corrections1_, &corrections2_}) {
+    numbers->reserve(static_cast<size_t>(most_));
+  }
+  const auto begin = [this] {
+    log_.launch_begin(plan_.stream());
+    if (batch_ == nullptr) return;
+    batch_->launch(log_.step());
+    sums_->launch();
+  };
+  const auto end = [this] {
+    update_.launch();
+    log_.launch_end(plan_.stream());
+  };
+  if (peers_) {
+    first_ = recorded(begin);
+    last_ = recorded(end);
+  } else {
+    first_ = recorded([&] {
+      begin();
+      end();
+    });
+  }
+}
+
+template <class Work>
+exec::DeviceGraph DeviceSteps::recorded(Work work) const {
+  plan_.device().begin_recording(plan_.stream());
+  work();
+  return plan_.device().end_recording(plan_.stream());
 }
 
 // Of a step it is known when it is, and not how many updates were made before.
@@ -86,17 +110,28 @@ void DeviceSteps::start(const data::TaskKey& first, int64_t count) {
     corrections1_.push_back(static_cast<float>(scalars.correction1));
     corrections2_.push_back(static_cast<float>(scalars.correction2));
   }
-  batch_.set_tasks(first);
+  data::TaskKey own = first;
+  own.slot = static_cast<uint32_t>(slots_.first);
+  if (batch_ != nullptr) batch_->set_tasks(own);
   log_.restart(plan_.stream(), rates_, corrections1_, corrections2_);
 }
 
 void DeviceSteps::step() {
-  plan_.device().launch(plan_.stream(), graph_);
+  plan_.device().launch(plan_.stream(), first_);
+  if (peers_) {
+    const auto nodes = sums_ != nullptr ? sums_->nodes() : std::span<const comm::SlotNode>();
+    for (size_t g = 0; peers_->sum.ordered() && g < peers_->groups; ++g)
+      peers_->sum.begin(g, nodes);
+    peers_->sum.finish(nodes);
+    plan_.device().launch(plan_.stream(), last_);
+  }
   ++steps_;
 }
 
 void DeviceSteps::finish() {
   log_.fetch(plan_.stream(), steps_);
+  // Nobody who waits for a stream alone would hear of a rank that failed.
+  if (peers_) peers_->devices.wait();
   plan_.device().synchronize(plan_.stream());
   int64_t made = 0;
   for (int64_t i = 0; i < steps_; ++i) made += log_.row(i).back();
@@ -106,7 +141,8 @@ void DeviceSteps::finish() {
 bool DeviceSteps::take(int64_t i, TaskResults& results, StepHashes& hashes) const {
   const std::span<const uint32_t> words = log_.row(i);
   const auto numbers = static_cast<size_t>(row_.tasks * row_.task_words());
-  std::ranges::transform(words.first(numbers), results.numbers().begin(),
+  std::ranges::transform(words.first(numbers),
+                         results.numbers().begin() + slots_.first * results.width(),
                          [](uint32_t word) { return std::bit_cast<float>(word); });
   const auto parameters = static_cast<size_t>(row_.parameters);
   std::ranges::copy(words.subspan(numbers, parameters), hashes.gradients.begin());

@@ -1,6 +1,6 @@
 #pragma once
-// What becomes of the gradients of tasks that lie side by side on a device: the fixed-order sums of
-// their largest aligned subtrees (outerloop/comm/slot_tree.h) and their hashes, made there.
+// What becomes of the gradients of tasks that lie side by side on a device: fixed-order sums
+// (outerloop/comm/slot_tree.h) and their hashes, made there.
 
 #include <memory>
 #include <span>
@@ -20,40 +20,38 @@ exec::cuda::SlotSums make_slot_sums(const std::shared_ptr<exec::Device>& device,
 
 class DeviceSums {
  public:
-  // Of the batch's tasks, which have these slots.
+  // Of the batch's tasks, which have these slots. Without `total` the sums are those of the largest
+  // aligned subtrees; with it, of all tasks to there and, behind it, how many count.
   DeviceSums(const DevicePlan& plan, const DeviceBatch& batch, const optim::ThetaLayout& layout,
-             const comm::Range& slots);
+             const comm::Range& slots, float* total);
 
-  // Launches what there is to do, and copies back what is not a sum: synchronise the plan's stream
-  // then.
+  // Puts the work on the plan's stream. Can be recorded.
+  void launch();
+  // The same, and copies back what is not a sum: synchronise the plan's stream then.
   void run();
 
-  // Of the slots that count, on the device.
-  std::span<const comm::SlotNode> nodes();
+  // The sums, on the device.
+  std::span<const comm::SlotNode> nodes() const { return nodes_; }
+  // On the device: by task whether it counts, by task and parameter the hashes.
+  std::byte* device_counts() const { return device_counts_.data; }
+  std::byte* device_hashes() const { return device_hashes_.data; }
+
+  // After run().
   bool counts(int64_t task) const { return counts_[static_cast<size_t>(task)] != 0; }
   std::span<const uint32_t> hashes(int64_t task) const;  // by parameter
 
  private:
-  std::byte* fetched(std::span<std::byte> host);
-
-  // Comes back after each run.
-  struct Copy {
-    exec::DeviceMemory memory;
-    std::span<std::byte> host;
-  };
-
   const DevicePlan& plan_;
-  size_t parameters_;
-  std::vector<float> counts_;             // by task
-  std::vector<uint32_t> hashes_;          // by task and parameter
-  std::vector<comm::SlotNode> roots_;     // without data
-  std::vector<exec::DeviceMemory> sums_;  // by root
-  std::vector<float> present_;            // the same
+  const DeviceBatch& batch_;
+  int64_t tasks_;
+  size_t parameters_, gradient_bytes_;
+  std::vector<float> counts_;     // by task
+  std::vector<uint32_t> hashes_;  // by task and parameter
+  exec::DeviceMemory device_counts_, device_hashes_, finite_;
+  exec::DeviceMemory sums_, sum_counts_;  // of subtrees, one after the other
   std::vector<comm::SlotNode> nodes_;
-  std::vector<Copy> copies_;
   exec::cuda::BitSums bit_sums_;
   exec::cuda::SlotSums slot_sums_;
-  exec::DeviceMemory finite_;
   exec::DeviceGraph graph_;
 };
 

@@ -9,9 +9,10 @@
 namespace outerloop::train {
 
 DeviceTeam::DeviceTeam(const TeamWork& work, const DeviceState& state,
-                       const passes::Options& options)
+                       const passes::Options& options, float* total)
     : layout_(work.layout),
       measures_(work.measures),
+      total_(total),
       parameter_ends_(ends_of(layout_)),
       plan_(plan_lane(work.plan, layout_), work.shared, work.family, state, options),
       single_(plan_, 1) {}
@@ -32,13 +33,23 @@ void DeviceTeam::deal(const comm::Range& slots) {
 void DeviceTeam::prepare() {
   if (batch_ || slots_.size() == 0) return;
   batch_.emplace(plan_, slots_.size());
-  sums_.emplace(plan_, *batch_, layout_, slots_);
+  sums_.emplace(plan_, *batch_, layout_, slots_, total_);
   losses_ = batch_->result("loss");
   accuracies_ = batch_->result("accuracy");
   measured_.clear();
   for (const meta::Measure& measure : measures_) {
     measured_.push_back(batch_->result("measure/" + measure.name));
   }
+}
+
+DeviceBatch* DeviceTeam::batch() {
+  prepare();
+  return batch_ ? &*batch_ : nullptr;
+}
+
+DeviceSums* DeviceTeam::sums() {
+  prepare();
+  return sums_ ? &*sums_ : nullptr;
 }
 
 std::span<const comm::SlotNode> DeviceTeam::nodes() {

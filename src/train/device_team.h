@@ -14,10 +14,16 @@ namespace outerloop::train {
 
 class DeviceTeam : public SlotTeam {
  public:
-  // The state must outlive the team.
-  DeviceTeam(const TeamWork& work, const DeviceState& state, const passes::Options& options);
+  // The state must outlive the team. `total`: where the sum of a rank that is alone goes on the
+  // device, and behind it how many slots count; null where there are others.
+  DeviceTeam(const TeamWork& work, const DeviceState& state, const passes::Options& options,
+             float* total);
 
   const DevicePlan& plan() const { return plan_; }
+  const comm::Range& slots() const { return slots_; }
+  // Of the slots that were dealt, until others are; null where there are none.
+  DeviceBatch* batch();
+  DeviceSums* sums();
   void refresh() override { plan_.refresh(); }
   // All are final at the end of run(), which tells of none.
   std::vector<FinalGroup> order(std::span<const comm::Range> groups) const override;
@@ -46,6 +52,7 @@ class DeviceTeam : public SlotTeam {
 
   const optim::ThetaLayout& layout_;
   std::vector<meta::Measure> measures_;
+  float* total_;
   std::vector<int64_t> parameter_ends_;
   DevicePlan plan_;
   DeviceBatch single_;  // replays

@@ -15,13 +15,14 @@ class DeviceTree {
   DeviceTree(std::shared_ptr<exec::Device> device, size_t count)
       : sums_(std::move(device), count) {}
 
-  // comm::finish_tree over all elements of `total`. As for VectorSums::run, the device must be done
-  // with the last sum of this number.
+  // comm::finish_tree over all elements of `total`, and how many slots count to `count`, if any.
+  // As for VectorSums::run, the device must be done with the last sum of this number.
   void finish(const exec::DeviceStream& stream, size_t number,
-              std::span<const comm::SlotNode> nodes, std::span<float> total);
-  // Those that are present in turn, whichever part of the tree they are.
+              std::span<const comm::SlotNode> nodes, std::span<float> total,
+              float* count = nullptr);
+  // The same of the nodes in turn, whichever part of the tree they are.
   void add(const exec::DeviceStream& stream, size_t number, std::span<const comm::SlotNode> nodes,
-           std::span<float> total);
+           std::span<float> total, float* count);
 
  private:
   exec::cuda::VectorSums sums_;

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "outerloop/base/error.h"
 #include "outerloop/ops/ops.h"
 #include "outerloop/optim/outer.h"
 
@@ -16,8 +17,8 @@ std::span<T> values_of(const exec::PinnedMemory& memory) {
   return {reinterpret_cast<T*>(memory.bytes.data()), memory.bytes.size() / sizeof(T)};
 }
 
-// A step of the outer optimiser with the mean gradient. Inputs sum (elements,) and scale (), whose
-// product it is, then those of optim::OuterPlan::update but its gradient. Outputs theta,
+// A step of the outer optimiser with the mean gradient. Inputs sum (elements,) and count (), of
+// which it is made, then those of optim::OuterPlan::update but its gradient. Outputs theta,
 // state/<name>, and mean (elements,): clipping would make a finite step of an infinite one.
 Program update_program(const config::Outer& config, int64_t elements) {
   const optim::OuterPlan plan = optim::make_outer_plan(config, elements);
@@ -27,7 +28,9 @@ Program update_program(const config::Outer& config, int64_t elements) {
     return builder.input(name, type, Binding::per_lane);
   };
   const Expr sum = input("sum", {DType::f32, Shape{elements}});
-  const Expr mean = sum * input("scale", {DType::f32, {}});
+  // The division is one of each element: as a number of its own it would be a launch.
+  const Expr count = broadcast_to(input("count", {DType::f32, {}}), {elements});
+  const Expr mean = sum * (1.0 / count);
   std::vector<Expr> arguments;
   for (const ProgramInput& in : update.inputs) {
     arguments.push_back(in.name == "gradient" ? mean : input(in.name, update.type(in.value)));
@@ -56,13 +59,12 @@ DeviceUpdate::DeviceUpdate(const config::Config& config, const nn::ParameterSpec
       commit_(state.shared_device(),
               {.elements = static_cast<int64_t>(state.bytes() / sizeof(float)),
                .hashes = static_cast<int64_t>(state.vectors() * parameters_),
-               .flags = static_cast<int64_t>((state.vectors() + 1) * parameters_)}),
-      tree_(state.shared_device(), 1) {
+               .flags = static_cast<int64_t>((state.vectors() + 1) * parameters_)}) {
   exec::Device& device = state_.device();
   const size_t hash_bytes = state_.vectors() * parameters_ * sizeof(uint32_t);
   const size_t next_hash_bytes = hash_bytes + parameters_ * sizeof(uint32_t);
   head_ = device.allocate(sizeof(Head));
-  sum_ = device.allocate(state_.vector_bytes());
+  sum_ = device.allocate(state_.vector_bytes() + sizeof(float));
   made_ = device.allocate(sizeof(float));
   hashes_ = device.allocate(hash_bytes);
   next_ = device.allocate(state_.bytes() + state_.vector_bytes());
@@ -92,7 +94,7 @@ void DeviceUpdate::bind(const Tensor& decay_mask) {
   std::map<std::string, std::byte*> inputs{
       {"sum", sum_.data},
       {"decay_mask", decay_mask_.data},
-      {"scale", head_.data + offsetof(Head, scale)},
+      {"count", reinterpret_cast<std::byte*>(count())},
       {"rate", head_.data + offsetof(Head, rate)},
       {"correction1", head_.data + offsetof(Head, correction1)},
       {"correction2", head_.data + offsetof(Head, correction2)}};
@@ -110,8 +112,12 @@ void DeviceUpdate::bind(const Tensor& decay_mask) {
   }
 }
 
-std::span<float> DeviceUpdate::sum() const {
+std::span<float> DeviceUpdate::sum_and_count() const {
   return {reinterpret_cast<float*>(sum_.data), sum_.bytes / sizeof(float)};
+}
+
+std::span<float> DeviceUpdate::sum() const {
+  return sum_and_count().first(sum_.bytes / sizeof(float) - 1);
 }
 
 void DeviceUpdate::launch() {
@@ -148,15 +154,12 @@ void DeviceUpdate::set_state(const OuterState& state) {
   hashes_are_old_ = true;
 }
 
-bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes,
-                         int64_t present) {
+bool DeviceUpdate::apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t) {
   exec::Device& device = state_.device();
   const exec::DeviceStream& stream = state_.stream();
-  const bool is_there = nodes.size() == 1 && nodes[0].data == sum().data();
-  if (!is_there) tree_.finish(stream, 0, nodes, sum());
+  OL_ASSERT(nodes.size() == 1 && nodes[0].data == sum().data(), "the sum is elsewhere");
   const optim::OuterScalars scalars = optim::outer_scalars(config_, iteration, state_.updates());
-  values_of<Head>(host_head_)[0] = {.scale = 1.0F / static_cast<float>(present),
-                                    .rate = static_cast<float>(scalars.rate),
+  values_of<Head>(host_head_)[0] = {.rate = static_cast<float>(scalars.rate),
                                     .correction1 = static_cast<float>(scalars.correction1),
                                     .correction2 = static_cast<float>(scalars.correction2)};
   device.upload(stream, head_.data, host_head_.bytes);

@@ -9,7 +9,6 @@
 #include "outerloop/exec/cuda_bit_sums.h"
 #include "outerloop/exec/cuda_commit.h"
 #include "train/device_state.h"
-#include "train/device_tree.h"
 #include "train/outer_update.h"
 
 namespace outerloop::train {
@@ -23,19 +22,21 @@ class DeviceUpdate : public OuterUpdate {
 
   const OuterState& state() override { return state_.on_host(); }
   void set_state(const OuterState& state) override;
+  // The one node is sum(), with its count.
   bool apply(int64_t iteration, std::span<const comm::SlotNode> nodes, int64_t present) override;
   void hash_state(std::span<uint32_t> hashes) override;
 
   // What every step asks for, on the device.
   struct Head {
-    float scale = 0;  // one divided by how many slots the sum has
     float rate = 0;
     float correction1 = 0;
     float correction2 = 0;
   };
   std::byte* head() const { return head_.data; }
-  // (elements,): nodes of apply() that lie there are taken as they are.
+  // (elements,). Behind it, as one more element, is how many slots count.
   std::span<float> sum() const;
+  float* count() const { return &sum_and_count().back(); }
+  std::span<float> sum_and_count() const;
   // A step with what is there, and the hashes of the state after it. Can be recorded.
   void launch();
   // Launched steps have made so many updates.
@@ -59,7 +60,6 @@ class DeviceUpdate : public OuterUpdate {
   exec::cuda::Lanes lanes_;
   exec::cuda::BitSums bit_sums_;
   exec::cuda::Commit commit_;
-  DeviceTree tree_;
   exec::DeviceMemory head_, sum_, decay_mask_, made_, hashes_;
   exec::DeviceMemory next_, next_hashes_;  // as the state and its hashes, then the mean's
   exec::DeviceMemory finite_;              // by vector and parameter

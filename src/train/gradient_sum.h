@@ -17,8 +17,8 @@ class GradientSum {
 
   // Collective, all of them. Sends a group of this rank's sums on its way.
   virtual void begin(size_t group, std::span<const comm::SlotNode> nodes) = 0;
-  // After all groups began: finishes the tree. Whether any slot is present.
-  virtual bool finish() = 0;
+  // After all groups began: finishes the tree; zeros where no slot is present.
+  virtual void finish() = 0;
   // In place of finish(): nothing comes of it.
   virtual void drop() = 0;
   // Without groups, in the library's order; zeros where no slot is present.

@@ -12,7 +12,7 @@ class HostSum final : public GradientSum {
 
   void deal(std::span<const comm::Range> slots) override { reduction_.deal(slots); }
   void begin(size_t group, std::span<const comm::SlotNode> nodes) override;
-  bool finish() override { return reduction_.finish(total_.as<float>()); }
+  void finish() override { reduction_.finish(total_.as<float>()); }
   void drop() override { reduction_.drop(); }
   void sum_fast(std::span<const comm::SlotNode> nodes) override;
   float* total() override { return total_.as<float>().data(); }

@@ -67,15 +67,19 @@ struct MetaStep::Impl {
       if (!alone) between_devices = device_ranks;
       auto device_update = std::make_unique<DeviceUpdate>(config, learner.parameters, layout,
                                                           *on_device, between_devices);
-      auto device_team = std::make_unique<DeviceTeam>(work, *on_device, options.passes);
+      auto device_team = std::make_unique<DeviceTeam>(
+          work, *on_device, options.passes, alone ? device_update->sum().data() : nullptr);
       device_data = device_team->plan().device_data();
-      if (alone) {
-        steps.emplace(config, device_team->plan(), *device_update, work);
-      } else {
+      if (!alone) {
         OL_ASSERT(between_devices != nullptr, "the ranks' devices are not connected");
         sum = std::make_unique<DeviceRankSum>(*between_devices, *on_device, groups,
-                                              device_update->sum());
+                                              device_update->sum_and_count());
       }
+      make_steps = [this, t = device_team.get(), u = device_update.get(), n = groups.size()] {
+        std::optional<DevicePeers> peers;
+        if (ranks) peers.emplace(DevicePeers{*ranks, *between_devices, n});
+        steps.emplace(config.outer, layout, learner.measures, *t, *u, peers);
+      };
       bytes = [held = device] { return held->held_bytes(); };
       update = std::move(device_update);
       team = std::move(device_team);
@@ -94,17 +98,19 @@ struct MetaStep::Impl {
     hashes.slots.resize(static_cast<size_t>(results.slots()));
     hashes.gradients.resize(layout.entries.size());
     hashes.state.resize(layout.entries.size());
-    // The time of a device goes with the number of slots: there are no rounds of threads.
-    const int at_once = device ? 1 : pool.size();
-    if (sum) join(*all_ranks, at_once, groups, std::move(sum));
+    // The time of a device goes with the number of slots: there are no rounds of threads. It is
+    // known where the host waits for the device.
+    constexpr int64_t kRest = 2048;
+    const RankSum::Speed speed{.at_once = device ? 1 : pool.size(), .rest = device ? kRest : 0};
+    if (sum) join(*all_ranks, speed, groups, std::move(sum));
     team->deal(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
   }
 
-  void join(comm::Communicator& all_ranks, int at_once, std::span<const comm::Range> groups,
-            std::unique_ptr<GradientSum> sum) {
+  void join(comm::Communicator& all_ranks, const RankSum::Speed& speed,
+            std::span<const comm::Range> groups, std::unique_ptr<GradientSum> sum) {
     order = team->order(groups);
-    ranks.emplace(all_ranks, at_once, all_take_any_slots(all_ranks), config.runtime.reduction,
-                  results, std::move(sum));
+    ranks.emplace(all_ranks, all_take_any_slots(all_ranks) ? std::optional(speed) : std::nullopt,
+                  config.runtime.reduction, results, std::move(sum));
     if (ranks->ordered()) begin_group = [this](size_t place) { begin(place); };
   }
 
@@ -228,45 +234,65 @@ struct MetaStep::Impl {
 
   // ---- A step -----------------------------------------------------------------------------
 
-  // Not where somebody looks at the gradients on their way.
-  bool goes_alone(int64_t iteration) const {
-    return steps && !hooked && slot_to_check(iteration) < 0;
+  // How many steps from `first` on the device takes by itself, `most` of them: not those in which
+  // somebody looks at the gradients on their way, or asks what the slots took.
+  int64_t count_alone(int64_t first, int64_t most) {
+    if (!on_device || hooked || slot_to_check(first) >= 0) return 0;
+    if (ranks) most = std::min(most, ranks->resting());
+    if (most == 0) return 0;
+    most = std::min(most, most_at_once());
+    // Settings go up before the first step alone: they are others in another epoch.
+    if (config.outer.epoch > 0)
+      most = std::min(most, config.outer.epoch - first % config.outer.epoch);
+    int64_t count = 1;
+    while (count < most && slot_to_check(first + count) < 0) ++count;
+    return count;
+  }
+
+  int64_t most_at_once() {
+    if (!on_device) return 1;
+    if (!steps) {
+      ranks ? comm::fail_together(*communicator, "steps", make_steps) : make_steps();
+    }
+    return steps->most();
   }
 
   void run(int64_t first, int64_t count, const MetaStep::Told& told, MetaStepTimes* times) {
     for (const int64_t end = first + count; first < end;) {
-      if (!goes_alone(first)) {
+      const int64_t alone = count_alone(first, end - first);
+      if (alone > 0) {
+        run_alone(first, alone, told, times);
+        first += alone;
+      } else {
         const MetaStepResult result = run_stages(first, times);
         told(first++, result);
-        continue;
       }
-      int64_t next = first + 1;
-      while (next < end && next - first < steps->most() && goes_alone(next)) ++next;
-      run_alone(first, next - first, told, times);
-      first = next;
     }
   }
 
   void run_alone(int64_t first, int64_t count, const MetaStep::Told& told, MetaStepTimes* times) {
     const Stopwatch watch;
+    set_settings(first);
+    team->refresh();
     steps->start(task(first, 0), count);
-    for (int64_t i = 0; i < count; ++i) {
-      set_settings(first + i);
-      team->refresh();
-      steps->step();
-    }
+    for (int64_t i = 0; i < count; ++i) steps->step();
     steps->finish();
+    if (ranks) {
+      ranks->gather_results(count, [&](int64_t i) { steps->take(i, results, hashes); });
+    }
     if (times != nullptr) {
       times->total += watch.seconds();
       times->compute += watch.seconds();
     }
     for (int64_t i = 0; i < count; ++i) {
       const bool made = steps->take(i, results, hashes);
+      if (ranks) ranks->give_results(i);
       hash_slots();
       MetaStepResult result = results.summarise();
       if (!made) result.nonfinite = results.slots();
       told(first + i, result);
     }
+    if (ranks) ranks->rested(count);
   }
 
   MetaStepResult run_stages(int64_t iteration, MetaStepTimes* times) {
@@ -295,7 +321,10 @@ struct MetaStep::Impl {
       times->update += own.update;
       times->total += own.total + own.reduce + own.update;
     }
-    if (ranks && ranks->plan_again(own.total)) team->deal(ranks->own_slots());
+    if (ranks && ranks->plan_again(own.total)) {
+      steps.reset();
+      team->deal(ranks->own_slots());
+    }
     return result;
   }
 
@@ -312,8 +341,10 @@ struct MetaStep::Impl {
   comm::DeviceRanks* between_devices = nullptr;  // where several ranks have one each
   TaskResults results;
   std::unique_ptr<SlotTeam> team;
-  std::optional<DeviceSteps> steps;  // where one rank has a device
-  std::function<size_t()> bytes;     // as MetaStep::buffer_bytes()
+  // Where there is a device; made when they are first asked for.
+  std::optional<DeviceSteps> steps;
+  std::function<void()> make_steps;
+  std::function<size_t()> bytes;  // as MetaStep::buffer_bytes()
   bool hooked = false;
   // Where there are several ranks.
   std::optional<RankSum> ranks;
@@ -354,7 +385,7 @@ MetaStepResult MetaStep::run(int64_t iteration, MetaStepTimes* times) {
 }
 
 int64_t MetaStep::most_at_once() const {
-  return impl_->steps ? impl_->steps->most() : 1;
+  return impl_->most_at_once();
 }
 
 void MetaStep::run(int64_t first, int64_t count, const Told& told, MetaStepTimes* times) {

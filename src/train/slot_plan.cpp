@@ -74,17 +74,19 @@ std::vector<comm::Range> plan_slots(int64_t slots, std::span<const RankSpeed> sp
   return consecutive(counts);
 }
 
-SlotPlanner::SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t at_once)
+SlotPlanner::SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t at_once, int64_t rest)
     : ranks_(ranks),
       at_once_(at_once),
       slots_(dealt({0, slots}, ranks.size())),
       period_(kShortestPeriod),
+      rest_(rest),
       speeds_(slots_.size()),
       shared_(2 * slots_.size()) {
   times_.reserve(kLongestPeriod);
 }
 
 bool SlotPlanner::measured(double seconds) {
+  if (resting_ > 0) return false;
   times_.push_back(seconds);
   if (times_.size() < period_) return false;
   share_speeds();
@@ -95,7 +97,8 @@ bool SlotPlanner::measured(double seconds) {
     period_ = kShortestPeriod;
     return true;
   }
-  period_ = std::min(2 * period_, kLongestPeriod);
+  resting_ = rest_;
+  if (rest_ == 0) period_ = std::min(2 * period_, kLongestPeriod);
   return false;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Which slots each rank computes, by how fast the ranks are. The bits of a run do not depend on it.
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -25,14 +26,18 @@ std::vector<comm::Range> plan_slots(int64_t slots, std::span<const RankSpeed> sp
 // Plans by measured speeds. Each rank makes the plan of all from the same numbers.
 class SlotPlanner {
  public:
-  // Starts with even parts.
-  SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t at_once);
+  // Starts with even parts. `rest`: for so many meta-steps after a plan that stays no times are
+  // asked for.
+  SlotPlanner(comm::Communicator& ranks, int64_t slots, int64_t at_once, int64_t rest);
 
   const std::vector<comm::Range>& slots() const { return slots_; }
 
-  // After each meta-step: `seconds` that this rank took for its slots. Collective now and then:
-  // more rarely the longer a plan stays. Whether there is another plan now.
+  // After a meta-step: `seconds` that this rank took for its slots. Collective now and then: more
+  // rarely the longer a plan stays, and not at rest. Whether there is another plan now.
   bool measured(double seconds);
+  // How many meta-steps have no need to be measured, and that so many were made.
+  int64_t resting() const { return resting_; }
+  void rested(int64_t steps) { resting_ -= std::min(resting_, steps); }
 
  private:
   void share_speeds();
@@ -42,7 +47,8 @@ class SlotPlanner {
   std::vector<comm::Range> slots_;  // by rank
   std::vector<double> times_;       // of this rank, since speeds were shared
   size_t period_;                   // how many times are collected
-  std::vector<RankSpeed> speeds_;   // by rank; 0 seconds: not known
+  int64_t rest_, resting_ = 0;
+  std::vector<RankSpeed> speeds_;  // by rank; 0 seconds: not known
   std::vector<double> shared_;
 };
 

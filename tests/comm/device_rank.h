@@ -15,7 +15,9 @@ namespace outerloop::comm {
 inline void finish_on_stream(size_t /*group*/, std::span<const SlotNode> nodes,
                              std::span<float> sums, DeviceStream stream) {
   static_cast<FakeStream*>(stream)->push([nodes = std::vector(nodes.begin(), nodes.end()), sums] {
-    finish_tree(nodes, 0, static_cast<int64_t>(sums.size()), sums);
+    std::vector<SlotNode> there = nodes;
+    for (SlotNode& node : there) node.present = *node.count != 0;
+    finish_tree(there, 0, static_cast<int64_t>(sums.size()), sums);
   });
 }
 

@@ -265,10 +265,12 @@ TEST(NcclRun, ASumNamesTheRankThatNeverBegan) {
                                   finish_on_stream);
     reduction.deal(slots, [&](int64_t) { return memory.data(); });
     if (host.rank() == 0) return others_ended.wait();
-    const SlotNode own{0, host.rank(), true, root.data()};
+    const float count = 1;
+    const SlotNode own{0, host.rank(), true, root.data(), &count};
     try {
       reduction.begin(0, {&own, 1}, &rank.compute);
       reduction.finish(total, &rank.compute);
+      rank.ranks->wait();
     } catch (const RankFailure&) {
       others_ended.count_down();
       throw;
@@ -314,8 +316,33 @@ TEST(NcclRun, AGpuThatIsStuckAloneIsNamed) {
     }
   });
   for (const std::string& message : messages) {
-    expect_said(message, {"rank 1 on n1 has been stuck for 0.2 s in all_to_all 'shards' (#",
-                          "), which others left"});
+    expect_said(message,
+                {"rank 1 on n1 has been stuck for 0.2 s behind all_gather 'NCCL connecting' (#",
+                 "); others are past all_to_all 'shards' (#"});
+  }
+}
+
+// Its host is steps ahead, as all are.
+TEST(NcclRun, AGpuThatOthersWaitForIsNamed) {
+  fake_nccl::set({});
+  std::latch release(kRanks);
+  const auto messages = messages_of([&](Communicator& host) {
+    std::vector<float> values(100), more(100);
+    DeviceRank rank(host, hasty());
+    if (host.rank() == 1) rank.compute.push([&] { release.wait(); });
+    rank.ranks->all_reduce_fast("first", values, &rank.compute);
+    rank.ranks->all_reduce_fast("second", more, &rank.compute);
+    try {
+      rank.ranks->wait();
+    } catch (const RankFailure&) {
+      release.count_down();
+      throw;
+    }
+  });
+  for (const std::string& message : messages) {
+    expect_said(message, {"rank 1 on n1 has been stuck for 0.2 s; it did not enter all_reduce_fast "
+                          "'first' (#",
+                          "), where rank 0 on n0 waits"});
   }
 }
 

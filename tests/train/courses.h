@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -117,7 +118,8 @@ class Courses : public ::testing::Test {
     EXPECT_EQ(got.numbers, expected.numbers);
     EXPECT_EQ(got.updates, expected.updates);
     EXPECT_EQ(got.replay.hash, expected.replay.hash);
-    EXPECT_EQ(got.replay.loss, expected.replay.loss);
+    EXPECT_EQ(std::bit_cast<uint32_t>(got.replay.loss),
+              std::bit_cast<uint32_t>(expected.replay.loss));
     EXPECT_EQ(got.replay.gradients, expected.replay.gradients);
   }
 

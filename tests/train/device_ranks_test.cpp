@@ -24,8 +24,22 @@ namespace {
 using comm::fake_nccl::Knobs;
 using testing_support::HostDevice;
 
-std::shared_ptr<HostDevice> gpu_of(int rank) {
-  return std::make_shared<HostDevice>(HostDevice::Work::later, fmt::format("GPU-{}", rank));
+// Which has kernels of its own slots alone, so that nobody asks how fast it is: all its steps go
+// without the host, not only those after the first 8.
+class ClosedDevice : public HostDevice {
+ public:
+  using HostDevice::HostDevice;
+  exec::DeviceCompiler compiler() override { return {.name = "closed", .takes_any = false}; }
+};
+
+enum class Kernels { any, own };
+
+std::shared_ptr<HostDevice> gpu_of(int rank, Kernels kernels = Kernels::own) {
+  const std::string identity = fmt::format("GPU-{}", rank);
+  if (kernels == Kernels::any) {
+    return std::make_shared<HostDevice>(HostDevice::Work::later, identity);
+  }
+  return std::make_shared<ClosedDevice>(HostDevice::Work::later, identity);
 }
 
 // The library that is loaded, for as long as the object lives.
@@ -44,19 +58,19 @@ class DeviceRanks : public Courses {
   ~DeviceRanks() override { EXPECT_EQ(comm::fake_nccl::alive(), 0); }
 
   // Of every rank; without the hashes, as each has those of its own slots.
-  std::vector<Course> courses(const Case& c, int size) const {
+  std::vector<Course> courses(const Case& c, int size, Kernels kernels = Kernels::own) const {
     std::vector<Course> result(static_cast<size_t>(size));
     comm::run_ranks(size, [&](comm::Communicator& ranks) {
       comm::fake_nccl::use_gpu(ranks.rank());
-      result[static_cast<size_t>(ranks.rank())] = course(c, gpu_of(ranks.rank()), &ranks);
+      result[static_cast<size_t>(ranks.rank())] = course(c, gpu_of(ranks.rank(), kernels), &ranks);
     });
     for (Course& got : result) got.hashes.clear();
     return result;
   }
 
-  void expect_course_of_threads(const Case& c, int size) const {
+  void expect_course_of_threads(const Case& c, int size, Kernels kernels = Kernels::own) const {
     const Course alone = course(c, nullptr);
-    for (const Course& got : courses(c, size)) {
+    for (const Course& got : courses(c, size, kernels)) {
       expect_equal(got, alone, fmt::format("{}, one of {} ranks", c.name, size));
       EXPECT_EQ(got.way, size == 1 ? "" : "nccl " + comm::nccl_version());
     }
@@ -72,7 +86,7 @@ class DeviceRanks : public Courses {
       comm::fake_nccl::use_gpu(ranks.rank());
       TrainOptions options = settings;
       options.ranks = &ranks;
-      options.device = std::make_shared<HostDevice>(HostDevice::Work::later, gpus[rank]);
+      options.device = std::make_shared<ClosedDevice>(HostDevice::Work::later, gpus[rank]);
       if (rank != 0) options.log = nullptr;
       try {
         train(resolved, options);
@@ -105,6 +119,32 @@ TEST_F(DeviceRanks, GiveTheBitsOfThreads) {
           size);
     }
   }
+}
+
+// The first 8 steps tell how fast they are, the next ones go without the host, but the 10th, which
+// is checked; more than they take at once.
+TEST_F(DeviceRanks, GoOnAsTheyWereOnceTheyAreMeasured) {
+  expect_course_of_threads({"measured", "sinusoid_maml",
+                            tiny() + Words{"runtime.self_check=10", "outer.meta_batch=5"}, 30},
+                           2, Kernels::any);
+}
+
+// The settings change with the epochs.
+TEST_F(DeviceRanks, TakeTheWeightsOfTheirEpoch) {
+  expect_course_of_threads(
+      {"per-step rates", "omniglot_mamlpp",
+       images() + Words{"inner.steps=2", "outer.epoch=2", "learner.multi_step_loss_epochs=3"}, 5},
+      2);
+}
+
+// From the third step on nothing counts, and no update is made.
+TEST_F(DeviceRanks, MakeNoUpdateWhereNoSlotCounts) {
+  const Case c{"nothing counts", "sinusoid_maml",
+               tiny() + Words{"outer.optimizer=sgd", "outer.rate=1e25"}, 6};
+  const Course alone = course(c, nullptr);
+  EXPECT_LT(alone.updates, 6);
+  EXPECT_GT(alone.updates, 0);
+  for (const int size : {2, 3}) expect_course_of_threads(c, size);
 }
 
 // So many parameters that they travel in groups.
@@ -166,6 +206,43 @@ TEST_F(DeviceRanks, SendNoGradientsThroughTheHost) {
   }
 }
 
+// Several steps, of ranks with slots and without. Each is a graph before the sum and one after it.
+TEST_F(DeviceRanks, WaitOnceForManyStepsAndAllocateNothing) {
+  for (const char* reduction : {"ordered", "fast"}) {
+    SCOPED_TRACE(reduction);
+    const config::Resolved resolved =
+        shipped("sinusoid_maml", folder_ / "run",
+                tiny() + Words{"outer.meta_batch=2", "runtime.threads=1",
+                               fmt::format("runtime.reduction={}", reduction)});
+    const train::Setup setup = make_setup(resolved.config, resolved.folder);
+    comm::run_ranks(3, [&](comm::Communicator& ranks) {
+      comm::fake_nccl::use_gpu(ranks.rank());
+      const auto device = std::make_shared<ClosedDevice>(HostDevice::Work::later,
+                                                         fmt::format("GPU-{}", ranks.rank()));
+      DeviceConnection between_devices(ranks, device, {});
+      ThreadPool pool(1);
+      MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool, {},
+                    &ranks, device, &between_devices.ranks());
+      ASSERT_GE(step.most_at_once(), 9);
+      int64_t told_of = 0;
+      const auto told = [&](int64_t, const MetaStepResult& result) {
+        EXPECT_EQ(result.nonfinite, 0);
+        ++told_of;
+      };
+      step.run(0, 9, told);
+      const size_t waits = device->waits(), allocations = device->allocations();
+      const size_t graphs = device->graphs(), copied = device->copied_bytes();
+      step.run(9, 9, told);
+      EXPECT_EQ(device->waits() - waits, 1u);
+      EXPECT_EQ(device->allocations() - allocations, 0u);
+      EXPECT_EQ(device->graphs() - graphs, 18u);
+      EXPECT_LT(device->copied_bytes() - copied, 9 * sizeof(float) * 200);
+      EXPECT_EQ(told_of, 18);
+      between_devices.ranks().finish();
+    });
+  }
+}
+
 TEST_F(DeviceRanks, TrainTheCheckpointOfTheCpuAndSayHow) {
   train::train(short_run("cpu"), {});
   EXPECT_EQ(trained(short_run("nccl"), {"GPU-a", "GPU-b", "GPU-c"}), std::vector<std::string>(3));
@@ -196,7 +273,7 @@ TEST_F(DeviceRanks, AreMeasuredWithTheWayOfTheirSums) {
       EXPECT_EQ(bench.sums_by, way);
       const nlohmann::json json = nlohmann::json::parse(to_json_text(bench));
       EXPECT_EQ(json.at("sums_by"), way);
-      EXPECT_EQ(json.at("share").size(), 4u) << "the host takes part in the sums";
+      EXPECT_EQ(json.at("share").size(), 1u) << "the host makes nothing";
       EXPECT_NE(describe(bench).find("sums by " + way), std::string::npos);
     });
   }

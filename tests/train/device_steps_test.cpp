@@ -83,7 +83,7 @@ TEST_F(StepsWithoutTheHost, AreMeasured) {
     for (const char* key : {"fma_peak_gflops", "fraction_of_peak", "kernel_calls_per_task"}) {
       EXPECT_FALSE(json.contains(key)) << key;
     }
-    EXPECT_EQ(json.at("share").size(), 1u) << "of one rank the host makes nothing";
+    EXPECT_EQ(json.at("share").size(), 1u) << "the host makes nothing";
     const std::string text = describe(bench);
     for (const char* words : {"host, numerics ordered, ", " GB/s: what each kernel",
                               " launches/meta-step, ", " (peak "}) {

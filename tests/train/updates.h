@@ -58,18 +58,20 @@ class Update {
 
   bool apply(int64_t iteration, std::vector<Vector> slots) {
     std::vector<comm::SlotNode> nodes;
-    std::vector<exec::DeviceMemory> memory;
     for (size_t i = 0; i < slots.size(); ++i) {
-      float* data = slots[i].data();
-      if (on_device_) {
-        const auto bytes = std::as_bytes(std::span(slots[i]));
-        memory.push_back(on_device_->device().allocate(bytes.size()));
-        on_device_->device().upload(on_device_->stream(), memory.back().data, bytes);
-        data = reinterpret_cast<float*>(memory.back().data);
-      }
-      nodes.push_back({0, static_cast<int64_t>(i), true, data});
+      nodes.push_back({0, static_cast<int64_t>(i), true, slots[i].data()});
     }
-    return update_->apply(iteration, nodes, static_cast<int64_t>(nodes.size()));
+    const auto count = static_cast<int64_t>(nodes.size());
+    if (const auto* device = dynamic_cast<const DeviceUpdate*>(update_.get())) {
+      Vector sum(kElements);
+      comm::finish_tree(nodes, 0, kElements, sum);
+      sum.push_back(static_cast<float>(count));
+      on_device_->device().upload(on_device_->stream(),
+                                  reinterpret_cast<std::byte*>(device->sum().data()),
+                                  std::as_bytes(std::span(sum)));
+      nodes = {{.present = true, .data = device->sum().data(), .count = device->count()}};
+    }
+    return update_->apply(iteration, nodes, count);
   }
 
   // Theta, then the optimiser's states.

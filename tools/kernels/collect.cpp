@@ -6,7 +6,7 @@
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
 #include "train/device_evaluation.h"
-#include "train/device_sums.h"
+#include "train/device_steps.h"
 #include "train/device_tasks.h"
 #include "train/lane_plan.h"
 #include "train/slot_plan.h"
@@ -78,6 +78,7 @@ std::string add_training(const config::Resolved& resolved, const std::string& or
     recorder->begin(origin, shared);
     const train::MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool,
                                options, nullptr, recorder);
+    step.most_at_once();  // makes what steps launch
     if (launches != nullptr && shared == kMostShared) {
       launches->step = text_of(recorder->graph());
       launches->calls = calls_of(setup, recorder);
@@ -85,12 +86,14 @@ std::string add_training(const config::Resolved& resolved, const std::string& or
     train::DeviceEvaluation({test, step.layout(), setup.test_tasks}, recorder, step.device_data(),
                             options.passes)
         .prepare(1);
-    // What ranks, and steps that the host looks into, ask for later.
-    for (const int64_t ranks : {1, 2, 4, 8}) {
+    const exec::cuda::StepRow row{
+        .parameters = static_cast<int64_t>(step.layout().entries.size()),
+        .vectors = static_cast<int64_t>(1 + step.state().optimizer.size()),
+        .measures = static_cast<int64_t>(setup.learner.measures.size()),
+        .has_accuracy = step.has_accuracy()};
+    for (const int64_t ranks : {2, 4, 8}) {
       for (const comm::Range& slots : train::dealt({0, config.outer.meta_batch}, ranks)) {
-        if (slots.size() == 0) continue;
-        train::make_slot_sums(recorder, slots, step.layout(),
-                              exec::cuda::SlotSums::Sums::of_subtrees);
+        train::DeviceSteps::make_kernels_with_peers(recorder, step.layout(), slots, row);
       }
     }
   }

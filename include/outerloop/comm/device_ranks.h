@@ -60,8 +60,6 @@ class DeviceRanks {
   // Until all is done. Also for before long work without collectives: to a Watchdog, a rank is in
   // those that it has not seen the end of.
   virtual void wait() = 0;
-  // Until a collective of host() is done, looking after the device's meanwhile.
-  virtual void wait(Pending& pending) = 0;
   // All ranks together, when they are about to end. A destructor without it aborts.
   virtual void finish() = 0;
   // Ends what is under way, if anything is, so that its memory can go: for a rank that fails.

@@ -18,8 +18,8 @@ struct ReductionStreams {
   DeviceStream gather = nullptr;
 };
 
-// Puts finish_tree(nodes, 0, sums.size(), sums), which is of the group, on the stream. The nodes
-// may be gone when it runs.
+// Puts finish_tree(nodes, 0, sums.size(), sums), which is of the group, on the stream, as far as
+// the nodes' counts are not 0 when it runs. The nodes may be gone then.
 using FinishTree = std::function<void(size_t group, std::span<const SlotNode> nodes,
                                       std::span<float> sums, DeviceStream stream)>;
 // Device memory for that many floats, aligned to a cache line.
@@ -40,23 +40,20 @@ class DeviceSlotReduction {
   void deal(std::span<const Range> slots, const DeviceMemory& memory);
 
   // Collective. Sends a group on its way once `ready`, a stream, has done what it was given so far.
-  // `roots`: those of this rank's slots, by rising slot, merged as merge_siblings does. Which are
-  // present is known by now; their data are the reduction's until finish(). Every group once, in
-  // one order on all ranks.
+  // `roots`: those of this rank's slots, by rising slot, merged as merge_siblings does, with data
+  // and counts on the device, the counts side by side, which are the reduction's until finish().
+  // Counts travel with the first group. Every group once, in one order on all ranks.
   void begin(size_t group, std::span<const SlotNode> roots, DeviceStream ready);
   // Collective, after all groups began. Puts the sums of all elements into `total`, zeros where no
-  // slot is present, and returns whether any is. `total` is nobody's once the streams of begin()
-  // are ready; `after`, a stream, goes on when the sums are there. The host waits for the other
-  // hosts' flags alone, not for the GPUs.
-  bool finish(std::span<float> total, DeviceStream after);
+  // slot counts. `total` is nobody's once the streams of begin() are ready; `after`, a stream, goes
+  // on when the sums are there. The host waits for nothing.
+  void finish(std::span<float> total, DeviceStream after);
   // Collective, in place of finish(): nothing comes of it, and all groups may begin again.
   void drop(DeviceStream after);
 
  private:
   struct Group {
-    std::vector<uint8_t> present;  // of all roots, by rank
-    std::vector<SlotNode> own;     // this rank's roots
-    Pending flags;
+    std::vector<SlotNode> own;  // this rank's roots
     DeviceEvent exchanged = nullptr;
     bool begun = false;
   };
@@ -72,7 +69,7 @@ class DeviceSlotReduction {
   std::vector<Group> groups_;
   DeviceEvent ordered_;
   std::vector<float*> received_;  // by root of the other ranks: all own shards
-  float* absent_ = nullptr;       // goes where a root has no data
+  float* counts_ = nullptr;       // the same: how many slots count
   std::vector<size_t> begun_;     // groups, in the order in which they began
   std::vector<SlotNode> nodes_;   // of all ranks
   ExchangePlan::Pieces pieces_;

@@ -61,9 +61,16 @@ class ExchangePlan {
   };
   // The shards of the own roots for the others, and the own shard of theirs. `received`: a buffer
   // of own_elements() for each root of the others, by rank. `absent`: what goes where a root has no
-  // data, longest_shard() elements.
+  // data, longest_shard() elements; on devices all have.
   void list_pieces(const Group& group, std::span<const SlotNode> own, const float* absent,
                    std::span<float* const> received, Pieces& pieces) const;
+  // Of nodes on devices: adds their counts to the pieces, which lie side by side. `received`: room
+  // for those of the others, by rank.
+  void list_counts(std::span<const SlotNode> own, float* received, Pieces& pieces) const;
+  // As list_nodes, with the counts that came.
+  void list_counted_nodes(const Group& group, std::span<const SlotNode> own,
+                          std::span<float* const> received, const float* counts,
+                          std::vector<SlotNode>& nodes) const;
   // The roots of all ranks by slot, their data counted from the own shard's first element.
   void list_nodes(const Group& group, std::span<const SlotNode> own,
                   std::span<const uint8_t> present, std::span<float* const> received,

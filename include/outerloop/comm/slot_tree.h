@@ -24,6 +24,9 @@ struct SlotNode {
   int64_t index = 0;
   bool present = false;
   float* data = nullptr;  // `elements` floats, owned by the accumulator; null when absent
+  // Of a node in a device's memory, where the host does not know what is absent: how many slots
+  // below it count. Such a node is present and has data.
+  const float* count = nullptr;
 };
 
 // Adds up consecutive slots of one worker. No allocation after construction.
@@ -79,6 +82,7 @@ bool finish_tree(std::span<const SlotNode> nodes, int64_t begin, int64_t end,
 // make way for their sum, the lower one first.
 struct SumStep {
   const float* data = nullptr;
+  const float* count = nullptr;  // of the node
   int64_t additions = 0;
 };
 // What finish_tree does, as such steps, for memory that the host cannot read; none where no slot is

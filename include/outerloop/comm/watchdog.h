@@ -24,7 +24,7 @@ struct WatchdogOptions {
   // ended together do not name each other.
   std::chrono::milliseconds grace{200};
   // Living ranks of which one waits for so long in a collective that another did not enter. Longer
-  // than any work between two collectives.
+  // than any work between two collectives, and than the steps that devices take at once.
   std::chrono::milliseconds stall{600'000};
   // What `end` takes until the launcher has ended all ranks.
   std::chrono::milliseconds ending{20'000};

@@ -29,8 +29,7 @@ class SlotSums {
     std::byte* losses = nullptr;     // (tasks,)
     std::byte* finite = nullptr;  // (tasks, parts) uint32: whether a part of a gradient is finite
     std::byte* counts = nullptr;  // (tasks,): 1 where a task counts, else 0
-    // By sum: its elements, zeros where nothing counts, and how many tasks count. Of all, one
-    // divided by how many.
+    // By sum: its elements, zeros where nothing counts, and how many tasks count.
     std::vector<std::byte*> sums, numbers;
   };
 

@@ -59,12 +59,13 @@ using GradientHook =
 // Where the time of meta-steps went, summed over calls of run() that asked for it. Seconds of the
 // busiest thread.
 struct MetaStepTimes {
-  double draw = 0;     // 0 where a device draws, as part of what it computes
-  double compute = 0;  // each thread's own sums included
+  double draw = 0;  // 0 where a device draws, as part of what it computes
+  double compute =
+      0;  // each thread's own sums included; all of what a device does without the host
   // What remains of the sum over the ranks when this one's slots are done, waiting for slower ranks
   // included; nothing on one rank.
   double reduce = 0;
-  // One rank: the rest of the tree too. Ranks with a device each: the end of the sum over them too.
+  // One rank: the rest of the tree too.
   double update = 0;
   double total = 0;
 };
@@ -104,13 +105,13 @@ class MetaStep {
   // With runtime.self_check a slot is computed on a second rank too: throws comm::AgreedFailure on
   // all ranks, before the update, when the bits differ.
   MetaStepResult run(int64_t iteration, MetaStepTimes* times = nullptr);
-  // The same for `count` iterations. A device computes them without the host where it can, which is
-  // on one rank: then `told` hears of the first when many are done, and the state is already
-  // theirs. Of the last one it hears when the state is its own.
+  // The same for `count` iterations. A device computes them without the host where it can: then
+  // `told` hears of the first when many are done, and the state is already theirs. Of the last one
+  // it hears when the state is its own.
   using Told = std::function<void(int64_t iteration, const MetaStepResult& result)>;
   void run(int64_t first, int64_t count, const Told& told, MetaStepTimes* times = nullptr);
   // Iterations that a device computes without the host at most; 1 where the host takes part in
-  // each.
+  // each. Collective, as run().
   int64_t most_at_once() const;
   const StepHashes& hashes() const;  // of the last run, or of the iteration that is told of
 

@@ -33,7 +33,10 @@ NcclRanks::NcclRanks(Communicator& host, DeviceCalls& device, const NcclContext&
 
 NcclRanks::~NcclRanks() {
   end("the ranks have ended", true);
-  for (const UnderWay& under_way : under_way_) device_.free_event(under_way.event);
+  for (const UnderWay& under_way : under_way_) {
+    device_.free_event(under_way.begun);
+    device_.free_event(under_way.done);
+  }
   for (const DeviceEvent event : free_events_) device_.free_event(event);
 }
 
@@ -103,10 +106,9 @@ Collective NcclRanks::enter(Verb verb, Label label, Traffic traffic) {
 void NcclRanks::enqueue(const Collective& call, DeviceStream stream,
                         const std::function<void()>& calls) {
   guarded([&] {
-    if (free_events_.empty()) free_events_.push_back(device_.make_event());
     if (under_way_.empty()) moved_ = Clock::now();  // the rest counts from what ended last
-    under_way_.push_back({call, free_events_.back()});
-    free_events_.pop_back();
+    under_way_.push_back({.call = call, .begun = free_event(), .done = free_event()});
+    device_.record(under_way_.back().begun, stream);
     OL_NCCL(context_, ncclGroupStart());
     try {
       calls();
@@ -117,9 +119,16 @@ void NcclRanks::enqueue(const Collective& call, DeviceStream stream,
     OL_NCCL(context_, ncclGroupEnd());
     // Until then the stream may not have the work.
     wait_until([this] { return settled(); });
-    device_.record(under_way_.back().event, stream);
+    device_.record(under_way_.back().done, stream);
     under_way_.back().recorded = true;
   });
+}
+
+DeviceEvent NcclRanks::free_event() {
+  if (free_events_.empty()) return device_.make_event();
+  const DeviceEvent event = free_events_.back();
+  free_events_.pop_back();
+  return event;
 }
 
 void NcclRanks::abandon() noexcept {

@@ -30,14 +30,14 @@ class NcclRanks final : public DeviceRanks {
   void all_reduce_fast(Label label, std::span<float> values, DeviceStream stream) override;
   bool poll() override;
   void wait() override;
-  void wait(Pending& pending) override;
   void finish() override;
   void abandon() noexcept override;
 
  private:
   struct UnderWay {
     Collective call;
-    DeviceEvent event = nullptr;  // after it on its stream
+    DeviceEvent begun = nullptr;  // before it on its stream
+    DeviceEvent done = nullptr;   // after it
     bool recorded = false;
   };
 
@@ -54,7 +54,8 @@ class NcclRanks final : public DeviceRanks {
   void wait_until(const std::function<bool()>& done);
   ncclResult_t state();
   bool settled() { return state() == ncclSuccess; }  // whether a call that returned early is done
-  Collective place() const;                          // what this rank is in
+  Collective place();                                // what this rank's GPU is in, or was last
+  DeviceEvent free_event();
   // Lets nothing out but after the work on the GPU was aborted and the other ranks were told.
   void guarded(const std::function<void()>& body);
   // What another rank says of it, where a connection broke.

@@ -73,12 +73,16 @@ std::string RollCall::take(const Collective& own, const Collective& common,
   }
   const auto verdict = judge(seen, ranks_.hosts(), now, {.silence = stall, .stall = stall});
   if (verdict) return verdict->text;
-  // Nobody is behind, but some GPU does not come to its end.
-  const auto stuck = std::ranges::find(seen, false, &Sighting::left);
-  const size_t rank = stuck == seen.end() ? 0 : static_cast<size_t>(stuck - seen.begin());
-  return fmt::format("rank {} on {} has been stuck for {:g} s in {}, which others left", rank,
-                     ranks_.hosts()[rank], static_cast<double>(stall.count()) / 1000,
-                     seen[rank].collective);
+  // Nobody waits for another, but some GPU does not come to its end.
+  auto stuck = std::ranges::find(seen, false, &Sighting::left);
+  if (stuck == seen.end()) stuck = std::ranges::min_element(seen, {}, &Sighting::sequence);
+  const auto rank = static_cast<size_t>(stuck - seen.begin());
+  const auto furthest = std::ranges::max_element(seen, {}, &Sighting::sequence);
+  return fmt::format("rank {} on {} has been stuck for {:g} s {}", rank, ranks_.hosts()[rank],
+                     static_cast<double>(stall.count()) / 1000,
+                     stuck->left ? fmt::format("behind {}; others are past {}", stuck->collective,
+                                               furthest->collective)
+                                 : fmt::format("in {}, which others left", stuck->collective));
 }
 
 }  // namespace outerloop::comm

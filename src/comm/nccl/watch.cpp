@@ -17,15 +17,14 @@ void NcclRanks::wait() {
   wait_until([this] { return under_way_.empty(); });
 }
 
-void NcclRanks::wait(Pending& pending) {
-  guarded([&] { wait_until([&] { return pending.test(); }); });
-}
-
 void NcclRanks::wait_until(const std::function<bool()>& done) {
   if (under_way_.empty()) moved_ = Clock::now();
   waiting_ = true;
+  // A call that returned early is done in no time: sleeping takes longer.
+  constexpr std::chrono::microseconds kAwake{50}, kAsleep{20};
+  const Clock::time_point start = Clock::now();
   for (look_after(); !done(); look_after()) {
-    std::this_thread::sleep_for(std::chrono::microseconds(20));
+    if (Clock::now() - start > kAwake) std::this_thread::sleep_for(kAsleep);
   }
   waiting_ = false;
 }
@@ -60,17 +59,21 @@ void NcclRanks::judge_time() {
 
 void NcclRanks::retire() {
   while (!under_way_.empty() && under_way_.front().recorded &&
-         device_.reached(under_way_.front().event)) {
+         device_.reached(under_way_.front().done)) {
     done_ = under_way_.front().call;
+    done_.left = true;
     host_.leave_beside(done_.sequence);
-    free_events_.push_back(under_way_.front().event);
+    free_events_.push_back(under_way_.front().begun);
+    free_events_.push_back(under_way_.front().done);
     under_way_.pop_front();
     moved_ = Clock::now();
   }
 }
 
-Collective NcclRanks::place() const {
-  return under_way_.empty() ? host_.log().last() : under_way_.back().call;
+// The host may be far ahead.
+Collective NcclRanks::place() {
+  if (under_way_.empty()) return host_.log().last();
+  return device_.reached(under_way_.front().begun) ? under_way_.front().call : done_;
 }
 
 std::optional<std::string> NcclRanks::cause_elsewhere() {

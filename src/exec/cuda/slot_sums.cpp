@@ -20,15 +20,13 @@ int64_t tasks_of(const SlotSums::Tasks& tasks) {
 }
 
 // The sum goes to operands of its own.
-std::string store(size_t sum, std::string_view node, int64_t first, int64_t end,
-                  std::string_view number) {
+std::string store(size_t sum, std::string_view node, int64_t first, int64_t end) {
   return fmt::format(
       "p.get<float>({0})[e] = {1}.sum;\n"
       "if (e == 0) {{\nunsigned present = 0;\n"
       "for (unsigned task = {2}U; task < {3}U; ++task) present += counts[task];\n"
-      "const float count = static_cast<float>(present);\n"
-      "*p.get<float>({4}) = {5};\n}}\n",
-      kFirstSum + 2 * sum, node, first, end, kFirstSum + 2 * sum + 1, number);
+      "*p.get<float>({4}) = static_cast<float>(present);\n}}\n",
+      kFirstSum + 2 * sum, node, first, end, kFirstSum + 2 * sum + 1);
 }
 
 // Each block first finds out which tasks count.
@@ -54,7 +52,7 @@ KernelCode slot_sums_kernel(const SlotSums::Tasks& tasks, SlotSums::Sums sums) {
         "    p.get<const float>(0) + {2}ULL + e, {3}ULL, counts + {4});\n",
         r, tasks.levels[r], first * tasks.elements, tasks.elements, first);
     if (sums == SlotSums::Sums::of_subtrees) {
-      text += store(r, fmt::format("n{}", r), first, end, "count");
+      text += store(r, fmt::format("n{}", r), first, end);
     }
     first = end;
   }
@@ -63,8 +61,7 @@ KernelCode slot_sums_kernel(const SlotSums::Tasks& tasks, SlotSums::Sums sums) {
     std::string all = fmt::format("n{}", tasks.levels.size() - 1);
     for (size_t r = tasks.levels.size() - 1; r-- > 0;)
       all = fmt::format("ol::parent(n{}, {})", r, all);
-    text += fmt::format("const ol::SlotNode all = {};\n", all) +
-            store(0, "all", 0, count, "ol::div(1.0f, count)");
+    text += fmt::format("const ol::SlotNode all = {};\n", all) + store(0, "all", 0, count);
     stored = 1;
   }
   const int operands = kFirstSum + 2 * static_cast<int>(stored);

@@ -55,8 +55,8 @@ KernelCode step_end_kernel(const StepRow& row) {
     numbers += fmt::format("case {}: word = p.get<const unsigned>({})[task]; break;\n", 4 + m,
                            kFirstResult + 1 + m);
   }
-  const std::string body = fmt::format(
-      "unsigned word = 0;\n"
+  // A rank without slots has no tasks.
+  const std::string of_tasks = fmt::format(
       "if (e < {tasks}U * {width}U) {{\n"
       "const unsigned task = e / {width}U;\n"
       "switch (e % {width}U) {{\n{numbers}"
@@ -70,17 +70,22 @@ KernelCode step_end_kernel(const StepRow& row) {
       "for (unsigned task = 0; task < {tasks}U; ++task)\n"
       "if (p.get<const float>(2)[task] != 0)\n"
       "word += p.get<const unsigned>(3)[task * {parameters}U + i];\n"
-      "}} else if (e < {tasks}U * {width}U + 2 * {parameters}U) {{\n"
-      "const unsigned i = e - {tasks}U * {width}U - {parameters}U;\n"
+      "}} else ",
+      fmt::arg("tasks", row.tasks), fmt::arg("width", row.task_words()),
+      fmt::arg("parameters", row.parameters), fmt::arg("numbers", numbers));
+  const std::string body = fmt::format(
+      "unsigned word = 0;\n{of_tasks}"
+      "if (e >= {words}U - 1) {{\n"
+      "word = *p.get<const float>(5) != 0 ? 1 : 0;\n"
+      "}} else if (e >= {words}U - 1 - {parameters}U) {{\n"
+      "const unsigned i = e - ({words}U - 1 - {parameters}U);\n"
       "for (unsigned v = 0; v < {vectors}U; ++v)\n"
       "word += p.get<const unsigned>(4)[v * {parameters}U + i];\n"
-      "}} else {{\n"
-      "word = *p.get<const float>(5) != 0 ? 1 : 0;\n}}\n"
+      "}}\n"
       "p.get<unsigned>(1)[static_cast<unsigned long long>(*p.get<const unsigned>(0)) * {words}U +\n"
       "                   e] = word;\n",
-      fmt::arg("tasks", row.tasks), fmt::arg("width", row.task_words()),
-      fmt::arg("parameters", row.parameters), fmt::arg("vectors", row.vectors),
-      fmt::arg("words", row.words()), fmt::arg("numbers", numbers));
+      fmt::arg("of_tasks", row.tasks > 0 ? of_tasks : ""), fmt::arg("parameters", row.parameters),
+      fmt::arg("vectors", row.vectors), fmt::arg("words", row.words()));
   KernelCode code =
       element_kernel(accuracies + (row.has_accuracy ? 1 : 0), row.words(), Team{}, body);
   code.kind = "step_end";

@@ -135,7 +135,7 @@ class SlotSum : public ::testing::Test {
     Node total = roots.back();
     for (size_t r = roots.size() - 1; r-- > 0;) total = parent(roots[r], total);
     EXPECT_EQ(downloaded(sums[0]), total.value_or(Vector(kElements)));
-    EXPECT_EQ(downloaded(numbers[0]), Vector{1 / count(leaves_)});
+    EXPECT_EQ(downloaded(numbers[0]), Vector{count(leaves_)});
   }
 
   std::shared_ptr<Device> device_ = testing_support::test_device();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "exec/cuda/test_device.h"
@@ -15,14 +16,20 @@ struct Case {
   const char* name;
   int64_t elements;
   std::vector<int64_t> additions;  // after each vector
+  std::vector<float> counts;
 };
 
 const std::vector<Case> kCases{
-    {"none", 70, {}},
-    {"one vector", 70, {0}},
-    {"in turn", 1000, {0, 1, 1, 1}},
-    {"a tree", 1000, {0, 1, 0, 2, 0, 1, 2}},
-    {"the last two first", 513, {0, 0, 0, 0, 4}},
+    {"none", 70, {}, {}},
+    {"one vector", 70, {0}, {3}},
+    {"one that is absent", 70, {0}, {0}},
+    {"in turn", 1000, {0, 1, 1, 1}, {1, 1, 1, 1}},
+    {"some in turn", 1000, {0, 1, 1, 1}, {0, 1, 0, 2}},
+    {"a tree", 1000, {0, 1, 0, 2, 0, 1, 2}, {1, 2, 3, 4, 5, 6, 7}},
+    {"a tree with holes", 1000, {0, 1, 0, 2, 0, 1, 2}, {1, 0, 0, 4, 0, 0, 0}},
+    {"a tree of nothing", 1000, {0, 1, 0, 2, 0, 1, 2}, {0, 0, 0, 0, 0, 0, 0}},
+    {"the last two first", 513, {0, 0, 0, 0, 4}, {1, 1, 1, 1, 1}},
+    {"the last two first, the others absent", 513, {0, 0, 0, 0, 4}, {0, 1, 0, 1, 1}},
 };
 
 class VectorSum : public ::testing::Test {
@@ -50,16 +57,18 @@ std::vector<float> drawn(size_t elements, size_t seed) {
 }
 
 std::vector<float> by_definition(const Case& c, const std::vector<std::vector<float>>& vectors) {
-  std::vector<std::vector<float>> stack;
+  std::vector<std::vector<float>> stack;  // empty: absent
   for (size_t t = 0; t < vectors.size(); ++t) {
-    stack.push_back(vectors[t]);
+    stack.push_back(c.counts[t] != 0 ? vectors[t] : std::vector<float>());
     for (int64_t a = 0; a < c.additions[t]; ++a) {
       const std::vector<float> upper = std::move(stack.back());
       stack.pop_back();
+      if (stack.back().empty()) stack.back().resize(upper.size(), -0.0F);
       for (size_t i = 0; i < upper.size(); ++i) stack.back()[i] += upper[i];
     }
   }
-  return stack.empty() ? std::vector<float>(static_cast<size_t>(c.elements)) : stack.back();
+  const bool is_there = !stack.empty() && !stack.back().empty();
+  return is_there ? stack.back() : std::vector<float>(static_cast<size_t>(c.elements));
 }
 
 TEST_F(VectorSum, IsMadeInTheOrderThatIsAskedFor) {
@@ -70,17 +79,25 @@ TEST_F(VectorSum, IsMadeInTheOrderThatIsAskedFor) {
     const auto elements = static_cast<size_t>(c.elements);
     std::vector<std::vector<float>> vectors;
     std::vector<DeviceMemory> memory;
+    const DeviceMemory counts = on_device(c.counts.size()), count = on_device(1);
+    if (!c.counts.empty()) {
+      device_->upload(stream_, counts.data, std::as_bytes(std::span(c.counts)));
+    }
+    const float all = std::accumulate(c.counts.begin(), c.counts.end(), 0.0F);
     std::vector<SumTerm> terms;
     for (size_t t = 0; t < c.additions.size(); ++t) {
       vectors.push_back(drawn(elements, t));
       memory.push_back(on_device(elements));
       device_->upload(stream_, memory.back().data, std::as_bytes(std::span(vectors.back())));
-      terms.push_back({floats(memory.back()), c.additions[t]});
+      terms.push_back({floats(memory.back()), floats(counts) + t, c.additions[t]});
     }
     const DeviceMemory total = on_device(elements);
     const std::vector<float> expected = by_definition(c, vectors);
-    sums.run(stream_, number, terms, {floats(total), elements});
+    sums.run(stream_, number, terms, {floats(total), elements}, floats(count));
     EXPECT_EQ(downloaded(total), expected);
+    EXPECT_EQ(downloaded(count), std::vector{all});
+    sums.run(stream_, number, terms, {}, floats(count));
+    EXPECT_EQ(downloaded(count), std::vector{all}) << "by itself";
     if (memory.empty()) continue;
     sums.run(stream_, number, terms, {floats(memory.back()), elements});
     EXPECT_EQ(downloaded(memory.back()), expected) << "into one of the vectors";
@@ -96,10 +113,12 @@ TEST_F(VectorSum, IsTheOneThatIsAskedForNow) {
     memory.push_back(on_device(10));
     device_->upload(stream_, memory[v].data, std::as_bytes(std::span(vectors[v])));
   }
-  const DeviceMemory total = on_device(10);
+  const DeviceMemory total = on_device(10), count = on_device(1);
+  const float one = 1;
+  device_->upload(stream_, count.data, std::as_bytes(std::span(&one, 1)));
   for (const auto& [number, vector] :
        std::vector<std::pair<size_t, size_t>>{{0, 0}, {1, 1}, {0, 0}, {0, 2}, {1, 1}, {1, 0}}) {
-    const SumTerm term{floats(memory[vector]), 0};
+    const SumTerm term{floats(memory[vector]), floats(count), 0};
     sums.run(stream_, number, {&term, 1}, {floats(total), 10});
     EXPECT_EQ(downloaded(total), vectors[vector]) << "sum " << number << " of vector " << vector;
   }
