@@ -13,10 +13,6 @@ namespace {
 bool on_gpu(const MetaStepBench& b) {
   return b.device != "cpu";
 }
-// The host sees no part of a GPU's steps.
-bool has_stages(const MetaStepBench& b) {
-  return !on_gpu(b);
-}
 
 double mib(double bytes) {
   return bytes / (1 << 20);
@@ -52,7 +48,7 @@ std::string speed(const MetaStepBench& b) {
 }
 
 std::string shares(const MetaStepBench& b) {
-  if (!has_stages(b)) return "";
+  if (on_gpu(b)) return "";  // the host sees no part of its steps
   return fmt::format("draw {:.1f} %, compute {:.1f} %, reduce {:.1f} %, update {:.1f} %\n",
                      100 * b.share_draw, 100 * b.share_compute, 100 * b.share_reduce,
                      100 * b.share_update);
@@ -88,7 +84,7 @@ std::string profile(const MetaStepBench& b) {
 }
 
 nlohmann::ordered_json shares_json(const MetaStepBench& b) {
-  if (!has_stages(b)) return {{"compute", b.share_compute}};
+  if (on_gpu(b)) return {{"compute", b.share_compute}};
   return {{"draw", b.share_draw},
           {"compute", b.share_compute},
           {"reduce", b.share_reduce},

@@ -62,8 +62,8 @@ class Executable {
   // Planned, per lane; where lanes are blocks of one kernel, what shared memory has no room for.
   size_t lane_arena_bytes() const;
   size_t shared_arena_bytes() const;  // planned, once
-  // Of shared memory, where a lane is a block of one kernel; else 0, and why it is none: "1792
-  // steps, of 1000".
+  // Of shared memory, where a lane is a block of one kernel; else 0, and why it is none: "4100
+  // steps, of 4000".
   size_t block_bytes() const;
   const std::string& why_not_one_kernel() const;
   size_t lane_launches() const;     // kernels that a run of all lanes launches

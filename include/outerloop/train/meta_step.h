@@ -60,8 +60,8 @@ using GradientHook =
 // busiest thread.
 struct MetaStepTimes {
   double draw = 0;  // 0 where a device draws, as part of what it computes
-  double compute =
-      0;  // each thread's own sums included; all of what a device does without the host
+  // Each thread's own sums included; all of what a device does without the host.
+  double compute = 0;
   // What remains of the sum over the ranks when this one's slots are done, waiting for slower ranks
   // included; nothing on one rank.
   double reduce = 0;
