@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "exec/cuda/mega_source.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
@@ -13,6 +14,8 @@
 
 namespace outerloop::kernels {
 namespace {
+
+static_assert(kMostShared == exec::cuda::MegaSource::kMostSharedBytes);
 
 std::string text_of(const std::map<std::string, int>& graph) {
   std::string text;

@@ -12,9 +12,9 @@ namespace {
 constexpr int64_t kMostSteps = 4000;
 constexpr int64_t kMostCases = 400;
 constexpr int64_t kMostOperands = 200;
-// A block's memory from which on longest-lived values go elsewhere: that of an H100, the most of
-// all GPUs, so that kernels made beforehand are those that any GPU asks for.
-constexpr int64_t kRoomForOverflow = 227 * 1024;
+// A block's memory from which on longest-lived values go elsewhere: the most, so that kernels made
+// beforehand are those that any GPU asks for.
+constexpr int64_t kRoomForOverflow = MegaSource::kMostSharedBytes;
 // What steps share beside the arena, at most.
 constexpr int64_t kScratchBytes = 12 * 1024;
 // A launch takes about two microseconds, in which a block computes so much.

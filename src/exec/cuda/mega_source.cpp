@@ -9,10 +9,11 @@ namespace outerloop::exec::cuda {
 namespace {
 
 // For how many blocks of a multiprocessor its registers must do: those that fit its shared memory
-// (of an H100), at most three. Left to itself, the compiler rather spills some than have fewer.
+// where there is most of it, at most three. Left to itself, the compiler rather spills some than
+// have fewer.
 std::string launch_bounds(int64_t shared_bytes) {
-  constexpr int64_t kShared = 227 * 1024, kSharedOfSystem = 1024, kMostBlocks = 3;
-  const int64_t blocks = kShared / (shared_bytes + kSharedOfSystem);
+  constexpr int64_t kSharedOfSystem = 1024, kMostBlocks = 3;
+  const int64_t blocks = MegaSource::kMostSharedBytes / (shared_bytes + kSharedOfSystem);
   return fmt::format("{}, {}", MegaSource::kTeam.threads,
                      std::clamp<int64_t>(blocks, 1, kMostBlocks));
 }

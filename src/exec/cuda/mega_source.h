@@ -21,6 +21,8 @@ namespace outerloop::exec::cuda {
 class MegaSource {
  public:
   static constexpr Team kTeam{256};
+  // Of a block on an H100 or an H200, the most of all GPUs.
+  static constexpr int64_t kMostSharedBytes = 227 * 1024;
   // Of arena and overflow, in which a table counts with sixteen bits.
   static constexpr int64_t kUnit = passes::kAlignment;
   static constexpr int64_t kMostArenaBytes = kUnit << 16;
