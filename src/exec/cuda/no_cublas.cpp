@@ -1,4 +1,4 @@
-// A build with CUDA's headers but without those of cuBLAS.
+// A build without cuBLAS's headers.
 
 #include "exec/cuda/cublas.h"
 #include "outerloop/base/error.h"
