@@ -28,16 +28,16 @@ int run(const Options& options) {
 
 void add_baselines(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.app.add_subcommand(
+  Command command = program.app.add_subcommand(
       "baselines", "What simple models reach on the test tasks of a table");
-  command->add_option("CONFIG", options->file, "YAML file with tasks.family = table")->required();
-  command->add_option("OVERRIDES", options->words, "key=value, over the file")
-      ->type_name("key=value");
-  command->add_option("--shots", options->shots, "Support rows, such as 5,10,20; default: test's")
-      ->delimiter(',')
-      ->check(CLI::Range(int64_t{1}, int64_t{10'000}));
-  command->add_flag("--json", options->json, "For scripts");
-  command->callback([&program, options] { program.action = [options] { return run(*options); }; });
+  command.add_option("CONFIG", options->file, "YAML file with tasks.family = table").required();
+  command.add_option("OVERRIDES", options->words, "key=value, over the file")
+      .type_name("key=value");
+  command.add_option("--shots", options->shots, "Support rows, such as 5,10,20; default: test's")
+      .delimiter(',')
+      .range(1, 10'000);
+  command.add_flag("--json", options->json, "For scripts");
+  command.callback([&program, options] { program.action = [options] { return run(*options); }; });
 }
 
 }  // namespace outerloop::cli

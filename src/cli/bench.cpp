@@ -37,22 +37,20 @@ int meta_step(const Options& options, comm::Communicator& ranks) {
 }  // namespace
 
 void add_bench(Program& program) {
-  CLI::App* bench =
-      program.app.add_subcommand("bench", "Measure speed against this machine's peak");
-  bench->require_subcommand(1);
-  add_bench_comm(*bench, program);
-  add_bench_importance(*bench, program);
-  add_bench_ops(*bench, program);
+  Command bench = program.app.add_subcommand("bench", "Measure speed against this machine's peak");
+  bench.require_subcommand();
+  add_bench_comm(bench, program);
+  add_bench_importance(bench, program);
+  add_bench_ops(bench, program);
   auto options = std::make_shared<Options>();
-  CLI::App* command = bench->add_subcommand(
+  Command command = bench.add_subcommand(
       "meta-step", "Tasks per second, fraction of the FMA peak, where the time goes");
-  command->add_option("--config", options->config, "YAML file")->required();
-  command->add_option("OVERRIDES", options->overrides, "key=value words");
-  command->add_option("--seconds", options->bench.seconds, "measured time")
-      ->check(CLI::Range(0.01, 3600.0));
-  command->add_flag("--profile", options->bench.profile, "time of each kernel of one task");
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([&program, options] {
+  command.add_option("--config", options->config, "YAML file").required();
+  command.add_option("OVERRIDES", options->overrides, "key=value words");
+  command.add_option("--seconds", options->bench.seconds, "measured time").real_range(0.01, 3600.0);
+  command.add_flag("--profile", options->bench.profile, "time of each kernel of one task");
+  command.add_flag("--json", options->json, "print JSON");
+  command.callback([&program, options] {
     program.action = [&program, options] {
       return run_on_ranks([&](comm::Communicator& ranks) { return meta_step(*options, ranks); },
                           program.color);

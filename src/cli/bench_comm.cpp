@@ -108,25 +108,25 @@ int bench_comm(const Options& options, ColorMode color) {
 
 }  // namespace
 
-void add_bench_comm(CLI::App& bench, Program& program) {
+void add_bench_comm(Command bench, Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = bench.add_subcommand(
+  Command command = bench.add_subcommand(
       "comm", "Collectives by size: under mpirun between its ranks, else between threads");
-  command->add_option("--ranks", options->threads_as_ranks, "threads that are ranks; default: 2")
-      ->check(CLI::Range(2, 256));
+  command.add_option("--ranks", options->threads_as_ranks, "threads that are ranks; default: 2")
+      .range(2, 256);
   command
-      ->add_option_function<std::string>(
+      .add_option_function(
           "--device", [options](const std::string& word) { options->gpus = word == "cuda"; },
           "whose memory: cpu, or cuda, where each rank takes a GPU of its host in turn")
-      ->check(CLI::IsMember({"cpu", "cuda"}));
+      .one_of({"cpu", "cuda"});
   command
-      ->add_option("--most-bytes", options->most_bytes,
-                   "largest size; default: 16 MiB, between GPUs 256 MiB")
-      ->check(CLI::Range(options->bench.least_bytes, int64_t{1} << 32));
-  command->add_option("--seconds", options->bench.seconds, "measured time of each size")
-      ->check(CLI::Range(1e-4, 60.0));
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([&program, options] {
+      .add_option("--most-bytes", options->most_bytes,
+                  "largest size; default: 16 MiB, between GPUs 256 MiB")
+      .range(options->bench.least_bytes, int64_t{1} << 32);
+  command.add_option("--seconds", options->bench.seconds, "measured time of each size")
+      .real_range(1e-4, 60.0);
+  command.add_flag("--json", options->json, "print JSON");
+  command.callback([&program, options] {
     if (options->gpus) options->bench.most_bytes = kMostBytesOfGpus;
     options->bench.most_bytes = options->most_bytes.value_or(options->bench.most_bytes);
     program.action = [&program, options] { return bench_comm(*options, program.color); };

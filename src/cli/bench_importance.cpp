@@ -154,17 +154,17 @@ int bench_network(const Options& options) {
 
 }  // namespace
 
-void add_bench_importance(CLI::App& bench, Program& program) {
+void add_bench_importance(Command bench, Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = bench.add_subcommand(
+  Command command = bench.add_subcommand(
       "importance", "Scores of permuted copies per second, fraction of the FMA peak");
-  command->add_option("SOURCE", options->source,
-                      "Run folder or checkpoint file; or a config with model: mlp, on one thread; "
-                      "without: a network 50-64-64-1 on 10,000 rows");
-  command->add_option("WORDS", options->words, "key=value of the run's protocol or of the config");
-  add_scoring_flags(*command, options->flags);
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([&program, options] {
+  command.add_option("SOURCE", options->source,
+                     "Run folder or checkpoint file; or a config with model: mlp, on one thread; "
+                     "without: a network 50-64-64-1 on 10,000 rows");
+  command.add_option("WORDS", options->words, "key=value of the run's protocol or of the config");
+  add_scoring_flags(command, options->flags);
+  command.add_flag("--json", options->json, "print JSON");
+  command.callback([&program, options] {
     program.action = [&program, options] {
       if (options->source.empty() || !is_run(options->source)) return bench_network(*options);
       return run_on_ranks(

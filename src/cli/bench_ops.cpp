@@ -84,15 +84,15 @@ int bench_ops(const Options& options) {
 
 }  // namespace
 
-void add_bench_ops(CLI::App& bench, Program& program) {
+void add_bench_ops(Command bench, Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  Command command =
       bench.add_subcommand("ops", "Each op alone at the sizes of the models, data in cache");
-  command->add_option("--op", options->op, "this op alone");
-  command->add_option("--seconds", options->seconds, "measured time of each size")
-      ->check(CLI::Range(1e-4, 60.0));
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback(
+  command.add_option("--op", options->op, "this op alone");
+  command.add_option("--seconds", options->seconds, "measured time of each size")
+      .real_range(1e-4, 60.0);
+  command.add_flag("--json", options->json, "print JSON");
+  command.callback(
       [&program, options] { program.action = [options] { return bench_ops(*options); }; });
 }
 

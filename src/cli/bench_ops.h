@@ -5,6 +5,6 @@
 namespace outerloop::cli {
 
 // Adds `ops` below `bench`.
-void add_bench_ops(CLI::App& bench, Program& program);
+void add_bench_ops(Command bench, Program& program);
 
 }  // namespace outerloop::cli

@@ -189,54 +189,54 @@ struct Options {
 
 void add_ckpt(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* ckpt = program.app.add_subcommand("ckpt", "Look at checkpoints");
-  ckpt->require_subcommand(1);
+  Command ckpt = program.app.add_subcommand("ckpt", "Look at checkpoints");
+  ckpt.require_subcommand();
   const auto add = [&](const char* name, const char* help, auto action) {
-    CLI::App* command = ckpt->add_subcommand(name, help);
-    command->callback([&program, action, options] {
+    Command command = ckpt.add_subcommand(name, help);
+    command.callback([&program, action, options] {
       program.action = [action, options] { return action(*options); };
     });
     return command;
   };
   constexpr const char* kPath = "Checkpoint file, or run folder for its newest";
 
-  CLI::App* ls =
+  Command ls =
       add("ls", "List the checkpoints of a run", [](const Options& o) { return list(o.a); });
-  ls->add_option("RUN", options->a, "Run folder")->required();
+  ls.add_option("RUN", options->a, "Run folder").required();
 
   add("show", "Scalars, tensors and their statistics", [](const Options& o) { return show(o.a); })
-      ->add_option("PATH", options->a, kPath)
-      ->required();
+      .add_option("PATH", options->a, kPath)
+      .required();
 
-  CLI::App* diff_command = add("diff", "First differing tensor, distances, cosines; exit 1 if any",
-                               [](const Options& o) { return diff(o.a, o.b); });
-  diff_command->add_option("A", options->a, kPath)->required();
-  diff_command->add_option("B", options->b, kPath)->required();
+  Command diff_command = add("diff", "First differing tensor, distances, cosines; exit 1 if any",
+                             [](const Options& o) { return diff(o.a, o.b); });
+  diff_command.add_option("A", options->a, kPath).required();
+  diff_command.add_option("B", options->b, kPath).required();
 
   add("verify", "Check every byte; exit 1 if one is damaged",
       [](const Options& o) { return verify(o.paths); })
-      ->add_option("PATHS", options->paths, "Checkpoint files, or run folders for all of theirs")
-      ->required();
+      .add_option("PATHS", options->paths, "Checkpoint files, or run folders for all of theirs")
+      .required();
 
-  CLI::App* exporting =
+  Command exporting =
       add("export", "Write the meta-parameters that are tested for other programs, or a model",
           [](const Options& o) { return export_to(o.a, o.checkpoint, o.out, o.no_ema); });
-  exporting->add_option("PATH", options->a, "Checkpoint file or run folder")->required();
+  exporting.add_option("PATH", options->a, "Checkpoint file or run folder").required();
   exporting
-      ->add_option("OUT", options->out,
-                   "File to write: .safetensors, .npz, or .h5 for a checkpoint without the "
-                   "optimiser's state, to evaluate and predict with")
-      ->required();
-  exporting->add_option("--checkpoint", options->checkpoint, "Of a run folder: best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->default_str("best");
-  exporting->add_flag("--no-ema", options->no_ema,
-                      "The last values in place of their running mean (outer.ema)");
+      .add_option("OUT", options->out,
+                  "File to write: .safetensors, .npz, or .h5 for a checkpoint without the "
+                  "optimiser's state, to evaluate and predict with")
+      .required();
+  exporting.add_option("--checkpoint", options->checkpoint, "Of a run folder: best or last")
+      .one_of({"best", "last"})
+      .default_str("best");
+  exporting.add_flag("--no-ema", options->no_ema,
+                     "The last values in place of their running mean (outer.ema)");
 
-  CLI::App* averaging = add("average", "Mean of the meta-parameters of several checkpoints",
-                            [](const Options& o) { return average(o.paths, o.out); });
-  averaging->add_option("PATHS", options->paths, kPath)->required();
-  averaging->add_option("--out", options->out, "Checkpoint to write")->required();
+  Command averaging = add("average", "Mean of the meta-parameters of several checkpoints",
+                          [](const Options& o) { return average(o.paths, o.out); });
+  averaging.add_option("PATHS", options->paths, kPath).required();
+  averaging.add_option("--out", options->out, "Checkpoint to write").required();
 }
 
 }  // namespace outerloop::cli

@@ -36,36 +36,36 @@ int print_config(const Options& options) {
 
 void add_config(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.app.add_subcommand("config", "Help on config keys; show a config");
+  Command command = program.app.add_subcommand("config", "Help on config keys; show a config");
 
   // `config --help KEY` as well as `config help KEY`.
-  command->set_help_flag();
-  CLI::Option* help_flag =
-      command->add_option("-h,--help", options->key, "Describe a key or a section")
-          ->expected(0, 1)
-          ->type_name("[KEY]");
-  command->callback([&program, command, options, help_flag] {
-    if (!command->get_subcommands().empty()) return;
+  command.remove_help_flag();
+  const Option help_flag =
+      command.add_option("-h,--help", options->key, "Describe a key or a section")
+          .expected(0, 1)
+          .type_name("[KEY]");
+  command.callback([&program, command, options, help_flag] {
+    if (command.has_subcommand()) return;
     program.action = [command, options, help_flag]() -> int {
-      if (help_flag->count() == 0) {
+      if (help_flag.count() == 0) {
         throw BadInput("expected config help [KEY] or config print CONFIG [key=value]...");
       }
-      if (options->key.empty()) fmt::print("{}", command->help("outerloop"));
+      if (options->key.empty()) fmt::print("{}", command.help());
       return show_help(*options);
     };
   });
 
-  CLI::App* help = command->add_subcommand("help", "Describe all keys, a section or one key");
-  help->add_option("KEY", options->key, "Such as inner.steps or inner");
-  help->callback(
+  Command help = command.add_subcommand("help", "Describe all keys, a section or one key");
+  help.add_option("KEY", options->key, "Such as inner.steps or inner");
+  help.callback(
       [&program, options] { program.action = [options] { return show_help(*options); }; });
 
-  CLI::App* print = command->add_subcommand("print", "Check a config and print it in full");
-  print->add_option("CONFIG", options->file, "YAML file")->required();
-  print->add_option("WORDS", options->words, "key=value, over the file")->type_name("key=value");
-  print->add_flag("--origins", options->origins, "Say where each value comes from");
-  print->add_flag("--hash", options->hash, "Print only the hash that identifies the results");
-  print->callback(
+  Command print = command.add_subcommand("print", "Check a config and print it in full");
+  print.add_option("CONFIG", options->file, "YAML file").required();
+  print.add_option("WORDS", options->words, "key=value, over the file").type_name("key=value");
+  print.add_flag("--origins", options->origins, "Say where each value comes from");
+  print.add_flag("--hash", options->hash, "Print only the hash that identifies the results");
+  print.callback(
       [&program, options] { program.action = [options] { return print_config(*options); }; });
 }
 

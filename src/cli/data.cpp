@@ -63,71 +63,70 @@ int show(const Options& options) {
   return kDone;
 }
 
-void add_image_options(CLI::App& command, const std::shared_ptr<Options>& options) {
+void add_image_options(Command command, const std::shared_ptr<Options>& options) {
   data::ImageImportOptions& images = options->images;
   command.add_option("--name", images.name, "Name of the data set; default: the folder's");
   command.add_option("--licence", images.licence, "Licence, kept in the file");
-  command.add_option("--height", images.preparation.height, "Pixels")->capture_default_str();
-  command.add_option("--width", images.preparation.width, "Pixels")->capture_default_str();
+  command.add_option("--height", images.preparation.height, "Pixels").capture_default_str();
+  command.add_option("--width", images.preparation.width, "Pixels").capture_default_str();
   command.add_option("--channels", images.preparation.channels, "1 = grey, 3 = colour")
-      ->check(CLI::IsMember({1, 3}))
-      ->capture_default_str();
+      .one_of({"1", "3"})
+      .capture_default_str();
   command.add_flag("--invert", images.preparation.invert, "Dark ink on light paper becomes high");
   command.add_option("--split-seed", images.split_seed, "Shuffles the classes")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+      .range(0, 1'000'000'000'000)
+      .capture_default_str();
   command
       .add_option("--fractions", options->fractions,
                   "Shares of the classes for train, validation and test")
-      ->expected(3)
-      ->default_str("0.7 0.1 0.2");
+      .expected(3)
+      .default_str("0.7 0.1 0.2");
 }
 
 }  // namespace
 
 void add_data(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.app.add_subcommand("data", "Make and look at data set files");
-  command->require_subcommand(1);
-  CLI::App* importing = command->add_subcommand("import", "Make a data set file");
-  importing->require_subcommand(1);
-  const auto add = [&](CLI::App* parent, const char* name, const char* help,
+  Command command = program.app.add_subcommand("data", "Make and look at data set files");
+  command.require_subcommand();
+  Command importing = command.add_subcommand("import", "Make a data set file");
+  importing.require_subcommand();
+  const auto add = [&](Command parent, const char* name, const char* help,
                        int (*action)(const Options&)) {
-    CLI::App* added = parent->add_subcommand(name, help);
-    added->callback([&program, action, options] {
+    Command added = parent.add_subcommand(name, help);
+    added.callback([&program, action, options] {
       program.action = [action, options] { return action(*options); };
     });
     return added;
   };
 
-  CLI::App* omniglot = add(importing, "omniglot", "From the official archives", import_omniglot);
+  Command omniglot = add(importing, "omniglot", "From the official archives", import_omniglot);
   omniglot
-      ->add_option("FOLDER", options->input, "Holds images_background.zip, images_evaluation.zip")
-      ->required();
-  omniglot->add_option("--size", options->size, "Pixels of a side")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  omniglot->add_option("--out", options->out, "File to write")->required();
+      .add_option("FOLDER", options->input, "Holds images_background.zip, images_evaluation.zip")
+      .required();
+  omniglot.add_option("--size", options->size, "Pixels of a side")
+      .range(1, 1024)
+      .capture_default_str();
+  omniglot.add_option("--out", options->out, "File to write").required();
 
-  CLI::App* images =
-      add(importing, "images", "From a folder or zip; class = folder", import_images);
+  Command images = add(importing, "images", "From a folder or zip; class = folder", import_images);
   images
-      ->add_option("SOURCE", options->input,
-                   "Folder or zip of images; the class of an image is the folder that it is in")
-      ->required();
-  images->add_option("--out", options->out, "File to write")->required();
-  add_image_options(*images, options);
+      .add_option("SOURCE", options->input,
+                  "Folder or zip of images; the class of an image is the folder that it is in")
+      .required();
+  images.add_option("--out", options->out, "File to write").required();
+  add_image_options(images, options);
 
-  CLI::App* idx = add(importing, "idx", "From IDX files, as MNIST has them", import_idx);
-  idx->add_option("IMAGES", options->input, "IDX file of images, .gz or not")->required();
-  idx->add_option("LABELS", options->second, "IDX file of labels, .gz or not")->required();
-  idx->add_option("--classes", options->classes, "CSV: class, and name, split, group if known");
-  idx->add_option("--out", options->out, "File to write")->required();
-  add_image_options(*idx, options);
+  Command idx = add(importing, "idx", "From IDX files, as MNIST has them", import_idx);
+  idx.add_option("IMAGES", options->input, "IDX file of images, .gz or not").required();
+  idx.add_option("LABELS", options->second, "IDX file of labels, .gz or not").required();
+  idx.add_option("--classes", options->classes, "CSV: class, and name, split, group if known");
+  idx.add_option("--out", options->out, "File to write").required();
+  add_image_options(idx, options);
 
-  CLI::App* showing = add(
-      command, "show", "Of images: sizes, splits, groups, licence; of a table: its columns", show);
-  showing->add_option("FILE", options->input, "Data set file")->required();
+  Command showing = add(command, "show",
+                        "Of images: sizes, splits, groups, licence; of a table: its columns", show);
+  showing.add_option("FILE", options->input, "Data set file").required();
 }
 
 }  // namespace outerloop::cli

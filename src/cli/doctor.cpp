@@ -118,9 +118,9 @@ int examine(const std::filesystem::path& folder, ColorMode mode) {
 
 void add_doctor(Program& program) {
   auto folder = std::make_shared<std::string>(".");
-  CLI::App* command = program.app.add_subcommand("doctor", "Check this machine; exit 1 if unfit");
-  command->add_option("FOLDER", *folder, "Where runs would go")->capture_default_str();
-  command->callback([&program, folder] {
+  Command command = program.app.add_subcommand("doctor", "Check this machine; exit 1 if unfit");
+  command.add_option("FOLDER", *folder, "Where runs would go").capture_default_str();
+  command.callback([&program, folder] {
     program.action = [&program, folder] { return examine(*folder, program.color); };
   });
 }

@@ -32,7 +32,7 @@ int run(const Options& options) {
 data::Split split_of(const std::string& name) {
   if (name == "test") return data::Split::test;
   if (name == "validation") return data::Split::validation;
-  throw CLI::ValidationError("--split", fmt::format("expected test or validation, got '{}'", name));
+  throw BadInput(fmt::format("expected test or validation, got '{}'", name));
 }
 
 }  // namespace
@@ -40,24 +40,24 @@ data::Split split_of(const std::string& name) {
 void add_eval(Program& program) {
   auto options = std::make_shared<Options>();
   train::EvaluateOptions& evaluate = options->evaluate;
-  CLI::App* command = program.app.add_subcommand("eval", "Test a trained run on new tasks");
-  command->add_option("RUN", options->run, "Run folder or checkpoint file")->required();
-  command->add_option("OVERRIDES", evaluate.overrides,
-                      "key=value words: test.*, tasks.ways, tasks.shots, tasks.queries, …");
-  command->add_option("--checkpoint", evaluate.checkpoint, "best, last or a file")
-      ->capture_default_str();
+  Command command = program.app.add_subcommand("eval", "Test a trained run on new tasks");
+  command.add_option("RUN", options->run, "Run folder or checkpoint file").required();
+  command.add_option("OVERRIDES", evaluate.overrides,
+                     "key=value words: test.*, tasks.ways, tasks.shots, tasks.queries, …");
+  command.add_option("--checkpoint", evaluate.checkpoint, "best, last or a file")
+      .capture_default_str();
   command
-      ->add_option_function<std::string>(
+      .add_option_function(
           "--split", [&evaluate](const std::string& name) { evaluate.split = split_of(name); },
           "test or validation")
-      ->default_str("test");
-  command->add_option("--tasks", evaluate.tasks, "Number of tasks; default: as in the run")
-      ->check(CLI::Range(int64_t{1}, int64_t{10'000'000}));
-  command->add_option("--seed", evaluate.seed, "Of the tasks; default: the run's")
-      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000'000}));
-  command->add_flag("--json", options->json, "The fields of \"test\" in summary.json, for scripts");
-  command->add_option("--per-task", options->per_task, "CSV file with the results of each task");
-  command->callback([&program, options] { program.action = [options] { return run(*options); }; });
+      .default_str("test");
+  command.add_option("--tasks", evaluate.tasks, "Number of tasks; default: as in the run")
+      .range(1, 10'000'000);
+  command.add_option("--seed", evaluate.seed, "Of the tasks; default: the run's")
+      .range(0, 1'000'000'000'000);
+  command.add_flag("--json", options->json, "The fields of \"test\" in summary.json, for scripts");
+  command.add_option("--per-task", options->per_task, "CSV file with the results of each task");
+  command.callback([&program, options] { program.action = [options] { return run(*options); }; });
 }
 
 }  // namespace outerloop::cli

@@ -49,25 +49,25 @@ int status(const std::vector<fs::path>& journals, ColorMode color) {
 }  // namespace
 
 void add_farm(Program& program) {
-  CLI::App* farm = program.app.add_subcommand("farm", "Look at journals of jobs; merge shards");
-  farm->require_subcommand(1);
+  Command farm = program.app.add_subcommand("farm", "Look at journals of jobs; merge shards");
+  farm.require_subcommand();
 
   struct Paths {
     fs::path target;
     std::vector<fs::path> journals;
   };
   auto paths = std::make_shared<Paths>();
-  CLI::App* merging = farm->add_subcommand(
+  Command merging = farm.add_subcommand(
       "merge", "Join journals of one job; exit 75: some cells are in none of them");
-  merging->add_option("OUT", paths->target, "Journal to write, or to add to")->required();
-  merging->add_option("JOURNAL", paths->journals, "Journals to join")->required();
-  merging->callback([&program, paths] {
+  merging.add_option("OUT", paths->target, "Journal to write, or to add to").required();
+  merging.add_option("JOURNAL", paths->journals, "Journals to join").required();
+  merging.callback([&program, paths] {
     program.action = [paths] { return merge(paths->target, paths->journals); };
   });
 
-  CLI::App* looking = farm->add_subcommand("status", "Show how far journals are");
-  looking->add_option("JOURNAL", paths->journals, "Journals, also of jobs that run")->required();
-  looking->callback([&program, paths] {
+  Command looking = farm.add_subcommand("status", "Show how far journals are");
+  looking.add_option("JOURNAL", paths->journals, "Journals, also of jobs that run").required();
+  looking.callback([&program, paths] {
     program.action = [&program, paths] { return status(paths->journals, program.color); };
   });
 }

@@ -8,7 +8,7 @@
 
 namespace outerloop::cli {
 
-void add_farm_flags(CLI::App& command, FarmFlags& flags, const std::string& shard_help) {
+void add_farm_flags(Command command, FarmFlags& flags, const std::string& shard_help) {
   command.add_option("--shard", flags.shard,
                      "I/N: of N processes the one with number I, from 0; " + shard_help);
   command.add_option("--max-wall", flags.max_wall,
@@ -16,13 +16,13 @@ void add_farm_flags(CLI::App& command, FarmFlags& flags, const std::string& shar
   command.add_flag("--quiet", flags.quiet, "no progress and no notices");
 }
 
-void add_lease_flag(CLI::App& command, FarmFlags& flags) {
+void add_lease_flag(Command command, FarmFlags& flags) {
   command
       .add_option(
           "--lease", flags.lease,
           "longest time for a cell; then another rank runs it too, and a rank that does not "
           "answer for so long is left behind")
-      ->capture_default_str();
+      .capture_default_str();
 }
 
 farm::RunOptions farm_options(const FarmFlags& flags) {

@@ -20,10 +20,10 @@ struct FarmFlags {
 };
 
 // --shard, --max-wall and --quiet. `shard_help`: what those of a shard do.
-void add_farm_flags(CLI::App& command, FarmFlags& flags, const std::string& shard_help);
+void add_farm_flags(Command command, FarmFlags& flags, const std::string& shard_help);
 
 // --lease, of commands that run on ranks.
-void add_lease_flag(CLI::App& command, FarmFlags& flags);
+void add_lease_flag(Command command, FarmFlags& flags);
 
 // Shard and times. Throws BadInput.
 farm::RunOptions farm_options(const FarmFlags& flags);

@@ -193,24 +193,24 @@ int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
 
 void add_importance(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  Command command =
       program.app.add_subcommand("importance", "What a learner, or a model of a table, relies on");
   command
-      ->add_option("SOURCE", options->source,
-                   "Run folder or checkpoint file of a meta-learner, or YAML file of a model of a "
-                   "table")
-      ->required();
+      .add_option("SOURCE", options->source,
+                  "Run folder or checkpoint file of a meta-learner, or YAML file of a model of a "
+                  "table")
+      .required();
   command
-      ->add_option("WORDS", options->words,
-                   "key=value: over the file, or of a run's protocol (test.steps=5)")
-      ->type_name("key=value");
-  add_scoring_flags(*command, options->of_run);
-  add_budget_and_folder_flags(*command, options->of_run);
-  add_farm_flags(*command, options->farm,
+      .add_option("WORDS", options->words,
+                  "key=value: over the file, or of a run's protocol (test.steps=5)")
+      .type_name("key=value");
+  add_scoring_flags(command, options->of_run);
+  add_budget_and_folder_flags(command, options->of_run);
+  add_farm_flags(command, options->farm,
                  "each has a journal of its own, which `outerloop farm merge` joins");
-  add_lease_flag(*command, options->farm);
-  command->footer("Keys of the YAML file:\n" + interp::help_on_importance());
-  command->callback([&program, options] {
+  add_lease_flag(command, options->farm);
+  command.footer("Keys of the YAML file:\n" + interp::help_on_importance());
+  command.callback([&program, options] {
     program.action = [&program, options] {
       return run_on_ranks(
           [&](comm::Communicator& ranks) { return run_on(ranks, *options, program.color); },

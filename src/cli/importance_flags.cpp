@@ -78,10 +78,10 @@ std::optional<interp::BudgetRule> budget_of(const RunImportanceFlags& flags) {
 
 }  // namespace
 
-void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags) {
+void add_scoring_flags(Command command, RunImportanceFlags& flags) {
   const std::string runs = kOfRuns;
   const auto add = [&](const char* name, auto& value, const char* help) {
-    return command.add_option(name, value, help)->group(runs);
+    return command.add_option(name, value, help).group(runs);
   };
   add("--checkpoint", flags.checkpoint, "best, last or a file [best]");
   add("--split", flags.split, "train, validation or test [test]");
@@ -94,14 +94,14 @@ void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags) {
       "is of YAML files alone, as a task has too few rows to fit what other features leave");
   command
       .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")
-      ->group(runs);
-  command.add_flag("--curve", flags.curve, "The estimand query after each inner step")->group(runs);
+      .group(runs);
+  command.add_flag("--curve", flags.curve, "The estimand query after each inner step").group(runs);
   add("--estimands", flags.estimands,
       "Some of prior, query, support, support_query, drop, across, labels [all that the learner "
       "has]")
-      ->delimiter(',');
+      .delimiter(',');
   add("--metrics", flags.metrics, "mse, mae, r2; log_loss, accuracy, … [mse; log_loss,accuracy]")
-      ->delimiter(',');
+      .delimiter(',');
   add("--group", flags.groups, "NAME=FEATURE,FEATURE…: features that change rows together");
   add("--patch", flags.patch,
       "Images: side of the square of pixels that is a group; their values come from the same "
@@ -120,9 +120,9 @@ void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags) {
   add("--threads", flags.threads, "0: one per core that the process may use [0]");
 }
 
-void add_budget_and_folder_flags(CLI::App& command, RunImportanceFlags& flags) {
+void add_budget_and_folder_flags(Command command, RunImportanceFlags& flags) {
   const auto add = [&](const char* name, auto& value, const char* help) {
-    command.add_option(name, value, help)->group(kOfRuns);
+    command.add_option(name, value, help).group(kOfRuns);
   };
   add("--budget", flags.budget,
       "auto: choose tasks (--tasks are the most) and repeats by measured variances and counted "

@@ -22,9 +22,9 @@ struct RunImportanceFlags {
 };
 
 // What is scored, and how.
-void add_scoring_flags(CLI::App& command, RunImportanceFlags& flags);
+void add_scoring_flags(Command command, RunImportanceFlags& flags);
 // How much, and where the results go.
-void add_budget_and_folder_flags(CLI::App& command, RunImportanceFlags& flags);
+void add_budget_and_folder_flags(Command command, RunImportanceFlags& flags);
 
 // Not a YAML file: a folder, a checkpoint file, or nothing at all.
 bool is_run(const std::filesystem::path& source);

@@ -186,35 +186,34 @@ int run(const PredictOptions& options) {
 
 void add_predict(Program& program) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* command =
+  Command command =
       program.app.add_subcommand("predict", "Adapt to your own few examples and answer queries");
-  command->add_option("RUN", options->run, "Run folder or checkpoint file")->required();
-  command->add_option("OVERRIDES", options->predictor.overrides,
-                      "key=value words: test.steps=5, …");
+  command.add_option("RUN", options->run, "Run folder or checkpoint file").required();
+  command.add_option("OVERRIDES", options->predictor.overrides, "key=value words: test.steps=5, …");
   command
-      ->add_option(
+      .add_option(
           "--support", options->support,
           "Folder or zip of class folders of images, CSV with path,label, CSV with x,y, or rows "
           "of a table")
-      ->required();
+      .required();
   command
-      ->add_option(
+      .add_option(
           "--query", options->query,
           "Folder or zip of images, one image, CSV with path, CSV with x, or rows of a table")
-      ->required();
-  command->add_option("--out", options->out, "CSV file to write")->required();
-  command->add_option("--checkpoint", options->predictor.checkpoint, "best, last or a file")
-      ->capture_default_str();
-  command->add_flag("--invert", options->invert,
-                    "Turn light and dark round, if your images differ from the training's in this");
-  command->add_flag("--one-by-one", options->predictor.one_by_one,
-                    "Answer each query alone beside the support set");
-  command->footer(
+      .required();
+  command.add_option("--out", options->out, "CSV file to write").required();
+  command.add_option("--checkpoint", options->predictor.checkpoint, "best, last or a file")
+      .capture_default_str();
+  command.add_flag("--invert", options->invert,
+                   "Turn light and dark round, if your images differ from the training's in this");
+  command.add_flag("--one-by-one", options->predictor.one_by_one,
+                   "Answer each query alone beside the support set");
+  command.footer(
       "Images may have any size and depth; the class of a support image is its folder's name:\n"
       "  outerloop predict RUN --support mine --query new.png --out answers.csv\n"
       "with mine/cat/1.png, mine/cat/2.jpg, mine/dog/a.png, … Queries in class folders, or with a "
       "column of labels or targets, are scored too.");
-  command->callback([&program, options] { program.action = [options] { return run(*options); }; });
+  command.callback([&program, options] { program.action = [options] { return run(*options); }; });
 }
 
 }  // namespace outerloop::cli

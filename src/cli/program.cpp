@@ -10,52 +10,10 @@
 #include <system_error>
 
 #include "cli/launcher.h"
-#include "cli/version.h"
-#include "outerloop/base/edit_distance.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::cli {
 namespace {
-
-// The subcommand nearest to a first word that is none.
-std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
-  if (argc < 2 || argv[1][0] == '-') return {};
-  std::vector<std::string_view> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::ranges::find(names, argv[1]) != names.end()) return {};
-  const auto nearest = nearest_word(argv[1], names);
-  return fmt::format(
-      "'{}' is no command{}", argv[1],
-      nearest ? fmt::format("; did you mean '{}'?", *nearest) : "; `outerloop --help` lists them");
-}
-
-// The innermost subcommand that was named, for the hint at its help.
-std::string command_path(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  const std::string own = app.get_name();
-  return chosen.empty() ? own : own + " " + command_path(*chosen.front());
-}
-
-// Options of all commands are listed by the help of the program alone.
-std::string help_for(const CLI::App& app, const std::string& message) {
-  for (const CLI::Option* option : app.get_options()) {
-    const std::string name = option->get_name();
-    if (!name.empty() && message.starts_with(name + ":")) return app.get_name();
-  }
-  return command_path(app);
-}
-
-int refuse_command_line(const Program& program, const CLI::ParseError& error, int argc,
-                        const char* const* argv) {
-  // All ranks were given the same words: the first one speaks.
-  if (place_in_launch() > 0) return kBadInput;
-  const std::string better = suggestion(program.app, argc, argv);
-  const std::string text = better.empty() ? fmt::format("{}; see `{} --help`", error.what(),
-                                                        help_for(program.app, error.what()))
-                                          : better;
-  tell_error(text, program.color);
-  return kBadInput;
-}
 
 // The code, when what was printed has arrived.
 int written(int code) {
@@ -64,31 +22,17 @@ int written(int code) {
   return code;
 }
 
-// A flag with a list takes one word each time, so that the words behind it are the command's:
-// "--estimands query,prior test.steps=5".
-void let_lists_take_one_word(CLI::App& app) {
-  for (CLI::Option* option : app.get_options()) {
-    if (option->nonpositional()) option->allow_extra_args(false);
-  }
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
-    let_lists_take_one_word(*command);
-  }
-}
-
 int run(Program& program, int argc, const char* const* argv) {
-  CLI::App& app = program.app;
-  app.require_subcommand(1);
-  app.set_version_flag("--version", version_text);
-  app.add_option_function<std::string>(
-         "--color",
-         [&program](const std::string& text) {
-           const auto mode = parse_color_mode(text);
-           if (!mode) throw CLI::ValidationError("--color", "expected auto, always or never");
-           program.color = *mode;
-         },
-         "auto, always or never")
-      ->type_name("WHEN");
-  app.fallthrough();
+  program.app
+      .add_option_function(
+          "--color",
+          [&program](const std::string& text) {
+            const auto mode = parse_color_mode(text);
+            if (!mode) throw BadInput("expected auto, always or never");
+            program.color = *mode;
+          },
+          "auto, always or never")
+      .type_name("WHEN");
   add_baselines(program);
   add_bench(program);
   add_config(program);
@@ -105,20 +49,19 @@ int run(Program& program, int argc, const char* const* argv) {
   add_sweep(program);
   add_supervise(program);
   add_train(program);
-  let_lists_take_one_word(app);
   // Of this help alone: commands that are added later would inherit it.
-  app.footer(
+  program.app.footer(
       "To begin: outerloop train configs/sinusoid_maml.yaml\n"
       "Keys of configs: outerloop config help. Options of a command: outerloop COMMAND --help.\n"
       "Exit codes: 0 done, 1 failure, 2 wrong input, 75 stopped with a checkpoint (the same "
       "command "
       "goes on).");
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    // Help and version come as "errors" with exit code 0.
-    if (error.get_exit_code() == 0) return written(app.exit(error));
-    return refuse_command_line(program, error, argc, argv);
+    if (!program.line.read(argc, argv)) return written(kDone);
+  } catch (const BadInput&) {
+    // All ranks were given the same words: the first one speaks.
+    if (place_in_launch() > 0) return kBadInput;
+    throw;
   }
   OL_ASSERT(program.action != nullptr, "a subcommand without an action");
   return written(program.action());

@@ -1,10 +1,11 @@
 #pragma once
-// The command line: one file per subcommand adds itself here.
+// The program: one file per subcommand adds itself here.
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string_view>
 
+#include "cli/command_line.h"
+#include "cli/version.h"
 #include "outerloop/base/terminal.h"
 
 namespace outerloop::cli {
@@ -18,7 +19,8 @@ enum ExitCode : int {
 };
 
 struct Program {
-  CLI::App app{"outerloop: meta-learning on one machine or many", "outerloop"};
+  CommandLine line{"outerloop", "outerloop: meta-learning on one machine or many", version_text};
+  Command app = line.root();
   ColorMode color = ColorMode::automatic;
   // What the chosen subcommand does; set by its callback while the command line is read.
   std::function<int()> action;

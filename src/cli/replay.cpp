@@ -26,14 +26,13 @@ int run(const Options& options) {
 
 void add_replay(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.app.add_subcommand(
+  Command command = program.app.add_subcommand(
       "replay", "Compute one task of a training again; exit 1 if its bits differ");
-  command
-      ->add_option("RUN", options->run, "Run folder; the checkpoint to begin from is found in it")
-      ->required();
-  command->add_option("--iter", options->iteration, "Iteration, from 1")->required();
-  command->add_option("--slot", options->slot, "Place in the meta-batch, from 0")->required();
-  command->callback([&program, options] { program.action = [options] { return run(*options); }; });
+  command.add_option("RUN", options->run, "Run folder; the checkpoint to begin from is found in it")
+      .required();
+  command.add_option("--iter", options->iteration, "Iteration, from 1").required();
+  command.add_option("--slot", options->slot, "Place in the meta-batch, from 0").required();
+  command.callback([&program, options] { program.action = [options] { return run(*options); }; });
 }
 
 }  // namespace outerloop::cli

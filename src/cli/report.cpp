@@ -10,9 +10,9 @@ namespace outerloop::cli {
 
 void add_report(Program& program) {
   auto run = std::make_shared<std::string>();
-  CLI::App* command = program.app.add_subcommand("report", "Write RUN/report.html, one file");
-  command->add_option("RUN", *run, "Run folder")->required();
-  command->callback([&program, run] {
+  Command command = program.app.add_subcommand("report", "Write RUN/report.html, one file");
+  command.add_option("RUN", *run, "Run folder").required();
+  command.callback([&program, run] {
     program.action = [run] {
       fmt::print("{}\n", report::write(*run).string());
       return kDone;

@@ -29,10 +29,10 @@ int stop(const train::RunFolder& run) {
 
 void add_stop(Program& program) {
   auto run = std::make_shared<std::string>();
-  CLI::App* command =
+  Command command =
       program.app.add_subcommand("stop", "Ask a run to end with a checkpoint (exit code 75)");
-  command->add_option("RUN", *run, "Run folder")->required();
-  command->callback([&program, run] { program.action = [run] { return stop({*run}); }; });
+  command.add_option("RUN", *run, "Run folder").required();
+  command.callback([&program, run] { program.action = [run] { return stop({*run}); }; });
 }
 
 }  // namespace outerloop::cli

@@ -145,20 +145,20 @@ class Supervisor {
 
 void add_supervise(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.app.add_subcommand(
+  Command command = program.app.add_subcommand(
       "supervise", "Start a command again when it fails: outerloop supervise -- mpirun …");
-  command->add_option("COMMAND", options->command, "command and its words, after --")->required();
-  command->add_option("--retries", options->retries, "new starts after failures in a row")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
+  command.add_option("COMMAND", options->command, "command and its words, after --").required();
+  command.add_option("--retries", options->retries, "new starts after failures in a row")
+      .range(0, 1'000'000)
+      .capture_default_str();
   command
-      ->add_option("--pause", options->pause,
-                   "before the first new start; doubled by each failure, up to 10 minutes")
-      ->capture_default_str();
-  command->footer(
+      .add_option("--pause", options->pause,
+                  "before the first new start; doubled by each failure, up to 10 minutes")
+      .capture_default_str();
+  command.footer(
       "Exit codes 0 and 2 end it, 75 (stopped with a checkpoint) starts the command again at once. "
       "SIGINT, SIGTERM and SIGUSR1 go to the command, and its end is then the last.");
-  command->callback(
+  command.callback(
       [&program, options] { program.action = [options] { return Supervisor(*options).run(); }; });
 }
 

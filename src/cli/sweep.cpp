@@ -136,39 +136,38 @@ int report(const Options& options) {
 
 void add_sweep(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* sweep = program.app.add_subcommand("sweep", "Train many variants of one config");
-  sweep->require_subcommand(1);
+  Command sweep = program.app.add_subcommand("sweep", "Train many variants of one config");
+  sweep.require_subcommand();
   const auto add = [&](const char* name, const char* help, int (*action)(const Options&)) {
-    CLI::App* command = sweep->add_subcommand(name, help);
-    command->callback([&program, action, options] {
+    Command command = sweep.add_subcommand(name, help);
+    command.callback([&program, action, options] {
       options->color = program.color;
       program.action = [action, options] { return action(*options); };
     });
     const bool plans = std::string_view(name) == "plan";
     command
-        ->add_option(plans ? "SPEC" : "SWEEP", options->path,
-                     plans ? "YAML file: config, grid, list, random, leave_out, seeds"
-                           : "Folder of the sweep")
-        ->required();
+        .add_option(plans ? "SPEC" : "SWEEP", options->path,
+                    plans ? "YAML file: config, grid, list, random, leave_out, seeds"
+                          : "Folder of the sweep")
+        .required();
     return command;
   };
   add("plan", "List the points of a specification", plan)
-      ->add_option("--out", options->out, "Folder of the sweep; runs/<name of SPEC> without");
+      .add_option("--out", options->out, "Folder of the sweep; runs/<name of SPEC> without");
 
-  CLI::App* running = add("run", "Train the points; exit 75: stopped, run it again", run);
-  running->add_option("-j,--jobs", options->workers, "trainings at a time")
-      ->check(CLI::Range(1, 1024));
-  add_farm_flags(*running, options->farm, "without it all processes share the points");
+  Command running = add("run", "Train the points; exit 75: stopped, run it again", run);
+  running.add_option("-j,--jobs", options->workers, "trainings at a time").range(1, 1024);
+  add_farm_flags(running, options->farm, "without it all processes share the points");
 
-  CLI::App* submitting = add("submit", "Hand the points to Slurm as a job array", submit);
-  submitting->add_option("--tasks", options->tasks, "of the array; 0: one a point, 16 at most")
-      ->check(CLI::Range(0, 100'000));
-  submitting->add_option("--sbatch", options->slurm, "a word for sbatch: --sbatch=--time=2:00:00");
-  submitting->add_flag("--print", options->print, "show the command and end");
+  Command submitting = add("submit", "Hand the points to Slurm as a job array", submit);
+  submitting.add_option("--tasks", options->tasks, "of the array; 0: one a point, 16 at most")
+      .range(0, 100'000);
+  submitting.add_option("--sbatch", options->slurm, "a word for sbatch: --sbatch=--time=2:00:00");
+  submitting.add_flag("--print", options->print, "show the command and end");
 
   add("status", "Count the points by state; list what failed", status);
   add("retry", "Let failed points run again", retry)
-      ->add_flag("--fresh", options->fresh, "without what they have trained so far");
+      .add_flag("--fresh", options->fresh, "without what they have trained so far");
   add("report", "Write SWEEP/report.html, .csv and .json; show the best settings", report);
 }
 

@@ -154,29 +154,29 @@ int run(const Options& options, ColorMode color) {
 
 void add_train(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.app.add_subcommand("train", "Meta-train by a config");
-  command->add_option("CONFIG", options->config, "YAML file")->required();
-  command->add_option("OVERRIDES", options->overrides, "key=value words");
+  Command command = program.app.add_subcommand("train", "Meta-train by a config");
+  command.add_option("CONFIG", options->config, "YAML file").required();
+  command.add_option("OVERRIDES", options->overrides, "key=value words");
   command
-      ->add_option("--resume", options->resume,
-                   "auto: from the newest checkpoint; never; or a checkpoint file")
-      ->capture_default_str();
-  command->add_option("--max-wall", options->max_wall,
-                      "stop with a checkpoint after this time, such as 3h50m");
+      .add_option("--resume", options->resume,
+                  "auto: from the newest checkpoint; never; or a checkpoint file")
+      .capture_default_str();
+  command.add_option("--max-wall", options->max_wall,
+                     "stop with a checkpoint after this time, such as 3h50m");
   command
-      ->add_option("--rank-silence", options->rank_silence,
-                   "end with the name of a rank that gave no sign of life for so long")
-      ->capture_default_str();
+      .add_option("--rank-silence", options->rank_silence,
+                  "end with the name of a rank that gave no sign of life for so long")
+      .capture_default_str();
   command
-      ->add_option("--rank-stall", options->rank_stall,
-                   "end with the name of a living rank that others waited for so long")
-      ->capture_default_str();
-  command->add_flag("--print-config", options->print_config,
-                    "show every value and where it comes from, and end");
-  command->add_flag("--dry-run", options->dry_run,
-                    "check config and data, show memory and work per task, and end");
-  command->add_flag("--quiet", options->quiet, "no progress and no notices");
-  command->callback([&program, options] {
+      .add_option("--rank-stall", options->rank_stall,
+                  "end with the name of a living rank that others waited for so long")
+      .capture_default_str();
+  command.add_flag("--print-config", options->print_config,
+                   "show every value and where it comes from, and end");
+  command.add_flag("--dry-run", options->dry_run,
+                   "check config and data, show memory and work per task, and end");
+  command.add_flag("--quiet", options->quiet, "no progress and no notices");
+  command.callback([&program, options] {
     program.action = [&program, options] { return run(*options, program.color); };
   });
 }
