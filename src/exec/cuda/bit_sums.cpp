@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "exec/cuda/single_kernel.h"
 #include "exec/cuda/source_parts.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda_bit_sums.h"
@@ -54,26 +55,19 @@ KernelCode bit_sums_kernel(const std::vector<int64_t>& ends) {
 }
 
 struct BitSums::Impl {
-  std::shared_ptr<Device> device;
-  KernelCode code;
-  DeviceFunction function;
+  SingleKernel kernel;
 };
 
-BitSums::BitSums(std::shared_ptr<Device> device, const std::vector<int64_t>& ends)
-    : impl_(std::make_unique<Impl>()) {
+BitSums::BitSums(std::shared_ptr<Device> device, const std::vector<int64_t>& ends) {
   for (int64_t end : ends) OL_ASSERT(end % kWays == 0, "parts end at multiples of 16");
-  impl_->code = bit_sums_kernel(ends);
-  const KernelSource source = kernel_source(impl_->code);
-  impl_->function = device->compile(device_prelude(), {&source, 1}).front();
-  impl_->device = std::move(device);
+  impl_ = std::make_unique<Impl>(SingleKernel(std::move(device), bit_sums_kernel(ends)));
 }
 BitSums::~BitSums() = default;
 
 void BitSums::run(const DeviceStream& stream, int64_t lanes, const DeviceOperand& values,
                   const DeviceOperand& hashes, const DeviceOperand& finite) {
   const std::array operands{values, hashes, finite};
-  impl_->device->launch(stream, impl_->function, impl_->code.blocks * lanes, impl_->code.threads,
-                        operands);
+  impl_->kernel.run(stream, lanes, operands);
 }
 
 }  // namespace outerloop::exec::cuda

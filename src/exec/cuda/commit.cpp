@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "exec/cuda/single_kernel.h"
 #include "exec/cuda/source_parts.h"
 #include "outerloop/exec/cuda_commit.h"
 
@@ -39,18 +40,11 @@ KernelCode commit_kernel(const Commit::Sizes& sizes) {
 }  // namespace
 
 struct Commit::Impl {
-  std::shared_ptr<Device> device;
-  KernelCode code;
-  DeviceFunction function;
+  SingleKernel kernel;
 };
 
 Commit::Commit(std::shared_ptr<Device> device, const Sizes& sizes)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->code = commit_kernel(sizes);
-  const KernelSource source = kernel_source(impl_->code);
-  impl_->function = device->compile(device_prelude(), {&source, 1}).front();
-  impl_->device = std::move(device);
-}
+    : impl_(std::make_unique<Impl>(SingleKernel(std::move(device), commit_kernel(sizes)))) {}
 Commit::~Commit() = default;
 
 void Commit::run(const DeviceStream& stream, const Places& places) {
@@ -60,7 +54,7 @@ void Commit::run(const DeviceStream& stream, const Places& places) {
                                                {places.state},
                                                {places.hashes},
                                                {places.made}}};
-  impl_->device->launch(stream, impl_->function, impl_->code.blocks, impl_->code.threads, operands);
+  impl_->kernel.run(stream, 1, operands);
 }
 
 }  // namespace outerloop::exec::cuda

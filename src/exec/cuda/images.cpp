@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "exec/cuda/single_kernel.h"
 #include "exec/cuda/source_parts.h"
 #include "outerloop/base/error.h"
 
@@ -34,15 +35,10 @@ KernelCode images_kernel(const ImageSize& size, int64_t rows) {
 }
 
 struct Images::Impl {
-  // Of one number of rows.
-  struct Kernel {
-    KernelCode code;
-    DeviceFunction function;
-  };
   std::shared_ptr<Device> device;
   ImageSize size;
   DeviceMemory images;
-  std::map<int64_t, Kernel> kernels;
+  std::map<int64_t, SingleKernel> kernels;  // by their number of rows
 };
 
 Images::Images(std::shared_ptr<Device> device, std::span<const uint8_t> pixels,
@@ -58,20 +54,16 @@ Images::Images(std::shared_ptr<Device> device, std::span<const uint8_t> pixels,
 Images::~Images() = default;
 
 void Images::prepare(int64_t rows) {
-  const auto [place, is_new] = impl_->kernels.try_emplace(rows);
-  if (!is_new) return;
-  place->second.code = images_kernel(impl_->size, rows);
-  const KernelSource source = kernel_source(place->second.code);
-  place->second.function = impl_->device->compile(device_prelude(), {&source, 1}).front();
+  if (impl_->kernels.contains(rows)) return;
+  impl_->kernels.try_emplace(rows, impl_->device, images_kernel(impl_->size, rows));
 }
 
 void Images::run(const DeviceStream& stream, int64_t lanes, int64_t rows,
                  const DeviceOperand& names, const DeviceOperand& values) {
   const auto found = impl_->kernels.find(rows);
   OL_ASSERT(found != impl_->kernels.end(), "so many images were not prepared for");
-  const auto& [code, function] = found->second;
   const std::array operands{DeviceOperand{impl_->images.data, 0}, names, values};
-  impl_->device->launch(stream, function, code.blocks * lanes, code.threads, operands);
+  found->second.run(stream, lanes, operands);
 }
 
 }  // namespace outerloop::exec::cuda

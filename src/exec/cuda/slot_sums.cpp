@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "exec/cuda/single_kernel.h"
 #include "exec/cuda/source_parts.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda_slot_sums.h"
@@ -76,13 +77,10 @@ KernelCode slot_sums_kernel(const SlotSums::Tasks& tasks, SlotSums::Sums sums) {
 }  // namespace
 
 struct SlotSums::Impl {
-  std::shared_ptr<Device> device;
-  KernelCode code;
-  DeviceFunction function;
+  SingleKernel kernel;
 };
 
-SlotSums::SlotSums(std::shared_ptr<Device> device, const Tasks& tasks, Sums sums)
-    : impl_(std::make_unique<Impl>()) {
+SlotSums::SlotSums(std::shared_ptr<Device> device, const Tasks& tasks, Sums sums) {
   OL_ASSERT(!tasks.levels.empty(), "a sum of no tasks");
   if (tasks_of(tasks) > kMostTasks) {
     throw BadInput(
@@ -90,10 +88,7 @@ SlotSums::SlotSums(std::shared_ptr<Device> device, const Tasks& tasks, Sums sums
                     "outer.meta_batch, or use more ranks",
                     tasks_of(tasks), kMostTasks));
   }
-  impl_->code = slot_sums_kernel(tasks, sums);
-  const KernelSource source = kernel_source(impl_->code);
-  impl_->function = device->compile(device_prelude(), {&source, 1}).front();
-  impl_->device = std::move(device);
+  impl_ = std::make_unique<Impl>(SingleKernel(std::move(device), slot_sums_kernel(tasks, sums)));
 }
 SlotSums::~SlotSums() = default;
 SlotSums::SlotSums(SlotSums&&) noexcept = default;
@@ -105,8 +100,7 @@ void SlotSums::run(const DeviceStream& stream, const Places& places) {
     operands.push_back({places.sums[i]});
     operands.push_back({places.numbers[i]});
   }
-  OL_ASSERT(operands.size() == static_cast<size_t>(impl_->code.operands), "sums of other tasks");
-  impl_->device->launch(stream, impl_->function, impl_->code.blocks, impl_->code.threads, operands);
+  impl_->kernel.run(stream, 1, operands);
 }
 
 }  // namespace outerloop::exec::cuda

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "exec/cuda/single_kernel.h"
 #include "exec/cuda/source_parts.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda_vector_sums.h"
@@ -65,30 +66,24 @@ struct VectorSums::Impl {
   };
 
   void send(const DeviceStream& stream, Table& table) const {
+    Device& device = kernel.device();
     const auto bytes = std::as_bytes(std::span(table.words));
     if (bytes.size() > table.memory.bytes) {
-      table.memory = device->allocate(2 * bytes.size());
-      table.host = device->allocate_pinned(2 * bytes.size());
+      table.memory = device.allocate(2 * bytes.size());
+      table.host = device.allocate_pinned(2 * bytes.size());
     }
     std::ranges::copy(bytes, table.host.bytes.begin());
-    device->upload(stream, table.memory.data, table.host.bytes.first(bytes.size()));
+    device.upload(stream, table.memory.data, table.host.bytes.first(bytes.size()));
   }
 
-  std::shared_ptr<Device> device;
-  KernelCode code;
-  DeviceFunction function;
+  SingleKernel kernel;
   std::vector<Table> tables;
-  std::vector<uint64_t> words;  // of the sum that is asked for
+  std::vector<uint64_t> words = {};  // of the sum that is asked for
 };
 
 VectorSums::VectorSums(std::shared_ptr<Device> device, size_t count)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->code = vector_sums_kernel();
-  const KernelSource source = kernel_source(impl_->code);
-  impl_->function = device->compile(device_prelude(), {&source, 1}).front();
-  impl_->device = std::move(device);
-  impl_->tables.resize(count);
-}
+    : impl_(std::make_unique<Impl>(SingleKernel(std::move(device), vector_sums_kernel()),
+                                   std::vector<Impl::Table>(count))) {}
 VectorSums::~VectorSums() = default;
 
 void VectorSums::run(const DeviceStream& stream, size_t number, std::span<const SumTerm> terms,
@@ -115,7 +110,7 @@ void VectorSums::run(const DeviceStream& stream, size_t number, std::span<const 
   const int64_t blocks =
       blocks_for(std::max<int64_t>(static_cast<int64_t>(total.size()), 1), kThreads);
   OL_ASSERT(blocks <= kMostBlocks, "a vector has more than 2^29 elements");
-  impl_->device->launch(stream, impl_->function, blocks, kThreads, {&operand, 1});
+  impl_->kernel.run_blocks(stream, blocks, {&operand, 1});
 }
 
 }  // namespace outerloop::exec::cuda
