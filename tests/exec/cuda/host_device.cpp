@@ -9,8 +9,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <map>
 #include <mutex>
-#include <thread>
 
 #include "outerloop/base/error.h"
 #include "support/fake_stream.h"
@@ -31,7 +32,7 @@ constexpr std::byte kGarbage{0xFF};  // a NaN in both types, and no index
 using HostKernel = bool (*)(const void* operands, unsigned blocks, unsigned threads,
                             size_t shared_bytes);
 
-// A folder of this process that goes with the object.
+// A folder that goes with the object.
 class Scratch {
  public:
   Scratch() {
@@ -60,6 +61,37 @@ std::string compile_file(const fs::path& source, const fs::path& library) {
   if (std::system(command.c_str()) == 0) return "";
   std::ifstream text(log);
   return {std::istreambuf_iterator<char>(text), {}};
+}
+
+std::shared_ptr<void> open_library(const std::string& source) {
+  const Scratch scratch;
+  const fs::path file = scratch.folder() / "kernels.cpp", library = scratch.folder() / "kernels.so";
+  std::ofstream(file) << source;
+  const std::string error = compile_file(file, library);
+  if (!error.empty()) throw SystemFailure("kernels do not compile: " + error);
+  const std::shared_ptr<void> opened(dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL),
+                                     [](void* handle) {
+                                       if (handle != nullptr) dlclose(handle);
+                                     });
+  if (opened == nullptr) throw SystemFailure(dlerror());
+  return opened;
+}
+
+// Devices of this process that ask for the same source share its library.
+std::shared_ptr<void> library_of(const std::string& source) {
+  struct Known {
+    std::mutex mutex;  // held while it is made
+    std::shared_ptr<void> library;
+  };
+  static std::mutex mutex;
+  static std::map<std::string, Known> all;
+  Known& known = [&]() -> Known& {
+    const std::lock_guard lock(mutex);
+    return all[source];
+  }();
+  const std::lock_guard lock(known.mutex);
+  if (known.library == nullptr) known.library = open_library(source);
+  return known.library;
 }
 
 std::string host_source(std::string_view prelude, std::span<const KernelSource> kernels) {
@@ -243,36 +275,23 @@ std::vector<DeviceFunction> HostDevice::compile(std::string_view prelude,
 
 // In two parts side by side, where there is enough to share out.
 void HostDevice::build() {
-  const Scratch scratch;
   const size_t parts = std::clamp<size_t>(pending_.size() / 8, 1, 2);
-  std::vector<std::string> errors(parts);
-  std::vector<std::thread> compilers;
-  const auto file = [&](size_t part, std::string_view suffix) {
-    return scratch.folder() / fmt::format("kernels{}.{}", part, suffix);
-  };
+  std::vector<std::future<void>> built;
   for (size_t part = 0; part < parts; ++part) {
-    compilers.emplace_back([&, part] {
+    built.push_back(std::async(std::launch::async, [this, part, parts] {
       std::vector<KernelSource> sources;
       for (size_t i = part; i < pending_.size(); i += parts) sources.push_back(pending_[i]->source);
-      std::ofstream(file(part, "cpp")) << host_source(prelude_, sources);
-      errors[part] = compile_file(file(part, "cpp"), file(part, "so"));
-    });
+      const auto library = library_of(host_source(prelude_, sources));
+      for (size_t i = part; i < pending_.size(); i += parts) {
+        Kernel& kernel = *pending_[i];
+        kernel.library = library;
+        kernel.entry = reinterpret_cast<HostKernel>(
+            dlsym(library.get(), ("host_" + kernel.source.name).c_str()));
+      }
+    }));
   }
-  for (std::thread& compiler : compilers) compiler.join();
-  for (size_t part = 0; part < parts; ++part) {
-    if (!errors[part].empty()) throw SystemFailure("kernels do not compile: " + errors[part]);
-    const std::shared_ptr<void> library(dlopen(file(part, "so").c_str(), RTLD_NOW | RTLD_LOCAL),
-                                        [](void* handle) {
-                                          if (handle != nullptr) dlclose(handle);
-                                        });
-    if (library == nullptr) throw SystemFailure(dlerror());
-    for (size_t i = part; i < pending_.size(); i += parts) {
-      Kernel& kernel = *pending_[i];
-      kernel.library = library;
-      kernel.entry = reinterpret_cast<HostKernel>(
-          dlsym(library.get(), ("host_" + kernel.source.name).c_str()));
-    }
-  }
+  for (std::future<void>& part : built) part.wait();
+  for (std::future<void>& part : built) part.get();
   pending_.clear();
 }
 
