@@ -24,13 +24,18 @@ check() {  # words to run in a clone inside a new bare system
   rm -rf "$place/run"
   cp -a "$place/base" "$place/run"
   cp -L /etc/resolv.conf "$place/run/etc/"
-  cp -a /etc/apt/apt.conf.d/. "$place/run/etc/apt/apt.conf.d/"  # this network's settings
+  printf '127.0.0.1 localhost %s\n' "$(uname -n)" >"$place/run/etc/hosts"
+  # This network's settings.
+  cp -a /etc/apt/apt.conf.d/. "$place/run/etc/apt/apt.conf.d/"
+  mkdir -p "$place/run/etc/ssl/certs"
+  cp -L /etc/pip.conf "$place/run/etc/" 2>/dev/null || true
+  cp -L /etc/ssl/certs/ca-certificates.crt "$place/run/etc/ssl/certs/" 2>/dev/null || true
   git clone -q "$repository" "$place/run/root/outerloop"
   echo "bare_check: $*"
   # The mounts go away with their namespace, whatever happens.
   # shellcheck disable=SC2016  # the inner shell expands
   unshare --mount bash -c '
-    mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" &&
+    mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" &&
       exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
         chroot "$1" bash -c "cd /root/outerloop && exec \"\$@\"" - "${@:2}"
   ' - "$place/run" "$@" </dev/null
