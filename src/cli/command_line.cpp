@@ -6,8 +6,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <span>
+#include <type_traits>
 
 #include "outerloop/base/edit_distance.h"
 #include "outerloop/base/error.h"
@@ -37,32 +39,93 @@ CLI::Validator member_of(const std::vector<std::string>& words) {
   return {check, fmt::format("{{{}}}", fmt::join(words, ","))};
 }
 
-// The subcommand nearest to a first word that is none.
-std::string suggestion(const CLI::App& app, int argc, const char* const* argv) {
-  if (argc < 2 || argv[1][0] == '-') return {};
-  std::vector<std::string_view> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::ranges::find(names, argv[1]) != names.end()) return {};
-  const auto nearest = nearest_word(argv[1], names);
-  return fmt::format(
-      "'{}' is no command{}", argv[1],
-      nearest ? fmt::format("; did you mean '{}'?", *nearest) : "; `outerloop --help` lists them");
-}
+template <typename T>
+struct ElementOf {
+  using Type = T;
+};
+template <typename T>
+struct ElementOf<std::vector<T>> : ElementOf<T> {};
+template <typename T>
+struct ElementOf<std::optional<T>> : ElementOf<T> {};
 
-// The innermost subcommand that was named, for the hint at its help.
-std::string command_path(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  const std::string own = app.get_name();
-  return chosen.empty() ? own : own + " " + command_path(*chosen.front());
-}
-
-// Options of all commands are listed by the help of the program alone.
-std::string help_for(const CLI::App& app, const std::string& message) {
-  for (const CLI::Option* option : app.get_options()) {
-    const std::string name = option->get_name();
-    if (!name.empty() && message.starts_with(name + ":")) return app.get_name();
+// Of each word of an option.
+template <typename T>
+void expect_numbers(CLI::Option& option) {
+  using Number = typename ElementOf<T>::Type;
+  if constexpr (std::is_arithmetic_v<Number>) {
+    const auto check = [](const std::string& word) {
+      Number value{};
+      if (CLI::detail::lexical_cast(word, value)) return std::string();
+      return fmt::format("expected a {}number, got '{}'",
+                         std::is_integral_v<Number> ? "whole " : "", word);
+    };
+    option.check({check, ""});
   }
-  return command_path(app);
+}
+
+// The innermost subcommand that was named.
+const CLI::App& chosen(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  return commands.empty() ? app : chosen(*commands.front());
+}
+
+// "outerloop ckpt"
+std::string path_to(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return parent == nullptr ? command.get_name() : path_to(*parent) + " " + command.get_name();
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::string unknown(std::string_view kind, std::string_view word, const CLI::App& command,
+                    const std::vector<std::string>& known) {
+  const std::string path = path_to(command);
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  const auto nearest = nearest_word(word.substr(0, word.find('=')), names);
+  return fmt::format("'{}' is no {} of `{}`; {}", word, kind, path,
+                     nearest ? fmt::format("did you mean '{}'?", *nearest)
+                             : fmt::format("`{} --help` lists them", path));
+}
+
+// Of the first word that has no place; empty: all have one. Options of the program go with all
+// commands.
+std::string misplaced_word(const CLI::App& app) {
+  const CLI::App& command = chosen(app);
+  for (const std::string& word : app.remaining(true)) {
+    if (word.starts_with('-')) {
+      std::vector<std::string> options = option_names(command);
+      std::ranges::copy(option_names(app), std::back_inserter(options));
+      return unknown("option", word, command, options);
+    }
+    std::vector<std::string> commands;
+    for (const CLI::App* below : command.get_subcommands({})) commands.push_back(below->get_name());
+    if (!commands.empty()) return unknown("command", word, command, commands);
+    return fmt::format("'{}' is a word too many; see `{} --help`", word, path_to(command));
+  }
+  return {};
+}
+
+// In one line, with where help is. Options of all commands are listed by the help of the program
+// alone.
+std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+  const bool lacks_place = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                           dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (const std::string word = misplaced_word(app); lacks_place && !word.empty()) return word;
+  std::string text = error.what();
+  constexpr std::string_view kOverride = " was given a disallowed flag override";
+  if (text.ends_with(kOverride)) {  // after a name without its dashes
+    text = "--" + text.substr(0, text.size() - kOverride.size()) + ": expected no value";
+  }
+  const auto options = option_names(app);
+  const bool is_of_all =
+      std::ranges::any_of(options, [&](const auto& name) { return text.starts_with(name + ":"); });
+  return fmt::format("{}; see `{} --help`", text, path_to(is_of_all ? app : chosen(app)));
 }
 
 // A flag with a list takes one word each time, so that the words behind it are the command's:
@@ -138,7 +201,9 @@ bool Command::has_subcommand() const {
 
 template <typename T>
 Option Command::add_option(const std::string& names, T& value, const std::string& help) {
-  return Option(app_->add_option(names, value, help));
+  CLI::Option* option = app_->add_option(names, value, help);
+  expect_numbers<T>(*option);
+  return Option(option);
 }
 template Option Command::add_option(const std::string&, double&, const std::string&);
 template Option Command::add_option(const std::string&, int&, const std::string&);
@@ -147,7 +212,6 @@ template Option Command::add_option(const std::string&, std::filesystem::path&, 
 template Option Command::add_option(const std::string&, std::optional<double>&, const std::string&);
 template Option Command::add_option(const std::string&, std::optional<int64_t>&,
                                     const std::string&);
-template Option Command::add_option(const std::string&, std::optional<int>&, const std::string&);
 template Option Command::add_option(const std::string&, std::optional<std::string>&,
                                     const std::string&);
 template Option Command::add_option(const std::string&, std::string&, const std::string&);
@@ -162,19 +226,10 @@ template Option Command::add_option(const std::string&, uint64_t&, const std::st
 Option Command::add_option_function(const std::string& name,
                                     std::function<void(const std::string&)> read,
                                     const std::string& help) {
-  return Option(app_->add_option_function<std::string>(
-      name,
-      [name, read = std::move(read)](const std::string& word) {
-        try {
-          read(word);
-        } catch (const BadInput& error) {
-          throw CLI::ValidationError(name, error.what());
-        }
-      },
-      help));
+  return Option(app_->add_option_function<std::string>(name, std::move(read), help));
 }
 Option Command::add_flag(const std::string& names, bool& value, const std::string& help) {
-  return Option(app_->add_flag(names, value, help));
+  return Option(app_->add_flag(names, value, help)->disable_flag_override());
 }
 void Command::remove_help_flag() {
   app_->set_help_flag();
@@ -212,9 +267,7 @@ bool CommandLine::read(int argc, const char* const* argv) {
       app_->exit(error);
       return false;
     }
-    const std::string better = suggestion(*app_, argc, argv);
-    if (!better.empty()) throw BadInput(better);
-    throw BadInput(fmt::format("{}; see `{} --help`", error.what(), help_for(*app_, error.what())));
+    throw BadInput(explain(*app_, error));
   }
   return true;
 }

@@ -1,6 +1,6 @@
 #pragma once
 // The command line, read by CLI11. Its header takes many seconds to compile, so command_line.cpp
-// alone includes it; names and meanings are CLI11's.
+// alone includes it. What has a name of CLI11's means the same.
 
 #include <cstdint>
 #include <functional>
@@ -52,7 +52,6 @@ class Command {
   // and vectors of them.
   template <typename T>
   Option add_option(const std::string& names, T& value, const std::string& help);
-  // What `read` throws as BadInput is an error of the command line.
   Option add_option_function(const std::string& name, std::function<void(const std::string&)> read,
                              const std::string& help);
   Option add_flag(const std::string& names, bool& value, const std::string& help);

@@ -29,12 +29,6 @@ int run(const Options& options) {
   return kDone;
 }
 
-data::Split split_of(const std::string& name) {
-  if (name == "test") return data::Split::test;
-  if (name == "validation") return data::Split::validation;
-  throw BadInput(fmt::format("expected test or validation, got '{}'", name));
-}
-
 }  // namespace
 
 void add_eval(Program& program) {
@@ -48,8 +42,12 @@ void add_eval(Program& program) {
       .capture_default_str();
   command
       .add_option_function(
-          "--split", [&evaluate](const std::string& name) { evaluate.split = split_of(name); },
-          "test or validation")
+          "--split",
+          [&evaluate](const std::string& name) {
+            evaluate.split = name == "test" ? data::Split::test : data::Split::validation;
+          },
+          "Classes or rows that the tasks are of")
+      .one_of({"test", "validation"})
       .default_str("test");
   command.add_option("--tasks", evaluate.tasks, "Number of tasks; default: as in the run")
       .range(1, 10'000'000);

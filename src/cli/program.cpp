@@ -26,13 +26,10 @@ int run(Program& program, int argc, const char* const* argv) {
   program.app
       .add_option_function(
           "--color",
-          [&program](const std::string& text) {
-            const auto mode = parse_color_mode(text);
-            if (!mode) throw BadInput("expected auto, always or never");
-            program.color = *mode;
-          },
-          "auto, always or never")
-      .type_name("WHEN");
+          [&program](const std::string& text) { program.color = *parse_color_mode(text); },
+          "Colours in messages")
+      .type_name("WHEN")
+      .one_of({"auto", "always", "never"});
   add_baselines(program);
   add_bench(program);
   add_config(program);

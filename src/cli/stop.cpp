@@ -15,7 +15,8 @@ namespace {
 int stop(const train::RunFolder& run) {
   const std::string name = run.root.string();
   if (!std::filesystem::is_regular_file(run.config())) {
-    throw BadInput(fmt::format("{} is no run folder: it has no config.yaml", name));
+    throw BadInput(fmt::format(
+        "{} is no run folder: it has no config.yaml; give the run_dir of a training", name));
   }
   if (!train::may_be_in_training(run)) {
     throw BadInput(fmt::format("{} is not being trained: there is nothing to stop", name));

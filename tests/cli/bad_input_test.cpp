@@ -220,7 +220,10 @@ const std::vector<Fault> kConfigs{
      "train {d}/sine.yaml --max-wall=",
      2,
      {"--max-wall: 1 required TEXT missing"}},
-    {"UnknownOption", "train {d}/sine.yaml --maxwall 3h", 2, {"see `outerloop train --help`"}},
+    {"UnknownOption",
+     "train {d}/sine.yaml --maxwall 3h",
+     2,
+     {"'--maxwall' is no option of `outerloop train`; did you mean '--max-wall'?"}},
 };
 
 const std::vector<Fault> kData{
@@ -402,7 +405,10 @@ const std::vector<Fault> kStoredRuns{
      "replay {d}/sine --iter 1 --slot -1",
      2,
      {"--slot: expected 0 to 7, got -1"}},
-    {"ReplayNoNumber", "replay {d}/sine --iter one --slot 0", 2, {"--iter"}},
+    {"ReplayNoNumber",
+     "replay {d}/sine --iter one --slot 0",
+     2,
+     {"--iter: expected a whole number, got 'one'"}},
     {"ReplayNoSlot", "replay {d}/sine --iter 1", 2, {"--slot is required"}},
     {"ReplayWithoutHashes",
      "replay {d}/no_hashes --iter 1 --slot 0",

@@ -37,7 +37,7 @@ TEST(CommandLine, ShowsHelpAndVersion) {
 TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   const Result unknown = call({"confg"});
   EXPECT_EQ(unknown.code, kBadInput);
-  EXPECT_EQ(unknown.error, "error: 'confg' is no command; did you mean 'config'?\n");
+  EXPECT_EQ(unknown.error, "error: 'confg' is no command of `outerloop`; did you mean 'config'?\n");
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{},
                                              {"--wrong"},
@@ -68,12 +68,21 @@ TEST(CommandLine, RefersToTheHelpThatListsTheOption) {
     std::vector<std::string> words;
     std::string hint;
   };
-  for (const auto& [words, hint] :
-       std::vector<Case>{{{"--color", "blue", "doctor"},
-                          "--color: expected auto, always or never; see `outerloop --help`\n"},
-                         {{"doctor", "--color"}, "; see `outerloop --help`\n"},
-                         {{"ckpt", "diff", "a"}, "; see `outerloop ckpt diff --help`\n"},
-                         {{"eval", "a", "--split", "all"}, "; see `outerloop eval --help`\n"}}) {
+  for (const auto& [words, hint] : std::vector<Case>{
+           {{"--color", "blue", "doctor"},
+            "--color: expected auto, always or never, got 'blue'; see `outerloop --help`\n"},
+           {{"doctor", "--color"}, "; see `outerloop --help`\n"},
+           {{"ckpt", "diff", "a"}, "; see `outerloop ckpt diff --help`\n"},
+           {{"eval", "a", "--split", "all"}, "; see `outerloop eval --help`\n"},
+           {{"train", kSinusoid, "--quiet=3"},
+            "--quiet: expected no value; see `outerloop train --help`\n"},
+           {{"train", kSinusoid, "--coler", "auto"},
+            "'--coler' is no option of `outerloop train`; did you mean '--color'?\n"},
+           {{"ckpt", "shw", "a"},
+            "'shw' is no command of `outerloop ckpt`; did you mean 'show'?\n"},
+           {{"--color", "never", "trian", "a"},
+            "'trian' is no command of `outerloop`; did you mean 'train'?\n"},
+           {{"stop", "a", "b"}, "'b' is a word too many; see `outerloop stop --help`\n"}}) {
     const Result result = call(words);
     EXPECT_EQ(result.code, kBadInput);
     EXPECT_TRUE(result.error.ends_with(hint)) << result.error;
