@@ -46,6 +46,7 @@ TensorDifference compare(const std::string& name, const Tensor& a, const Tensor&
   TensorDifference difference{.name = name};
   const std::vector<double> x = a.to_doubles(), y = b.to_doubles();
   const size_t width = size_of(a.dtype());
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   double between = 0, of_x = 0, of_y = 0, product = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     of_x += x[i] * x[i], of_y += y[i] * y[i], product += x[i] * y[i];
@@ -53,12 +54,10 @@ TensorDifference compare(const std::string& name, const Tensor& a, const Tensor&
     ++difference.elements;
     const double distance = std::abs(x[i] - y[i]);
     between += distance * distance;
-    difference.largest =
-        std::max(difference.largest,
-                 std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance);
+    difference.largest = std::max(difference.largest, std::isnan(distance) ? infinity : distance);
   }
-  difference.relative = std::sqrt(between / of_y);
-  difference.cosine = product / std::sqrt(of_x * of_y);
+  difference.relative = of_y != 0 ? std::sqrt(between / of_y) : infinity;
+  if (of_x != 0 && of_y != 0) difference.cosine = product / std::sqrt(of_x * of_y);
   return difference;
 }
 
@@ -96,10 +95,12 @@ std::string to_text(const Difference& difference) {
   if (difference.identical()) return "identical\n";
   std::string text;
   for (const TensorDifference& tensor : difference.tensors)
-    text +=
-        fmt::format("{}{}: {} elements differ, max |a-b| {:.6g}, relative {:.6g}, cosine {:.12g}\n",
-                    text.empty() ? "first differing tensor: " : "", tensor.name, tensor.elements,
-                    tensor.largest, tensor.relative, tensor.cosine);
+    text += fmt::format("{}{}: {} elements differ, max |a-b| {:.6g}, {}\n",
+                        text.empty() ? "first differing tensor: " : "", tensor.name,
+                        tensor.elements, tensor.largest,
+                        tensor.cosine ? fmt::format("relative {:.6g}, cosine {:.12g}",
+                                                    tensor.relative, *tensor.cosine)
+                                      : "all zero in one of them");
   for (const std::string& field : difference.fields) text += field + "\n";
   return text;
 }

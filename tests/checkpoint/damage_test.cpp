@@ -11,6 +11,8 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/io/hdf5.h"
+#include "outerloop/io/seal.h"
 
 namespace outerloop::checkpoint {
 namespace {
@@ -137,6 +139,105 @@ TEST(DamagedCheckpoint, RandomBytesAreRefused) {
     EXPECT_THROW(read_checkpoint(path), CorruptFile);
   }
   tell_trials(kCuts);
+}
+
+enum class Nonsense { left_out, text, number, numbers };
+
+// A part of a file: a data set, or an attribute of an object.
+struct Part {
+  std::string object, attribute;
+  bool operator==(const Part&) const = default;
+};
+
+std::vector<Part> parts_of(const io::Hdf5File& file) {
+  std::vector<Part> parts;
+  std::vector<std::string> objects{"/"};
+  for (const std::string& group : file.list()) objects.push_back(group);
+  for (const std::string& dataset : file.list_datasets()) {
+    parts.push_back({dataset, ""});
+    objects.push_back(dataset);
+  }
+  for (const std::string& object : objects) {
+    for (const std::string& name : file.list_attributes(object)) parts.push_back({object, name});
+  }
+  return parts;
+}
+
+void write_part(io::Hdf5File& to, const Part& part, Nonsense nonsense) {
+  Tensor numbers(DType::f64, {3});
+  std::ranges::fill(numbers.as<double>(), 1e300);
+  const bool is_dataset = part.attribute.empty();
+  switch (nonsense) {
+    case Nonsense::left_out:
+      return;
+    case Nonsense::text:
+      return is_dataset ? to.write_text(part.object, "nonsense")
+                        : to.set_attribute_text(part.object, part.attribute, "nonsense");
+    case Nonsense::number:
+      return is_dataset ? to.write(part.object, Tensor(DType::i32, {}))
+                        : to.set_attribute_int(part.object, part.attribute, -123456789);
+    case Nonsense::numbers:
+      return is_dataset ? to.write(part.object, numbers)
+                        : to.set_attribute_real(part.object, part.attribute, 1e300);
+  }
+}
+
+void copy_part(const io::Hdf5File& from, io::Hdf5File& to, const Part& part) {
+  const auto& [object, name] = part;
+  if (name.empty()) {
+    return from.info(object).type == io::ElementType::text
+               ? to.write_texts(object, from.read_texts(object))
+               : to.write(object, from.read(object));
+  }
+  if (object == "reals") {
+    to.set_attribute_real(object, name, from.attribute_real(object, name));
+  } else if (object == "texts" || name == "format" || name == "config_hash" ||
+             name == "dataset_fingerprint" || name == "xxh3") {
+    to.set_attribute_text(object, name, from.attribute_text(object, name));
+  } else {
+    to.set_attribute_int(object, name, from.attribute_int(object, name));
+  }
+}
+
+// Whole and sealed files with one part that is wrong or not there, as another program might write
+// them. A tensor is refused whatever is wrong with it; what may have any value is read.
+TEST(DamagedCheckpoint, WellSealedNonsenseIsRefusedInOneLineOrRead) {
+  const TemporaryFolder folder;
+  write_checkpoint(example(9), folder / "whole.h5");
+  const io::Hdf5File whole = io::Hdf5File::open_read(folder / "whole.h5");
+  const std::vector<Part> parts = parts_of(whole);
+  int refused = 0;
+  for (const Part& broken : parts) {
+    for (const Nonsense nonsense :
+         {Nonsense::left_out, Nonsense::text, Nonsense::number, Nonsense::numbers}) {
+      const fs::path path = folder / "a.h5";
+      fs::remove(path);
+      io::Hdf5File file = io::Hdf5File::create(path, {.room_for_seal = true});
+      for (const std::string& group : whole.list()) file.create_group(group);
+      for (const Part& part : parts) {
+        const bool of_broken = broken.attribute.empty() && part.object == broken.object;
+        if (part == broken) {
+          write_part(file, part, nonsense);
+        } else if (!of_broken || nonsense != Nonsense::left_out) {
+          copy_part(whole, file, part);
+        }
+      }
+      file.close();
+      io::seal_file(path);
+      const bool of_tensor =
+          whole.has_attribute(broken.object, "index") || broken.attribute == "tensors";
+      try {
+        read_checkpoint(path);
+        EXPECT_FALSE(of_tensor) << broken.object << " " << broken.attribute << " "
+                                << static_cast<int>(nonsense);
+      } catch (const Error& error) {
+        EXPECT_EQ(std::string_view(error.what()).find('\n'), std::string::npos) << error.what();
+        EXPECT_CONTAINS(error.what(), path.string());
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(refused, static_cast<int>(2 * parts.size()));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <span>
@@ -39,7 +40,7 @@ TEST(Diff, NamesTheFirstDifferingTensorAndItsNumbers) {
   }
   EXPECT_NEAR(tensor.largest, 0.5, 1e-6);
   EXPECT_NEAR(tensor.relative, std::sqrt(between / of_b), 1e-12);
-  EXPECT_NEAR(tensor.cosine, product / std::sqrt(of_a * of_b), 1e-12);
+  EXPECT_NEAR(tensor.cosine.value(), product / std::sqrt(of_a * of_b), 1e-12);
   EXPECT_CONTAINS(to_text(difference),
                   "first differing tensor: parameters/net/layer2/bias: 2 elements differ");
 }
@@ -51,6 +52,19 @@ TEST(Diff, SeesOneBitAndTheSignOfZero) {
   ASSERT_EQ(diff(a, b).tensors.size(), 1u);
   EXPECT_EQ(diff(a, b).tensors[0].name, "state/window");
   EXPECT_EQ(diff(a, b).tensors[0].largest, 0);
+}
+
+TEST(Diff, AgainstZeroHasNoDirection) {
+  const Checkpoint a = example(3);
+  Checkpoint b = deep_copy(a);
+  Tensor& zeroed = b.parameters[0].value;
+  std::ranges::fill(zeroed.as<float>(), 0.0F);
+  EXPECT_FALSE(diff(a, b).tensors[0].cosine.has_value());
+  EXPECT_TRUE(std::isinf(diff(a, b).tensors[0].relative));
+  EXPECT_DOUBLE_EQ(diff(b, a).tensors[0].relative, 1);
+  for (const Difference& difference : {diff(a, b), diff(b, a)}) {
+    EXPECT_CONTAINS(to_text(difference), ", all zero in one of them\n");
+  }
 }
 
 TEST(Diff, NotANumberIsAnInfiniteDifference) {

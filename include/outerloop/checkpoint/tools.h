@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,10 +29,10 @@ std::string show(const Checkpoint& checkpoint);
 
 struct TensorDifference {
   std::string name;
-  int64_t elements = 0;  // that differ in their bits
-  double largest = 0;    // max |a − b|
-  double relative = 0;   // ‖a − b‖ / ‖b‖
-  double cosine = 0;     // of the angle between a and b
+  int64_t elements = 0;          // that differ in their bits
+  double largest = 0;            // max |a − b|
+  double relative = 0;           // ‖a − b‖ / ‖b‖; infinite where b is zero
+  std::optional<double> cosine;  // of the angle between a and b, where neither is zero
 };
 
 struct Difference {
