@@ -90,9 +90,13 @@ std::string as_text(const Report& report) {
 std::string as_json(const Report& report, const std::string& file, std::string_view layout,
                     std::string_view dtype) {
   const auto entry = [](const Quantity& q) {
-    return nlohmann::ordered_json{
-        {"name", q.name},           {"measure", q.measure},         {"error", q.error},
-        {"tolerance", q.tolerance}, {"by_programs", q.by_programs}, {"passes", q.passes()}};
+    using Json = nlohmann::ordered_json;
+    return Json{{"name", q.name},
+                {"measure", q.measure},
+                {"error", std::isinf(q.error) ? Json("inf") : Json(q.error)},
+                {"tolerance", q.tolerance},
+                {"by_programs", q.by_programs},
+                {"passes", q.passes()}};
   };
   nlohmann::ordered_json json{{"file", file},
                               {"layout", layout},

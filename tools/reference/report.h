@@ -46,6 +46,7 @@ class Report {
 
 // One line per quantity, then the worst.
 std::string as_text(const Report& report);
+// JSON has no number for an infinite error: it is the text "inf".
 std::string as_json(const Report& report, const std::string& file, std::string_view layout,
                     std::string_view dtype);
 
