@@ -56,10 +56,9 @@ int import_idx(const Options& options) {
 }
 
 int show(const Options& options) {
-  const bool is_table =
-      fs::path(options.input).filename().string().find(".csv") != std::string::npos;
-  fmt::print("{}", is_table ? data::summary(data::RawTable::read(options.input))
-                            : data::summary(data::load_image_set(options.input)));
+  fmt::print("{}", data::RawTable::is_table(options.input)
+                       ? data::summary(data::RawTable::read(options.input))
+                       : data::summary(data::load_image_set(options.input)));
   return kDone;
 }
 

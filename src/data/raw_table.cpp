@@ -24,6 +24,16 @@ bool is_missing(std::string_view cell) {
   return cell.empty() || cell == "NA" || cell == "NaN" || cell == "nan";
 }
 
+// That begins with HDF5's own bytes, not with a seal.
+bool is_plain_hdf5(const std::filesystem::path& file) {
+  std::string head(kHdf5Signature.size(), '\0');
+  if (std::FILE* opened = std::fopen(file.c_str(), "rb")) {
+    head.resize(std::fread(head.data(), 1, head.size(), opened));
+    std::fclose(opened);
+  }
+  return head == kHdf5Signature;
+}
+
 std::vector<double> numbers(const Tensor& tensor) {
   std::vector<double> values;
   const auto append = [&values](const auto& stored) {
@@ -42,14 +52,13 @@ RawTable RawTable::read(const std::filesystem::path& file) {
     throw BadInput(
         fmt::format("{}: images, not a table: tasks.family=images reads it", file.string()));
   }
-  std::string head(kHdf5Signature.size(), '\0');
-  if (std::FILE* opened = std::fopen(file.c_str(), "rb")) {
-    head.resize(std::fread(head.data(), 1, head.size(), opened));
-    std::fclose(opened);
-  }
-  RawTable table = head == kHdf5Signature ? read_hdf5(file) : read_csv(file);
+  RawTable table = is_plain_hdf5(file) ? read_hdf5(file) : read_csv(file);
   table.check();
   return table;
+}
+
+bool RawTable::is_table(const std::filesystem::path& file) {
+  return file.filename().string().find(".csv") != std::string::npos || is_plain_hdf5(file);
 }
 
 RawTable RawTable::read_csv(const std::filesystem::path& file) {

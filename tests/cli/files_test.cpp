@@ -10,6 +10,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/data/image_set.h"
+#include "outerloop/io/hdf5.h"
 
 namespace outerloop::cli {
 namespace {
@@ -156,6 +157,13 @@ TEST(DataCommand, RefusesWhatIsNotThere) {
   const Result table =
       call({"data", "show", OUTERLOOP_SOURCE_DIR "/configs/datasets/flights/flights.csv.gz"});
   EXPECT_TRUE(contains(table.out, "table of 35263 rows")) << table.out;
+  const fs::path stored = fs::path(out).parent_path() / "table.h5";
+  io::Hdf5File file = io::Hdf5File::create(stored);
+  file.write("speed", Tensor(DType::f64, {3}));
+  file.close();
+  const Result columns = call({"data", "show", stored.string()});
+  EXPECT_TRUE(contains(columns.out, "table of 3 rows")) << columns.error;
+  EXPECT_TRUE(contains(columns.out, "speed")) << columns.out;
   EXPECT_TRUE(contains(table.out, "numbers from")) << table.out;
   EXPECT_TRUE(contains(table.out, "names, 308 different")) << table.out;
   EXPECT_EQ(call({"data", "import", "images", "/no/such", "--out", out}).code, kBadInput);

@@ -14,6 +14,8 @@ class RawTable {
  public:
   // CSV, CSV compressed by gzip, or HDF5, told by its first bytes. Throws BadInput naming the file.
   static RawTable read(const std::filesystem::path& file);
+  // Whether a file is meant as a table: CSV by its name, or HDF5 that is no data set of images.
+  static bool is_table(const std::filesystem::path& file);
 
   size_t rows() const { return rows_; }
   std::vector<std::string> columns() const;
