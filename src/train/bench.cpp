@@ -121,7 +121,6 @@ void add_speeds(MetaStepBench& bench, const Measured& measured) {
 MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options,
                               comm::Communicator& ranks) {
   const config::Config& config = resolved.config;
-  const Stopwatch since_begin;
   std::optional<Setup> made;
   comm::fail_together(ranks, "data and tasks",
                       [&] { made.emplace(make_training_setup(config, resolved.folder)); });
@@ -147,7 +146,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
                       .flops_per_task = step.flops_per_task().all,
                       .dense_flops_per_task = step.flops_per_task().dense,
                       .traffic_bytes_per_task = static_cast<double>(step.device_traffic_bytes()),
-                      .seconds_to_first_step = since_begin.seconds(),
+                      .seconds_to_first_step = options.since_begin.seconds(),
                       .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
                       .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
                       .buffer_bytes = static_cast<int64_t>(step.buffer_bytes())};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/communicator.h"
 #include "outerloop/config/read.h"
 #include "outerloop/exec/device.h"
@@ -54,7 +55,8 @@ struct MetaStepBench {
 };
 
 struct BenchOptions {
-  double seconds = 2;  // measured time in all
+  Stopwatch since_begin;  // of the command, before its config is read
+  double seconds = 2;     // measured time in all
   bool profile = false;
   // For tests, as in TrainOptions.
   std::shared_ptr<exec::Device> device;
