@@ -39,6 +39,7 @@ ReportData classification() {
   data.test_tasks = 600;
   data.task_results = {.before = {0, 0.5, 1}, .after = {1, 1, 0.5}};
   data.protocol = {{"Ways", "2"}, {"Transductive", "yes"}};
+  data.environment = {{"Processor", "a fast one"}};
   data.config = "seed: 1\n";
   const data::Image image{.height = 2, .width = 2, .channels = 1, .pixels = {0, 60, 120, 255}};
   data.image_tasks = {{.class_names = {"cat", "dog"},
@@ -93,6 +94,14 @@ TEST(Page, LeadsWithTheResultItsIntervalAndTasks) {
   const std::string html = page(regression());
   EXPECT_TRUE(contains(html, "0.188 <small>± 0.012</small></b><span>mean squared error on 600"));
   EXPECT_TRUE(contains(html, "<b>3 of 603</b><span>test tasks diverged"));
+}
+
+TEST(Page, ShowsHowItLearnedAndWhere) {
+  const std::string html = page(classification());
+  EXPECT_TRUE(contains(html, "<h3>Accuracy while learning</h3>"));
+  EXPECT_TRUE(contains(html, "Accuracy over outer iterations, training and validation"));
+  EXPECT_TRUE(contains(html, "<h3>Environment</h3>"));
+  EXPECT_TRUE(contains(html, "a fast one"));
 }
 
 TEST(Page, OneTestTaskHasNoInterval) {
