@@ -15,7 +15,7 @@ class SingleKernel {
   // `lanes` times the blocks that the code is for.
   void run(const DeviceStream& stream, int64_t lanes,
            std::span<const DeviceOperand> operands) const;
-  // Fewer blocks than the code is for.
+  // So many blocks.
   void run_blocks(const DeviceStream& stream, int64_t blocks,
                   std::span<const DeviceOperand> operands) const;
 

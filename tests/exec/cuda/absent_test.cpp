@@ -1,39 +1,25 @@
-// What a build without the headers of CUDA, cuBLAS and NCCL has in their place. This program holds
-// those files, so it does not link when they lack what the others have.
+// What a build without the headers of CUDA and cuBLAS has in their place: this program holds all of
+// it, and the stand-ins for a GPU use it.
 
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <string_view>
-
 #include "exec/cuda/test_device.h"
-#include "outerloop/comm/nccl.h"
+#include "io/temporary_folder.h"
+#include "outerloop/base/error.h"
 
 namespace outerloop::exec::cuda {
 namespace {
 
-void expect_what_to_do(const std::function<void()>& call, std::string_view words) {
-  try {
-    call();
-    ADD_FAILURE() << "no error that says " << words;
-  } catch (const Error& error) {
-    EXPECT_NE(std::string_view(error.what()).find(words), std::string_view::npos) << error.what();
-  }
-}
-
-TEST(WithoutCuda, ADeviceSaysHowToBuildWithIt) {
+TEST(WithoutCuda, ADeviceIsRefusedWithTheWayOut) {
   EXPECT_TRUE(visible_devices().empty());
-  expect_what_to_do([] { open_device(0, Products::ordered); }, "set runtime.device=cpu");
+  EXPECT_CONTAINS(message_of<BadInput>([] { open_device(0, Products::ordered); }),
+                  "without CUDA: build it where the CUDA toolkit's headers are, or set "
+                  "runtime.device=cpu");
 }
 
-TEST(WithoutCuda, FastProductsSayHowToBuildWithThem) {
-  expect_what_to_do([] { testing_support::test_device(Products::float32); },
-                    "set runtime.numerics=ordered");
-}
-
-TEST(WithoutCuda, NcclSaysHowToBuildWithIt) {
-  expect_what_to_do([] { comm::nccl_version({}); }, "build it where nccl.h");
-  expect_what_to_do([] { comm::nccl_version({.named = "libnccl.so"}); }, "or unset it");
+TEST(WithoutCuda, FastProductsAreRefusedWithTheWayOut) {
+  EXPECT_CONTAINS(message_of<BadInput>([] { testing_support::test_device(Products::float32); }),
+                  "build it where cublas_v2.h is, or set runtime.numerics=ordered");
 }
 
 }  // namespace
