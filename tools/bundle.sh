@@ -70,6 +70,7 @@ else
 fi
 
 cp -r configs launch "$new/"
+rm "$new/launch/local.sh" # it builds
 ln -s ../../configs ../../launch "$new/share/outerloop/"
 wrapper() {  # name in bin, name in libexec, more lines
   cat >"$new/bin/$1" <<END

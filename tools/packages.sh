@@ -8,7 +8,8 @@
 # Exit 2: something is missing and cannot be installed from here.
 set -euo pipefail
 
-# package, what shows that it is there: a command, a header, a pkg-config module or a Python module
+# package, what shows that it is there: a command, a header, a pkg-config module, a Python module, or
+# HDF5, which HDF5_ROOT may point to
 build_packages='
   g++                 command  g++
   cmake               command  cmake
@@ -17,8 +18,7 @@ build_packages='
   libcli11-dev        header   CLI/CLI.hpp
   libfmt-dev          header   fmt/format.h
   libgtest-dev        header   gtest/gtest.h
-  libhdf5-dev         module   hdf5
-  libhwloc-dev        module   hwloc
+  libhdf5-dev         hdf5     hdf5
   libjpeg62-turbo-dev header   jpeglib.h
   libopenmpi-dev      command  mpicc
   libpng-dev          module   libpng
@@ -66,6 +66,7 @@ is_present() {
     command) PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null ;;
     header) has_header "$2" ;;
     module) pkg-config --exists "$2" 2>/dev/null ;;
+    hdf5) [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || pkg-config --exists "$2" 2>/dev/null ;;
     python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
   esac
 }

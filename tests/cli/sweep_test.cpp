@@ -215,7 +215,7 @@ TEST_F(Sweep, SubmitShowsTheCommandOfTheArray) {
 TEST_F(Sweep, TheArrayScriptWorksOffItsShardAndAsksForAnotherTurnWhenStopped) {
   const SweepFolder sweep = planned("sweep", kSmall);
   const std::string script =
-      fmt::format("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=3 bash {} {} {} > {} 2>&1",
+      fmt::format("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=3 bash '{}' '{}' '{}' > '{}' 2>&1",
                   OUTERLOOP_SOURCE_DIR "/launch/sweep.sbatch", sweep.root.string(),
                   OUTERLOOP_BINARY_DIR "/outerloop", (folder_ / "said").string());
   EXPECT_EQ(std::system(script.c_str()), 0) << read_file(folder_ / "said");

@@ -43,7 +43,10 @@ def parse():
 
 def commit():
     words = ["git", "-C", SOURCE, "describe", "--always", "--dirty", "--abbrev=9"]
-    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # no git
+        return ""
 
 
 def read(results):

@@ -18,7 +18,7 @@ struct Ending {
 // On three ranks, where at most one fails of its own.
 Ending ending_of(const std::string& how) {
   const std::string command =
-      "timeout 60 " OUTERLOOP_MPIEXEC " 3 " OUTERLOOP_BINARY_DIR "/comm_ending " + how + " 2>&1";
+      "timeout 60 " OUTERLOOP_MPIEXEC " 3 '" OUTERLOOP_BINARY_DIR "/comm_ending' " + how + " 2>&1";
   Ending ending{-1, {}};
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return ending;

@@ -17,7 +17,7 @@ namespace outerloop {
 inline std::string python_with(const std::string& module) {
   const char* chosen = std::getenv("OUTERLOOP_PYTHON");
   const std::string python = chosen != nullptr ? chosen : OUTERLOOP_BUILD_PYTHON;
-  const std::string probe = python + " -c 'import " + module + "' >/dev/null 2>&1";
+  const std::string probe = "'" + python + "' -c 'import " + module + "' >/dev/null 2>&1";
   return std::system(probe.c_str()) == 0 ? python : "";
 }
 
@@ -32,8 +32,8 @@ inline std::string run_python(const std::string& python, const std::string& scri
                               const std::filesystem::path& argument) {
   const std::filesystem::path file = argument.string() + ".script.py";
   std::ofstream(file) << script;
-  const std::string command =
-      python + " '" + file.string() + "' '" + argument.string() + "' 2>'" + file.string() + ".log'";
+  const std::string command = "'" + python + "' '" + file.string() + "' '" + argument.string() +
+                              "' 2>'" + file.string() + ".log'";
   std::string output;
   FILE* pipe = ::popen(command.c_str(), "r");
   if (pipe == nullptr) return "cannot start " + python;

@@ -20,9 +20,12 @@ STOPPED = 75  # outerloop's exit code for "stopped with a checkpoint, run me aga
 
 
 def git(*words):
-    """Empty outside a repository."""
-    return subprocess.run(["git", "-C", store.ROOT, *words], capture_output=True,
-                          text=True).stdout.strip()
+    """Empty outside a repository and without git."""
+    try:
+        return subprocess.run(["git", "-C", store.ROOT, *words], capture_output=True,
+                              text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def commit():

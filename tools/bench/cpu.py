@@ -200,12 +200,15 @@ def measure_pairs(cases, options):
 
 def about_machine():
     def git(*words):
-        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True,
-                              check=True).stdout.strip()
+        try:
+            return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True,
+                                  check=False).stdout.strip()
+        except OSError:
+            return ""
     names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line]
     changed = git("status", "--porcelain", "--", "src", "include", "configs")
     return {"date": datetime.date.today().isoformat(),
-            "commit": git("rev-parse", "--short=10", "HEAD") + ("+" if changed else ""),
+            "commit": (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("+" if changed else ""),
             "processor": names[0] if names else platform.machine(), "cores": os.cpu_count(),
             "load_at_start": round(os.getloadavg()[0], 1)}
 

@@ -37,6 +37,9 @@ endforeach()
 # The interpreter that Debian's Python packages belong to.
 find_program(OUTERLOOP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
 find_program(OUTERLOOP_PYTHON python3)
+if(NOT OUTERLOOP_PYTHON)
+  set(OUTERLOOP_PYTHON python3)  # tools/test.sh installs it after a first build without
+endif()
 
 # Results are defined operation by operation (ordered arithmetic), so the compiler may not contract
 # a*b+c on its own: explicit std::fma says where a fused step is meant.
@@ -45,7 +48,7 @@ find_program(OUTERLOOP_PYTHON python3)
 add_library(outerloop_flags INTERFACE)
 target_compile_options(outerloop_flags INTERFACE
   -ffp-contract=off -Wall -Wextra -Wshadow -Wno-missing-field-initializers
-  -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-restrict;-Wno-stringop-overflow>
   $<$<BOOL:${OUTERLOOP_WERROR}>:-Werror>)
 if(OUTERLOOP_CCACHE)
   target_compile_options(outerloop_flags INTERFACE -fpch-preprocess)
@@ -128,7 +131,8 @@ endfunction()
 set(OUTERLOOP_MPI_ENVIRONMENT
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1
-  OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe)
+  OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_hwloc_default_binding_policy=none
+  PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe)
 
 # ol_test_on_ranks(NAME RANKS…)
 # Runs a test program of ol_test under the MPI launcher too, once with each number of ranks: CTest

@@ -4,6 +4,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 formatter=$(command -v clang-format-14 || command -v clang-format)
+if ! "$formatter" --version | grep -q 'version 14\.'; then
+  printf 'format.sh:1: Skipped\n%s is not version 14, which the sources follow\n' "$formatter"
+  exit 77
+fi
 clang_format() {
   find include src tests tools \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' \) -print0 |
     xargs -0 -P "$(nproc)" -n 16 "$formatter" "$@"

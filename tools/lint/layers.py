@@ -48,7 +48,6 @@ FOREIGN = [
     (r"CLI/", ["cli"]),
     (r"Random123/", ["base"]),
     (r"xxh", ["base"]),
-    (r"hwloc", ["base"]),
     (r"zip\.h|png\.h|jpeglib\.h", ["data", "io"]),
 ]
 
