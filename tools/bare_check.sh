@@ -44,6 +44,6 @@ check() {  # words to run in a clone inside a new bare system
 if (($#)); then
   time check "$@"
 else
-  time check launch/local.sh train configs/omniglot_maml.yaml
-  time check tools/test.sh
+  # One after the other, as the README's reader does.
+  time check bash -c 'launch/local.sh train configs/omniglot_maml.yaml && tools/test.sh'
 fi
