@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/control_groups.h"
+
 namespace outerloop {
 namespace {
 
@@ -32,43 +34,23 @@ std::optional<int64_t> sum_of(const fs::path& file, std::initializer_list<std::s
   return sum;
 }
 
-struct ControlGroups {
-  std::string folder, limit, used;
+struct Names {
+  std::string limit, used;
   std::initializer_list<std::string_view> cached;  // counted as used, but free when asked for
 };
-const ControlGroups kVersion1{"sys/fs/cgroup/memory",
-                              "memory.limit_in_bytes",
-                              "memory.usage_in_bytes",
-                              {"total_inactive_file", "total_active_file"}};
-const ControlGroups kVersion2{
-    "sys/fs/cgroup", "memory.max", "memory.current", {"inactive_file", "active_file"}};
+const Names kVersion1{
+    "memory.limit_in_bytes", "memory.usage_in_bytes", {"total_inactive_file", "total_active_file"}};
+const Names kVersion2{"memory.max", "memory.current", {"inactive_file", "active_file"}};
 
-// The least that this group and those above it leave.
-int64_t left_in_groups(const fs::path& root, const ControlGroups& groups, fs::path group) {
-  int64_t left = std::numeric_limits<int64_t>::max();
-  for (bool top = false; !top; group = group.parent_path()) {
-    top = group.empty();
-    const fs::path folder = root / groups.folder / group;
-    const auto limit = number_in(folder / groups.limit), used = number_in(folder / groups.used);
-    if (!limit || !used) continue;
-    const int64_t cached = sum_of(folder / "memory.stat", groups.cached).value_or(0);
-    left = std::min(left, std::max<int64_t>(0, *limit - *used + cached));
-  }
-  return left;
-}
-
-// Lines of /proc/self/cgroup: "4:memory:/group" of version 1, "0::/group" of version 2.
 int64_t left_in_groups(const fs::path& root) {
   int64_t left = std::numeric_limits<int64_t>::max();
-  std::ifstream in(root / "proc/self/cgroup");
-  for (std::string line; std::getline(in, line);) {
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == line.npos) continue;
-    const std::string which = line.substr(first + 1, second - first - 1);
-    const fs::path group = fs::path(line.substr(second + 1)).relative_path();
-    if (which == "memory") left = std::min(left, left_in_groups(root, kVersion1, group));
-    if (which.empty()) left = std::min(left, left_in_groups(root, kVersion2, group));
-  }
+  for_each_group(root, "memory", [&](const fs::path& group, int version) {
+    const Names& names = version == 1 ? kVersion1 : kVersion2;
+    const auto limit = number_in(group / names.limit), used = number_in(group / names.used);
+    if (!limit || !used) return;
+    const int64_t cached = sum_of(group / "memory.stat", names.cached).value_or(0);
+    left = std::min(left, std::max<int64_t>(0, *limit - *used + cached));
+  });
   return left;
 }
 

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <thread>
 
+#include "outerloop/base/cpu_quota.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop {
@@ -130,11 +131,11 @@ struct ThreadPool::Team {
 ThreadPool::ThreadPool(int size) {
   constexpr int kMost = 1024;
   if (size < 0 || size > kMost) {
-    throw BadInput(fmt::format("{} threads: expected 0 (all allowed cores) to {}", size, kMost));
+    throw BadInput(fmt::format("{} threads: expected 0 (as many as fit) to {}", size, kMost));
   }
   const std::vector<int> cores = allowed_cores();
   const int core_count = static_cast<int>(cores.size());
-  size_ = size == 0 ? core_count : size;
+  size_ = size == 0 ? fitting_threads() : size;
   if (size_ == 1) return;
 
   team_ = std::make_unique<Team>();

@@ -11,10 +11,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <optional>
 
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/cpu_quota.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/memory.h"
 #include "outerloop/base/terminal.h"
@@ -55,22 +54,14 @@ Finding instructions(const fs::path&) {
           "results are the same but slow; use a machine with AVX2, and unset OUTERLOOP_ISA"};
 }
 
-// CPUs' worth of time that the container may use, if it is limited.
-std::optional<double> cpu_quota() {
-  std::ifstream in("/sys/fs/cgroup/cpu.max");
-  double quota = 0, period = 0;
-  if (in >> quota >> period && period > 0) return quota / period;
-  return std::nullopt;
-}
-
 Finding cores(const fs::path&) {
   const auto allowed = static_cast<long>(allowed_cores().size());
   const long online = sysconf(_SC_NPROCESSORS_ONLN);
   const std::string text = fmt::format("{} of {} may be used", allowed, online);
   if (const auto quota = cpu_quota(); quota && *quota < static_cast<double>(allowed)) {
     return {Verdict::notice, fmt::format("{}, but only {:.1f} CPUs' worth of time", text, *quota),
-            fmt::format("set runtime.threads={:.0f} or raise the container's CPU limit",
-                        std::max(1.0, std::floor(*quota)))};
+            fmt::format("runtime.threads=0 starts {}; raise the container's CPU limit for more",
+                        fitting_threads())};
   }
   if (allowed < online) {
     return {Verdict::notice, text,

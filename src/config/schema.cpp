@@ -272,7 +272,9 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "test tasks shown in the report", .changes_results = false},
 
     {OL_KEY(runtime.threads), .bounds = between(0, 1024), .unit = "threads",
-     .help = "0 = one per core that the process may use", .changes_results = false},
+     .help =
+         "0 = one per core that the process may use, fewer where its control group has less time",
+     .changes_results = false},
     {OL_KEY(runtime.numerics),
      .help =
          "ordered: the same bits on any processor, number of threads and GPU; fast: a GPU's cuBLAS "

@@ -2,19 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
+#include "base/system_files.h"
 #include "io/temporary_folder.h"
-#include "outerloop/base/atomic_file.h"
 
 namespace outerloop {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct Case {
   std::string name;
-  std::map<std::string, std::string> files;
+  SystemFiles files;
   std::optional<int64_t> available;
 };
 
@@ -59,10 +55,7 @@ TEST(Memory, IsTheLeastThatMachineAndControlGroupsLeave) {
   };
   for (const auto& [name, files, available] : cases) {
     const TemporaryFolder root;
-    for (const auto& [file, text] : files) {
-      fs::create_directories((root / file).parent_path());
-      write_file_atomically(root / file, text);
-    }
+    write_files(root.path(), files);
     EXPECT_EQ(available_memory(root.path()), available) << name;
   }
 }

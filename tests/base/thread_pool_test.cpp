@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "outerloop/base/cpu_quota.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop {
@@ -32,8 +33,9 @@ TEST(ThreadPool, CallsTheWorkOnceOnEachThread) {
   }
 }
 
-TEST(ThreadPool, UsesTheAllowedCoresByDefault) {
-  EXPECT_EQ(ThreadPool().size(), static_cast<int>(allowed_cores().size()));
+TEST(ThreadPool, HasAsManyThreadsAsFitByDefault) {
+  EXPECT_EQ(ThreadPool().size(), fitting_threads());
+  EXPECT_LE(fitting_threads(), static_cast<int>(allowed_cores().size()));
 }
 
 TEST(ThreadPool, GivesTheCallersCoresBack) {

@@ -18,7 +18,7 @@ std::vector<int> allowed_cores();
 // run() is called by the constructing thread alone, never from inside a run.
 class ThreadPool {
  public:
-  // 0 = one thread per allowed core. BadInput if negative or above 1024.
+  // 0 = fitting_threads() (cpu_quota.h). BadInput if negative or above 1024.
   explicit ThreadPool(int size = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
