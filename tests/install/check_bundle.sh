@@ -7,7 +7,7 @@ work=$1
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 skip() {
-  echo "skipped: $*"
+  printf 'check_bundle.sh:1: Skipped\n%s\n' "$*"
   exit 77
 }
 busybox=$(command -v busybox) || skip "no busybox; install busybox-static"

@@ -4,7 +4,7 @@
 set -euo pipefail
 nvcc=$1 source=$2
 if [[ ! -x $nvcc ]]; then
-  echo "skipped: there is no nvcc"
+  printf 'check_headers.sh:1: Skipped\nthere is no nvcc\n'
   exit 77
 fi
 newest=$("$nvcc" --list-gpu-arch | sort -t_ -k2 -n | tail -1)
