@@ -56,7 +56,7 @@ for texts in "$prefix/share/openmpi" "$pmix/share/pmix"; do
   [[ ! -d $texts ]] || cp -r "$texts" "$new/${texts#"$prefix"/}"
 done
 
-if ! grep -q '^OUTERLOOP_CUDA_INCLUDE:PATH=/' build/release/CMakeCache.txt; then
+if ! grep -q '^build kernel_pack:' build/release/build.ninja; then
   echo "bundle: without kernels for GPUs, as the build is without CUDA" >&2
 else
   tools/build.sh release kernel_pack
