@@ -66,6 +66,14 @@ Socket connect_within(in_addr host, uint16_t port, std::chrono::milliseconds mos
   return socket;
 }
 
+// When the last segment came: of a connection that was closed, the one that said so.
+Clock::time_point last_heard(const Socket& socket) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (getsockopt(socket.fd(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return Clock::now();
+  return Clock::now() - std::chrono::milliseconds(info.tcpi_last_ack_recv);
+}
+
 }  // namespace
 
 Socket::~Socket() {
@@ -92,6 +100,7 @@ bool Link::receive(Message& message) {
     const ssize_t got = recv(fd(), in_.data() + in_size_, in_.size() - in_size_, MSG_DONTWAIT);
     if (got < 0 && would_wait()) return false;
     if (got <= 0) {
+      closed_at_ = last_heard(socket_);
       socket_ = Socket();
       return false;
     }

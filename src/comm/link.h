@@ -67,10 +67,13 @@ class Link {
   // The next whole message; false: none yet, or closed().
   bool receive(Message& message);
   bool closed() const { return !socket_.open(); }
+  // When the other side closed it, which may be earlier than receive() found out.
+  Clock::time_point closed_at() const { return closed_at_; }
   int fd() const { return socket_.fd(); }
 
  private:
   Socket socket_;
+  Clock::time_point closed_at_;
   std::vector<char> out_;  // rest of a message that went in part
   std::array<char, sizeof(Message)> in_{};
   size_t in_size_ = 0;

@@ -112,8 +112,11 @@ class Watchdog::Watch {
       Sighting& sighting = seen_[static_cast<size_t>(peer.rank)];
       if (!peer.link.closed() || sighting.lost) continue;
       sighting.lost = true;
-      sighting.heard = now;
+      // Of several that were lost since the last look, the first may have ended the others.
+      sighting.heard =
+          std::clamp(peer.link.closed_at(), std::max(looked_, now - options_.grace / 2), now);
     }
+    looked_ = now;
     return std::nullopt;
   }
 
@@ -148,6 +151,7 @@ class Watchdog::Watch {
   int third_;  // the first of the others
   std::vector<Peer> peers_;
   std::vector<Sighting> seen_;  // by rank
+  Clock::time_point looked_ = Clock::now();
   std::jthread thread_;
 };
 

@@ -1,6 +1,8 @@
 #include "outerloop/comm/watchdog.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <mutex>
 #include <thread>
@@ -104,6 +106,35 @@ TEST(Deputy, IsOnAnotherHostIfThereIsOne) {
 }
 
 constexpr WatchdogOptions kQuick{.interval = 20ms, .silence = 20s, .stall = 200ms};
+
+// Where both were lost between two looks, who was first tells which one ended the other.
+TEST(Link, KnowsWhenItWasClosed) {
+  const auto [listener, invitation] = listen_anywhere();
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = invitation.port;
+  std::vector<Socket> others;
+  std::vector<Link> links;
+  for (int i = 0; i < 2; ++i) {
+    others.emplace_back(socket(AF_INET, SOCK_STREAM, 0));
+    ASSERT_EQ(connect(others[i].fd(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+              0);
+    wait_readable({listener.fd()}, 1s);
+    links.emplace_back(accept_from(listener));
+  }
+  others[1] = Socket();
+  std::this_thread::sleep_for(80ms);
+  others[0] = Socket();
+  std::this_thread::sleep_for(80ms);
+  Message none;
+  for (Link& link : links) {
+    EXPECT_FALSE(link.receive(none));
+    EXPECT_TRUE(link.closed());
+  }
+  EXPECT_GT(links[0].closed_at() - links[1].closed_at(), 40ms);
+  EXPECT_GT(Clock::now() - links[0].closed_at(), 40ms);
+}
 
 TEST(Watchdog, TellsAllRanksWhichOneIsStuck) {
   std::mutex mutex;
