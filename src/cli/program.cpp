@@ -4,16 +4,20 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <new>
 #include <sstream>
 #include <system_error>
+#include <thread>
 
 #include "cli/launcher.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::cli {
 namespace {
+
+constexpr std::chrono::seconds kTimeOfFirstRank{5};
 
 // The code, when what was printed has arrived.
 int written(int code) {
@@ -56,9 +60,11 @@ int run(Program& program, int argc, const char* const* argv) {
   try {
     if (!program.line.read(argc, argv)) return written(kDone);
   } catch (const BadInput&) {
-    // All ranks were given the same words: the first one speaks.
-    if (place_in_launch() > 0) return kBadInput;
-    throw;
+    // All ranks were given the same words: the first one speaks. It may come late, and the launcher
+    // ends all when one has failed.
+    if (place_in_launch() == 0) throw;
+    std::this_thread::sleep_for(kTimeOfFirstRank);
+    return kBadInput;
   }
   OL_ASSERT(program.action != nullptr, "a subcommand without an action");
   return written(program.action());
