@@ -35,7 +35,8 @@ check() {  # words to run in a clone inside a new bare system
   # The mounts go away with their namespace, whatever happens.
   # shellcheck disable=SC2016  # the inner shell expands
   unshare --mount bash -c '
-    mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" &&
+    mount --bind "$1" "$1" && mount -t proc proc "$1/proc" &&
+      mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" &&
       exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
         chroot "$1" bash -c "cd /root/outerloop && exec \"\$@\"" - "${@:2}"
   ' - "$place/run" "$@" </dev/null

@@ -37,9 +37,9 @@ std::optional<double> cpu_quota(const fs::path& root) {
   return least;
 }
 
-int fitting_threads() {
+int fitting_threads(const fs::path& root) {
   const int cores = static_cast<int>(allowed_cores().size());
-  const double quota = std::floor(cpu_quota().value_or(cores));
+  const double quota = std::floor(cpu_quota(root).value_or(cores));
   return std::max(1, static_cast<int>(std::min<double>(cores, quota)));
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/system_files.h"
 #include "io/temporary_folder.h"
+#include "outerloop/base/thread_pool.h"
 
 namespace outerloop {
 namespace {
@@ -43,8 +44,16 @@ TEST(CpuQuota, IsTheLeastOfAllControlGroups) {
   }
 }
 
-TEST(CpuQuota, LeavesAThread) {
-  EXPECT_GE(fitting_threads(), 1);
+TEST(CpuQuota, IsFilledByThreadsOnAtMostAllCores) {
+  const int cores = static_cast<int>(allowed_cores().size());
+  const std::pair<const char*, int> cases[] = {
+      {"50000", 1}, {"190000", 1}, {"999900000", cores}, {"max", cores}};
+  for (const auto& [quota, threads] : cases) {
+    const TemporaryFolder root;
+    write_files(root.path(), {{"proc/self/cgroup", "0::/\n"},
+                              {"sys/fs/cgroup/cpu.max", std::string(quota) + " 100000\n"}});
+    EXPECT_EQ(fitting_threads(root.path()), threads) << quota;
+  }
 }
 
 }  // namespace

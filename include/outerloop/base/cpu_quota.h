@@ -12,6 +12,6 @@ std::optional<double> cpu_quota(const std::filesystem::path& root = "/");
 
 // One thread for each core that this process may run on, fewer where cpu_quota() is less; at least
 // one.
-int fitting_threads();
+int fitting_threads(const std::filesystem::path& root = "/");
 
 }  // namespace outerloop
