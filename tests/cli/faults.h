@@ -22,5 +22,7 @@ inline void PrintTo(const Fault& fault, std::ostream* out) {
 
 std::vector<Fault> importance_faults();
 std::vector<Fault> journal_faults();
+std::vector<Fault> prediction_faults();
+std::vector<Fault> stored_run_faults();
 
 }  // namespace outerloop::cli
