@@ -1,7 +1,6 @@
 // What goes wrong in the hands of a user: for each fault the exit code and what the program says,
 // in one table. Nothing that was there before is touched.
 
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
