@@ -1,11 +1,9 @@
 #include "outerloop/base/file_lock.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "outerloop/base/error.h"
@@ -26,7 +24,7 @@ struct flock whole_file() {
 std::optional<FileLock> FileLock::take(const std::filesystem::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0) {
-    throw SystemFailure(fmt::format("{}: cannot open: {}", file.string(), std::strerror(errno)));
+    throw_errno(file.string(), "open");
   }
   FileLock held(descriptor);
   struct flock lock = whole_file();

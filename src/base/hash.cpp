@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <vector>
@@ -125,8 +124,7 @@ std::string sha256_hex_of_file(const std::filesystem::path& file) {
     stream.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     hash.update(std::as_bytes(std::span(piece.data(), static_cast<size_t>(stream.gcount()))));
   }
-  if (!stream.eof())
-    throw SystemFailure(fmt::format("{}: cannot read: {}", file.string(), std::strerror(errno)));
+  if (!stream.eof()) throw_errno(file.string(), "read");
   return hash.finish_hex();
 }
 

@@ -9,14 +9,14 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct BaselinesArguments {
   std::string file;
   std::vector<std::string> words;
   std::vector<int64_t> shots;
   bool json = false;
 };
 
-int run(const Options& options) {
+int run(const BaselinesArguments& options) {
   const config::Resolved resolved = config::read_config(options.file, options.words);
   const interp::TaskBaselines baselines =
       interp::compute_baselines(resolved.config, resolved.folder, options.shots);
@@ -27,7 +27,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_baselines(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BaselinesArguments>();
   Command command = program.app.add_subcommand(
       "baselines", "What simple models reach on the test tasks of a table");
   command.add_option("CONFIG", options->file, "YAML file with tasks.family = table").required();

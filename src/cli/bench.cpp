@@ -17,14 +17,14 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct BenchArguments {
   std::string config;
   std::vector<std::string> overrides;
   train::BenchOptions bench;
   bool json = false;
 };
 
-int meta_step(const Options& options, comm::Communicator& ranks) {
+int meta_step(const BenchArguments& options, comm::Communicator& ranks) {
   config::Resolved resolved;
   comm::fail_together(ranks, "command line and config",
                       [&] { resolved = config::read_config(options.config, options.overrides); });
@@ -42,7 +42,7 @@ void add_bench(Program& program) {
   add_bench_comm(bench, program);
   add_bench_importance(bench, program);
   add_bench_ops(bench, program);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchArguments>();
   Command command = bench.add_subcommand(
       "meta-step", "Tasks per second, fraction of the FMA peak, where the time goes");
   command.add_option("--config", options->config, "YAML file").required();

@@ -20,7 +20,7 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct BenchCommArguments {
   int threads_as_ranks = 0;
   bool gpus = false;
   std::optional<int64_t> most_bytes;
@@ -58,7 +58,7 @@ nlohmann::ordered_json to_json(const std::string& backend, const comm::Communica
   return json;
 }
 
-void measure_gpus(const Options& options, comm::Communicator& ranks) {
+void measure_gpus(const BenchCommArguments& options, comm::Communicator& ranks) {
   const train::DeviceCollectives found = train::measure_device_collectives(ranks, options.bench);
   if (ranks.rank() > 0) return;
   if (!found.note.empty()) fmt::print(stderr, "outerloop: {}\n", found.note);
@@ -78,7 +78,7 @@ void measure_gpus(const Options& options, comm::Communicator& ranks) {
   }
 }
 
-void measure(const Options& options, const char* backend, comm::Communicator& ranks) {
+void measure(const BenchCommArguments& options, const char* backend, comm::Communicator& ranks) {
   if (options.gpus) return measure_gpus(options, ranks);
   const auto speeds = comm::measure_collectives(ranks, options.bench);
   if (ranks.rank() > 0) return;
@@ -86,7 +86,7 @@ void measure(const Options& options, const char* backend, comm::Communicator& ra
                                 : table(backend, ranks, speeds));
 }
 
-int bench_comm(const Options& options, ColorMode color) {
+int bench_comm(const BenchCommArguments& options, ColorMode color) {
   if (!comm::started_by_mpi()) {
     comm::run_ranks(options.threads_as_ranks > 0 ? options.threads_as_ranks : 2,
                     [&](comm::Communicator& ranks) { measure(options, "local", ranks); });
@@ -109,7 +109,7 @@ int bench_comm(const Options& options, ColorMode color) {
 }  // namespace
 
 void add_bench_comm(Command bench, Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchCommArguments>();
   Command command = bench.add_subcommand(
       "comm", "Collectives by size: under mpirun between its ranks, else between threads");
   command.add_option("--ranks", options->threads_as_ranks, "threads that are ranks; default: 2")

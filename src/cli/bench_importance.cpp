@@ -22,7 +22,7 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct BenchImportanceArguments {
   std::string source;
   std::vector<std::string> words;
   RunImportanceFlags flags;
@@ -126,7 +126,7 @@ std::string describe(const Speed& s) {
       s.per_s(s.flops_per_task) * 1e-9, 100 * s.fraction(), s.peak_gflops);
 }
 
-int bench_importance(const Options& options, comm::Communicator& ranks) {
+int bench_importance(const BenchImportanceArguments& options, comm::Communicator& ranks) {
   std::optional<interp::RunImportanceJob> job;
   int threads = 1;
   comm::fail_together(ranks, "command line and run", [&] {
@@ -141,7 +141,7 @@ int bench_importance(const Options& options, comm::Communicator& ranks) {
   return kDone;
 }
 
-int bench_network(const Options& options) {
+int bench_network(const BenchImportanceArguments& options) {
   refuse_flags_of_runs(options.flags);
   std::optional<interp::ImportanceSpec> spec;
   if (!options.source.empty()) {
@@ -155,7 +155,7 @@ int bench_network(const Options& options) {
 }  // namespace
 
 void add_bench_importance(Command bench, Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchImportanceArguments>();
   Command command = bench.add_subcommand(
       "importance", "Scores of permuted copies per second, fraction of the FMA peak");
   command.add_option("SOURCE", options->source,

@@ -15,7 +15,7 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct BenchOpsArguments {
   std::string op;
   double seconds = 0.05;
   bool json = false;
@@ -49,7 +49,7 @@ nlohmann::ordered_json to_json(const exec::OpSpeed& speed, double peak) {
           {"fraction_of_peak", rates.fraction}};
 }
 
-int bench_ops(const Options& options) {
+int bench_ops(const BenchOpsArguments& options) {
   if (!options.op.empty() && find_op(options.op) == nullptr) {
     throw BadInput(
         fmt::format("--op {}: no op of that name; without --op all are shown", options.op));
@@ -85,7 +85,7 @@ int bench_ops(const Options& options) {
 }  // namespace
 
 void add_bench_ops(Command bench, Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchOpsArguments>();
   Command command =
       bench.add_subcommand("ops", "Each op alone at the sizes of the models, data in cache");
   command.add_option("--op", options->op, "this op alone");

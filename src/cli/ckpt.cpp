@@ -178,7 +178,7 @@ int average(const std::vector<std::string>& paths, const fs::path& out) {
   return kDone;
 }
 
-struct Options {
+struct CkptArguments {
   std::vector<std::string> paths;
   std::string a, b, out;
   std::string checkpoint;  // empty: not said
@@ -188,7 +188,7 @@ struct Options {
 }  // namespace
 
 void add_ckpt(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CkptArguments>();
   Command ckpt = program.app.add_subcommand("ckpt", "Look at checkpoints");
   ckpt.require_subcommand();
   const auto add = [&](const char* name, const char* help, auto action) {
@@ -201,26 +201,27 @@ void add_ckpt(Program& program) {
   constexpr const char* kPath = "Checkpoint file, or run folder for its newest";
 
   Command ls =
-      add("ls", "List the checkpoints of a run", [](const Options& o) { return list(o.a); });
+      add("ls", "List the checkpoints of a run", [](const CkptArguments& o) { return list(o.a); });
   ls.add_option("RUN", options->a, "Run folder").required();
 
-  add("show", "Scalars, tensors and their statistics", [](const Options& o) { return show(o.a); })
+  add("show", "Scalars, tensors and their statistics",
+      [](const CkptArguments& o) { return show(o.a); })
       .add_option("PATH", options->a, kPath)
       .required();
 
   Command diff_command = add("diff", "First differing tensor, distances, cosines; exit 1 if any",
-                             [](const Options& o) { return diff(o.a, o.b); });
+                             [](const CkptArguments& o) { return diff(o.a, o.b); });
   diff_command.add_option("A", options->a, kPath).required();
   diff_command.add_option("B", options->b, kPath).required();
 
   add("verify", "Check every byte; exit 1 if one is damaged",
-      [](const Options& o) { return verify(o.paths); })
+      [](const CkptArguments& o) { return verify(o.paths); })
       .add_option("PATHS", options->paths, "Checkpoint files, or run folders for all of theirs")
       .required();
 
   Command exporting =
       add("export", "Write the meta-parameters that are tested for other programs, or a model",
-          [](const Options& o) { return export_to(o.a, o.checkpoint, o.out, o.no_ema); });
+          [](const CkptArguments& o) { return export_to(o.a, o.checkpoint, o.out, o.no_ema); });
   exporting.add_option("PATH", options->a, "Checkpoint file or run folder").required();
   exporting
       .add_option("OUT", options->out,
@@ -234,7 +235,7 @@ void add_ckpt(Program& program) {
                      "The last values in place of their running mean (outer.ema)");
 
   Command averaging = add("average", "Mean of the meta-parameters of several checkpoints",
-                          [](const Options& o) { return average(o.paths, o.out); });
+                          [](const CkptArguments& o) { return average(o.paths, o.out); });
   averaging.add_option("PATHS", options->paths, kPath).required();
   averaging.add_option("--out", options->out, "Checkpoint to write").required();
 }

@@ -8,7 +8,7 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct ConfigArguments {
   std::string key;
   std::string file;
   std::vector<std::string> words;
@@ -16,12 +16,12 @@ struct Options {
   bool hash = false;
 };
 
-int show_help(const Options& options) {
+int show_help(const ConfigArguments& options) {
   fmt::print("{}", options.key.empty() ? config::help_all() : config::help(options.key));
   return kDone;
 }
 
-int print_config(const Options& options) {
+int print_config(const ConfigArguments& options) {
   const config::Resolved resolved = config::read_config(options.file, options.words);
   if (options.hash) {
     fmt::print("{}\n", config::config_hash(resolved.config));
@@ -35,7 +35,7 @@ int print_config(const Options& options) {
 }  // namespace
 
 void add_config(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConfigArguments>();
   Command command = program.app.add_subcommand("config", "Help on config keys; show a config");
 
   // `config --help KEY` as well as `config help KEY`.

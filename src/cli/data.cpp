@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct DataArguments {
   std::string input, second, classes, out;
   int size = 28;
   data::ImageImportOptions images;
@@ -29,7 +29,7 @@ int save(const data::ImageSet& set, const fs::path& out) {
   return kDone;
 }
 
-int import_omniglot(const Options& options) {
+int import_omniglot(const DataArguments& options) {
   require_place_for(options.out);
   const fs::path folder = options.input;
   return save(data::import_omniglot(folder / "images_background.zip",
@@ -37,32 +37,32 @@ int import_omniglot(const Options& options) {
               options.out);
 }
 
-data::ImageImportOptions image_options(const Options& options) {
+data::ImageImportOptions image_options(const DataArguments& options) {
   data::ImageImportOptions images = options.images;
   if (!options.fractions.empty()) std::ranges::copy(options.fractions, images.fractions.begin());
   return images;
 }
 
-int import_images(const Options& options) {
+int import_images(const DataArguments& options) {
   require_place_for(options.out, {options.input});
   return save(data::import_images(options.input, image_options(options)), options.out);
 }
 
-int import_idx(const Options& options) {
+int import_idx(const DataArguments& options) {
   require_place_for(options.out, {options.input, options.second, options.classes});
   return save(
       data::import_idx(options.input, options.second, options.classes, image_options(options)),
       options.out);
 }
 
-int show(const Options& options) {
+int show(const DataArguments& options) {
   fmt::print("{}", data::RawTable::is_table(options.input)
                        ? data::summary(data::RawTable::read(options.input))
                        : data::summary(data::load_image_set(options.input)));
   return kDone;
 }
 
-void add_image_options(Command command, const std::shared_ptr<Options>& options) {
+void add_image_options(Command command, const std::shared_ptr<DataArguments>& options) {
   data::ImageImportOptions& images = options->images;
   command.add_option("--name", images.name, "Name of the data set; default: the folder's");
   command.add_option("--licence", images.licence, "Licence, kept in the file");
@@ -85,13 +85,13 @@ void add_image_options(Command command, const std::shared_ptr<Options>& options)
 }  // namespace
 
 void add_data(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DataArguments>();
   Command command = program.app.add_subcommand("data", "Make and look at data set files");
   command.require_subcommand();
   Command importing = command.add_subcommand("import", "Make a data set file");
   importing.require_subcommand();
   const auto add = [&](Command parent, const char* name, const char* help,
-                       int (*action)(const Options&)) {
+                       int (*action)(const DataArguments&)) {
     Command added = parent.add_subcommand(name, help);
     added.callback([&program, action, options] {
       program.action = [action, options] { return action(*options); };

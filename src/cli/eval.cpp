@@ -12,14 +12,14 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct EvalArguments {
   std::string run;
   std::string per_task;
   bool json = false;
   train::EvaluateOptions evaluate;
 };
 
-int run(const Options& options) {
+int run(const EvalArguments& options) {
   if (!options.per_task.empty()) require_place_for(options.per_task);
   const train::RunEvaluation evaluation = train::evaluate_run(options.run, options.evaluate);
   if (!options.per_task.empty()) {
@@ -32,7 +32,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_eval(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalArguments>();
   train::EvaluateOptions& evaluate = options->evaluate;
   Command command = program.app.add_subcommand("eval", "Test a trained run on new tasks");
   command.add_option("RUN", options->run, "Run folder or checkpoint file").required();

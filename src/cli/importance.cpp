@@ -22,7 +22,7 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct ImportanceArguments {
   std::string source;
   std::vector<std::string> words;
   FarmFlags farm;
@@ -41,7 +41,7 @@ void name_files(const std::vector<std::filesystem::path>& files) {
   for (const auto& file : files) fmt::print("{}\n", file.string());
 }
 
-Work work_on_table(const Options& options) {
+Work work_on_table(const ImportanceArguments& options) {
   refuse_flags_of_runs(options.of_run);
   const auto spec = interp::read_importance_spec(options.source, options.words);
   auto job = std::make_unique<interp::ImportanceJob>(spec);
@@ -55,7 +55,7 @@ Work work_on_table(const Options& options) {
   return work;
 }
 
-Work work_on_run(const Options& options) {
+Work work_on_run(const ImportanceArguments& options) {
   const interp::RunImportanceSpec spec =
       run_importance_spec(options.source, options.words, options.of_run);
   auto job = std::make_unique<interp::RunImportanceJob>(spec);
@@ -106,7 +106,7 @@ bool is_to_stop(const farm::RunOptions& settings, const Stopwatch& since_begin,
 }
 
 // Rounds until the budget is spent, each with a journal of its own.
-int run_in_rounds(comm::Communicator& ranks, const Options& options, ColorMode color) {
+int run_in_rounds(comm::Communicator& ranks, const ImportanceArguments& options, ColorMode color) {
   const bool leads = ranks.rank() == 0;
   farm::RunOptions settings;
   interp::RunImportanceSpec spec;
@@ -167,7 +167,7 @@ int run_in_rounds(comm::Communicator& ranks, const Options& options, ColorMode c
   return kDone;
 }
 
-int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
+int run_on(comm::Communicator& ranks, const ImportanceArguments& options, ColorMode color) {
   if (options.of_run.budget && is_run(options.source)) return run_in_rounds(ranks, options, color);
   farm::RunOptions settings;
   Work work;
@@ -192,7 +192,7 @@ int run_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
 }  // namespace
 
 void add_importance(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ImportanceArguments>();
   Command command =
       program.app.add_subcommand("importance", "What a learner, or a model of a table, relies on");
   command

@@ -11,13 +11,13 @@
 namespace outerloop::cli {
 namespace {
 
-struct Options {
+struct ReplayArguments {
   std::string run;
   int64_t iteration = 0;
   int64_t slot = 0;
 };
 
-int run(const Options& options) {
+int run(const ReplayArguments& options) {
   fmt::print("{}", train::describe(train::replay(options.run, options.iteration, options.slot)));
   return kDone;
 }
@@ -25,7 +25,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_replay(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReplayArguments>();
   Command command = program.app.add_subcommand(
       "replay", "Compute one task of a training again; exit 1 if its bits differ");
   command.add_option("RUN", options->run, "Run folder; the checkpoint to begin from is found in it")

@@ -24,7 +24,7 @@ using std::chrono::seconds;
 
 constexpr seconds kLongestPause{600};
 
-struct Options {
+struct SuperviseArguments {
   std::vector<std::string> command;
   int retries = 10;
   std::string pause = "10s";
@@ -58,7 +58,7 @@ class BlockedSignals {
 
 class Supervisor {
  public:
-  explicit Supervisor(const Options& options) : options_(options) {
+  explicit Supervisor(const SuperviseArguments& options) : options_(options) {
     try {
       pause_ = parse_duration(options.pause);
     } catch (const BadInput& error) {
@@ -135,7 +135,7 @@ class Supervisor {
     }
   }
 
-  const Options& options_;
+  const SuperviseArguments& options_;
   seconds pause_{};
   BlockedSignals signals_;
   bool asked_to_end_ = false;
@@ -144,7 +144,7 @@ class Supervisor {
 }  // namespace
 
 void add_supervise(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SuperviseArguments>();
   Command command = program.app.add_subcommand(
       "supervise", "Start a command again when it fails: outerloop supervise -- mpirun …");
   command.add_option("COMMAND", options->command, "command and its words, after --").required();

@@ -26,7 +26,7 @@ using sweep::SweepFolder;
 
 constexpr size_t kShownSettings = 10;
 
-struct Options {
+struct SweepArguments {
   std::string path;  // of the spec or the sweep
   std::string out;
   FarmFlags farm;
@@ -38,7 +38,7 @@ struct Options {
   bool fresh = false;
 };
 
-int plan(const Options& options) {
+int plan(const SweepArguments& options) {
   const fs::path spec = options.path;
   const SweepFolder folder{options.out.empty() ? fs::path("runs") / spec.stem()
                                                : fs::path(options.out)};
@@ -49,7 +49,7 @@ int plan(const Options& options) {
   return kDone;
 }
 
-int run(const Options& options) {
+int run(const SweepArguments& options) {
   sweep::RunOptions settings{.program = program_files().command,
                              .workers = options.workers,
                              .farm = farm_options(options.farm)};
@@ -87,7 +87,7 @@ fs::path sweep_script() {
                   program_files().command.string()));
 }
 
-int submit(const Options& options) {
+int submit(const SweepArguments& options) {
   const SweepFolder folder{options.path};
   const auto points = static_cast<int64_t>(sweep::read_plan(folder).points.size());
   const int64_t tasks = options.tasks == 0 ? std::min<int64_t>(points, 16) : options.tasks;
@@ -108,21 +108,21 @@ int submit(const Options& options) {
       fmt::format("cannot start sbatch: {}; --print shows the command", std::strerror(errno)));
 }
 
-int status(const Options& options) {
+int status(const SweepArguments& options) {
   const SweepFolder folder{options.path};
   const sweep::Plan plan = sweep::read_plan(folder);
   fmt::print("{}", sweep::describe(plan, sweep::states_of(folder, plan)));
   return kDone;
 }
 
-int retry(const Options& options) {
+int retry(const SweepArguments& options) {
   const SweepFolder folder{options.path};
   const sweep::Plan plan = sweep::read_plan(folder);
   fmt::print("{} failed points will run again\n", sweep::retry_failed(folder, plan, options.fresh));
   return kDone;
 }
 
-int report(const Options& options) {
+int report(const SweepArguments& options) {
   const SweepFolder folder{options.path};
   const sweep::Table table = sweep::tabulate(folder, sweep::read_plan(folder));
   for (const fs::path& file : report::write_sweep(folder, table)) {
@@ -135,10 +135,10 @@ int report(const Options& options) {
 }  // namespace
 
 void add_sweep(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SweepArguments>();
   Command sweep = program.app.add_subcommand("sweep", "Train many variants of one config");
   sweep.require_subcommand();
-  const auto add = [&](const char* name, const char* help, int (*action)(const Options&)) {
+  const auto add = [&](const char* name, const char* help, int (*action)(const SweepArguments&)) {
     Command command = sweep.add_subcommand(name, help);
     command.callback([&program, action, options] {
       options->color = program.color;

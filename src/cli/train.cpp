@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::chrono::seconds kShortestSilence{3};  // three signs of life
 
-struct Options {
+struct TrainArguments {
   std::string config;
   std::vector<std::string> overrides;
   std::string resume = "auto";
@@ -37,7 +37,7 @@ struct Options {
   bool quiet = false;
 };
 
-comm::WatchdogOptions watchdog_options(const Options& options) {
+comm::WatchdogOptions watchdog_options(const TrainArguments& options) {
   comm::WatchdogOptions result{.silence = duration_of("--rank-silence", options.rank_silence),
                                .stall = duration_of("--rank-stall", options.rank_stall)};
   if (result.silence < kShortestSilence || result.stall < kShortestSilence) {
@@ -46,7 +46,7 @@ comm::WatchdogOptions watchdog_options(const Options& options) {
   return result;
 }
 
-train::TrainOptions train_options(const Options& options) {
+train::TrainOptions train_options(const TrainArguments& options) {
   train::TrainOptions result;
   if (options.resume == "never") {
     result.resume = train::Resume::never;
@@ -66,7 +66,7 @@ train::TrainOptions train_options(const Options& options) {
 // What the user sees of a training: on rank 0 alone.
 class Display {
  public:
-  Display(const Options& options, const config::Config& config, ColorMode color)
+  Display(const TrainArguments& options, const config::Config& config, ColorMode color)
       : progress_({.terminal = detect_terminal(STDERR_FILENO, color),
                    .total = config.outer.iterations,
                    .line_every_seconds = config.log.every_seconds},
@@ -107,7 +107,7 @@ class Display {
   bool quiet_;
 };
 
-int train_on(comm::Communicator& ranks, const Options& options, ColorMode color) {
+int train_on(comm::Communicator& ranks, const TrainArguments& options, ColorMode color) {
   train::TrainOptions settings;
   comm::WatchdogOptions watching;
   config::Resolved resolved;
@@ -145,7 +145,7 @@ int train_on(comm::Communicator& ranks, const Options& options, ColorMode color)
   return display.conclude(result, resolved.config);
 }
 
-int run(const Options& options, ColorMode color) {
+int run(const TrainArguments& options, ColorMode color) {
   return run_on_ranks([&](comm::Communicator& ranks) { return train_on(ranks, options, color); },
                       color);
 }
@@ -153,7 +153,7 @@ int run(const Options& options, ColorMode color) {
 }  // namespace
 
 void add_train(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainArguments>();
   Command command = program.app.add_subcommand("train", "Meta-train by a config");
   command.add_option("CONFIG", options->config, "YAML file").required();
   command.add_option("OVERRIDES", options->overrides, "key=value words");

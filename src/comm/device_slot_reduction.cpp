@@ -5,15 +5,12 @@
 #include <algorithm>
 
 #include "outerloop/base/error.h"
-#include "outerloop/tensor/tensor.h"
 
 namespace outerloop::comm {
 namespace {
 
-constexpr int64_t kAlignment = static_cast<int64_t>(Tensor::kAlignment / sizeof(float));
-
 int64_t aligned(int64_t elements) {
-  return (elements + kAlignment - 1) / kAlignment * kAlignment;
+  return (elements + kLineElements - 1) / kLineElements * kLineElements;
 }
 
 }  // namespace

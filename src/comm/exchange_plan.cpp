@@ -5,12 +5,9 @@
 #include <algorithm>
 
 #include "outerloop/base/error.h"
-#include "outerloop/tensor/tensor.h"
 
 namespace outerloop::comm {
 namespace {
-
-constexpr int64_t kAlignment = static_cast<int64_t>(Tensor::kAlignment / sizeof(float));
 
 void check_consecutive(std::span<const Range> ranges, const char* what) {
   int64_t next = 0;
@@ -26,7 +23,7 @@ void check_consecutive(std::span<const Range> ranges, const char* what) {
 
 Range part_of(const Range& whole, int64_t index, int64_t parts) {
   const auto cut = [&](int64_t i) {
-    return i == parts ? whole.size() : whole.size() * i / parts / kAlignment * kAlignment;
+    return i == parts ? whole.size() : whole.size() * i / parts / kLineElements * kLineElements;
   };
   return {whole.first + cut(index), whole.first + cut(index + 1)};
 }

@@ -16,7 +16,7 @@ namespace outerloop::config {
 namespace {
 
 // A key, or all keys of a section, and the values of another key with which it is read.
-struct Reader {
+struct KeyReader {
   std::string_view keys;
   std::string_view decider = "learner.algorithm";
   std::string_view values = {};      // "a, b"; empty = all but the default
@@ -26,7 +26,7 @@ struct Reader {
 constexpr std::string_view kSpreads = "truncated_normal, normal";
 
 // Of the rows of one key the first that does not hold speaks.
-constexpr auto kReaders = std::to_array<Reader>({
+constexpr auto kReaders = std::to_array<KeyReader>({
     {"tasks.dataset", "tasks.family", "images, table"},
     {"tasks.split", "tasks.family", "images"},
     {"tasks.sinusoid", "tasks.family", "sinusoid"},
@@ -91,7 +91,7 @@ constexpr auto kReaders = std::to_array<Reader>({
     {"outer.step_factor", "outer.schedule", "step"},
 });
 
-std::vector<std::string_view> values_of(const Reader& reader) {
+std::vector<std::string_view> values_of(const KeyReader& reader) {
   if (reader.trait == nullptr) return split_words(reader.values);
   std::vector<std::string_view> names;
   for (const Algorithm& one : kAlgorithms) {
@@ -100,18 +100,18 @@ std::vector<std::string_view> values_of(const Reader& reader) {
   return names;
 }
 
-bool is_read(const Reader& reader, const Config& config) {
+bool is_read(const KeyReader& reader, const Config& config) {
   const auto values = values_of(reader);
   const std::string value = value_text(config, reader.decider);
   if (values.empty()) return value != value_text(Config{}, reader.decider);
   return std::ranges::find(values, value) != values.end();
 }
 
-std::vector<std::string_view> keys_of(const Reader& reader) {
+std::vector<std::string_view> keys_of(const KeyReader& reader) {
   return is_section(reader.keys) ? keys_of_section(reader.keys) : std::vector{reader.keys};
 }
 
-Complaint complaint(std::string_view key, const Reader& reader, const Config& config,
+Complaint complaint(std::string_view key, const KeyReader& reader, const Config& config,
                     const std::string& least) {
   const auto values = values_of(reader);
   return {.key = std::string(key),
@@ -128,7 +128,7 @@ Complaint complaint(std::string_view key, const Reader& reader, const Config& co
 std::vector<Complaint> idle_keys(const Config& config) {
   const Config defaults;
   std::vector<Complaint> found;
-  for (const Reader& reader : kReaders) {
+  for (const KeyReader& reader : kReaders) {
     if (is_read(reader, config)) continue;
     for (const std::string_view path : keys_of(reader)) {
       const Key& key = *find_key(path);

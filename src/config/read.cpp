@@ -64,9 +64,9 @@ std::size_t number_of(std::string_view path) {
 enum class Source { none, file, words };
 
 // Reads keys from both sources into one config and collects what is wrong.
-class Reader {
+class ConfigReader {
  public:
-  explicit Reader(std::string_view file_name) : file_(file_name) {
+  explicit ConfigReader(std::string_view file_name) : file_(file_name) {
     result_.origins.assign(schema().size(), "default");
     sources_.assign(schema().size(), Source::none);
   }
@@ -291,7 +291,7 @@ Resolved read(std::string_view text, std::string_view name, const std::filesyste
   if (text.size() > kLargestFile) {
     throw ConfigErrors({fmt::format("{}: is no config: larger than {} bytes", name, kLargestFile)});
   }
-  Reader reader(name);
+  ConfigReader reader(name);
   reader.read_yaml(text);
   int number = 0;
   for (const std::string& word : overrides) reader.read_word(++number, word);
@@ -330,7 +330,7 @@ std::optional<std::string> refusal_of_word(std::string_view word) {
 }
 
 std::vector<std::string> idle_words(std::string_view text, std::span<const std::string> words) {
-  Reader reader("");
+  ConfigReader reader("");
   reader.read_yaml(text);
   int number = 0;
   for (const std::string& word : words) reader.read_word(++number, word);

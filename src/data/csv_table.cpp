@@ -13,7 +13,7 @@ namespace outerloop::data {
 namespace {
 
 // One character after the other; a row ends at a line end outside quotes.
-class Parser {
+class CsvParser {
  public:
   void feed(char c) {
     if (after_quote_ && c != '"') quoted_ = after_quote_ = false;
@@ -101,7 +101,7 @@ std::string header_hint(std::span<const std::string> columns) {
 CsvTable parse_csv(std::string_view text, const std::string& name) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // as spreadsheets write it
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  Parser parser;
+  CsvParser parser;
   for (const char c : text) parser.feed(c);
   if (!parser.finish()) throw BadInput(fmt::format("{}: a quoted field is not closed", name));
   if (parser.rows.empty()) throw BadInput(fmt::format("{}: the table is empty", name));

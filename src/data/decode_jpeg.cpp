@@ -12,7 +12,7 @@ namespace outerloop::data {
 namespace {
 
 // libjpeg reports errors by a jump, so what lives across it is owned outside.
-struct Reader {
+struct JpegReader {
   jpeg_decompress_struct jpeg{};
   jpeg_error_mgr errors{};
   std::jmp_buf jump{};
@@ -20,15 +20,15 @@ struct Reader {
   bool cut_short = false;
   std::vector<uint8_t> pixels;
 
-  ~Reader() { jpeg_destroy_decompress(&jpeg); }
+  ~JpegReader() { jpeg_destroy_decompress(&jpeg); }
 };
 
-Reader& reader_of(j_common_ptr jpeg) {
-  return *static_cast<Reader*>(jpeg->client_data);
+JpegReader& reader_of(j_common_ptr jpeg) {
+  return *static_cast<JpegReader*>(jpeg->client_data);
 }
 
 void on_error(j_common_ptr jpeg) {
-  Reader& reader = reader_of(jpeg);
+  JpegReader& reader = reader_of(jpeg);
   jpeg->err->format_message(jpeg, reader.message);
   std::longjmp(reader.jump, 1);
 }
@@ -41,7 +41,7 @@ void on_message(j_common_ptr jpeg, int level) {
   }
 }
 
-bool read_header(Reader& reader, std::span<const std::byte> file) {
+bool read_header(JpegReader& reader, std::span<const std::byte> file) {
   if (setjmp(reader.jump) != 0) return false;
   jpeg_create_decompress(&reader.jpeg);
   reader.jpeg.client_data = &reader;
@@ -52,7 +52,7 @@ bool read_header(Reader& reader, std::span<const std::byte> file) {
   return true;
 }
 
-bool read_rows(Reader& reader) {
+bool read_jpeg_rows(JpegReader& reader) {
   if (setjmp(reader.jump) != 0) return false;
   jpeg_start_decompress(&reader.jpeg);
   const size_t row =
@@ -68,7 +68,7 @@ bool read_rows(Reader& reader) {
 }  // namespace
 
 Image decode_jpeg(std::span<const std::byte> file, const std::string& name) {
-  Reader reader;
+  JpegReader reader;
   reader.jpeg.err = jpeg_std_error(&reader.errors);
   reader.errors.error_exit = on_error;
   reader.errors.emit_message = on_message;
@@ -85,7 +85,7 @@ Image decode_jpeg(std::span<const std::byte> file, const std::string& name) {
   const int channels = reader.jpeg.out_color_space == JCS_GRAYSCALE ? 1 : 3;
   reader.pixels.resize(size_t{reader.jpeg.image_height} * reader.jpeg.image_width *
                        static_cast<size_t>(channels));
-  if (!read_rows(reader)) fail(reader.message);
+  if (!read_jpeg_rows(reader)) fail(reader.message);
   if (reader.cut_short) fail("it is cut short");
   return {static_cast<int>(reader.jpeg.image_height), static_cast<int>(reader.jpeg.image_width),
           channels, std::move(reader.pixels)};

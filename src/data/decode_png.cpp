@@ -11,7 +11,7 @@ namespace outerloop::data {
 namespace {
 
 // libpng reports errors by a jump, so what lives across it is plain data owned outside.
-struct Reader {
+struct PngReader {
   std::span<const std::byte> file;
   size_t position = 0;
   std::string error;
@@ -23,25 +23,25 @@ struct Reader {
   uint32_t width = 0;
   int channels = 0;
 
-  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
 
 void on_error(png_structp png, png_const_charp message) {
-  static_cast<Reader*>(png_get_error_ptr(png))->error = message;
+  static_cast<PngReader*>(png_get_error_ptr(png))->error = message;
   png_longjmp(png, 1);
 }
 
 void on_warning(png_structp, png_const_charp) {}
 
 void on_read(png_structp png, png_bytep target, size_t count) {
-  auto* reader = static_cast<Reader*>(png_get_io_ptr(png));
+  auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
   if (count > reader->file.size() - reader->position) png_error(png, "the file is cut short");
   std::memcpy(target, reader->file.data() + reader->position, count);
   reader->position += count;
 }
 
 // Leaves 8 bits per channel: grey, grey and alpha, RGB or RGBA. False after an error.
-bool read_header(Reader& reader) {
+bool read_header(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_set_read_fn(reader.png, &reader, on_read);
   png_read_info(reader.png, reader.info);
@@ -55,7 +55,7 @@ bool read_header(Reader& reader) {
   return true;
 }
 
-bool read_rows(Reader& reader) {
+bool read_png_rows(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_read_image(reader.png, reader.rows.data());
   png_read_end(reader.png, nullptr);
@@ -79,7 +79,7 @@ std::vector<uint8_t> over_white(const std::vector<uint8_t>& pixels, size_t chann
 }  // namespace
 
 Image decode_png(std::span<const std::byte> file, const std::string& name) {
-  Reader reader{.file = file};
+  PngReader reader{.file = file};
   const auto fail = [&] {
     throw BadInput(fmt::format("{}: the PNG image is damaged: {}", name, reader.error));
   };
@@ -93,7 +93,7 @@ Image decode_png(std::span<const std::byte> file, const std::string& name) {
   const size_t row = reader.width * channels;
   reader.pixels.resize(reader.height * row);
   for (size_t y = 0; y < reader.height; ++y) reader.rows.push_back(reader.pixels.data() + y * row);
-  if (!read_rows(reader)) fail();
+  if (!read_png_rows(reader)) fail();
 
   const bool alpha = channels == 2 || channels == 4;
   return {static_cast<int>(reader.height), static_cast<int>(reader.width),

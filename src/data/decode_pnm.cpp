@@ -9,9 +9,9 @@ namespace outerloop::data {
 namespace {
 
 // The Netpbm formats P2, P3 (text) and P5, P6 (binary), grey and RGB.
-class Parser {
+class PnmParser {
  public:
-  Parser(std::span<const std::byte> file, const std::string& name) : file_(file), name_(name) {}
+  PnmParser(std::span<const std::byte> file, const std::string& name) : file_(file), name_(name) {}
 
   Image parse() {
     const int kind = std::to_integer<int>(file_[1]) - '0';
@@ -89,7 +89,7 @@ class Parser {
 }  // namespace
 
 Image decode_pnm(std::span<const std::byte> file, const std::string& name) {
-  return Parser(file, name).parse();
+  return PnmParser(file, name).parse();
 }
 
 }  // namespace outerloop::data

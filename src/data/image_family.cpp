@@ -10,6 +10,7 @@
 #include "data/drawing/images.h"
 #include "data/drawing/on_device.h"
 #include "data/pixels.h"
+#include "data/task_limits.h"
 #include "data/task_stream.h"
 #include "outerloop/base/error.h"
 
@@ -17,8 +18,6 @@ namespace outerloop::data {
 namespace {
 
 constexpr int kTurns = ImageDrawing::kTurns;
-constexpr int kMostShots = 4096;  // images of one class in a task; bounds the scratch on the stack
-constexpr int kMostWays = 4096;
 
 // What ImageDrawing::Pools refers to.
 struct Pool {
@@ -44,12 +43,12 @@ EpisodeSpec image_spec(const ImageSet& set, const EpisodeShape& shape) {
 
 // Refused before rows are multiplied out.
 const EpisodeShape& checked(const EpisodeShape& shape) {
-  if (shape.ways > kMostWays || shape.shots > kMostShots || shape.queries > kMostShots ||
-      shape.shots + shape.queries > kMostShots) {
+  if (shape.ways > kMostWays || shape.shots > kMostExamples || shape.queries > kMostExamples ||
+      shape.shots + shape.queries > kMostExamples) {
     throw BadInput(
         fmt::format("tasks of {} ways with {} + {} images each are too large (at most {} "
                     "ways and {} images of a class)",
-                    shape.ways, shape.shots, shape.queries, kMostWays, kMostShots));
+                    shape.ways, shape.shots, shape.queries, kMostWays, kMostExamples));
   }
   return shape;
 }
@@ -167,7 +166,7 @@ class ImageFamily final : public TaskFamily {
   void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const override {
     if (pools_[static_cast<size_t>(key.split)].group.empty()) check(key.split);
     HostDealer dealer(task_stream(key));
-    std::array<int32_t, kMostWays + kMostShots> room;
+    std::array<int32_t, kMostWays + kMostExamples> room;
     const auto shots = static_cast<size_t>(shape().shots);
     const auto queries = static_cast<size_t>(shape().queries);
     const auto write = [&](size_t label, int32_t turned_class, const int32_t* images) {

@@ -8,14 +8,12 @@
 #include "data/drawing/host_dealer.h"
 #include "data/drawing/on_device.h"
 #include "data/drawing/tables.h"
+#include "data/task_limits.h"
 #include "data/task_stream.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::data {
 namespace {
-
-constexpr int kMostRows = 4096;  // of one class in a task; bounds the scratch on the stack
-constexpr int kMostWays = 4096;
 
 EpisodeSpec table_spec(const TableSet& set, const EpisodeShape& shape) {
   const bool classes = !set.preparation.classes.empty();
@@ -42,10 +40,10 @@ const EpisodeShape& checked(const TableSet& set, const EpisodeShape& shape) {
                 : fmt::format("tasks of {} ways: column {} of '{}' holds numbers: set ways to 1",
                               shape.ways, set.preparation.target, set.name));
   }
-  if (shape.ways > kMostWays || shape.shots > kMostRows || shape.queries > kMostRows ||
-      shape.shots + shape.queries > kMostRows) {
+  if (shape.ways > kMostWays || shape.shots > kMostExamples || shape.queries > kMostExamples ||
+      shape.shots + shape.queries > kMostExamples) {
     throw BadInput(fmt::format("tasks of {} + {} rows are too large (at most {})", shape.shots,
-                               shape.queries, kMostRows));
+                               shape.queries, kMostExamples));
   }
   return shape;
 }
@@ -138,7 +136,7 @@ class TableFamily final : public TaskFamily {
   void draw_task(const TaskKey& key, const EpisodeBuffers& buffers) const override {
     if (tasks_[static_cast<size_t>(key.split)].empty()) check(key.split);
     HostDealer dealer(task_stream(key));
-    std::array<int32_t, kMostWays + kMostRows> room;
+    std::array<int32_t, kMostWays + kMostExamples> room;
     drawing_.draw(dealer, which_task(key), places_of(buffers), room.data());
   }
 

@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "farm/pace.h"
+
 namespace outerloop::farm {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPoll{1};   // for letters that somebody waits for
-constexpr milliseconds kQuiet{5};  // for others: each look takes the core from a worker
-constexpr milliseconds kAskEvery{100};
 constexpr milliseconds kPatience{120'000};  // with a leader that gives no sign of life
 constexpr double kSecondsAhead = 0.05;      // of work that waits here while letters travel
 

@@ -10,16 +10,14 @@
 #include <thread>
 
 #include "farm/letters.h"
+#include "farm/pace.h"
 
 namespace outerloop::farm {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPoll{1};        // for letters, where somebody waits for the answer
-constexpr milliseconds kQuiet{5};       // for others: each look takes the core from a worker
 constexpr milliseconds kWaitAlone{20};  // where there are none
-constexpr milliseconds kAskEvery{100};  // whether to stop
 constexpr milliseconds kSyncEvery{1000};
 constexpr milliseconds kReportEvery{2000};
 

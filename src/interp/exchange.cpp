@@ -22,7 +22,7 @@ void check_draws(size_t rows, size_t samples, size_t repeats) {
                   rows, samples, repeats));
 }
 
-std::vector<uint32_t> counted(size_t count) {
+std::vector<uint32_t> places_from_0(size_t count) {
   std::vector<uint32_t> places(count);
   std::iota(places.begin(), places.end(), 0);
   return places;
@@ -61,8 +61,8 @@ SklearnDraws sklearn_draws(uint32_t seed, size_t rows, size_t samples, size_t re
   SklearnDraws draws;
   draws.seed = NumpyRandom(seed).up_to(INT32_MAX);
   NumpyRandom random(draws.seed);
-  draws.rows = m < n ? random.sample(n, m) : counted(n);
-  std::vector<uint32_t> order = counted(m);
+  draws.rows = m < n ? random.sample(n, m) : places_from_0(n);
+  std::vector<uint32_t> order = places_from_0(m);
   std::vector<uint32_t> donors = order;
   for (size_t k = 0; k < repeats; ++k) {
     random.shuffle(std::span(order));
@@ -85,7 +85,7 @@ Exchange sklearn_exchange(SklearnDraws draws) {
 
 Exchange keyed_exchange(const KeyedDraws& draws, std::span<const double> classes) {
   check_draws(draws.rows, draws.samples, draws.repeats);
-  Exchange result{.rows = counted(draws.rows), .repeats = draws.repeats};
+  Exchange result{.rows = places_from_0(draws.rows), .repeats = draws.repeats};
   if (draws.samples < draws.rows) {
     stream(draws, 0).shuffle(std::span(result.rows));
     result.rows.resize(draws.samples);
@@ -106,7 +106,7 @@ Exchange keyed_exchange(const KeyedDraws& draws, std::span<const double> classes
 
 Exchange exact_exchange(size_t rows, std::span<const double> classes) {
   check_draws(rows, rows, 1);
-  const auto all = pools(counted(rows), rows, classes);
+  const auto all = pools(places_from_0(rows), rows, classes);
   size_t pairs = 0;
   for (const auto& pool : all) pairs += pool.size() * pool.size();
   if (pairs > kMostPairs) {

@@ -18,10 +18,10 @@ namespace outerloop::interp {
 namespace {
 
 // Rows of one run: the layers' values of so many stay in the first-level cache.
-constexpr size_t kBlock = 64;
+constexpr size_t kRowsOfBlock = 64;
 
 size_t blocks_of(size_t rows) {
-  return (rows + kBlock - 1) / kBlock;
+  return (rows + kRowsOfBlock - 1) / kRowsOfBlock;
 }
 
 Shape shape_of(size_t rows, size_t columns) {
@@ -74,8 +74,8 @@ class TableMlp {
     const size_t width = std::max<size_t>(1, rows.columns.size());
     std::unique_ptr<Worker> worker = take_worker(width);
     take_group_weights(rows.columns, worker->group_weights.template as<T>());
-    for (size_t begin = 0; begin < rows.size(); begin += kBlock) {
-      const GatheredRows block = rows.part(begin, std::min(kBlock, rows.size() - begin));
+    for (size_t begin = 0; begin < rows.size(); begin += kRowsOfBlock) {
+      const GatheredRows block = rows.part(begin, std::min(kRowsOfBlock, rows.size() - begin));
       take_steps(block, worker->steps.template as<T>());
       worker->instance.bind_input(kKept, first_values(block.rows, *worker));
       worker->instance.run();
@@ -83,7 +83,8 @@ class TableMlp {
       const size_t outputs = mlp_.outputs();
       for (size_t o = 0; o < outputs; ++o) {
         for (size_t i = 0; i < block.size(); ++i) {
-          predictions[(begin + i) * outputs + o] = static_cast<double>(output[o * kBlock + i]);
+          predictions[(begin + i) * outputs + o] =
+              static_cast<double>(output[o * kRowsOfBlock + i]);
         }
       }
     }
@@ -98,9 +99,9 @@ class TableMlp {
   struct Worker {
     Worker(const TableMlp& model, const Plan& plan, size_t width)
         : group_weights(tensor_of<T>(width, model.hidden())),
-          steps(tensor_of<T>(width, kBlock)),
-          gathered(tensor_of<T>(model.hidden(), kBlock)),
-          output(tensor_of<T>(model.mlp_.outputs(), kBlock)),
+          steps(tensor_of<T>(width, kRowsOfBlock)),
+          gathered(tensor_of<T>(model.hidden(), kRowsOfBlock)),
+          output(tensor_of<T>(model.mlp_.outputs(), kRowsOfBlock)),
           workspace(plan.executable->lane_arena_bytes()),
           instance(plan.executable, plan.shared, workspace) {
       instance.bind_input(kGroupWeights, group_weights);
@@ -139,9 +140,9 @@ class TableMlp {
 
   Program group_program(size_t width) const {
     Builder builder;
-    const Tensor kept = tensor_of<T>(hidden(), kBlock);
+    const Tensor kept = tensor_of<T>(hidden(), kRowsOfBlock);
     const Tensor group_weights = tensor_of<T>(width, hidden());
-    const Tensor steps = tensor_of<T>(width, kBlock);
+    const Tensor steps = tensor_of<T>(width, kRowsOfBlock);
     const Expr z = input_like(builder, "kept", kept, Binding::per_lane);
     const Expr w = input_like(builder, "group_weights", group_weights, Binding::per_lane);
     const Expr d = input_like(builder, "steps", steps, Binding::per_lane);
@@ -159,7 +160,7 @@ class TableMlp {
 
   void apply_first_layer() {
     Builder builder;
-    Tensor rows = tensor_of<T>(x_.columns(), kBlock);
+    Tensor rows = tensor_of<T>(x_.columns(), kRowsOfBlock);
     const Expr x = input_like(builder, "x", rows, Binding::per_lane);
     const Expr w = input_like(builder, "weight", weights_[0], Binding::shared);
     const Expr b = input_like(builder, "bias", biases_[0], Binding::shared);
@@ -175,13 +176,13 @@ class TableMlp {
     plan.shared.bind_input(1, weights_[0]);
     plan.shared.bind_input(2, biases_[0]);
     plan.shared.run();
-    kept_ = tensor_of<T>(blocks_of(x_.rows()), hidden() * kBlock);
+    kept_ = tensor_of<T>(blocks_of(x_.rows()), hidden() * kRowsOfBlock);
     const std::span<const T> columns = std::as_const(columns_).template as<T>();
-    for (size_t begin = 0; begin < x_.rows(); begin += kBlock) {
-      const size_t count = std::min(kBlock, x_.rows() - begin);
+    for (size_t begin = 0; begin < x_.rows(); begin += kRowsOfBlock) {
+      const size_t count = std::min(kRowsOfBlock, x_.rows() - begin);
       for (size_t c = 0; c < x_.columns(); ++c) {
         const auto column = columns.subspan(c * x_.rows() + begin, count);
-        std::ranges::copy(column, rows.template as<T>().subspan(c * kBlock).begin());
+        std::ranges::copy(column, rows.template as<T>().subspan(c * kRowsOfBlock).begin());
       }
       instance.bind_output(0, kept_.template as<T>().subspan(begin * hidden()).data());
       instance.run();
@@ -221,7 +222,7 @@ class TableMlp {
     if (block.columns.empty()) std::ranges::fill(steps, T{0});
     for (size_t j = 0; j < block.columns.size(); ++j) {
       const uint32_t c = block.columns[j];
-      T* const row = steps.subspan(j * kBlock, kBlock).data();
+      T* const row = steps.subspan(j * kRowsOfBlock, kRowsOfBlock).data();
       const T* const column = columns_.template as<T>().data() + c * x_.rows();
       for (size_t i = 0; i < block.size() && block.residuals == nullptr; ++i) {
         row[i] = column[block.donors[i]] - column[block.rows[i]];
@@ -236,14 +237,15 @@ class TableMlp {
   // Of the first layer, (first layer, row): where it was kept, if the rows are there side by side.
   const T* first_values(std::span<const uint32_t> rows, Worker& worker) const {
     const std::span<const T> kept = kept_.template as<T>();
-    const auto block = [&](size_t row) { return row / kBlock * hidden() * kBlock; };
-    const bool in_place = rows[0] % kBlock == 0 && rows.back() == rows[0] + rows.size() - 1 &&
+    const auto block = [&](size_t row) { return row / kRowsOfBlock * hidden() * kRowsOfBlock; };
+    const bool in_place = rows[0] % kRowsOfBlock == 0 && rows.back() == rows[0] + rows.size() - 1 &&
                           std::ranges::is_sorted(rows);
     if (in_place) return kept.subspan(block(rows[0])).data();
     const std::span<T> gathered = worker.gathered.template as<T>();
     for (size_t i = 0; i < rows.size(); ++i) {
-      const auto values = kept.subspan(block(rows[i]) + rows[i] % kBlock);
-      for (size_t h = 0; h < hidden(); ++h) gathered[h * kBlock + i] = values[h * kBlock];
+      const auto values = kept.subspan(block(rows[i]) + rows[i] % kRowsOfBlock);
+      for (size_t h = 0; h < hidden(); ++h)
+        gathered[h * kRowsOfBlock + i] = values[h * kRowsOfBlock];
     }
     return gathered.data();
   }

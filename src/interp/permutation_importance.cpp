@@ -14,7 +14,7 @@ namespace outerloop::interp {
 
 namespace {
 
-constexpr size_t kBlock = 4096;  // rows that a model without coupling is asked at a time
+constexpr size_t kRowsAtOnce = 4096;  // rows that a model without coupling is asked at a time
 
 std::vector<double> gathered(std::span<const double> values, std::span<const uint32_t> rows) {
   std::vector<double> result;
@@ -94,7 +94,7 @@ std::vector<double> PermutationScorer::scores(const GatheredRows& rows,
                                               std::span<const double> weights) const {
   const BlockModel& model = problem_.model;
   std::vector<double> predictions(rows.size() * model.width);
-  const size_t block = model.coupling.empty() ? kBlock : rows.size();
+  const size_t block = model.coupling.empty() ? kRowsAtOnce : rows.size();
   for (size_t begin = 0; begin < rows.size(); begin += block) {
     const size_t count = std::min(block, rows.size() - begin);
     model.predict(rows.part(begin, count),

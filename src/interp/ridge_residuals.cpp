@@ -13,13 +13,13 @@ namespace outerloop::interp {
 namespace {
 
 // One column of a table, and the same with mean 0 and variance 1; constant ones all 0.
-struct Column {
+struct ScaledColumn {
   std::vector<double> values;
   std::vector<double> scaled;
   double mean = 0;
   bool is_constant = true;
 
-  Column(const TableView& x, size_t j) {
+  ScaledColumn(const TableView& x, size_t j) {
     for (size_t i = 0; i < x.rows(); ++i) values.push_back(x.row(i)[j]);
     scaled.resize(values.size());
     is_constant = std::ranges::all_of(values, [&](double v) { return v == values[0]; });
@@ -33,7 +33,7 @@ struct Column {
 };
 
 // Of the columns outside a group, side by side: (rows, columns outside).
-std::vector<double> outside(std::span<const Column> columns, const FeatureGroup& group,
+std::vector<double> outside(std::span<const ScaledColumn> columns, const FeatureGroup& group,
                             size_t rows) {
   std::vector<double> table;
   for (size_t i = 0; i < rows; ++i) {
@@ -49,7 +49,7 @@ std::vector<double> outside(std::span<const Column> columns, const FeatureGroup&
 std::vector<double> ridge_residuals(const TableView& x, std::span<const FeatureGroup> groups,
                                     double ridge) {
   if (!(ridge > 0)) throw BadInput(fmt::format("ridge must be above 0, got {}", ridge));
-  std::vector<Column> columns;
+  std::vector<ScaledColumn> columns;
   for (size_t j = 0; j < x.columns(); ++j) columns.emplace_back(x, j);
   const std::vector<double> ones(x.rows(), 1.0);
   std::vector<double> residuals(x.values().size());
@@ -57,7 +57,7 @@ std::vector<double> ridge_residuals(const TableView& x, std::span<const FeatureG
     const std::vector<double> z = outside(columns, group, x.rows());
     const size_t width = x.columns() - group.columns.size();
     for (const uint32_t c : group.columns) {
-      const Column& column = columns[c];
+      const ScaledColumn& column = columns[c];
       if (column.is_constant) continue;
       const RidgeFit<double> fit = width == 0
                                        ? RidgeFit<double>{.intercept = column.mean}

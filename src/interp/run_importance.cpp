@@ -16,7 +16,7 @@
 namespace outerloop::interp {
 namespace {
 
-constexpr uint32_t kMeanTasks = 1024;  // training tasks whose inputs give the means for drop
+constexpr uint32_t kTrainingTasks = 1024;  // training tasks whose inputs give the means for drop
 
 // The features of a table as groups of its inputs.
 std::vector<FeatureGroup> table_groups(const data::TablePreparation& table,
@@ -51,7 +51,7 @@ std::vector<PlaceBin> places_of(const train::Setup& setup, uint64_t seed, int64_
   data::Episode episode(setup.train_tasks->spec());
   float least = INFINITY;
   float most = -INFINITY;
-  for (uint32_t slot = 0; slot < kMeanTasks; ++slot) {
+  for (uint32_t slot = 0; slot < kTrainingTasks; ++slot) {
     setup.train_tasks->draw({.seed = seed, .split = data::Split::train, .slot = slot},
                             episode.buffers());
     for (const float x : episode.support_x.as<float>()) {
@@ -247,7 +247,7 @@ const std::vector<float>& RunProblem::training_means() {
   const auto inputs = static_cast<size_t>(setup.train_shape.example.elements());
   std::vector<double> sums(inputs);
   double rows = 0;
-  for (uint32_t slot = 0; slot < kMeanTasks; ++slot) {
+  for (uint32_t slot = 0; slot < kTrainingTasks; ++slot) {
     setup.train_tasks->draw({.seed = seed, .split = data::Split::train, .slot = slot},
                             episode.buffers());
     for (const Tensor* set : {&episode.support_x, &episode.query_x}) {

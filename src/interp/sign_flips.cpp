@@ -95,13 +95,13 @@ double standard_error(std::span<const double> values, double mean, std::span<dou
 }
 
 // One column with all that the null distributions need of it.
-struct Column {
+struct CentredColumn {
   std::vector<double> values;
   std::vector<double> centred;
   double mean = 0;
   double error = 0;
 
-  explicit Column(std::vector<double> all) : values(std::move(all)), mean(mean_of(values)) {
+  explicit CentredColumn(std::vector<double> all) : values(std::move(all)), mean(mean_of(values)) {
     for (const double value : values) centred.push_back(value - mean);
     std::vector<double> scratch(values.size());
     error = standard_error(values, mean, scratch);
@@ -133,18 +133,18 @@ class Flipped {
   std::vector<double> values_;
 };
 
-double greatest_of_band(std::span<const Column> columns, Flipped& flipped) {
+double greatest_of_band(std::span<const CentredColumn> columns, Flipped& flipped) {
   double greatest = 0;
-  for (const Column& column : columns) {
+  for (const CentredColumn& column : columns) {
     greatest = std::max(greatest, ratio(flipped.mean(column.centred), column.error));
   }
   return greatest;
 }
 
 // The error of flipped centred values follows from their mean, as flips leave squares alone.
-double greatest_t_of_centred(std::span<const Column> columns, Flipped& flipped) {
+double greatest_t_of_centred(std::span<const CentredColumn> columns, Flipped& flipped) {
   double greatest = 0;
-  for (const Column& column : columns) {
+  for (const CentredColumn& column : columns) {
     const auto n = static_cast<double>(column.values.size());
     const double mean = flipped.mean(column.centred);
     const double whole = column.error * column.error * (n - 1);  // mean square
@@ -154,10 +154,10 @@ double greatest_t_of_centred(std::span<const Column> columns, Flipped& flipped) 
   return greatest;
 }
 
-double greatest_of_test(std::span<const Column> columns, Flipped& flipped) {
+double greatest_of_test(std::span<const CentredColumn> columns, Flipped& flipped) {
   double greatest = 0;
   std::vector<double> scratch;
-  for (const Column& column : columns) {
+  for (const CentredColumn& column : columns) {
     scratch.resize(column.values.size());
     const double mean = flipped.mean(column.values);
     greatest = std::max(greatest, ratio(mean, standard_error(flipped.values(), mean, scratch)));
@@ -167,8 +167,8 @@ double greatest_of_test(std::span<const Column> columns, Flipped& flipped) {
 
 // Of all vectors, rising.
 template <class Statistic>
-std::vector<double> null_distribution(std::span<const Column> columns, const SignFlips& flips,
-                                      Statistic statistic) {
+std::vector<double> null_distribution(std::span<const CentredColumn> columns,
+                                      const SignFlips& flips, Statistic statistic) {
   std::vector<double> null;
   Flipped flipped(flips);
   for (uint64_t vector = 0; vector < flips.count(); ++vector) {
@@ -193,14 +193,14 @@ MaxT max_t(const TableView& x, const SignFlips& flips, double level) {
                     "rows for signs of {} tasks, level {}",
                     x.rows(), flips.tasks(), level));
   }
-  std::vector<Column> columns;
+  std::vector<CentredColumn> columns;
   for (size_t j = 0; j < x.columns(); ++j) columns.emplace_back(column_of(x, j));
 
   MaxT result;
   result.band_null = null_distribution(columns, flips, greatest_of_band);
   result.test_null = null_distribution(columns, flips, greatest_of_test);
   result.critical = critical_value(result.band_null, level);
-  for (const Column& column : columns) {
+  for (const CentredColumn& column : columns) {
     const double statistic = ratio(column.mean, column.error);
     const auto first = std::ranges::lower_bound(result.test_null, statistic * (1 - kEqual));
     result.mean.push_back(column.mean);
@@ -222,7 +222,7 @@ size_t fewest_tasks_of_band(double level) {
 namespace {
 
 // Of a joint band, for one of its columns.
-double half_of(const Column& column, double critical, double level) {
+double half_of(const CentredColumn& column, double critical, double level) {
   if (column.values.size() < fewest_tasks_of_band(level)) return INFINITY;
   if (column.error == 0) return 0;
   const auto freedom = static_cast<int64_t>(column.values.size()) - 1;
@@ -245,11 +245,11 @@ JointBand joint_band(std::span<const std::vector<double>> columns, const SignFli
                     "(0, 1), got {} columns, signs of {} tasks, level {}",
                     columns.size(), flips.tasks(), level));
   }
-  std::vector<Column> all;
+  std::vector<CentredColumn> all;
   for (const auto& column : columns) all.emplace_back(column);
   JointBand band{.critical =
                      critical_value(null_distribution(all, flips, greatest_t_of_centred), level)};
-  for (const Column& column : all) {
+  for (const CentredColumn& column : all) {
     band.mean.push_back(column.mean);
     band.error.push_back(column.error);
     band.half.push_back(half_of(column, band.critical, level));

@@ -20,7 +20,7 @@ Model by_row(size_t width, Answer answer) {
           }};
 }
 
-double product(std::span<const double> row, std::span<const double> coefficients) {
+double linear_part(std::span<const double> row, std::span<const double> coefficients) {
   double value = 0;
   for (size_t j = 0; j < row.size(); ++j) value += row[j] * coefficients[j];
   return value;
@@ -52,7 +52,7 @@ SimpleModel fit_least_squares(const TableView& x, std::span<const double> target
   fitted.coefficients = fit.coefficients;
   fitted.offsets = {fit.intercept};
   fitted.model = by_row(1, [fit](std::span<const double> row, std::span<double> out) {
-    out[0] = product(row, fit.coefficients) + fit.intercept;
+    out[0] = linear_part(row, fit.coefficients) + fit.intercept;
   });
   return fitted;
 }

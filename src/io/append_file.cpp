@@ -15,8 +15,7 @@ namespace outerloop::io {
 AppendFile::AppendFile(std::filesystem::path file, int flags)
     : path_(std::move(file)),
       descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666)) {
-  if (descriptor_ < 0)
-    throw SystemFailure(fmt::format("{}: cannot open: {}", path_.string(), std::strerror(errno)));
+  if (descriptor_ < 0) throw_errno(path_.string(), "open");
 }
 
 AppendFile::~AppendFile() {

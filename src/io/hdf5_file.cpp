@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -44,8 +42,7 @@ void require_readable(const fs::path& file) {
   if (!fs::exists(file, ignored)) throw BadInput(file.string() + ": no such file");
   if (fs::is_directory(file, ignored)) throw BadInput(file.string() + ": is a folder, not a file");
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0)
-    throw SystemFailure(fmt::format("{}: cannot open: {}", file.string(), std::strerror(errno)));
+  if (descriptor < 0) throw_errno(file.string(), "open");
   ::close(descriptor);
 }
 

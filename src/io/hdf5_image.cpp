@@ -1,7 +1,6 @@
 #include "io/hdf5_image.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,18 +12,10 @@
 #include "outerloop/io/seal.h"
 
 namespace outerloop::io {
-namespace {
-
-[[noreturn]] void fail(const std::filesystem::path& file, const char* step) {
-  throw SystemFailure(fmt::format("{}: cannot {}: {}", file.string(), step, std::strerror(errno)));
-}
-
-}  // namespace
-
 Hdf5Image::Hdf5Image(const std::filesystem::path& file)
     : file_(file),
       descriptor_(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0) fail(file_, "create");
+  if (descriptor_ < 0) throw_errno(file_.string(), "create");
 }
 
 Hdf5Image::~Hdf5Image() {
@@ -85,10 +76,10 @@ void Hdf5Image::write() {
   while (!rest.empty()) {
     const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(file_, "write");
+    if (count < 0) throw_errno(file_.string(), "write");
     rest = rest.subspan(static_cast<size_t>(count));
   }
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail(file_, "close");
+  if (::close(std::exchange(descriptor_, -1)) != 0) throw_errno(file_.string(), "close");
   written_ = true;
 }
 

@@ -14,6 +14,9 @@ namespace outerloop::io {
 JsonlWriter::JsonlWriter(const std::filesystem::path& file)
     : file_(std::make_unique<AppendFile>(file)) {}
 
+JsonlWriter::JsonlWriter(const std::filesystem::path& file, int64_t iteration)
+    : JsonlWriter((truncate_jsonl(file, iteration), file)) {}
+
 JsonlWriter::~JsonlWriter() = default;
 
 void JsonlWriter::append(std::string_view object) {

@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <bit>
 #include <set>
 
+#include "io/raw_bytes.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/crc32.h"
 #include "outerloop/base/error.h"
@@ -14,12 +13,6 @@
 
 namespace outerloop::io {
 namespace {
-
-template <class T>
-void append_raw(std::string& out, T value) {
-  const auto bytes = std::bit_cast<std::array<char, sizeof(T)>>(value);
-  out.append(bytes.data(), bytes.size());
-}
 
 std::string make_npy(const Tensor& tensor) {
   const DType dtype = tensor.dtype();

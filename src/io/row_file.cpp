@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 using Front = std::array<char, kSealBytes>;
 using RowSeal = std::array<uint8_t, 8>;
 
-constexpr std::string_view kMagic = "outerloop-rows 1\n";
+constexpr std::string_view kRowsMagic = "outerloop-rows 1\n";
 constexpr const char* kValues = "values";
 constexpr const char* kSeals = "seals";
 
@@ -38,8 +38,8 @@ int64_t value_bytes(const RowLayout& layout) {
 Front front_of(const RowLayout& layout) {
   Front front{};
   const std::string text = fmt::format(
-      "{}bytes {}\nrows {}\ncolumns {}\nvalues {}\nseals {}\nxxh3-128 {}\n", kMagic, layout.bytes,
-      layout.rows, layout.columns, layout.values, layout.seals, to_hex(layout.rest));
+      "{}bytes {}\nrows {}\ncolumns {}\nvalues {}\nseals {}\nxxh3-128 {}\n", kRowsMagic,
+      layout.bytes, layout.rows, layout.columns, layout.values, layout.seals, to_hex(layout.rest));
   const std::string sealed =
       text + fmt::format("front {}\n", to_hex(xxh3_64(std::as_bytes(std::span(text)))));
   std::ranges::copy(sealed, front.begin());
@@ -88,7 +88,7 @@ bool take_number(std::string_view& text, std::string_view name, T& value, int ba
 // The layout that the front claims, if it holds together.
 std::optional<RowLayout> layout_in(std::string_view content) {
   if (content.size() < kSealBytes) return std::nullopt;
-  std::string_view text = content.substr(kMagic.size(), kSealBytes - kMagic.size());
+  std::string_view text = content.substr(kRowsMagic.size(), kSealBytes - kRowsMagic.size());
   RowLayout layout;
   const bool read = take_number(text, "bytes ", layout.bytes) &&
                     take_number(text, "\nrows ", layout.rows) &&
@@ -120,7 +120,7 @@ RowSeal seal_of(const RowLayout& layout, int64_t row, std::span<const std::byte>
 }  // namespace
 
 RowSnapshot::RowSnapshot(const fs::path& file) : content_(read_file(file)) {
-  if (!std::string_view(content_).starts_with(kMagic)) {
+  if (!std::string_view(content_).starts_with(kRowsMagic)) {
     throw BadInput(file.string() + ": is no journal of results");
   }
   const auto layout = layout_in(content_);
@@ -155,7 +155,7 @@ RowState RowSnapshot::read(int64_t row, std::span<double> values) const {
 }
 
 bool looks_like_row_file(const fs::path& file) {
-  return read_file(file).starts_with(kMagic);
+  return read_file(file).starts_with(kRowsMagic);
 }
 
 void create_row_file(const fs::path& file, int64_t rows, int64_t columns,
@@ -183,7 +183,7 @@ void create_row_file(const fs::path& file, int64_t rows, int64_t columns,
   const bool written =
       descriptor >= 0 && ::pwrite(descriptor, front.data(), front.size(), 0) == ssize_t{kSealBytes};
   if (descriptor < 0 || ::close(descriptor) != 0 || !written) {
-    throw SystemFailure(fmt::format("{}: cannot write: {}", file.string(), std::strerror(errno)));
+    throw_errno(file.string(), "write");
   }
   target.commit();
 }
@@ -193,7 +193,7 @@ RowWriter::RowWriter(fs::path file, const RowLayout& layout)
       layout_(layout),
       descriptor_(::open(file_.c_str(), O_WRONLY | O_CLOEXEC)) {
   if (descriptor_ < 0) {
-    throw SystemFailure(fmt::format("{}: cannot open: {}", file_.string(), std::strerror(errno)));
+    throw_errno(file_.string(), "open");
   }
 }
 
@@ -219,8 +219,7 @@ void RowWriter::put(std::span<const std::byte> bytes, int64_t offset) const {
     const ssize_t count = ::pwrite(descriptor_, bytes.data(), bytes.size(), offset);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
-      throw SystemFailure(
-          fmt::format("{}: cannot write: {}", file_.string(), std::strerror(errno)));
+      throw_errno(file_.string(), "write");
     }
     bytes = bytes.subspan(static_cast<size_t>(count));
     offset += count;
@@ -229,7 +228,7 @@ void RowWriter::put(std::span<const std::byte> bytes, int64_t offset) const {
 
 void RowWriter::sync() {
   if (::fdatasync(descriptor_) != 0) {
-    throw SystemFailure(fmt::format("{}: cannot sync: {}", file_.string(), std::strerror(errno)));
+    throw_errno(file_.string(), "sync");
   }
 }
 

@@ -9,24 +9,16 @@
 
 #include <array>
 #include <atomic>
-#include <bit>
 #include <chrono>
 #include <span>
 #include <string>
 
+#include "io/raw_bytes.h"
 #include "outerloop/base/crc32.h"
 #include "outerloop/io/append_file.h"
 
 namespace outerloop::io {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "the format is little-endian");
-
-template <class T>
-void append_raw(std::string& out, T value) {
-  const auto bytes = std::bit_cast<std::array<char, sizeof(T)>>(value);
-  out.append(bytes.data(), bytes.size());
-}
 
 // Protocol buffers: a field is a key (number and wire type) and a value.
 enum class Wire : uint64_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };

@@ -1,7 +1,7 @@
 #pragma once
 // Written by tools/coefficients/coefficients.py, which says how; lowest power first.
 
-namespace outerloop::ops {
+namespace outerloop::coefficients {
 
 // exp(r) = 1 + r + r^2 P(r), |r| <= ln(2) / 2
 // relative error 9.9e-9
@@ -70,4 +70,4 @@ inline constexpr double kHalfPiF64[] = {1.5707963267948966, 6.123233995736766e-1
 inline constexpr double kLog2E = 1.4426950408889634;
 inline constexpr double kTwoOverPi = 6.3661977236758138e-1;
 
-}  // namespace outerloop::ops
+}  // namespace outerloop::coefficients

@@ -6,8 +6,10 @@
 
 #include "ops/coefficients.h"
 
-namespace outerloop::ops {
+namespace outerloop {
 namespace {
+
+using namespace coefficients;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -231,4 +233,4 @@ Scalar pow_body(Scalar x, double p) {
   return outside_positive(x, power, p < 0 ? 1.0 / x : x, p < 0 ? kInfinity : 0.0);
 }
 
-}  // namespace outerloop::ops
+}  // namespace outerloop

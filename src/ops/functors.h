@@ -6,7 +6,7 @@
 
 #include "outerloop/ir/scalar.h"
 
-namespace outerloop::ops {
+namespace outerloop {
 
 Scalar exp_body(Scalar x);
 // Takes subnormal arguments too.
@@ -19,4 +19,4 @@ Scalar cos_body(Scalar x);
 // Whole exponents by repeated multiplication, others as 2^(p log2 x).
 Scalar pow_body(Scalar x, double exponent);
 
-}  // namespace outerloop::ops
+}  // namespace outerloop

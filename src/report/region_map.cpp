@@ -11,9 +11,9 @@
 namespace outerloop::report {
 namespace {
 
-constexpr double kPale = 0.5;     // of the image
-constexpr double kOpaque = 0.65;  // the image shows through
-constexpr double kFoot = 24;      // for the scale
+constexpr double kPale = 0.5;        // of the image
+constexpr double kOpaque = 0.65;     // the image shows through
+constexpr double kScaleHeight = 24;  // for the scale
 
 class Regions {
  public:
@@ -84,7 +84,7 @@ std::string region_map(const RegionMap& map) {
   std::string svg = fmt::format(
       "<svg class=\"plot\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\" "
       "style=\"max-width:{:.0f}px\">\n",
-      width + 2, height + kFoot, escape(map.about), width);
+      width + 2, height + kScaleHeight, escape(map.about), width);
   if (!map.background.empty()) {
     // White paper and the colours for it in any scheme; the image pale, so that they show on ink.
     svg += fmt::format(
@@ -112,7 +112,7 @@ std::string region_map(const RegionMap& map) {
   }
   svg += fmt::format("<path class=\"outline\" d=\"{}\"/>\n</g>\n{}", regions.outlines(),
                      map.background.empty() ? "" : "</g>\n");
-  svg += fmt::format("<text x=\"1\" y=\"{:.1f}\">{}</text>\n</svg>\n", height + kFoot - 6,
+  svg += fmt::format("<text x=\"1\" y=\"{:.1f}\">{}</text>\n</svg>\n", height + kScaleHeight - 6,
                      escape(legend));
   return svg;
 }

@@ -15,14 +15,13 @@ namespace outerloop::sweep {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
-Json parse(const fs::path& file) {
+nlohmann::json parse(const fs::path& file) {
   std::ifstream in(file);
-  return Json::parse(in, nullptr, /*allow_exceptions=*/false);
+  return nlohmann::json::parse(in, nullptr, /*allow_exceptions=*/false);
 }
 
-std::string text(const Json& json, const char* key) {
+std::string text(const nlohmann::json& json, const char* key) {
   const auto found = json.find(key);
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
@@ -39,7 +38,7 @@ std::optional<std::string> why_not_whole(const train::RunFolder& run, const std:
 }
 
 std::string error_of(const fs::path& failure) {
-  const Json json = parse(failure);
+  const nlohmann::json json = parse(failure);
   return json.is_object() ? text(json, "error") : failure.string() + ": damaged";
 }
 
@@ -48,7 +47,7 @@ std::string error_of(const fs::path& failure) {
 std::optional<std::string> why_not_done(const SweepFolder& folder, const Point& point) {
   const train::RunFolder run = folder.run(point);
   if (!fs::is_regular_file(run.summary())) return run.summary().string() + ": no such file";
-  const Json summary = parse(run.summary());
+  const nlohmann::json summary = parse(run.summary());
   if (!summary.is_object()) return run.summary().string() + ": damaged: it is no JSON";
   if (text(summary, "config_hash") != point.hash) {
     return run.summary().string() + ": is of another config";

@@ -6,14 +6,13 @@
 #include "train/device_choice.h"
 #include "train/device_connection.h"
 #include "train/device_rank_sum.h"
+#include "train/gradient_groups.h"
 #include "train/slot_plan.h"
 
 namespace outerloop::train {
 namespace {
 
 constexpr const char* kLinks = "all_to_all";
-// As a training's: gradients travel in groups, and one is added up while others are under way.
-constexpr int64_t kMostGroups = 8, kLeastGroup = int64_t{1} << 14;
 
 using Host = std::vector<float>;
 
@@ -85,6 +84,7 @@ class Kinds {
 
   comm::CollectiveCase ordered_sum(int64_t n) {
     const auto own_slot = floats(n, own()), total = floats(n + 1, 0), one = floats(1, 1);
+    // As a training's: gradients travel in groups, and one is added up while others are under way.
     const std::vector<comm::Range> groups =
         dealt({0, n}, std::clamp<int64_t>(n / kLeastGroup, 1, kMostGroups));
     const auto reduction = std::make_shared<DeviceRankSum>(ranks_, state_, groups, total->span());

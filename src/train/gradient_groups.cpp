@@ -6,9 +6,6 @@
 namespace outerloop::train {
 namespace {
 
-constexpr int64_t kMostGroups = 8;
-constexpr int64_t kLeastGroup = int64_t{1} << 14;  // elements
-
 // When an output is final: by the program, which all ranks have, and by this processor's kernels.
 struct Final {
   size_t call = 0;

@@ -9,6 +9,9 @@
 
 namespace outerloop::train {
 
+constexpr int64_t kMostGroups = 8;
+constexpr int64_t kLeastGroup = int64_t{1} << 14;  // elements
+
 // Element ranges, rising and without gaps, that end where parameters end: not many, and none so
 // small that its message would be all latency.
 std::vector<comm::Range> parameter_groups(const optim::ThetaLayout& layout);

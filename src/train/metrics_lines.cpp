@@ -10,7 +10,6 @@ namespace outerloop::train {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // null in JSON
 
 bool classification(const EvaluationResult& result) {
   return !result.accuracy.empty();

@@ -2,6 +2,7 @@
 // What metrics.jsonl and the user's log say of a training on its way.
 
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -9,6 +10,8 @@
 #include "train/training_state.h"
 
 namespace outerloop::train {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // null in JSON
 
 // Means over the iterations since the line before; null where none had a finite task. Without
 // rates, speeds and times.

@@ -7,11 +7,6 @@
 namespace outerloop::train {
 namespace {
 
-std::filesystem::path cut(const std::filesystem::path& file, int64_t iteration) {
-  io::truncate_jsonl(file, iteration);
-  return file;
-}
-
 io::EventWriter open_events(const std::filesystem::path& folder, int64_t iteration) {
   std::error_code error;
   const bool is_new = std::filesystem::create_directories(folder, error);
@@ -24,7 +19,7 @@ io::EventWriter open_events(const std::filesystem::path& folder, int64_t iterati
 }  // namespace
 
 MetricsLog::MetricsLog(const RunFolder& folder, int64_t iteration)
-    : lines_(cut(folder.metrics(), iteration)), events_(open_events(folder.events(), iteration)) {}
+    : lines_(folder.metrics(), iteration), events_(open_events(folder.events(), iteration)) {}
 
 void MetricsLog::record(const nlohmann::ordered_json& line) {
   lines_.append(line.dump());

@@ -19,7 +19,7 @@ namespace outerloop::train {
 namespace {
 
 // Rows of a call where answers do not depend on each other: bounds the memory.
-constexpr int64_t kMostRows = 64;
+constexpr int64_t kRowsAtOnce = 64;
 
 int64_t rows_of(const Tensor& x) {
   return x.shape().rank() > 0 ? x.shape()[0] : 0;
@@ -139,7 +139,7 @@ class AdaptedPredictor::Impl::Adaptation {
 // The adaptation that is there, unless its programs do not fit the number of queries.
 AdaptedPredictor::Impl::Adaptation& AdaptedPredictor::Impl::adaptation_for(int64_t queries) {
   const bool coupled = predictor->config.model.norm == config::Norm::batch;
-  int64_t rows = coupled ? queries : std::min(queries, kMostRows);
+  int64_t rows = coupled ? queries : std::min(queries, kRowsAtOnce);
   if (predictor->one_by_one) rows = 1;
   const int64_t kept = adaptation ? adaptation->rows() : 0;
   if (coupled ? kept != rows : kept < rows) {

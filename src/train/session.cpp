@@ -18,8 +18,6 @@
 namespace outerloop::train {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // null in JSON
-
 bool due(int64_t iteration, int64_t every) {
   return every > 0 && iteration % every == 0;
 }

@@ -31,7 +31,7 @@ std::vector<comm::Range> consecutive(std::span<const int64_t> counts) {
   return ranges;
 }
 
-double median(std::vector<double>& values) {
+double middle_of(std::vector<double>& values) {
   const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
@@ -105,7 +105,7 @@ bool SlotPlanner::measured(double seconds) {
 void SlotPlanner::share_speeds() {
   const int64_t own = slots_[static_cast<size_t>(ranks_.rank())].size();
   const double seconds =
-      own > 0 ? median(times_) / static_cast<double>(rounds(own, at_once_)) : 0.0;
+      own > 0 ? middle_of(times_) / static_cast<double>(rounds(own, at_once_)) : 0.0;
   const std::array<double, 2> mine{seconds, static_cast<double>(at_once_)};
   ranks_.all_gather<double>("speeds", mine, shared_);
   double fastest = 0;

@@ -6,11 +6,6 @@
 namespace outerloop::train {
 namespace {
 
-std::filesystem::path cut(const std::filesystem::path& file, int64_t iteration) {
-  io::truncate_jsonl(file, iteration);
-  return file;
-}
-
 Effort last_effort(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::string last;
@@ -24,7 +19,7 @@ Effort last_effort(const std::filesystem::path& file) {
 }  // namespace
 
 TimeLog::TimeLog(const RunFolder& folder, int64_t iteration)
-    : file_(cut(folder.time(), iteration)), earlier_(last_effort(file_)), lines_(file_) {}
+    : lines_(folder.time(), iteration), earlier_(last_effort(folder.time())) {}
 
 void TimeLog::record(int64_t iteration, const Effort& effort) {
   const nlohmann::ordered_json line{

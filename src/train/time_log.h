@@ -25,9 +25,8 @@ class TimeLog {
   void record(int64_t iteration, const Effort& effort);
 
  private:
-  std::filesystem::path file_;
-  Effort earlier_;
   io::JsonlWriter lines_;
+  Effort earlier_;
 };
 
 }  // namespace outerloop::train

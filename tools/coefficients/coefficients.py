@@ -75,7 +75,7 @@ def literal(value):
 def main():
     print("#pragma once")
     print("// Written by tools/coefficients/coefficients.py, which says how; lowest power first.\n")
-    print("namespace outerloop::ops {\n")
+    print("namespace outerloop::coefficients {\n")
     for name, text, function, weight, low, high, *degrees in TABLES:
         print(f"// {text}")
         for suffix, degree in zip(("F32", "F64"), degrees):
@@ -91,7 +91,7 @@ def main():
         print(f"inline constexpr double k{name}[] = {{{', '.join(map(literal, split(value, bits, 3)))}}};")
     print(f"inline constexpr double kLog2E = {literal(1 / LN2)};")
     print(f"inline constexpr double kTwoOverPi = {literal(1 / HALF_PI)};")
-    print("\n}  // namespace outerloop::ops")
+    print("\n}  // namespace outerloop::coefficients")
 
 
 main()

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kVariants[] = {"stride2", "maxpool"};
 
 // A network and tasks below `root` ("" or "f64/").
-struct Part {
+struct Conv4Part {
   std::string root;
   StoredNetwork network;
   NamedTensors theta;
@@ -22,9 +22,9 @@ struct Part {
   int64_t ways;
 };
 
-Part part_below(const Context& context, const std::string& root, const std::string& variant) {
+Conv4Part part_below(const Context& context, const std::string& root, const std::string& variant) {
   const double epsilon = context.scalar(root + "hyper/bn_eps");
-  Part part{.root = root,
+  Conv4Part part{.root = root,
             .network = stored_conv4(context.file, root + "theta", variant, epsilon),
             .config = {},
             .ways = static_cast<int64_t>(context.scalar(root + "hyper/ways"))};
@@ -53,7 +53,7 @@ struct Curves {
   Tree phi;
 };
 
-Curves adapt(Context& context, const Part& part, const meta::Learner& learner,
+Curves adapt(Context& context, const Conv4Part& part, const meta::Learner& learner,
              const StoredTasks& tasks) {
   const auto plan = meta::make_evaluation_plan(learner, tasks.shape, learner.steps, context.dtype);
   Curves curves;
@@ -72,7 +72,7 @@ Curves adapt(Context& context, const Part& part, const meta::Learner& learner,
   return curves;
 }
 
-void check_curves(Context& context, const Part& part, const meta::Learner& learner,
+void check_curves(Context& context, const Conv4Part& part, const meta::Learner& learner,
                   const StoredTasks& tasks, const std::string& group) {
   const double tolerance = context.tolerance(5e-6, 1e-12);
   const Curves query = adapt(context, part, learner, tasks);
@@ -94,7 +94,7 @@ struct Gradients {
   double loss = 0;
 };
 
-Gradients gradients_of(Context& context, const Part& part, const meta::Learner& learner,
+Gradients gradients_of(Context& context, const Conv4Part& part, const meta::Learner& learner,
                        const StoredTasks& tasks) {
   const auto plan = meta::make_gradient_plan(learner, tasks.shape, context.dtype);
   Gradients result;
@@ -134,7 +134,7 @@ void check_samples(Context& context, const std::string& group, const std::string
   }
 }
 
-void check_group(Context& context, const Part& part, const std::string& variant,
+void check_group(Context& context, const Conv4Part& part, const std::string& variant,
                  const StoredTasks& tasks, const std::string& group, int64_t steps) {
   config::Config config = part.config;
   config.inner.steps = steps;
@@ -165,7 +165,7 @@ void check_wide(Context& context) {
   for (const auto variant_name : kVariants) {
     const std::string variant(variant_name);
     if (!context.file.exists("f64/" + variant)) continue;
-    const Part part = part_below(context, "f64/", variant);
+    const Conv4Part part = part_below(context, "f64/", variant);
     const std::string data = context.file.list("f64/data").at(0);
     const StoredTasks tasks = stored_tasks(context, "f64/data/" + data, part.ways);
     // (tasks, 1 + steps)
@@ -184,7 +184,7 @@ void check_maml_conv4(Context& context) {
   for (const auto variant_name : kVariants) {
     const std::string variant(variant_name);
     if (!context.file.exists(variant)) continue;
-    const Part part = part_below(context, "", variant);
+    const Conv4Part part = part_below(context, "", variant);
     for (const std::string& queries : context.file.list(variant)) {
       const StoredTasks tasks = stored_tasks(context, "data/" + queries, part.ways);
       for (const std::string& k : context.file.list(variant + "/" + queries)) {

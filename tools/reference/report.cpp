@@ -12,6 +12,8 @@ namespace outerloop::reference {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 void check_sizes(const std::string& name, size_t got, size_t expected) {
   if (got == expected) return;
   throw BadInput(fmt::format("{}: the file holds {} numbers, recomputed {}", name, expected, got));
@@ -90,7 +92,6 @@ std::string as_text(const Report& report) {
 std::string as_json(const Report& report, const std::string& file, std::string_view layout,
                     std::string_view dtype) {
   const auto entry = [](const Quantity& q) {
-    using Json = nlohmann::ordered_json;
     return Json{{"name", q.name},
                 {"measure", q.measure},
                 {"error", std::isinf(q.error) ? Json("inf") : Json(q.error)},

@@ -39,6 +39,9 @@ class InternalError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+// A SystemFailure by errno, just after a call of the system failed: "FILE: cannot STEP: why".
+[[noreturn]] void throw_errno(const std::string& file, const char* step);
+
 [[noreturn]] void throw_internal_error(const char* expression, const char* file, int line,
                                        const std::string& message);
 

@@ -8,6 +8,7 @@
 
 #include "outerloop/comm/communicator.h"
 #include "outerloop/comm/slot_tree.h"
+#include "outerloop/tensor/tensor.h"
 
 namespace outerloop::comm {
 
@@ -18,6 +19,9 @@ struct Range {
   int64_t size() const { return end - first; }
   bool operator==(const Range&) const = default;
 };
+
+// Of a cache line.
+constexpr auto kLineElements = static_cast<int64_t>(Tensor::kAlignment / sizeof(float));
 
 // One of `parts` about equal parts. They start on a cache line where the whole does.
 Range part_of(const Range& whole, int64_t index, int64_t parts);

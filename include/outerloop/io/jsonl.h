@@ -15,6 +15,8 @@ class JsonlWriter {
  public:
   // Opens for appending; creates the file when there is none. Throws SystemFailure.
   explicit JsonlWriter(const std::filesystem::path& file);
+  // … after truncate_jsonl.
+  JsonlWriter(const std::filesystem::path& file, int64_t iteration);
   ~JsonlWriter();
 
   // `object` is one JSON object without a line break; the line break is added.

@@ -48,6 +48,8 @@ struct ScalarInstruction {
   double value = 0;    // of a constant
   // Constants compare by bits: 0 and -0 differ, a NaN equals itself.
   bool operator==(const ScalarInstruction& other) const;
+
+  bool is_operation() const { return op != ScalarOp::input && op != ScalarOp::constant; }
 };
 
 // Topological by construction; outputs name instructions.

@@ -35,7 +35,8 @@ struct Listed {
   std::vector<OpSample> samples;
 };
 
-OpSample product(const Shape& a, const Shape& b, int64_t transpose_a = 0, int64_t transpose_b = 0) {
+OpSample matmul_sample(const Shape& a, const Shape& b, int64_t transpose_a = 0,
+                       int64_t transpose_b = 0) {
   return {.inputs = {f32(a), f32(b)},
           .attributes = {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}}};
 }
@@ -82,9 +83,10 @@ Listed sums(const OpDef& op) {
 
 std::vector<Listed> sums_of_products() {
   return {{&ops::matmul,
-           {product({10, 1}, {1, 40}), product(kHidden, {40, 40}), product(kHidden, kHidden, 1),
-            product(kHidden, {40, 40}, 0, 1), product({5, 64}, {64, 5}),
-            product({64, 64}, {64, 64}), product({100, 256}, {256, 256})}},
+           {matmul_sample({10, 1}, {1, 40}), matmul_sample(kHidden, {40, 40}),
+            matmul_sample(kHidden, kHidden, 1), matmul_sample(kHidden, {40, 40}, 0, 1),
+            matmul_sample({5, 64}, {64, 5}), matmul_sample({64, 64}, {64, 64}),
+            matmul_sample({100, 256}, {256, 256})}},
           convolutions(ops::conv2d),
           convolutions(ops::conv2d_input),
           convolutions(ops::conv2d_filter),

@@ -13,10 +13,6 @@ bool is_comparison(ScalarOp op) {
   return op == ScalarOp::less || op == ScalarOp::less_equal || op == ScalarOp::equal;
 }
 
-bool is_operation(const ScalarInstruction& instruction) {
-  return instruction.op != ScalarOp::input && instruction.op != ScalarOp::constant;
-}
-
 std::vector<bool> find_deferred(const ScalarBody& body) {
   std::vector<bool> deferred(body.instructions.size());
   for (size_t i = 0; i < deferred.size(); ++i) deferred[i] = is_comparison(body.instructions[i].op);
@@ -51,7 +47,7 @@ std::vector<int> output_positions(const ScalarBody& body, const BodyLiveness& li
   });
   std::vector<int> positions;
   for (size_t k = 0; k < body.outputs.size(); ++k) {
-    const bool computed = is_operation(body.instructions[static_cast<size_t>(body.outputs[k])]);
+    const bool computed = body.instructions[static_cast<size_t>(body.outputs[k])].is_operation();
     if (!computed || (passes_inputs && !sinks[k].take)) {
       positions.push_back(end);
     } else {
@@ -112,7 +108,7 @@ void BodyEmitter::emit(std::span<const BodySource> sources, std::span<const Body
   const int end = static_cast<int>(body_.instructions.size());
   for (int i = 0; i < end; ++i) {
     const bool deferred = liveness_.deferred[static_cast<size_t>(i)];
-    if (is_operation(body_.instructions[static_cast<size_t>(i)]) && !deferred) {
+    if (body_.instructions[static_cast<size_t>(i)].is_operation() && !deferred) {
       emit_operation(assembler_, body_, liveness_, i, compare_mask_, registers);
     }
     pass_on(i);
@@ -127,7 +123,7 @@ int BodyEmitter::pressure() const {
     int live = 1;
     for (int v = 0; v <= i; ++v) {
       const std::vector<int>& uses = liveness_.uses[static_cast<size_t>(v)];
-      const bool computed = is_operation(body_.instructions[static_cast<size_t>(v)]);
+      const bool computed = body_.instructions[static_cast<size_t>(v)].is_operation();
       const bool output = std::ranges::count(body_.outputs, v) > 0;
       if (uses.empty() || (!computed && uses.size() < 2)) continue;
       const int first = computed ? v : uses.front();

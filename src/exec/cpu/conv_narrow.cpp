@@ -15,9 +15,6 @@ using namespace Xbyak::util;
 
 // Two blocks of rows per tile: while the chains of one wait, the other is transposed.
 constexpr int kHalves = 2;
-constexpr int kOneMask = 1;
-constexpr int kCompareMask = 2;
-constexpr int kTailMask = 3;
 
 int vector_lanes(DType dtype, Isa isa) {
   return (isa == Isa::avx512 ? 64 : 32) / static_cast<int>(size_of(dtype));
@@ -50,6 +47,8 @@ class NarrowGenerator {
 
  private:
   using Reg64 = Xbyak::Reg64;
+  static constexpr int kOneMask = 1, kCompareMask = 2, kTailMask = 3;
+
   const Reg64 operands_ = rsi;
   const Reg64 job_ = r8;
   const Reg64 tile_row_ = r9;  // of the table

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kBlockBytes = 256 << 10;
 constexpr size_t kKernelAlignment = 64;
 
-size_t round_up(size_t value, size_t unit) {
+size_t whole_units(size_t value, size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
@@ -52,7 +52,7 @@ class CodeBlock {
   const uint8_t* append(const uint8_t* code, size_t bytes) {
     std::memcpy(writable_ + used_, code, bytes);
     const uint8_t* entry = executable_ + used_;
-    used_ += round_up(bytes, kKernelAlignment);
+    used_ += whole_units(bytes, kKernelAlignment);
     return entry;
   }
 
@@ -89,7 +89,7 @@ InstalledCode install_code(const uint8_t* code, size_t bytes) {
   static std::shared_ptr<CodeBlock> block;
   const std::lock_guard lock(mutex);
   if (block == nullptr || !block->has_room(bytes)) {
-    block = std::make_shared<CodeBlock>(std::max(kBlockBytes, round_up(bytes, 4096)));
+    block = std::make_shared<CodeBlock>(std::max(kBlockBytes, whole_units(bytes, 4096)));
   }
   if (!block->usable()) return install_alone(code, bytes);
   return {block->append(code, bytes), block};

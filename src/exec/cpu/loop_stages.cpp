@@ -5,10 +5,6 @@
 namespace outerloop::exec {
 namespace {
 
-bool is_operation(const ScalarInstruction& instruction) {
-  return instruction.op != ScalarOp::input && instruction.op != ScalarOp::constant;
-}
-
 Level level_of(const LoopNest::Operand& operand, InnerAxis inner) {
   const int64_t step = inner == InnerAxis::rows ? operand.row : operand.column;
   if (step != 0) return Level::inner;
@@ -52,7 +48,7 @@ std::vector<int> invariant_results(const LoopNest& nest, std::span<const Level> 
   for (int32_t output : nest.body.outputs) wanted[static_cast<size_t>(output)] = true;
   std::vector<int> result;
   for (size_t i = 0; i < instructions.size(); ++i) {
-    if (wanted[i] && levels[i] != Level::inner && is_operation(instructions[i])) {
+    if (wanted[i] && levels[i] != Level::inner && instructions[i].is_operation()) {
       result.push_back(static_cast<int>(i));
     }
   }

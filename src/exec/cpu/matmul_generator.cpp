@@ -11,9 +11,6 @@ using namespace Xbyak::util;
 
 namespace {
 
-constexpr int kTailMask = 1;
-constexpr int kCompareMask = 2;
-constexpr int kPairMask = 3;
 constexpr int64_t kMaxDisplacement = int64_t{1} << 30;
 
 }  // namespace

@@ -18,6 +18,7 @@ class MatmulGenerator {
 
  private:
   using Reg64 = Xbyak::Reg64;
+  static constexpr int kTailMask = 1, kCompareMask = 2, kPairMask = 3;
 
   bool moves_rows() const { return spec_.m > 1; }
   void add_bytes(const Reg64& target, int64_t count);

@@ -14,7 +14,6 @@ namespace outerloop::exec::cuda {
 namespace {
 
 constexpr int64_t kWays = 16;
-constexpr int kThreads = 256;
 
 }  // namespace
 
@@ -46,12 +45,12 @@ KernelCode bit_sums_kernel(const std::vector<int64_t>& ends) {
                      "if (threadIdx.x == 0) {{\n"
                      "p.get<unsigned>(1)[block] = parts[0];\n"
                      "p.get<unsigned>(2)[block] = all ? 1 : 0;\n}}\n}}\n",
-                     fmt::join(ends, ", "), kThreads),
+                     fmt::join(ends, ", "), kBlockThreads),
           .kind = "bit_sums",
           .operands = 3,
-          .threads = kThreads,
+          .threads = kBlockThreads,
           .blocks = static_cast<int64_t>(ends.size()),
-          .scratch_bytes = 2 * kThreads * static_cast<int64_t>(sizeof(uint32_t))};
+          .scratch_bytes = 2 * kBlockThreads * static_cast<int64_t>(sizeof(uint32_t))};
 }
 
 struct BitSums::Impl {

@@ -12,7 +12,7 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-constexpr const char* kAdvice =
+constexpr const char* kCublasAdvice =
     "install the CUDA toolkit's cuBLAS library (libcublas.so.12 or newer), name its file in "
     "OUTERLOOP_CUBLAS, or set runtime.numerics=ordered, which needs none";
 
@@ -80,14 +80,14 @@ Cublas::Cublas(Products products, DeviceMemory workspace) : impl_(std::make_uniq
   const SharedLibrary library = open_library();
   if (!library.is_open()) {
     throw BadInput(fmt::format("fast products are made by cuBLAS, which cannot be loaded ({}): {}",
-                               library.why_not(), kAdvice));
+                               library.why_not(), kCublasAdvice));
   }
 #define OL_LOAD(name) \
-  impl_->name = reinterpret_cast<decltype(&::name)>(library.symbol(#name, kAdvice));
+  impl_->name = reinterpret_cast<decltype(&::name)>(library.symbol(#name, kCublasAdvice));
   OL_CUBLAS_FUNCTIONS(OL_LOAD)
 #undef OL_LOAD
   impl_->gemm = reinterpret_cast<decltype(impl_->gemm)>(
-      library.symbol("cublasGemmStridedBatchedEx", kAdvice));
+      library.symbol("cublasGemmStridedBatchedEx", kCublasAdvice));
   impl_->mode = mode_of(products);
   impl_->workspace = std::move(workspace);
   OL_CUBLAS(impl_->cublasCreate_v2(&impl_->handle));
@@ -131,5 +131,7 @@ void Cublas::multiply(void* stream, const DeviceProduct& product, int64_t lanes,
                           g.result_stride, g.count, compute, CUBLAS_GEMM_DEFAULT));
   }
 }
+
+#undef OL_CUBLAS
 
 }  // namespace outerloop::exec::cuda

@@ -7,7 +7,7 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-constexpr const char* kAdvice =
+constexpr const char* kDriverAdvice =
     "install an NVIDIA driver for CUDA 12.8 or newer (nvidia-smi shows it), or set "
     "runtime.device=cpu";
 
@@ -16,16 +16,16 @@ constexpr const char* kAdvice =
 // The header's names are macros: spelled out, they are those of the library.
 #define OL_TEXT(name) #name
 #define OL_LOAD(name) \
-  name = reinterpret_cast<decltype(name)>(library.symbol(OL_TEXT(name), kAdvice));
+  name = reinterpret_cast<decltype(name)>(library.symbol(OL_TEXT(name), kDriverAdvice));
 
 Driver::Driver() : library({"libcuda.so.1", "libcuda.so"}) {
   if (!library.is_open()) {
-    throw BadInput(fmt::format("there is no NVIDIA driver (libcuda.so.1): {}", kAdvice));
+    throw BadInput(fmt::format("there is no NVIDIA driver (libcuda.so.1): {}", kDriverAdvice));
   }
   OL_DRIVER_FUNCTIONS(OL_LOAD)
   if (const CUresult result = cuInit(0); result != CUDA_SUCCESS) {
     throw BadInput(
-        fmt::format("the NVIDIA driver does not start, {}: {}", describe(result), kAdvice));
+        fmt::format("the NVIDIA driver does not start, {}: {}", describe(result), kDriverAdvice));
   }
 }
 
@@ -37,5 +37,8 @@ std::string Driver::describe(CUresult result) const {
   return fmt::format("{} ({})", name == nullptr ? "unknown error" : name,
                      words == nullptr ? std::to_string(result) : words);
 }
+
+#undef OL_TEXT
+#undef OL_LOAD
 
 }  // namespace outerloop::exec::cuda

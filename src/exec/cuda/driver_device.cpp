@@ -325,4 +325,6 @@ std::vector<std::string> visible_devices() {
   return names;
 }
 
+#undef OL_CUDA
+
 }  // namespace outerloop::exec::cuda

@@ -10,7 +10,6 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-constexpr int kThreads = 256;
 constexpr int64_t kMostTasks = 40 * 1024;  // a byte of shared memory each
 constexpr int kFirstSum = 4;               // among the operands; a sum has two
 
@@ -44,7 +43,7 @@ KernelCode slot_sums_kernel(const SlotSums::Tasks& tasks, SlotSums::Sums sums) {
       "__syncthreads();\n"
       "const unsigned e = block * {1}U + threadIdx.x;\n"
       "if (e >= {3}U) return;\n",
-      count, kThreads, tasks.parts, tasks.elements);
+      count, kBlockThreads, tasks.parts, tasks.elements);
   int64_t first = 0;
   for (size_t r = 0; r < tasks.levels.size(); ++r) {
     const int64_t end = first + (int64_t{1} << tasks.levels[r]);
@@ -69,8 +68,8 @@ KernelCode slot_sums_kernel(const SlotSums::Tasks& tasks, SlotSums::Sums sums) {
   return {.run = run_head(operands) + text + "}\n",
           .kind = "slot_sums",
           .operands = operands,
-          .threads = kThreads,
-          .blocks = blocks_for(tasks.elements, kThreads),
+          .threads = kBlockThreads,
+          .blocks = blocks_for(tasks.elements, kBlockThreads),
           .scratch_bytes = count};
 }
 
