@@ -22,7 +22,7 @@ void expect_passes(const Report& report, size_t quantities) {
 }
 
 Report check_hdf5(const std::string& name, DType dtype) {
-  const io::Hdf5File file = io::Hdf5File::open_read(kFolder + name);
+  const StoredFile file(kFolder + name);
   ProgramRunner runner(compiled());
   Report report;
   Context context{file, dtype, runner, report};

@@ -28,6 +28,19 @@ def spoiled(folder, number):
     return copy
 
 
+class Answer(unittest.TestCase):
+    def test_names_what_no_rule_of_the_layout_is_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "more.h5"
+            shutil.copy(FILE, copy)
+            with h5py.File(copy, "r+") as file:
+                file["relu/anil/K3/another"] = 1.0
+            self.assertIn("relu/anil/K3/another", json.loads(check(copy, "--json").stdout)["not_read"])
+            told = [line for line in check(copy).stdout.splitlines() if "not read" in line]
+            self.assertEqual(len(told), 1)
+            self.assertIn("relu/anil/K3/another", told[0])
+
+
 class ExitCode(unittest.TestCase):
     def test_is_0_where_all_are_within_their_tolerance(self):
         done = check(FILE, "--json")

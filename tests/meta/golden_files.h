@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "outerloop/io/hdf5.h"
+#include "reference/stored_file.h"
 
 namespace outerloop::reference {
 
@@ -23,8 +23,8 @@ inline std::vector<std::string> golden_files_of_programs() {
           "other_sizes/maml_sine"};
 }
 
-inline io::Hdf5File golden_file(const std::string& name) {
-  return io::Hdf5File::open_read(OUTERLOOP_SOURCE_DIR "/tests/reference/" + name + ".h5");
+inline StoredFile golden_file(const std::string& name) {
+  return StoredFile(OUTERLOOP_SOURCE_DIR "/tests/reference/" + name + ".h5");
 }
 
 inline std::string golden_name(const testing::TestParamInfo<std::tuple<std::string, DType>>& info) {

@@ -37,7 +37,7 @@ class GoldenFile : public testing::TestWithParam<std::tuple<std::string, DType>>
 
 TEST_P(GoldenFile, GivesTheBitsOfTheCpuOnTheDevice) {
   const auto& [name, dtype] = GetParam();
-  const io::Hdf5File file = golden_file(name);
+  const StoredFile file = golden_file(name);
   std::vector<Recorded> calls;
   ProgramRunner runner(recording(calls));
   Report report;

@@ -15,7 +15,7 @@ class GoldenFile : public testing::TestWithParam<std::tuple<std::string, DType>>
 
 TEST_P(GoldenFile, IsRecomputed) {
   const auto& [name, dtype] = GetParam();
-  const io::Hdf5File file = golden_file(name);
+  const StoredFile file = golden_file(name);
   ProgramRunner runner(compiled());
   Report report;
   Context context{file, dtype, runner, report};
@@ -24,6 +24,8 @@ TEST_P(GoldenFile, IsRecomputed) {
   for (const Quantity& quantity : report.quantities()) {
     EXPECT_LE(quantity.error, quantity.tolerance) << quantity.name;
   }
+  // Beside sizes and seeds that other numbers tell, none is passed over.
+  for (const std::string& path : file.unread()) EXPECT_TRUE(path.starts_with("hyper/")) << path;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenFile,
@@ -59,7 +61,7 @@ double distance(const Tree& a, const Tree& b) {
 }
 
 TEST(SecondOrder, IsWhatSeparatesExactFromFirstOrder) {
-  const io::Hdf5File file = golden_file("maml_sine");
+  const StoredFile file = golden_file("maml_sine");
   ProgramRunner runner(compiled());
   Report report;
   Context context{file, DType::f64, runner, report};

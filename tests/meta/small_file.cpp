@@ -34,7 +34,7 @@ std::vector<Task> SmallFile::draw_tasks(const std::string& group, int64_t count,
 
 void SmallFile::check(size_t quantities) {
   file_.close();
-  const io::Hdf5File file = io::Hdf5File::open_read(folder_ / "small.h5");
+  const StoredFile file(folder_ / "small.h5");
   for (const DType dtype : {DType::f64, DType::f32}) {
     ProgramRunner runner(compiled());
     Report report;

@@ -127,7 +127,7 @@ void check_group(Context& context, const std::string& name) {
 
 }  // namespace
 
-bool is_derivatives(const io::Hdf5File& file) {
+bool is_derivatives(const StoredFile& file) {
   if (!file.exists("op") || !file.is_group("op")) return false;
   const auto groups = file.list("op");
   return !groups.empty() && file.exists(fmt::format("op/{}/inputs", groups.front()));

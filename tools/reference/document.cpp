@@ -63,6 +63,10 @@ std::string Hdf5Document::text(const std::string& path) const {
   return value == "none" ? "" : value;
 }
 
+std::vector<std::string> Hdf5Document::unread() const {
+  return file_.unread();
+}
+
 using Json = nlohmann::ordered_json;
 
 struct JsonDocument::Content {
@@ -120,6 +124,25 @@ bool append_numbers(std::vector<double>& numbers, const Json& value) {
   return true;
 }
 
+bool holds_number(const Json& value) {
+  if (!value.is_array()) return value.is_number() || value.is_boolean();
+  return std::ranges::any_of(value, holds_number);
+}
+
+// Appends the paths of what numbers() takes.
+void append_numeric(std::vector<std::string>& paths, const std::string& path, const Json& value) {
+  const bool named = value.is_array() && std::ranges::any_of(value, is_named);
+  if (!value.is_object() && !named) {
+    if (holds_number(value)) paths.push_back(path);
+    return;
+  }
+  for (const auto& [key, item] : value.items()) {
+    const std::string& name =
+        is_named(item) && named ? item["name"].get_ref<const std::string&>() : key;
+    append_numeric(paths, path.empty() ? name : path + "/" + name, item);
+  }
+}
+
 }  // namespace
 
 const Json* JsonDocument::Content::find(const std::string& path) const {
@@ -168,6 +191,7 @@ std::vector<std::string> JsonDocument::list(const std::string& group) const {
 }
 
 std::vector<double> JsonDocument::numbers(const std::string& path) const {
+  read_.insert(path);
   const Json* place = content_->find(path);
   std::vector<double> values;
   if (place != nullptr && append_numbers(values, *place)) return values;
@@ -185,6 +209,13 @@ std::string JsonDocument::text(const std::string& path) const {
   if (place == nullptr || place->is_null()) return "";
   if (place->is_string()) return place->get<std::string>();
   throw BadInput(fmt::format("{}: {}: expected a text", name(), path));
+}
+
+std::vector<std::string> JsonDocument::unread() const {
+  std::vector<std::string> paths;
+  append_numeric(paths, "", content_->root);
+  std::erase_if(paths, [&](const std::string& path) { return read_.contains(path); });
+  return paths;
 }
 
 }  // namespace outerloop::reference

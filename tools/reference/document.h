@@ -4,10 +4,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "outerloop/io/hdf5.h"
+#include "reference/stored_file.h"
 
 namespace outerloop::reference {
 
@@ -26,6 +27,8 @@ class Document {
   virtual size_t rows(const std::string& path) const = 0;
   // Empty for none.
   virtual std::string text(const std::string& path) const = 0;
+  // Paths of all numbers that numbers() has not been asked for.
+  virtual std::vector<std::string> unread() const = 0;
 
   double number(const std::string& path) const;
   size_t count(const std::string& path, size_t most) const;  // a whole number, 0 or more
@@ -34,7 +37,7 @@ class Document {
 // Texts are attributes of the group that they are in; the text "none" stands for none.
 class Hdf5Document : public Document {
  public:
-  explicit Hdf5Document(const io::Hdf5File& file) : file_(file) {}
+  explicit Hdf5Document(const StoredFile& file) : file_(file) {}
 
   std::string name() const override { return file_.path().string(); }
   bool exists(const std::string& path) const override;
@@ -42,9 +45,10 @@ class Hdf5Document : public Document {
   std::vector<double> numbers(const std::string& path) const override;
   size_t rows(const std::string& path) const override;
   std::string text(const std::string& path) const override;
+  std::vector<std::string> unread() const override;
 
  private:
-  const io::Hdf5File& file_;
+  const StoredFile& file_;
 };
 
 // A list of objects that each have a "name" is a group of them; null is not there, or no text, or
@@ -61,12 +65,14 @@ class JsonDocument : public Document {
   std::vector<double> numbers(const std::string& path) const override;
   size_t rows(const std::string& path) const override;
   std::string text(const std::string& path) const override;
+  std::vector<std::string> unread() const override;
 
  private:
   struct Content;
 
   std::filesystem::path file_;
   std::unique_ptr<Content> content_;
+  mutable std::set<std::string> read_;
 };
 
 }  // namespace outerloop::reference

@@ -150,7 +150,7 @@ struct Part {
 constexpr Part kParts[] = {
     {"Z", check_lime}, {"value_table", check_shap}, {"centroids", check_cart}};
 
-const Part* kind_of(const io::Hdf5File& file, const std::string& group) {
+const Part* kind_of(const StoredFile& file, const std::string& group) {
   for (const Part& part : kParts) {
     if (file.is_group(group) && file.exists(fmt::format("{}/{}", group, part.told_by)))
       return &part;
@@ -160,7 +160,7 @@ const Part* kind_of(const io::Hdf5File& file, const std::string& group) {
 
 }  // namespace
 
-bool is_explain(const io::Hdf5File& file) {
+bool is_explain(const StoredFile& file) {
   return std::ranges::any_of(file.list(), [&](const auto& group) { return kind_of(file, group); });
 }
 

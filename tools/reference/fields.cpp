@@ -31,7 +31,7 @@ Shape without_first(const Shape& shape, int axes) {
 
 }  // namespace
 
-StoredNetwork stored_mlp(const io::Hdf5File& file, const std::string& group, bool embedding) {
+StoredNetwork stored_mlp(const StoredFile& file, const std::string& group, bool embedding) {
   StoredNetwork network;
   network.model.kind = config::ModelKind::mlp;
   network.model.hidden.clear();
@@ -52,7 +52,7 @@ StoredNetwork stored_mlp(const io::Hdf5File& file, const std::string& group, boo
   return network;
 }
 
-StoredNetwork stored_conv4(const io::Hdf5File& file, const std::string& group,
+StoredNetwork stored_conv4(const StoredFile& file, const std::string& group,
                            const std::string& variant, double epsilon) {
   StoredNetwork network;
   config::Model& model = network.model;

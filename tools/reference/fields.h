@@ -21,9 +21,9 @@ struct StoredNetwork {
 };
 
 // W1, b1, … Wn, bn under `group`. `embedding`: the last layer is a hidden one without activation.
-StoredNetwork stored_mlp(const io::Hdf5File& file, const std::string& group, bool embedding);
+StoredNetwork stored_mlp(const StoredFile& file, const std::string& group, bool embedding);
 // conv_w1, conv_b1, bn_scale1, bn_shift1, … and, if there, fc_w, fc_b. variant: stride2 | maxpool.
-StoredNetwork stored_conv4(const io::Hdf5File& file, const std::string& group,
+StoredNetwork stored_conv4(const StoredFile& file, const std::string& group,
                            const std::string& variant, double epsilon);
 
 // Inputs theta/…: the network's parameters as the group stores them.

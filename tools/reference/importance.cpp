@@ -140,7 +140,7 @@ void check_importance(const Document& document, Report& report) {
   }
 }
 
-bool is_importance_file(const io::Hdf5File& file) {
+bool is_importance_file(const StoredFile& file) {
   return is_importance(Hdf5Document(file));
 }
 

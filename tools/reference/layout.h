@@ -8,15 +8,15 @@
 #include <string>
 #include <string_view>
 
-#include "outerloop/io/hdf5.h"
 #include "reference/document.h"
 #include "reference/plan_runner.h"
 #include "reference/report.h"
+#include "reference/stored_file.h"
 
 namespace outerloop::reference {
 
 struct Context {
-  const io::Hdf5File& file;
+  const StoredFile& file;
   DType dtype;            // f32 or f64: what is computed in
   ProgramRunner& runner;  // what computes
   Report& report;
@@ -32,7 +32,7 @@ struct Context {
 
 struct Layout {
   std::string_view name;
-  bool (*matches)(const io::Hdf5File& file);
+  bool (*matches)(const StoredFile& file);
   // Adds every quantity that the file stores to the report.
   void (*check)(Context& context);
   bool by_programs = true;  // else no quantity of it goes through the runner
@@ -46,7 +46,7 @@ struct JsonLayout {
 };
 
 // Throw BadInput when the file has none of the known layouts.
-const Layout& layout_of(const io::Hdf5File& file);
+const Layout& layout_of(const StoredFile& file);
 const JsonLayout& layout_of(const Document& document);
 
 }  // namespace outerloop::reference

@@ -36,7 +36,7 @@ const auto& first_match(const Layouts& layouts, const File& file, const std::str
 
 }  // namespace
 
-const Layout& layout_of(const io::Hdf5File& file) {
+const Layout& layout_of(const StoredFile& file) {
   return first_match(kLayouts, file, file.path().string());
 }
 

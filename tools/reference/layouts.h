@@ -4,7 +4,7 @@
 
 namespace outerloop::reference {
 
-using Matches = bool(const io::Hdf5File& file);
+using Matches = bool(const StoredFile& file);
 using Check = void(Context& context);
 
 Matches is_derivatives, is_explain, is_importance_file, is_learned_opt, is_maml_conv4, is_maml_sine,

@@ -58,7 +58,7 @@ void check_activation(Context& context, const SineFile& file, const StoredNetwor
 
 }  // namespace
 
-bool is_learned_opt(const io::Hdf5File& file) {
+bool is_learned_opt(const StoredFile& file) {
   return file.exists("phi0/W1") && file.exists("opt/W1");
 }
 

@@ -2,8 +2,8 @@
 //                 [--device cpu|cuda] [--json]
 //
 // Recomputes every quantity stored in a reference file from the inputs stored in it; with --device
-// cuda the programs run on the first GPU. Exit code 0: all within their tolerances; 1: some are
-// not; 2: bad usage or file, or no GPU.
+// cuda the programs run on the first GPU. What the layout has no rule for is named. Exit code 0:
+// all within their tolerances; 1: some are not; 2: bad usage or file, or no GPU.
 
 #include <fmt/format.h>
 
@@ -71,13 +71,14 @@ struct Checked {
 };
 
 Checked check_hdf5(const Options& options, const Engine& engine) {
-  const io::Hdf5File file = io::Hdf5File::open_read(options.file);
+  const StoredFile file(options.file);
   const Layout& layout = layout_of(file);
   Checked checked{layout.name, layout.f64_only ? DType::f64 : options.dtype,
                   Report(layout.by_programs)};
   ProgramRunner runner(engine);
   Context context{file, checked.dtype, runner, checked.report};
   layout.check(context);
+  checked.report.set_unread(file.unread());
   return checked;
 }
 
@@ -86,6 +87,7 @@ Checked check_json(const Options& options) {
   const JsonLayout& layout = layout_of(document);
   Checked checked{layout.name, DType::f64, Report(false)};
   layout.check(document, checked.report);
+  checked.report.set_unread(document.unread());
   return checked;
 }
 

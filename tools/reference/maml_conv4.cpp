@@ -25,9 +25,9 @@ struct Conv4Part {
 Conv4Part part_below(const Context& context, const std::string& root, const std::string& variant) {
   const double epsilon = context.scalar(root + "hyper/bn_eps");
   Conv4Part part{.root = root,
-            .network = stored_conv4(context.file, root + "theta", variant, epsilon),
-            .config = {},
-            .ways = static_cast<int64_t>(context.scalar(root + "hyper/ways"))};
+                 .network = stored_conv4(context.file, root + "theta", variant, epsilon),
+                 .config = {},
+                 .ways = static_cast<int64_t>(context.scalar(root + "hyper/ways"))};
   part.theta = theta_inputs(context, part.network, root + "theta");
   part.config.model = part.network.model;
   part.config.learner.algorithm = "maml";
@@ -176,7 +176,7 @@ void check_wide(Context& context) {
 
 }  // namespace
 
-bool is_maml_conv4(const io::Hdf5File& file) {
+bool is_maml_conv4(const StoredFile& file) {
   return file.exists("theta/conv_w1");
 }
 

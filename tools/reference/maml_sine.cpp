@@ -197,7 +197,7 @@ int64_t steps_of(const std::string& name, const std::string& group) {
 
 }  // namespace
 
-bool is_maml_sine(const io::Hdf5File& file) {
+bool is_maml_sine(const StoredFile& file) {
   return file.exists("theta/W1") && file.exists("data/xs");
 }
 

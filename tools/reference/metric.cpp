@@ -159,7 +159,7 @@ void MetricGroup::compare() {
 
 }  // namespace
 
-bool is_metric(const io::Hdf5File& file) {
+bool is_metric(const StoredFile& file) {
   return file.exists("mlp_theta/W1") || file.exists("conv4_theta/conv_w1");
 }
 

@@ -1,6 +1,7 @@
 #include "reference/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -84,6 +85,10 @@ std::string as_text(const Report& report) {
   };
   for (const Quantity& quantity : report.quantities()) text += line(quantity);
   const auto failed = std::ranges::count_if(report.quantities(), std::not_fn(&Quantity::passes));
+  if (!report.unread().empty()) {
+    text += fmt::format("not read, as the layout has no rule for it: {}\n",
+                        fmt::join(report.unread(), ", "));
+  }
   text += fmt::format("{} quantities, {} past their tolerance; worst:\n{}",
                       report.quantities().size(), failed, line(report.worst()));
   return text;
@@ -99,12 +104,13 @@ std::string as_json(const Report& report, const std::string& file, std::string_v
                 {"by_programs", q.by_programs},
                 {"passes", q.passes()}};
   };
-  nlohmann::ordered_json json{{"file", file},
-                              {"layout", layout},
-                              {"dtype", dtype},
-                              {"passes", report.passes()},
-                              {"worst", entry(report.worst())},
-                              {"quantities", nlohmann::ordered_json::array()}};
+  Json json{{"file", file},
+            {"layout", layout},
+            {"dtype", dtype},
+            {"passes", report.passes()},
+            {"worst", entry(report.worst())},
+            {"not_read", report.unread()},
+            {"quantities", Json::array()}};
   for (const Quantity& quantity : report.quantities()) {
     json["quantities"].push_back(entry(quantity));
   }

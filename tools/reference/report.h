@@ -33,7 +33,11 @@ class Report {
   void absolute(std::string name, std::span<const double> got, std::span<const double> expected,
                 double tolerance);
 
+  // Paths in the file that the layout has no rule for.
+  void set_unread(std::vector<std::string> paths) { unread_ = std::move(paths); }
+
   const std::vector<Quantity>& quantities() const { return quantities_; }
+  const std::vector<std::string>& unread() const { return unread_; }
   // The largest error in units of its tolerance. There must be quantities.
   const Quantity& worst() const;
   bool passes() const;
@@ -42,9 +46,10 @@ class Report {
   void add(std::string name, double error, double tolerance, std::string_view measure);
   bool by_programs_;
   std::vector<Quantity> quantities_;
+  std::vector<std::string> unread_;
 };
 
-// One line per quantity, then the worst.
+// One line per quantity, one with what was not read, then the worst quantity.
 std::string as_text(const Report& report);
 // JSON has no number for an infinite error: it is the text "inf".
 std::string as_json(const Report& report, const std::string& file, std::string_view layout,
