@@ -50,7 +50,9 @@ TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
   std::mt19937 random(1);
   int64_t reached = 0;
   int torn = 0;
-  for (int kill_count = 0; kill_count < 60; ++kill_count) {
+  // On a busy machine a child may get no time for a save: such kills do not count.
+  int counted = 0;
+  for (int kills = 0; counted < 60 && kills < 1000; ++kills) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) train_until_killed(folder.path());
@@ -66,10 +68,11 @@ TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
     EXPECT_EQ(skipped, "");
     if (!newest) continue;
     EXPECT_GE(newest->iteration, reached) << "a finished checkpoint was lost";
+    counted += newest->iteration > reached;
     reached = newest->iteration;
     ASSERT_EQ(to_text(diff(*newest, example(reached, kWidth))), "identical\n");
   }
-  EXPECT_GT(reached, 60);
+  EXPECT_EQ(counted, 60);
   EXPECT_GT(torn, 10) << "too few kills fell into the writing";
 }
 
