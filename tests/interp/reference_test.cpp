@@ -27,6 +27,7 @@ Report check_hdf5(const std::string& name, DType dtype) {
   Report report;
   Context context{file, dtype, runner, report};
   layout_of(file).check(context);
+  report.set_unread(file.unread());
   return report;
 }
 
@@ -34,6 +35,7 @@ Report check_json(const std::string& path) {
   const JsonDocument document(path);
   Report report;
   layout_of(document).check(document, report);
+  report.set_unread(document.unread());
   return report;
 }
 
@@ -109,6 +111,17 @@ TEST(Metrics, NoticeAnotherValueAndAnotherCount) {
   ASSERT_NE(text.find(count), text.npos);
   EXPECT_FALSE(check_text(replaced(text, count, "\"count_greater\": 33")).passes());
   EXPECT_FALSE(check_text(replaced(text, area, "\"aurc\": 0.24297052154395")).passes());
+}
+
+TEST(Unread, AreNumbersThatNoRuleIsFor) {
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(check_hdf5("other_sizes/explain.h5", DType::f64).unread(), Paths());
+  EXPECT_EQ(check_hdf5("other_sizes/importance.h5", DType::f64).unread(), Paths());
+  const std::string more =
+      R"("more": {"numbers": [1, 2], "text": "3", "parts": [{"a": 1}, {"name": "b", "c": [[4]]}]},)";
+  EXPECT_EQ(
+      check_text("{" + more + replaced(text_of("other_sizes/metrics.json"), "{", "")).unread(),
+      Paths({"more/numbers", "more/parts/0/a", "more/parts/b/c", "cases/tail/input/alphas"}));
 }
 
 TEST(Metrics, RefuseWhatTheyDoNotKnow) {

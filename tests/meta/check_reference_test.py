@@ -35,7 +35,8 @@ class Answer(unittest.TestCase):
             shutil.copy(FILE, copy)
             with h5py.File(copy, "r+") as file:
                 file["relu/anil/K3/another"] = 1.0
-            self.assertIn("relu/anil/K3/another", json.loads(check(copy, "--json").stdout)["not_read"])
+            result = json.loads(check(copy, "--json").stdout)
+            self.assertIn("relu/anil/K3/another", result["not_read"])
             told = [line for line in check(copy).stdout.splitlines() if "not read" in line]
             self.assertEqual(len(told), 1)
             self.assertIn("relu/anil/K3/another", told[0])

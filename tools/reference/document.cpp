@@ -131,14 +131,14 @@ bool holds_number(const Json& value) {
 
 // Appends the paths of what numbers() takes.
 void append_numeric(std::vector<std::string>& paths, const std::string& path, const Json& value) {
-  const bool named = value.is_array() && std::ranges::any_of(value, is_named);
-  if (!value.is_object() && !named) {
+  const auto is_object = [](const Json& item) { return item.is_object(); };
+  if (!value.is_object() && std::ranges::none_of(value, is_object)) {
     if (holds_number(value)) paths.push_back(path);
     return;
   }
   for (const auto& [key, item] : value.items()) {
-    const std::string& name =
-        is_named(item) && named ? item["name"].get_ref<const std::string&>() : key;
+    const std::string name =
+        value.is_array() && is_named(item) ? item["name"].get<std::string>() : key;
     append_numeric(paths, path.empty() ? name : path + "/" + name, item);
   }
 }

@@ -86,8 +86,8 @@ std::string as_text(const Report& report) {
   for (const Quantity& quantity : report.quantities()) text += line(quantity);
   const auto failed = std::ranges::count_if(report.quantities(), std::not_fn(&Quantity::passes));
   if (!report.unread().empty()) {
-    text += fmt::format("not read, as the layout has no rule for it: {}\n",
-                        fmt::join(report.unread(), ", "));
+    text +=
+        fmt::format("not read by any rule of the layout: {}\n", fmt::join(report.unread(), ", "));
   }
   text += fmt::format("{} quantities, {} past their tolerance; worst:\n{}",
                       report.quantities().size(), failed, line(report.worst()));

@@ -2,6 +2,8 @@
 // A reference file in HDF5 that knows which of its data sets were looked at, so that none is passed
 // over in silence.
 
+#include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
