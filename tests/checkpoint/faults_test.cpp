@@ -51,8 +51,8 @@ TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
   int64_t reached = 0;
   int torn = 0;
   // On a busy machine a child may get no time for a save: such kills do not count.
-  int counted = 0;
-  for (int kills = 0; counted < 60 && kills < 1000; ++kills) {
+  int counted = 0, kills = 0;
+  for (; counted < 60 && kills < 300; ++kills) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) train_until_killed(folder.path());
@@ -73,7 +73,7 @@ TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
     ASSERT_EQ(to_text(diff(*newest, example(reached, kWidth))), "identical\n");
   }
   EXPECT_EQ(counted, 60);
-  EXPECT_GT(torn, 10) << "too few kills fell into the writing";
+  EXPECT_GT(6 * torn, kills) << "too few kills fell into the writing";
 }
 
 // Files may not grow past a limit: writing fails as on a full disk, at a place that we choose.
