@@ -12,6 +12,7 @@
 #include "outerloop/io/seal.h"
 
 namespace outerloop::io {
+
 Hdf5Image::Hdf5Image(const std::filesystem::path& file)
     : file_(file),
       descriptor_(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {

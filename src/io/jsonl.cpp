@@ -10,12 +10,20 @@
 #include "outerloop/io/append_file.h"
 
 namespace outerloop::io {
+namespace {
+
+const std::filesystem::path& truncated(const std::filesystem::path& file, int64_t iteration) {
+  truncate_jsonl(file, iteration);
+  return file;
+}
+
+}  // namespace
 
 JsonlWriter::JsonlWriter(const std::filesystem::path& file)
     : file_(std::make_unique<AppendFile>(file)) {}
 
 JsonlWriter::JsonlWriter(const std::filesystem::path& file, int64_t iteration)
-    : JsonlWriter((truncate_jsonl(file, iteration), file)) {}
+    : JsonlWriter(truncated(file, iteration)) {}
 
 JsonlWriter::~JsonlWriter() = default;
 

@@ -8,7 +8,7 @@
 namespace outerloop::train {
 namespace {
 
-double mib(int64_t bytes) {
+double in_mib(int64_t bytes) {
   return static_cast<double>(bytes) / (1 << 20);
 }
 
@@ -52,8 +52,9 @@ std::string describe(const MemoryForecast& f) {
       "data set             {:.2f} MiB\n"
       "checkpoint           {:.2f} MiB\n"
       "{}",
-      f.parameters, f.flops_per_task / 1e6, f.kernel_calls_per_task, f.threads, mib(f.lane_bytes),
-      mib(f.buffer_bytes), mib(f.data_bytes), mib(f.checkpoint_bytes),
+      f.parameters, f.flops_per_task / 1e6, f.kernel_calls_per_task, f.threads,
+      in_mib(f.lane_bytes), in_mib(f.buffer_bytes), in_mib(f.data_bytes),
+      in_mib(f.checkpoint_bytes),
       f.is_for_gpu ? "buffers are those of threads: what a GPU holds, `outerloop bench meta-step` "
                      "measures on it\n"
                    : "");

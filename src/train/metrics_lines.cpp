@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "train/statistic_text.h"
 
 namespace outerloop::train {

@@ -20,7 +20,7 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// Of a cache line.
+// Floats of a cache line.
 constexpr auto kLineElements = static_cast<int64_t>(Tensor::kAlignment / sizeof(float));
 
 // One of `parts` about equal parts. They start on a cache line where the whole does.

@@ -15,7 +15,7 @@ class JsonlWriter {
  public:
   // Opens for appending; creates the file when there is none. Throws SystemFailure.
   explicit JsonlWriter(const std::filesystem::path& file);
-  // … after truncate_jsonl.
+  // For a run that goes on from `iteration`: truncate_jsonl() comes first.
   JsonlWriter(const std::filesystem::path& file, int64_t iteration);
   ~JsonlWriter();
 

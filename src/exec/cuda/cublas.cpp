@@ -132,6 +132,4 @@ void Cublas::multiply(void* stream, const DeviceProduct& product, int64_t lanes,
   }
 }
 
-#undef OL_CUBLAS
-
 }  // namespace outerloop::exec::cuda

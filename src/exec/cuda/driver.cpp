@@ -38,7 +38,4 @@ std::string Driver::describe(CUresult result) const {
                      words == nullptr ? std::to_string(result) : words);
 }
 
-#undef OL_TEXT
-#undef OL_LOAD
-
 }  // namespace outerloop::exec::cuda

@@ -325,6 +325,4 @@ std::vector<std::string> visible_devices() {
   return names;
 }
 
-#undef OL_CUDA
-
 }  // namespace outerloop::exec::cuda

@@ -131,6 +131,4 @@ std::string Nvrtc::ptx(std::string_view prelude, const KernelSource& kernel,
   return in_known_isa(std::move(text));
 }
 
-#undef OL_NVRTC
-
 }  // namespace outerloop::exec::cuda

@@ -94,6 +94,4 @@ std::string PtxLinker::make(std::string_view, const KernelSource& kernel) const 
   return {static_cast<const char*>(cubin), bytes};  // the state's until then
 }
 
-#undef OL_CUDA
-
 }  // namespace outerloop::exec::cuda

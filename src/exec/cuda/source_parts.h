@@ -44,7 +44,7 @@ struct ElementLoop {
 };
 ElementLoop element_loop(int64_t count, const Team& team);
 
-// Of a block of the kernels that are launched alone.
+// Threads in a block of the kernels that are launched alone.
 constexpr int kBlockThreads = 256;
 
 int64_t blocks_for(int64_t items, int64_t per_block);
