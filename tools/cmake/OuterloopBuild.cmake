@@ -4,7 +4,7 @@ option(OUTERLOOP_BUILD_TESTS "Build the tests" ON)
 option(OUTERLOOP_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(OUTERLOOP_TSAN "Build with ThreadSanitizer" OFF)
 option(OUTERLOOP_WERROR "Treat warnings as errors" ON)
-option(OUTERLOOP_UNITY "Compile the libraries' files in groups: sooner from the start, later after a change" ON)
+option(OUTERLOOP_UNITY "Compile the files of libraries in groups" ON)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -80,15 +80,15 @@ if(OUTERLOOP_BUILD_TESTS)
   add_executable(outerloop_test_headers ${CMAKE_BINARY_DIR}/headers.cpp)
   # Tests are compiled more often than their own code is run: that is not optimised.
   add_library(outerloop_test_flags INTERFACE)
-  target_compile_options(outerloop_test_flags INTERFACE $<$<CONFIG:Release>:-O0>)
+  target_compile_options(outerloop_test_flags INTERFACE -O0)
   target_link_libraries(outerloop_test_headers PRIVATE
-    outerloop_flags outerloop_test_flags fmt::fmt GTest::gtest nlohmann_json::nlohmann_json)
-  target_precompile_headers(outerloop_test_headers
-    PRIVATE ${OUTERLOOP_HEADERS} <gtest/gtest.h> <nlohmann/json.hpp>)
+    outerloop_flags outerloop_test_flags fmt::fmt GTest::gtest)
+  target_precompile_headers(outerloop_test_headers PRIVATE ${OUTERLOOP_HEADERS} <gtest/gtest.h>)
 endif()
 
 # Files of a group share the compilation of the templates that they all use, which is most of the
-# work of a small one; names in anonymous namespaces are therefore unique in a library.
+# work of a small one. Types and constants in anonymous namespaces are therefore unique in a library,
+# functions at least by their parameters.
 function(ol_compile_in_groups target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${OUTERLOOP_UNITY} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
@@ -111,20 +111,24 @@ function(ol_module name)
   set_property(GLOBAL APPEND PROPERTY OUTERLOOP_MODULES outerloop_${name})
 endfunction()
 
-# ol_test(NAME SOURCES a.cpp … LINK targets… [LABELS l…] [TIMEOUT s] [OPTIMISED])
+# ol_test(NAME SOURCES a.cpp … LINK targets… [SHARE tests…] [LABELS l…] [TIMEOUT s] [OPTIMISED])
 # One GoogleTest program, one CTest test per program: tests/<module>/ mirrors src/<module>/.
+# SHARE: what other tests consist of is part of this one too, compiled once.
 # OPTIMISED: most of the test's time would go to its own code.
 # Label `sanitize` or `tsan`: the suite also runs this test in that sanitizer's build.
 add_custom_target(sanitize_tests)
 add_custom_target(tsan_tests)
 function(ol_test name)
-  cmake_parse_arguments(T "OPTIMISED" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(T "OPTIMISED" "TIMEOUT" "SOURCES;LINK;SHARE;LABELS" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
   if(OUTERLOOP_SANITIZE)
     list(APPEND T_SOURCES ${PROJECT_SOURCE_DIR}/tests/support/sanitizer_options.cpp)
   endif()
+  foreach(test IN LISTS T_SHARE)
+    list(APPEND T_SOURCES $<FILTER:$<TARGET_OBJECTS:${test}>,EXCLUDE,sanitizer_options>)
+  endforeach()
   add_executable(${name} ${T_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE
@@ -137,6 +141,9 @@ function(ol_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+  if(T_TIMEOUT GREATER 120)  # of the long ones, the longest starts first
+    set_tests_properties(${name} PROPERTIES COST ${T_TIMEOUT})
+  endif()
   foreach(sanitizer IN ITEMS sanitize tsan)
     if(sanitizer IN_LIST T_LABELS)
       add_dependencies(${sanitizer}_tests ${name})
