@@ -8,8 +8,8 @@ namespace outerloop::kernels {
 namespace {
 
 // Of floating point these give one result whatever their modifiers, unless they flush.
-constexpr std::array<std::string_view, 23> kExact{
-    "and",  "bar", "bfi", "bra", "cvt",  "cvta", "ld",   "max", "min", "mov", "neg", "not",
+constexpr std::array<std::string_view, 24> kExact{
+    "and",  "bar", "bfi", "bra", "call", "cvt", "cvta", "ld",   "max", "min", "mov", "neg", "not",
     "prmt", "or",  "rem", "ret", "selp", "setp", "shfl", "shl", "shr", "st",  "xor"};
 // And these with .rn alone, but for whole numbers.
 constexpr std::array<std::string_view, 8> kRounded{"abs", "add", "div",  "fma",
@@ -60,10 +60,15 @@ std::string_view instruction_of(std::string_view line) {
 }  // namespace
 
 std::string doubtful_instruction(std::string_view ptx) {
+  bool goes_on = false;  // from the line before, as calls do
   while (!ptx.empty()) {
     const size_t end = std::min(ptx.find('\n'), ptx.size() - 1);
-    const std::string_view instruction = instruction_of(ptx.substr(0, end));
-    if (!instruction.empty() && is_doubtful(instruction)) return std::string(instruction);
+    const std::string_view line = ptx.substr(0, end);
+    const std::string_view instruction = instruction_of(line);
+    if (!goes_on && !instruction.empty() && is_doubtful(instruction)) {
+      return std::string(instruction);
+    }
+    if (goes_on || !instruction.empty()) goes_on = line.find(';') == line.npos;
     ptx.remove_prefix(end + 1);
   }
   return "";

@@ -8,6 +8,8 @@
 namespace outerloop::exec::cuda {
 namespace {
 
+constexpr size_t kCasesOfPart = 16;
+
 // For how many blocks of a multiprocessor its registers must do: those that fit its shared memory
 // where there is most of it, at most three. Left to itself, the compiler rather spills some than
 // have fewer.
@@ -42,21 +44,18 @@ void MegaSource::add(const StepKernel& kernel, const Location* operands) {
 MegaKernel MegaSource::kernel(int64_t arena_bytes) const {
   const std::string bounds = launch_bounds(arena_bytes + scratch_bytes_);
   const bool as_table = steps() > 2 * cases();
-  const std::string functions = functions_ + (as_table ? table() : "");
-  const std::string calls = as_table ? loop_over_table() : all_calls();
+  const std::string functions =
+      functions_ + fmt::format("__shared__ double scratch_memory[{}];\n", scratch_bytes_ / 8 + 1) +
+      (as_table ? table() + parts() : "");
+  const std::string calls = as_table ? loop_over_table() : memory() + all_calls();
   const std::string name = kernel_name("lane", functions + calls + bounds);
-  const size_t count = std::max<size_t>(operands_.size(), 1);
   return {.source = {.name = name,
-                     .text = fmt::format(
-                         "namespace {0}_code {{\n{1}}}\n"
-                         "extern \"C\" __global__ void __launch_bounds__({2})\n"
-                         "    {0}(const ol::Operands<{3}> operands) {{\n"
-                         "using namespace {0}_code;\n"
-                         "OL_DYNAMIC_SHARED(arena);\n"
-                         "__shared__ double scratch_memory[{4}];\n"
-                         "char* const scratch = reinterpret_cast<char*>(scratch_memory);\n"
-                         "{5}{6}}}\n",
-                         name, functions, bounds, count, scratch_bytes_ / 8 + 1, overflow(), calls),
+                     .text = fmt::format("namespace {0}_code {{\n{1}}}\n"
+                                         "extern \"C\" __global__ void __launch_bounds__({2})\n"
+                                         "    {0}(const __grid_constant__ {3} operands) {{\n"
+                                         "using namespace {0}_code;\n"
+                                         "{4}}}\n",
+                                         name, functions, bounds, operands_type(), calls),
                      .shared_bytes = static_cast<size_t>(arena_bytes)},
           .threads = kTeam.threads,
           .operands = operands_};
@@ -87,11 +86,21 @@ int64_t MegaSource::operand(const Location& location) {
   return place;
 }
 
-std::string MegaSource::overflow() const {
+std::string MegaSource::operands_type() const {
+  return fmt::format("ol::Operands<{}>", std::max<size_t>(operands_.size(), 1));
+}
+
+// What calls name beside the operands.
+std::string MegaSource::memory() const {
+  std::string text =
+      "OL_DYNAMIC_SHARED(arena);\n"
+      "char* const scratch = reinterpret_cast<char*>(scratch_memory);\n";
   const auto found = std::ranges::find(operands_, Location{Place::lane_overflow, 0});
-  if (found == operands_.end()) return "";
-  return fmt::format("char* const overflow = ol::address(operands, {}, blockIdx.x);\n",
-                     found - operands_.begin());
+  if (found != operands_.end()) {
+    text += fmt::format("char* const overflow = ol::address(operands, {}, blockIdx.x);\n",
+                        found - operands_.begin());
+  }
+  return text;
 }
 
 std::string MegaSource::text_of(const Case& one, const std::vector<std::string>& numbers) {
@@ -133,18 +142,35 @@ std::string MegaSource::table() const {
   return text + "};\n";
 }
 
-std::string MegaSource::loop_over_table() const {
-  std::string text = fmt::format(
-      "const unsigned short* call = kCalls;\n"
-      "#pragma unroll 1\nfor (unsigned step = 0; step < {}U; ++step) {{\nswitch (*call) {{\n",
-      calls_.size());
+// Functions of a few cases each: they run the call that they are given, and return its length.
+std::string MegaSource::parts() const {
+  std::string text;
   for (size_t c = 0; c < cases_.size(); ++c) {
+    if (c % kCasesOfPart == 0) {
+      text += fmt::format(
+          "__device__ __noinline__ unsigned part{}(const unsigned short* call,\n"
+          "                                       const {}& operands) {{\n{}switch (*call) {{\n",
+          c / kCasesOfPart, operands_type(), memory());
+    }
     std::vector<std::string> numbers;
     for (size_t i = 0; i < cases_[c].places.size(); ++i) {
       numbers.push_back(fmt::format("call[{}]", i + 1));
     }
-    text += fmt::format("case {}: {{\n{}call += {};\nbreak;\n}}\n", c, text_of(cases_[c], numbers),
+    text += fmt::format("case {}: {{\n{}return {};\n}}\n", c, text_of(cases_[c], numbers),
                         numbers.size() + 1);
+    if ((c + 1) % kCasesOfPart == 0 || c + 1 == cases_.size()) text += "}\nreturn 0;\n}\n";
+  }
+  return text;
+}
+
+std::string MegaSource::loop_over_table() const {
+  std::string text = fmt::format(
+      "const unsigned short* call = kCalls;\n"
+      "#pragma unroll 1\nfor (unsigned step = 0; step < {}U; ++step) {{\n"
+      "switch (*call / {}U) {{\n",
+      calls_.size(), kCasesOfPart);
+  for (size_t part = 0; part * kCasesOfPart < cases_.size(); ++part) {
+    text += fmt::format("case {0}: call += part{0}(call, operands); break;\n", part);
   }
   return text + "}\n}\n";
 }

@@ -17,7 +17,9 @@ namespace outerloop::exec::cuda {
 
 // Steps that differ in where their operands are alone are calls of one case. Where most steps are
 // such, as those of several inner steps, the calls are a table and the kernel has each case once:
-// its code stays in the instruction cache, and is compiled in the time of one inner step.
+// its code stays in the instruction cache, and is compiled in the time of one inner step. A few
+// cases each are a function of their own, as the compiler's time grows with the square of a
+// function's length.
 class MegaSource {
  public:
   static constexpr Team kTeam{256};
@@ -52,10 +54,12 @@ class MegaSource {
   size_t case_of(const KernelCode& code, std::vector<Place> places);
   int64_t number_of(const Location& location);
   int64_t operand(const Location& location);
-  std::string overflow() const;
+  std::string operands_type() const;
+  std::string memory() const;
   static std::string text_of(const Case& one, const std::vector<std::string>& numbers);
   std::string all_calls() const;
   std::string table() const;
+  std::string parts() const;
   std::string loop_over_table() const;
 
   std::string functions_;

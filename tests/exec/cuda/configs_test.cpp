@@ -134,6 +134,16 @@ int number(const std::string& report, const std::string& pattern) {
   return std::regex_search(report, found, std::regex(pattern)) ? std::stoi(found[1]) : 0;
 }
 
+// Of the kernel and the functions that it calls.
+int sum_of_numbers(const std::string& report, const std::string& pattern) {
+  const std::regex all(pattern);
+  int sum = 0;
+  for (std::sregex_iterator found(report.begin(), report.end(), all), end; found != end; ++found) {
+    sum += std::stoi((*found)[1]);
+  }
+  return sum;
+}
+
 // The lines that the compiler writes about one kernel.
 std::string part_about(const std::string& report, const std::string& name) {
   const std::string head = "Compiling entry function '";
@@ -157,9 +167,8 @@ void compile(const Nvrtc& nvrtc, std::span<Kernel> kernels) {
     kernel.failure = failure;
     kernel.registers = number(report, "Used ([0-9]+) registers");
     kernel.shared_bytes = number(report, "([0-9]+) bytes smem");
-    kernel.spilled_bytes = number(report, "([0-9]+) bytes spill stores") +
-                           number(report, "([0-9]+) bytes spill loads") +
-                           number(report, "([0-9]+) bytes stack frame");
+    kernel.spilled_bytes =
+        sum_of_numbers(report, "([0-9]+) bytes (?:spill stores|spill loads|stack frame)");
   }
 }
 

@@ -11,6 +11,8 @@
 #define __device__
 #define __global__
 #define __forceinline__ inline
+#define __noinline__
+#define __grid_constant__
 #define __shared__ static
 #define __launch_bounds__(...)
 

@@ -24,6 +24,7 @@ TEST(PtxCheck, FindsWhatLeavesBitsOpen) {
            {"// mul.f32", ""},
            {"\tret;", ""},
            {"}", ""},
+           {"\tcall.uni (retval0), \n\tpart1, \n\t(\n\tparam0, \n\tparam1\n\t);", ""},
            {"\tmul.f32 \t%f1, %f2, %f3;", "mul.f32"},
            {"\t@%p1 add.f64 \t%fd1, %fd2, %fd3;", "add.f64"},
            {"\tadd.rz.f32 \t%f1, %f2, %f3;", "add.rz.f32"},
@@ -33,6 +34,7 @@ TEST(PtxCheck, FindsWhatLeavesBitsOpen) {
            {"\tmax.ftz.f32 \t%f1, %f2, %f3;", "max.ftz.f32"},
            {"\tdiv.full.f32 \t%f1, %f2, %f3;", "div.full.f32"},
            {"\tsqrt.approx.f32 \t%f1, %f2;", "sqrt.approx.f32"},
+           {"\tcall (retval0), part1, \n\t(param0);\n\tex2.f32 \t%f1, %f2;", "ex2.f32"},
            {"\tex2.f32 \t%f1, %f2;", "ex2.f32"},
            {"\twgmma.fence.sync.aligned;", "wgmma.fence.sync.aligned"},
        }) {
