@@ -57,6 +57,9 @@ class Table(unittest.TestCase):
         half = {"r": {"seeds": {}, "progress": self.row.iterations // 2}}
         self.assertIn("50 % trained", table.render([self.row], half, {}, {}))
         self.assertIn("not started", table.render([self.row], {}, {}, {}))
+        half["r"]["so_far"] = {"iterations": 1700, "tasks": 600, "mean": 0.95, "ci95": 0.004}
+        self.assertIn("| 95.00 ± 0.40 after 1,700 | 600 |  | 50 % trained |",
+                      table.render([self.row], half, {}, {}))
 
     def test_losses_are_judged_by_the_median_seed(self):
         expected = {"range": [0.35, 0.41], "median": 0.2}
@@ -148,6 +151,27 @@ class Runs(unittest.TestCase):
             self.assertEqual(store.model_file(row).read_text(), "the best\n")
 
 
+    def test_of_an_unfinished_classifier_the_best_checkpoint_is_tested(self):
+        program = self.folder / "outerloop"
+        program.write_text("#!/bin/sh\n"
+                           """echo '{"tasks": 600, "curve": [{"accuracy": {"mean": 0.1, "ci95": 0.1}}, """
+                           """{"accuracy": {"mean": 0.9, "ci95": 0.02}}]}'\n""")
+        program.chmod(0o755)
+        row = store.Row(name="r", title="t", config="omniglot_maml")
+        changes = {"RUNS": self.folder, "UNFINISHED": self.folder / "unfinished",
+                   "RESULTS": self.folder / "results.json", "TABLE": self.folder / "RESULTS.md"}
+        with unittest.mock.patch.multiple(store, **changes):
+            run.keep_unfinished([row], program)
+            self.assertEqual(store.load_results(), {})
+            row.kept(0).mkdir(parents=True)
+            for name in ("ckpt-000000300.h5", "ckpt-000000200.h5"):
+                (row.kept(0) / name).touch()
+            run.keep_unfinished([row], program)
+            self.assertEqual(store.load_results()["r"], {
+                "seeds": {}, "progress": 300,
+                "so_far": {"iterations": 200, "tasks": 600, "mean": 0.9, "ci95": 0.02}})
+
+
 class CommandLine(unittest.TestCase):
     def test_only_a_command_that_trains_builds_the_program(self):
         with tempfile.TemporaryDirectory() as place:
@@ -196,7 +220,7 @@ class Training(unittest.TestCase):
         first = self.stopped()
         progress = self.stopped()
         self.assertTrue(0 < first < progress < 40000, (first, progress))
-        run.keep_unfinished([TINY])
+        run.keep_unfinished([TINY], self.options.outerloop)
         kept = store.iterations_kept(TINY, 0)
         self.assertGreaterEqual(kept, progress)  # which metrics tell, every 50 iterations
         shutil.rmtree(store.RUNS)

@@ -78,7 +78,8 @@ def table_rows(table, config, shots, algorithms):
 
 
 def load_results():
-    """{row name: {"seeds": {seed: what summarise() gave}, "progress": iterations of the next seed}}"""
+    """{row name: {"seeds": {seed: what summarise() gave}, "progress": iterations of the next seed,
+    "so_far": of a classifier whose checkpoint was kept, what run.reached() gave}}"""
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
@@ -125,10 +126,14 @@ def iterations_done(folder):
     return 0
 
 
+def iterations_of(checkpoint):
+    """Its file name has them."""
+    return int(re.search(r"\d+", checkpoint.stem).group())
+
+
 def iterations_kept(row, seed):
-    """The checkpoint's file name has them."""
     files = checkpoints(row.kept(seed))
-    return int(re.search(r"\d+", files[-1].stem).group()) if files else 0
+    return iterations_of(files[-1]) if files else 0
 
 
 def by_task(csv, distinct):

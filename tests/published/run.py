@@ -93,6 +93,7 @@ def reproduce(row, rows, options, deadline):
         if code == 0:
             entry["seeds"][str(seed)] = store.summarise(folder, origin)
             entry.pop("progress", None)
+            entry.pop("so_far", None)
             keep_model(row, folder, options)
             shutil.rmtree(row.kept(seed), ignore_errors=True)
         else:
@@ -135,14 +136,30 @@ def refresh(rows):
     write_table(rows, results)
 
 
-def keep_unfinished(rows):
-    """Puts aside what another machine needs to go on: the newest checkpoint and the best one."""
+def keep_unfinished(rows, outerloop):
+    """Puts aside what another machine needs to go on, the newest checkpoint and the best one, and
+    tests the best one of a classifier."""
     results = store.load_results()
     for row in rows:
         seed = missing_seed(row, results)
-        if seed is not None:
-            keep_seed(row.folder(seed), row.origin(seed), row.kept(seed))
+        if seed is None:
+            continue
+        keep_seed(row.folder(seed), row.origin(seed), row.kept(seed))
+        kept = store.checkpoints(row.kept(seed))
+        if kept and not row.is_regression:
+            entry = results.setdefault(row.name, {"seeds": {}})
+            entry["so_far"] = reached(kept[0], outerloop)
+    store.save_results(results)
     refresh(rows)
+
+
+def reached(checkpoint, outerloop):
+    """The test of a row in results.json, at a checkpoint."""
+    words = [outerloop, "eval", checkpoint, "--json"]
+    test = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+    point = test["curve"][-1]["accuracy"]
+    return {"iterations": store.iterations_of(checkpoint), "tasks": test["tasks"],
+            "mean": round(point["mean"], 6), "ci95": round(point["ci95"], 6)}
 
 
 def keep_seed(folder, origin_file, kept):
@@ -197,7 +214,7 @@ def parse(rows):
                         help="note how far unfinished rows are and write the table")
     parser.add_argument("--keep", action="store_true",
                         help="copy the checkpoints of unfinished rows to unfinished/, from where "
-                        "another machine goes on, and write the table")
+                        "another machine goes on, test the best and write the table")
     parser.add_argument("--baselines", action="store_true",
                         help="compute the tables' simple models again and write the table")
     parser.add_argument("--letters", metavar="FOLDER", type=pathlib.Path, nargs="?",
@@ -236,10 +253,10 @@ def main():
     if options.table:
         refresh(rows)
         return 0
-    if options.keep:
-        keep_unfinished(rows)
-        return 0
     options.outerloop = options.outerloop or build()
+    if options.keep:
+        keep_unfinished(rows, options.outerloop)
+        return 0
     if options.baselines:
         write_baselines(rows, options)
         return 0
