@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
@@ -13,11 +11,8 @@ namespace outerloop::cli {
 namespace {
 
 int stop(const train::RunFolder& run) {
+  train::require_run(run);
   const std::string name = run.root.string();
-  if (!std::filesystem::is_regular_file(run.config())) {
-    throw BadInput(fmt::format(
-        "{} is no run folder: it has no config.yaml; give the run_dir of a training", name));
-  }
   if (!train::may_be_in_training(run)) {
     throw BadInput(fmt::format("{} is not being trained: there is nothing to stop", name));
   }

@@ -216,12 +216,7 @@ void describe_config(const config::Config& config, ReportData& data) {
 
 ReportData gather(const fs::path& run) {
   const train::RunFolder folder{run};
-  if (!fs::is_regular_file(folder.config())) {
-    throw BadInput(
-        fmt::format("{} is no run folder: it has no config.yaml; give the run_dir of a "
-                    "training",
-                    run.string()));
-  }
+  train::require_run(folder);
   const config::Config config = config::read_config(folder.config()).config;
   ReportData data{.title = name_of(run)};
   describe_config(config, data);

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "outerloop/base/counted.h"
+#include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/setup.h"
@@ -20,6 +21,13 @@ namespace outerloop::train {
 
 std::filesystem::path RunFolder::log(int rank) const {
   return root / "log" / fmt::format("rank-{:03}.log", rank);
+}
+
+void require_run(const RunFolder& folder) {
+  if (std::filesystem::is_regular_file(folder.config())) return;
+  throw BadInput(
+      fmt::format("{} is no run folder: it has no config.yaml; give the run_dir of a training",
+                  folder.root.string()));
 }
 
 std::string describe_run(const config::Config& config, const Data& data, const Machines& machines) {

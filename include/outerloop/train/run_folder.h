@@ -39,6 +39,9 @@ struct Machines {
 // Host, versions, machine, data set, protocol: what a checkpoint must not hold. JSON text.
 std::string describe_run(const config::Config& config, const Data& data, const Machines& machines);
 
+// Throws BadInput where the folder is none of a run.
+void require_run(const RunFolder& folder);
+
 // Whether a training may be going on in the folder: on this host that is known, on others that
 // share the folder not always.
 bool may_be_in_training(const RunFolder& folder);
