@@ -9,8 +9,8 @@ namespace {
 
 // Of floating point these give one result whatever their modifiers, unless they flush.
 constexpr std::array<std::string_view, 24> kExact{
-    "and",  "bar", "bfi", "bra", "call", "cvt", "cvta", "ld",   "max", "min", "mov", "neg", "not",
-    "prmt", "or",  "rem", "ret", "selp", "setp", "shfl", "shl", "shr", "st",  "xor"};
+    "and", "bar",  "bfi", "bra", "call", "cvt",  "cvta", "ld",   "max", "min", "mov", "neg",
+    "not", "prmt", "or",  "rem", "ret",  "selp", "setp", "shfl", "shl", "shr", "st",  "xor"};
 // And these with .rn alone, but for whole numbers.
 constexpr std::array<std::string_view, 8> kRounded{"abs", "add", "div",  "fma",
                                                    "mad", "mul", "sqrt", "sub"};
