@@ -14,6 +14,7 @@ constexpr std::array<std::string_view, 24> kExact{
 // And these with .rn alone, but for whole numbers.
 constexpr std::array<std::string_view, 8> kRounded{"abs", "add", "div",  "fma",
                                                    "mad", "mul", "sqrt", "sub"};
+constexpr std::string_view kElsewhere = ".extern .func";
 constexpr std::array<std::string_view, 3> kLoose{"approx", "ftz", "full"};
 
 bool is_among(const auto& list, std::string_view word) {
@@ -64,6 +65,7 @@ std::string doubtful_instruction(std::string_view ptx) {
   while (!ptx.empty()) {
     const size_t end = std::min(ptx.find('\n'), ptx.size() - 1);
     const std::string_view line = ptx.substr(0, end);
+    if (line.starts_with(kElsewhere)) return std::string(kElsewhere);
     const std::string_view instruction = instruction_of(line);
     if (!goes_on && !instruction.empty() && is_doubtful(instruction)) {
       return std::string(instruction);

@@ -17,9 +17,9 @@ namespace outerloop::exec::cuda {
 
 // Steps that differ in where their operands are alone are calls of one case. Where most steps are
 // such, as those of several inner steps, the calls are a table and the kernel has each case once:
-// its code stays in the instruction cache, and is compiled in the time of one inner step. A few
-// cases each are a function of their own, as the compiler's time grows with the square of a
-// function's length.
+// its code stays in the instruction cache, and is compiled in the time of one inner step. Where a
+// multiprocessor has room for one block, so that registers do not matter, a few cases each are a
+// function of their own: the compiler's time grows with the square of a function's length.
 class MegaSource {
  public:
   static constexpr Team kTeam{256};
@@ -59,8 +59,10 @@ class MegaSource {
   static std::string text_of(const Case& one, const std::vector<std::string>& numbers);
   std::string all_calls() const;
   std::string table() const;
+  std::string switch_over(size_t begin, size_t end) const;
   std::string parts() const;
-  std::string loop_over_table() const;
+  std::string calls_of_parts() const;
+  std::string loop_over_table(const std::string& call) const;
 
   std::string functions_;
   std::map<std::string, size_t> functions_by_text_;

@@ -13,6 +13,7 @@
 #define __forceinline__ inline
 #define __noinline__
 #define __grid_constant__
+#define OL_ASSUME_GLOBAL(address)
 #define __shared__ static
 #define __launch_bounds__(...)
 

@@ -35,6 +35,8 @@ TEST(PtxCheck, FindsWhatLeavesBitsOpen) {
            {"\tdiv.full.f32 \t%f1, %f2, %f3;", "div.full.f32"},
            {"\tsqrt.approx.f32 \t%f1, %f2;", "sqrt.approx.f32"},
            {"\tcall (retval0), part1, \n\t(param0);\n\tex2.f32 \t%f1, %f2;", "ex2.f32"},
+           {".extern .func  (.param .b32 func_retval0) vprintf", ".extern .func"},
+           {".extern .shared .align 64 .b8 arena[];", ""},
            {"\tex2.f32 \t%f1, %f2;", "ex2.f32"},
            {"\twgmma.fence.sync.aligned;", "wgmma.fence.sync.aligned"},
        }) {

@@ -3,6 +3,12 @@
 
 #include "exec/cuda/device/arithmetic.h"
 
+// Tells the compiler what it cannot see of an address that comes from memory: it is in the
+// device's.
+#ifndef OL_ASSUME_GLOBAL
+#define OL_ASSUME_GLOBAL(address) __builtin_assume(__isGlobal(address))
+#endif
+
 namespace ol {
 
 struct Operand {
@@ -17,8 +23,9 @@ struct Operands {
 
 template <int Count>
 OL_DEVICE char* address(const Operands<Count>& operands, unsigned operand, unsigned lane) {
-  return operands.at[operand].base +
-         static_cast<long long>(lane) * operands.at[operand].lane_stride;
+  char* const base = operands.at[operand].base;
+  OL_ASSUME_GLOBAL(base);
+  return base + static_cast<long long>(lane) * operands.at[operand].lane_stride;
 }
 
 // The operands of one lane.
