@@ -18,7 +18,7 @@ import time
 import places
 from faults import FAULTS, Scene
 from launchers import LAUNCHERS, ranks
-from places import WORK, Training, await_that, call
+from places import WORK, Training, await_that, call, patience
 
 FAULTS_EACH = 4
 EVERY = 20  # iterations between checkpoints
@@ -124,7 +124,7 @@ class Course:
     def await_end(self, record):
         struck = time.monotonic()
         while not ended(self.started):
-            if time.monotonic() - struck > self.launcher.deadline:
+            if time.monotonic() - struck > patience(self.launcher.deadline):
                 record["bad"].append(f"no end within {self.launcher.deadline} s")
                 print(self.started.text(), self.run.log(), ranks(), sep="\n", file=sys.stderr)
                 clear(self.started)

@@ -98,12 +98,12 @@ class HostsTraining(unittest.TestCase):
         """Open MPI's daemon on the host ends unheard: mpirun by itself would wait for ever."""
         run = Training("reached")
         run.set_iterations(30)
-        os.environ["OUTERLOOP_START_LIMIT"] = "15s"
+        limit = os.environ["OUTERLOOP_START_LIMIT"] = f"{patience(15):.0f}s"
         self.addCleanup(os.environ.pop, "OUTERLOOP_START_LIMIT")
         self.hosts.set_link("h3", "down")
         text = self.end_of(started := self.start(run, HOSTS), run, DEADLINE)
         self.assertEqual(started.returncode, 1, text)
-        self.assertIn("did not reach all hosts within 15s (try 2 of 2)", text)
+        self.assertIn(f"did not reach all hosts within {limit} (try 2 of 2)", text)
         self.assertIn("check ssh and the network between the hosts", text)
         started = self.start(run, HOSTS)
         await_that(lambda: self.hosts.running(["h3"]), LONG, "a daemon on h3")
