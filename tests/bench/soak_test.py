@@ -26,7 +26,9 @@ class Judgement(unittest.TestCase):
 
     def test_a_training_that_slows_down_is_named(self):
         self.assertEqual(soak.slowing([100] * 8 + [90] * 4), [])
-        self.assertEqual(soak.slowing([100] * 8 + [60, 50, 60, 100]), [])
+        self.assertEqual(soak.slowing([100] * 12 + [60, 50, 60, 100]), [])
+        self.assertEqual(soak.slowing([100] * 30 + [60] * 9 + [100]),
+                         ["100 tasks/s at first, 60 at last"])
         self.assertEqual(soak.slowing([100] * 8 + [60] * 4), ["100 tasks/s at first, 60 at last"])
         self.assertEqual(soak.slowing([100]), ["1 speeds were logged, too few to judge"])
 
