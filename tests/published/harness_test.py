@@ -58,7 +58,7 @@ class Table(unittest.TestCase):
         self.assertIn("50 % trained", table.render([self.row], half, {}, {}))
         self.assertIn("not started", table.render([self.row], {}, {}, {}))
         half["r"]["so_far"] = {"iterations": 1700, "tasks": 600, "mean": 0.95, "ci95": 0.004}
-        self.assertIn("| 95.00 ± 0.40 after 1,700 | 600 |  | 50 % trained |",
+        self.assertIn("| 95.00 ± 0.40 after 1,700 iterations | 600 |  | 50 % trained |",
                       table.render([self.row], half, {}, {}))
 
     def test_losses_are_judged_by_the_median_seed(self):
@@ -150,30 +150,36 @@ class Runs(unittest.TestCase):
             self.assertEqual(run.reproduce(row, [row], options, None), 0)
             self.assertEqual(store.model_file(row).read_text(), "the best\n")
 
-
-    def test_of_an_unfinished_classifier_the_best_checkpoint_is_tested(self):
+    def test_an_unfinished_classifier_is_tested_at_its_best_checkpoint(self):
         program = self.folder / "outerloop"
-        program.write_text("#!/bin/sh\n"
-                           """echo '{"tasks": 600, "curve": [{"accuracy": {"mean": 0.1, "ci95": 0.1}}, """
-                           """{"accuracy": {"mean": 0.9, "ci95": 0.02}}]}'\n""")
+        points = [{"accuracy": {"mean": mean, "ci95": 0.02}} for mean in (0.1, 0.9)]
+        said = json.dumps({"tasks": 600, "curve": points})
+        program.write_text('#!/bin/sh\n[ "$1 ${2##*-} $3" = "eval 000000200.h5 --json" ] || exit 2\n'
+                           f"echo '{said}'\n")
         program.chmod(0o755)
+        options = types.SimpleNamespace(outerloop=program, threads=1, nice=0)
         row = store.Row(name="r", title="t", config="omniglot_maml")
+        so_far = {"iterations": 200, "tasks": 600, "mean": 0.9, "ci95": 0.02}
         changes = {"RUNS": self.folder, "UNFINISHED": self.folder / "unfinished",
                    "RESULTS": self.folder / "results.json", "TABLE": self.folder / "RESULTS.md"}
         with unittest.mock.patch.multiple(store, **changes):
-            run.keep_unfinished([row], program)
+            run.keep_unfinished([row], options)
             self.assertEqual(store.load_results(), {})
             row.kept(0).mkdir(parents=True)
-            for name in ("ckpt-000000300.h5", "ckpt-000000200.h5"):
-                (row.kept(0) / name).touch()
-            run.keep_unfinished([row], program)
-            self.assertEqual(store.load_results()["r"], {
-                "seeds": {}, "progress": 300,
-                "so_far": {"iterations": 200, "tasks": 600, "mean": 0.9, "ci95": 0.02}})
+            (row.kept(0) / "ckpt-000000300.h5").touch()
+            run.keep_unfinished([row], options)  # its test fails
+            self.assertEqual(store.load_results()["r"], {"seeds": {}, "progress": 300})
+            (row.kept(0) / "ckpt-000000200.h5").touch()
+            run.keep_unfinished([row], options)
+            self.assertEqual(store.load_results()["r"],
+                             {"seeds": {}, "progress": 300, "so_far": so_far})
+            program.write_text("#!/bin/sh\nexit 2\n")
+            run.keep_unfinished([row], options)  # knows it already
+            self.assertEqual(store.load_results()["r"]["so_far"], so_far)
 
 
 class CommandLine(unittest.TestCase):
-    def test_only_a_command_that_trains_builds_the_program(self):
+    def test_only_a_command_that_trains_or_tests_builds_the_program(self):
         with tempfile.TemporaryDirectory() as place:
             root = pathlib.Path(place)
             shutil.copytree(store.HERE, root / "tests/published",
@@ -184,6 +190,7 @@ class CommandLine(unittest.TestCase):
             builder.chmod(0o755)
             row = store.load_rows()[0].name
             for words, code, printed in ((["TYPO"], 2, ""), ([], 2, ""),
+                                         (["--keep"], 9, "builds release outerloop\n"),
                                          ([row], 9, "builds release outerloop\n")):
                 done = subprocess.run([root / "tests/published/run.sh", *words],
                                       capture_output=True, text=True)
@@ -220,7 +227,7 @@ class Training(unittest.TestCase):
         first = self.stopped()
         progress = self.stopped()
         self.assertTrue(0 < first < progress < 40000, (first, progress))
-        run.keep_unfinished([TINY], self.options.outerloop)
+        run.keep_unfinished([TINY], self.options)
         kept = store.iterations_kept(TINY, 0)
         self.assertGreaterEqual(kept, progress)  # which metrics tell, every 50 iterations
         shutil.rmtree(store.RUNS)

@@ -136,27 +136,35 @@ def refresh(rows):
     write_table(rows, results)
 
 
-def keep_unfinished(rows, outerloop):
+def keep_unfinished(rows, options):
     """Puts aside what another machine needs to go on, the newest checkpoint and the best one, and
-    tests the best one of a classifier."""
+    tests classifiers as they are now."""
     results = store.load_results()
-    for row in rows:
-        seed = missing_seed(row, results)
-        if seed is None:
-            continue
+    unfinished = [(row, seed) for row in rows
+                  if (seed := missing_seed(row, results)) is not None]
+    for row, seed in unfinished:
         keep_seed(row.folder(seed), row.origin(seed), row.kept(seed))
-        kept = store.checkpoints(row.kept(seed))
-        if kept and not row.is_regression:
-            entry = results.setdefault(row.name, {"seeds": {}})
-            entry["so_far"] = reached(kept[0], outerloop)
-    store.save_results(results)
+    for row, seed in unfinished:
+        kept = store.checkpoints(row.kept(seed))  # the best first, where there is one
+        known = results.get(row.name, {}).get("so_far", {}).get("iterations")
+        if row.is_regression or not kept or store.iterations_of(kept[0]) == known:
+            continue
+        so_far = reached(kept[0], options)
+        newest = store.load_results()  # other rows, or this one, may have come meanwhile
+        if so_far is not None and missing_seed(row, newest) == seed:
+            newest.setdefault(row.name, {"seeds": {}})["so_far"] = so_far
+            store.save_results(newest)
     refresh(rows)
 
 
-def reached(checkpoint, outerloop):
-    """The test of a row in results.json, at a checkpoint."""
-    words = [outerloop, "eval", checkpoint, "--json"]
-    test = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+def reached(checkpoint, options):
+    """The test of a row, at a checkpoint. None: it failed, and has said why."""
+    done = subprocess.run([options.outerloop, "eval", checkpoint, "--json"], stdout=subprocess.PIPE,
+                          preexec_fn=lambda: os.nice(options.nice))
+    if done.returncode != 0:
+        print(f"{checkpoint}: not tested", file=sys.stderr)
+        return None
+    test = json.loads(done.stdout)
     point = test["curve"][-1]["accuracy"]
     return {"iterations": store.iterations_of(checkpoint), "tasks": test["tasks"],
             "mean": round(point["mean"], 6), "ci95": round(point["ci95"], 6)}
@@ -214,7 +222,7 @@ def parse(rows):
                         help="note how far unfinished rows are and write the table")
     parser.add_argument("--keep", action="store_true",
                         help="copy the checkpoints of unfinished rows to unfinished/, from where "
-                        "another machine goes on, test the best and write the table")
+                        "another machine goes on, test classifiers and write the table")
     parser.add_argument("--baselines", action="store_true",
                         help="compute the tables' simple models again and write the table")
     parser.add_argument("--letters", metavar="FOLDER", type=pathlib.Path, nargs="?",
@@ -255,7 +263,7 @@ def main():
         return 0
     options.outerloop = options.outerloop or build()
     if options.keep:
-        keep_unfinished(rows, options.outerloop)
+        keep_unfinished(rows, options)
         return 0
     if options.baselines:
         write_baselines(rows, options)

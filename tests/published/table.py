@@ -20,8 +20,8 @@ ACCURACY_HEAD = """
 ## Omniglot, accuracy on unseen classes in percent
 
 The interval is 95 % over test tasks. Reproduced: the interval reaches the published one. Of a row
-that is not trained to its end: the test of its best checkpoint so far. Trainings shared their
-machine with other work: their times are upper bounds.
+that is not trained to its end: the test of its checkpoint so far. Trainings shared their machine
+with other work: their times are upper bounds.
 
 | row | what | published | here | tasks | seeds | status | trained | commit | date |
 |---|---|---|---|---|---|---|---|---|---|
@@ -145,7 +145,7 @@ def accuracy_lines(row, results):
     runs = finished_seeds(row, results)
     if not runs:
         so_far = results.get(row.name, {}).get("so_far")
-        reached = [f"{percent(so_far)} after {so_far['iterations']:,}",
+        reached = [f"{percent(so_far)} after {so_far['iterations']:,} iterations",
                    f"{so_far['tasks']:,}"] if so_far else ["", ""]
         return [cells + [*reached, "", progress(row, results), "", "", ""]]
     point = runs[0]["curve"][-1]
