@@ -5,7 +5,8 @@
 #   tests/published/run.sh ROW… | --all                   [--threads N] [--nice 19] [--max-minutes M]
 #   tests/published/run.sh --table                        write the table alone
 #   tests/published/run.sh --keep                         checkpoints of unfinished rows to unfinished/:
-#                                                         another machine goes on from there. Tests classifiers
+#                                                         another machine goes on from there; what
+#                                                         classifiers reach so far, and the table
 #   tests/published/run.sh --baselines                    simple models of the tables, and the table
 #   tests/published/run.sh --letters FOLDER               Omniglot models on printed letters, and the table
 set -euo pipefail

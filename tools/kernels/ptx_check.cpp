@@ -14,6 +14,7 @@ constexpr std::array<std::string_view, 24> kExact{
 // And these with .rn alone, but for whole numbers.
 constexpr std::array<std::string_view, 8> kRounded{"abs", "add", "div",  "fma",
                                                    "mad", "mul", "sqrt", "sub"};
+// How PTX declares a function that is not in it.
 constexpr std::string_view kElsewhere = ".extern .func";
 constexpr std::array<std::string_view, 3> kLoose{"approx", "ftz", "full"};
 

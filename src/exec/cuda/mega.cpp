@@ -8,7 +8,7 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-// Beyond these the compiler takes half a minute, or the arguments are too many.
+// Beyond these the compiler takes minutes, or the arguments are too many.
 constexpr int64_t kMostSteps = 4000;
 constexpr int64_t kMostCases = 400;
 constexpr int64_t kMostOperands = 200;

@@ -56,9 +56,8 @@ std::string compile_file(const fs::path& source, const fs::path& library) {
   const fs::path log = library.string() + ".log";
   const std::string command = fmt::format(
       "g++ -std=c++20 -O0 -mfma -mno-avx512f -ffp-contract=off -fno-strict-aliasing "
-      "-fno-exceptions "
-      "-fno-rtti -fno-asynchronous-unwind-tables -fPIC -shared "
-      "-Wno-unused -I'{}/tests' -o '{}' '{}' > '{}' 2>&1",
+      "-fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables -fPIC -shared -Wno-unused "
+      "-I'{}/tests' -o '{}' '{}' > '{}' 2>&1",
       OUTERLOOP_SOURCE_DIR, library.string(), source.string(), log.string());
   if (std::system(command.c_str()) == 0) return "";
   std::ifstream text(log);
