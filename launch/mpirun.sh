@@ -20,7 +20,7 @@ source "$root/launch/env.sh"
 # The threads of one rank take all cores of its host, unless you say how many ranks there are.
 how_many=' --?(n|np|c|N|npernode|npersocket|map-by) '
 [[ " ${launcher[*]} " =~ $how_many ]] || launcher+=(--map-by ppr:1:node)
-for name in OUTERLOOP_{CUBLAS,DATA,ISA,NCCL} HDF5_USE_FILE_LOCKING; do
+for name in OUTERLOOP_{CACHE,CUBLAS,DATA,ISA,NCCL} HDF5_USE_FILE_LOCKING; do
   [[ -z ${!name:-} ]] || launcher+=(-x "$name")
 done
 # Below, -q keeps back what mpirun says when a rank ends badly, its own complaints too: about a word

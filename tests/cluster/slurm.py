@@ -122,6 +122,10 @@ class Job:
     def state(self):
         return self.field("JobState")
 
+    def states(self):
+        """Of each task of an array."""
+        return re.findall(r"\bJobState=(\S+)", call("scontrol", "show", "job", self.id))
+
     def told(self):
         """What a failed test shows of it."""
         return f"{call('scontrol', 'show', 'job', self.id)}\n{self.text()}\n{Slurm.logs()}"

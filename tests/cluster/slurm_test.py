@@ -14,7 +14,7 @@ from places import PROGRAM, PROJECT, WORK, Training, await_that, call, main
 
 SWEEP = """
 config: base.yaml
-set: {outer.meta_batch: 2, outer.iterations: 20, model.hidden: [4], test.tasks: 4,
+set: {outer.meta_batch: 2, outer.iterations: ITERATIONS, model.hidden: [4], test.tasks: 4,
       validation.tasks: 4, validation.every: 10, report.write: false}
 grid: {inner.rate: [0.01, 0.1], model.activation: [relu, tanh]}
 """
@@ -29,7 +29,7 @@ class SlurmTraining(unittest.TestCase):
 
     def test_a_time_limit_stops_it_and_the_queue_goes_on_to_the_same_bytes(self):
         run = Training("limit")
-        job = Job(SCRIPT, run.words(), "--time=1", "--signal=USR1@20")
+        job = Job(SCRIPT, run.words(), "--time=1", "--signal=B:USR1@20")
         job.await_text("stopped by SIGUSR1 at iteration", LONG)
         stopped = int(re.search(r"SIGUSR1 at iteration (\d+)", job.text())[1])
         run.set_iterations(stopped + 10)
@@ -38,6 +38,16 @@ class SlurmTraining(unittest.TestCase):
         self.assertIn(f"resuming {run.folder} at iteration {stopped} on cpu\n", job.text())
         self.assertEqual(run.hosts(), list(self.slurm.nodes))
         run.expect_bytes_of_an_undisturbed_run(self)
+
+    def test_mpirun_on_one_node_is_stopped_before_the_time_limit_too(self):
+        run = Training("mpirun")
+        job = Job(SCRIPT, run.words(), "--nodes=1", "--time=1", "--signal=B:USR1@20",
+                  "--export=ALL,OUTERLOOP_LAUNCH=mpirun")
+        job.await_text("stopped by SIGUSR1 at iteration", LONG)
+        await_that(lambda: int(job.field("Restarts")) > 0, LONG, "a new place in the queue",
+                   job.told)
+        call("scancel", job.id)
+        self.assertEqual(job.await_end(LONG), "CANCELLED", job.told())
 
     def test_a_dead_node_puts_it_back_into_the_queue_for_those_left(self):
         run = Training("death")
@@ -89,6 +99,16 @@ class SlurmTraining(unittest.TestCase):
                        LONG, f"{sweep} is done", job.told)
             self.assertEqual(reports(sweep), reports(alone))
 
+    def test_a_cancelled_job_array_keeps_its_checkpoints_and_is_not_queued_again(self):
+        sweep = planned("cancelled", iterations=Training.ENDLESS)
+        job = Job(PROJECT / "launch/sweep.sbatch", [sweep, PROGRAM], "--array=0-1", "--time=5")
+        await_that(lambda: len(list(sweep.rglob("metrics.jsonl"))) == 2, LONG, "two trainings",
+                   job.told)
+        call("scancel", job.id)
+        await_that(lambda: set(job.states()) == {"CANCELLED"}, LONG, "both tasks have ended",
+                   job.told)
+        self.assertIn("2 interrupted", call(PROGRAM, "sweep", "status", sweep))
+
     def test_shards_as_a_job_array_make_the_journal_of_one_process(self):
         config = PROJECT / "configs/iris_importance.yaml"
         whole, run = WORK / "iris-whole", WORK / "iris"
@@ -109,9 +129,9 @@ def merged(run, journals):
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
-def planned(name):
+def planned(name, iterations=20):
     (WORK / "base.yaml").write_text("tasks: {shots: 4, queries: 4}\n")
-    (WORK / "sweep.yaml").write_text(SWEEP)
+    (WORK / "sweep.yaml").write_text(SWEEP.replace("ITERATIONS", str(iterations)))
     call(PROGRAM, "sweep", "plan", WORK / "sweep.yaml", "--out", WORK / name)
     return WORK / name
 
