@@ -47,8 +47,19 @@ cluster_packages='
   slurmd              command  slurmd
 '
 
+# Below what modules, spack and conda tell CMake of.
+is_below_prefix() {
+  local prefixes prefix
+  IFS=: read -ra prefixes <<<"${CMAKE_PREFIX_PATH:-}:${CONDA_PREFIX:-}"
+  for prefix in "${prefixes[@]}"; do
+    [[ -z $prefix || ! -e $prefix/$1 ]] || return 0
+  done
+  return 1
+}
+
 # Asks the compiler; without one, looks where it would.
 has_header() {
+  ! is_below_prefix "include/$1" || return 0
   if command -v g++ >/dev/null; then
     printf '#if !__has_include(<%s>)\n#error\n#endif' "$1" | g++ -E -xc++ - &>/dev/null
     return
@@ -61,12 +72,17 @@ has_header() {
   return 1
 }
 
+has_hdf5() {
+  [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || is_below_prefix include/hdf5.h ||
+    pkg-config --exists hdf5 2>/dev/null
+}
+
 is_present() {
   case $1 in
     command) PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null ;;
     header) has_header "$2" ;;
     module) pkg-config --exists "$2" 2>/dev/null ;;
-    hdf5) [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || pkg-config --exists "$2" 2>/dev/null ;;
+    hdf5) has_hdf5 ;;
     python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
   esac
 }
