@@ -3,7 +3,10 @@
 #   tools/lint/format.sh [--fix]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-formatter=$(command -v clang-format-14 || command -v clang-format)
+formatter=$(command -v clang-format-14 || command -v clang-format) || {
+  echo "format.sh: no clang-format; tools/packages.sh --tests installs it" >&2
+  exit 1
+}
 if ! "$formatter" --version | grep -q 'version 14\.'; then
   printf 'format.sh:1: Skipped\n%s is not version 14, which the sources follow\n' "$formatter"
   exit 77
