@@ -113,6 +113,8 @@ struct Evaluator::Impl {
   int64_t prepared(int64_t tasks) const {
     int64_t round = 0;
     comm::fail_together(*ranks, "evaluation", [&] { round = team->prepare(tasks); });
+    // Ranks of other hosts may have more threads, and so longer rounds.
+    ranks->all_reduce("evaluation", std::span(&round, 1), comm::Reduction::min);
     return round;
   }
 

@@ -94,6 +94,19 @@ TEST_F(Ranks, AStopAskedOfOneInAValidationStopsAllThere) {
   EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
 }
 
+TEST_F(Ranks, RanksWithMoreThreadsEvaluateAlike) {
+  const Words words = kShort + Words{"outer.iterations=20", "test.tasks=600"};
+  comm::run_ranks(2, [&](comm::Communicator& rank) {
+    TrainOptions options;
+    options.ranks = &rank;
+    train(shipped("sinusoid_maml", folder_ / "run",
+                  words + Words{rank.rank() == 1 ? "runtime.threads=3" : "runtime.threads=1"}),
+          options);
+  });
+  train(shipped("sinusoid_maml", folder_ / "whole", words), {});
+  EXPECT_EQ(summary_of(folder_ / "run")["test"], summary_of(folder_ / "whole")["test"]);
+}
+
 TEST_F(Ranks, WhatIsWrongOnOneIsToldByAll) {
   const auto messages = errors(3, [&](int rank) {
     return shipped("omniglot_maml", folder_ / "run",
