@@ -87,6 +87,10 @@ void Store::mark_best(int64_t iteration) {
   replace_symlink(folder_ / kBest, file.filename());
 }
 
+void Store::keep(fs::path file) {
+  kept_ = std::move(file);
+}
+
 std::optional<fs::path> Store::best() const {
   std::error_code error;
   const fs::path name = fs::read_symlink(folder_ / kBest, error);
@@ -161,9 +165,10 @@ void Store::remove_old() const {
   for (size_t i = 0; i + keep_last < files.size(); ++i) {
     const auto& [iteration, file] = files[i];
     if (retention_.keeps_for_good(iteration)) continue;
-    if (iteration == resumed_from_ || file == best_file) continue;
     // An old file that stays does no harm; the new one is safe already.
     std::error_code ignored;
+    if (iteration == resumed_from_ || file == best_file || fs::equivalent(file, kept_, ignored))
+      continue;
     fs::remove(file, ignored);
   }
 }

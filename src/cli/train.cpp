@@ -15,6 +15,7 @@
 #include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/config/print.h"
+#include "outerloop/optim/outer.h"
 #include "outerloop/report/report.h"
 #include "outerloop/train/forecast.h"
 #include "outerloop/train/run_folder.h"
@@ -71,7 +72,8 @@ class Display {
                    .total = config.outer.iterations,
                    .line_every_seconds = config.log.every_seconds},
                   tell),
-        quiet_(options.quiet) {
+        quiet_(options.quiet),
+        is_new_(options.resume == "never") {
     if (quiet_) return;
     log_.add(LogLevel::info, [this](LogLevel level, std::string_view message) {
       progress_.clear();
@@ -89,12 +91,16 @@ class Display {
 
   int conclude(const train::TrainResult& result, const config::Config& config) {
     if (result.outcome == train::Outcome::stopped) {
-      log_.info("the same command goes on from iteration {}", result.iterations);
+      log_.info("the same command{} goes on from iteration {}",
+                is_new_ ? " with --resume=auto" : "", result.iterations);
       return kStopped;
     }
     const train::RunFolder folder{config.run_dir};
     if (result.outcome == train::Outcome::finished_before) {
-      log_.info("{} is finished; a larger outer.iterations trains it longer", folder.root.string());
+      log_.info("{} is finished{}", folder.root.string(),
+                optim::rate_needs_the_end(config.outer)
+                    ? ""
+                    : "; a larger outer.iterations trains it longer");
     }
     fmt::print("{}", train::describe_summary(folder));
     if (config.report.write) fmt::print("report {}\n", report::write(folder.root).string());
@@ -105,6 +111,7 @@ class Display {
   Progress progress_;
   Log log_;
   bool quiet_;
+  bool is_new_;
 };
 
 int train_on(comm::Communicator& ranks, const TrainArguments& options, ColorMode color) {
@@ -159,7 +166,8 @@ void add_train(Program& program) {
   command.add_option("OVERRIDES", options->overrides, "key=value words");
   command
       .add_option("--resume", options->resume,
-                  "auto: from the newest checkpoint; never; or a checkpoint file")
+                  "auto: from the newest checkpoint; never: refuse a run_dir that has some; or a "
+                  "checkpoint file")
       .capture_default_str();
   command.add_option("--max-wall", options->max_wall,
                      "stop with a checkpoint after this time, such as 3h50m");

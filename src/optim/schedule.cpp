@@ -29,6 +29,10 @@ double rate_at(const config::Outer& config, int64_t iteration) {
   return rate * static_cast<double>(iteration + 1) / static_cast<double>(config.warmup + 1);
 }
 
+bool rate_needs_the_end(const config::Outer& config) {
+  return config.schedule == config::Schedule::cosine || config.schedule == config::Schedule::linear;
+}
+
 OuterScalars outer_scalars(const config::Outer& config, int64_t iteration, int64_t updates) {
   OuterScalars scalars{.rate = rate_at(config, iteration)};
   if (config.optimizer != config::OuterOptimizer::sgd) {

@@ -72,6 +72,7 @@ void write_result(const Training& training, const Effort& trained, const fs::pat
   }
   write_summary(files.folder(), summary);
   files.remove_stop_file();
+  files.forget_beginning();
 }
 
 }  // namespace

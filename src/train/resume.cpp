@@ -34,7 +34,7 @@ void read_start_point(Training& training, OuterState& outer) {
   training.state = read_state(*found, training.setup->learner);
   training.resumed_from = training.state.iteration;
   // From another folder, or of a run that had another length: this folder needs its own.
-  if (!training.options.resume_from && found->config_hash == training.hash) {
+  if (!training.files->begins_from_file() && found->config_hash == training.hash) {
     training.saved_iteration = training.state.iteration;
   }
 }

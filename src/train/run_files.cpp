@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+#include <utility>
+
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
@@ -35,9 +38,32 @@ RunFiles::RunFiles(const config::Config& config, const TrainOptions& options, Wa
                                      .keep_best = config.checkpoint.best}),
       saver_(store_, config.checkpoint.every) {}
 
+bool RunFiles::has_begun_from(const std::string& hash) const {
+  std::ifstream file(folder_.begun_from());
+  std::string begun_from;
+  std::getline(file, begun_from);
+  return begun_from == hash && !store_.list().empty();
+}
+
+void RunFiles::mark_beginning(const std::string& hash) const {
+  if (!hash.empty()) write_file_atomically(folder_.begun_from(), hash + "\n");
+}
+
 std::optional<checkpoint::Checkpoint> RunFiles::start_point(
     const std::function<void(const checkpoint::Checkpoint&, const fs::path&)>& check) {
   std::optional<checkpoint::Checkpoint> found;
+  if (resume_from_) {
+    start_hash_ = checkpoint::content_hash(*resume_from_);
+    store_.keep(*resume_from_);  // who starts the run again names it again
+    if (has_begun_from(start_hash_)) {
+      warn_(
+          fmt::format("this run was interrupted after it began from {}, so it goes on from its own "
+                      "checkpoints; "
+                      "to begin there again, remove {}",
+                      resume_from_->string(), folder_.begun_from().string()));
+      resume_from_.reset();
+    }
+  }
   if (resume_from_) {
     // The folder may hold an earlier part of this run, but no other one.
     if (const auto newest = store_.load_newest(warn_)) check(*newest, folder_.root);
@@ -95,8 +121,11 @@ void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, cons
   std::vector<fs::path> logs{folder_.metrics(), folder_.time()};
   if (hashes_) logs.push_back(folder_.hashes());
   const double before = waited_s_;
-  waited_s_ += saver_.save(checkpoint, is_best, [logs = std::move(logs)] {
+  // The first checkpoint has put later ones of before aside when the second one's turn comes.
+  const std::string begun_from = std::exchange(has_saved_, true) ? start_hash_ : "";
+  waited_s_ += saver_.save(checkpoint, is_best, [this, begun_from, logs = std::move(logs)] {
     for (const fs::path& log : logs) sync_file(log);
+    mark_beginning(begun_from);
   });
   if (before < kWarnWaited_s && waited_s_ >= kWarnWaited_s) {
     warn_(fmt::format(
@@ -105,6 +134,11 @@ void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, cons
         "(checkpoint.every, validation.every)",
         waited_s_, checkpoint.iteration));
   }
+}
+
+void RunFiles::finish_saving() {
+  saver_.finish();
+  if (has_saved_) mark_beginning(start_hash_);
 }
 
 std::optional<fs::path> RunFiles::best() const {
@@ -119,6 +153,10 @@ bool RunFiles::stop_asked() const {
 
 void RunFiles::remove_stop_file() const {
   remove_file(folder_.stop_file());
+}
+
+void RunFiles::forget_beginning() const {
+  remove_file(folder_.begun_from());
 }
 
 }  // namespace outerloop::train

@@ -31,6 +31,9 @@ class RunFiles {
   std::optional<checkpoint::Checkpoint> start_point(
       const std::function<void(const checkpoint::Checkpoint&, const std::filesystem::path&)>&
           check);
+  // Whether that is the checkpoint file of the command line. An interrupted run that has begun from
+  // it goes on from its own checkpoints: who starts it again by the same command loses nothing.
+  bool begins_from_file() const { return resume_from_.has_value(); }
   // What messages about the start point name: the checkpoint of the command line, or the run.
   std::filesystem::path source() const;
 
@@ -47,7 +50,7 @@ class RunFiles {
   // Returns while the checkpoint is being written; warns once where disks hold the training up.
   void save(const checkpoint::Checkpoint& checkpoint, bool is_best, const Effort& effort);
   void check_saving() { saver_.check(); }
-  void finish_saving() { saver_.finish(); }
+  void finish_saving();
 
   std::filesystem::path checkpoint_of(int64_t iteration) const { return store_.file_of(iteration); }
   // The best in validation, where one is kept: its file in the folder of checkpoints.
@@ -55,9 +58,13 @@ class RunFiles {
 
   bool stop_asked() const;
   void remove_stop_file() const;
+  // Of a finished run, which the same command may begin again.
+  void forget_beginning() const;
   const RunFolder& folder() const { return folder_; }
 
  private:
+  bool has_begun_from(const std::string& hash) const;
+  void mark_beginning(const std::string& hash) const;
   void restore_best(int64_t best_iteration);
 
   RunFolder folder_;
@@ -68,7 +75,9 @@ class RunFiles {
   FolderClaim claim_;
   checkpoint::Store store_;
   checkpoint::BackgroundSaver saver_;
-  double waited_s_ = 0;  // for the disk
+  double waited_s_ = 0;     // for the disk
+  std::string start_hash_;  // of the checkpoint file of the command line
+  bool has_saved_ = false;
   std::optional<MetricsLog> metrics_;
   std::optional<TimeLog> time_;
   std::optional<HashWriter> hashes_;

@@ -7,6 +7,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
+#include "outerloop/optim/outer.h"
 
 namespace outerloop::train {
 namespace {
@@ -23,12 +24,6 @@ std::string listed(const std::vector<config::KeyDifference>& keys) {
     text += fmt::format(" and {} more keys", keys.size() - kMostKeysShown);
   }
   return text;
-}
-
-// The rate at an iteration is a function of outer.iterations.
-bool schedule_needs_the_end(const config::Config& config) {
-  return config.outer.schedule == config::Schedule::cosine ||
-         config.outer.schedule == config::Schedule::linear;
 }
 
 // What else the user can do: `source` is the folder of a run or a checkpoint file.
@@ -65,7 +60,7 @@ void check_config(const checkpoint::Checkpoint& found, const std::filesystem::pa
   });
   if (keys.empty()) return;
   const bool length_alone = keys.size() == 1 && keys.front().key == "outer.iterations";
-  if (length_alone && !schedule_needs_the_end(config)) return;
+  if (length_alone && !optim::rate_needs_the_end(config.outer)) return;
   throw BadInput(fmt::format("{} holds a run of another config: {}{}; {}, or {}", source.string(),
                              listed(keys),
                              length_alone ? fmt::format(", and outer.schedule={} depends on it",

@@ -135,7 +135,7 @@ class Session {
       if (std::string why = validate(); !why.empty()) return why;
     }
     if (training_.out_of_patience() && state_.window_count > 0) log_window();
-    const bool is_best = state_.best_iteration != best_before;
+    const bool is_best = config_.checkpoint.best && state_.best_iteration != best_before;
     if (is_best || training_.is_over() || due(state_.iteration, config_.checkpoint.every)) {
       training_.save(is_best);
     }

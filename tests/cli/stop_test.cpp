@@ -171,6 +171,11 @@ TEST_F(StoppedRun, AFinishedRunSaysSo) {
   EXPECT_EQ(again.code, kDone);
   EXPECT_CONTAINS(again.error, "run is finished; a larger outer.iterations trains it longer\n");
   EXPECT_CONTAINS(again.out, "100 iterations in ");
+
+  // Of this schedule it cannot be made longer.
+  const Words falling{"outer.schedule=cosine"};
+  EXPECT_EQ(run_process(command("falling", 100, falling)).code, kDone);
+  EXPECT_CONTAINS(run_process(command("falling", 100, falling)).error, "falling is finished\n");
 }
 
 }  // namespace

@@ -47,6 +47,17 @@ TEST(Schedule, StepCutsEverySoOften) {
   EXPECT_EQ(rate_at(outer, 99), 0.1 / 16);
 }
 
+TEST(Schedule, ALongerTrainingHasOtherRatesIfTheEndIsNeeded) {
+  for (const auto schedule : {config::Schedule::constant, config::Schedule::cosine,
+                              config::Schedule::linear, config::Schedule::step}) {
+    const config::Outer outer = outer_with(schedule);
+    config::Outer longer = outer;
+    longer.iterations *= 2;
+    EXPECT_EQ(rate_at(outer, 30) != rate_at(longer, 30), rate_needs_the_end(outer))
+        << config::word(schedule);
+  }
+}
+
 TEST(Schedule, ByEpochHoldsTheRateBetweenChanges) {
   config::Outer outer = outer_with(config::Schedule::cosine);
   outer.schedule_every = 10;

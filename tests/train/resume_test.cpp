@@ -197,6 +197,30 @@ TEST_F(Resuming, AnEarlierCheckpointFileGoesBackInTheSameFolder) {
   EXPECT_EQ(read_file(newest("run")), whole);
 }
 
+// So a supervisor, or a queue, may give the same command again and again.
+TEST_F(Resuming, ACheckpointFileStartsAnInterruptedRunOnce) {
+  const config::Resolved resolved = sinusoid("run", {"outer.iterations=300"});
+  const auto log = [&] { return read_file(folder_ / "run/log/rank-000.log"); };
+  train(resolved, {});
+  const std::string whole = read_file(newest("run"));
+  const TrainOptions back{.resume_from = folder_ / "run/ckpt/ckpt-000000100.h5"};
+  train_until(resolved, 150, back);
+  train_until(resolved, 250, back);
+  EXPECT_CONTAINS(log(), "goes on from its own checkpoints; to begin there again, remove ");
+  EXPECT_CONTAINS(log(), "at iteration 150 on cpu\n");
+  train(resolved, back);
+  EXPECT_EQ(read_file(newest("run")), whole);
+  // After its end, the same command goes back again.
+  train_until(resolved, 120, back);
+  EXPECT_EQ(newest("run").filename(), "ckpt-000000120.h5");
+}
+
+TEST_F(Resuming, TheBestIsNotMarkedWhereItIsNotKept) {
+  go("run", {"outer.iterations=300", "checkpoint.best=false", "checkpoint.every=0"});
+  EXPECT_FALSE(fs::exists(folder_ / "run/ckpt/best"));
+  EXPECT_EQ(checkpoint::Store::open_read(folder_ / "run/ckpt").list().size(), 1u);
+}
+
 TEST_F(Resuming, AFinishedRunIsLeftAsItIs) {
   go("run", {"outer.iterations=150"});
   const auto before = files_of("run");

@@ -57,6 +57,9 @@ class Store {
   // Points `best` at the checkpoint of this iteration. Throws BadInput when there is none.
   void mark_best(int64_t iteration);
 
+  // This store does not remove the file, if it is one of its own.
+  void keep(std::filesystem::path file);
+
   // The newest checkpoint that passes every check; each damaged one is told to `skipped`. A writer
   // also removes temporary files that a killed run left. Nothing when there is no checkpoint;
   // throws CorruptFile when there are checkpoints and all are damaged, NewerFormat at once.
@@ -79,6 +82,7 @@ class Store {
   Retention retention_;
   bool writing_ = true;
   int64_t resumed_from_ = -1;
+  std::filesystem::path kept_;  // empty: none
 };
 
 // Saves in a thread of its own, in order, while the training goes on. It waits only where a disk

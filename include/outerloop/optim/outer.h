@@ -64,4 +64,7 @@ OuterScalars outer_scalars(const config::Outer& config, int64_t iteration, int64
 //   step    rate step_factor^(t / schedule_every)
 double rate_at(const config::Outer& config, int64_t iteration);
 
+// Whether T is in it, so that a training of another length has other rates from its start.
+bool rate_needs_the_end(const config::Outer& config);
+
 }  // namespace outerloop::optim

@@ -1,7 +1,7 @@
 #pragma once
 // The folder of a run: config.yaml, manifest.json, metrics.jsonl, TensorBoard events, ckpt/,
 // time.jsonl (time that each checkpoint took), hashes.bin (of each iteration), log/, summary.json,
-// test_tasks.csv (results of each test task), report.html, STOP.
+// test_tasks.csv (results of each test task), report.html, STOP, begun_from.
 
 #include <filesystem>
 #include <string>
@@ -27,6 +27,8 @@ struct RunFolder {
   std::filesystem::path test_tasks() const { return root / "test_tasks.csv"; }
   std::filesystem::path report() const { return root / "report.html"; }
   std::filesystem::path stop_file() const { return root / "STOP"; }
+  // The content hash of the checkpoint file that it began from, while it is not finished.
+  std::filesystem::path begun_from() const { return root / "begun_from"; }
 };
 
 // Who computes a run.
