@@ -142,7 +142,7 @@ RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptio
 }
 
 std::string to_json_text(const RunEvaluation& evaluation) {
-  return json_of(evaluation).dump(2) + "\n";
+  return to_text(json_of(evaluation));
 }
 
 std::string describe(const RunEvaluation& evaluation) {

@@ -54,7 +54,7 @@ std::string describe_run(const config::Config& config, const Data& data, const M
       {"dataset", data.file.string()},
       {"dataset_fingerprint", data.fingerprint},
       {"protocol", protocol_json(config)}};
-  return json.dump(2) + "\n";
+  return to_text(json);
 }
 
 std::string describe_summary(const RunFolder& folder) {

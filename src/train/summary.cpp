@@ -3,11 +3,12 @@
 #include <fstream>
 
 #include "outerloop/base/atomic_file.h"
+#include "train/json.h"
 
 namespace outerloop::train {
 
 void write_summary(const RunFolder& folder, const nlohmann::ordered_json& summary) {
-  write_file_atomically(folder.summary(), summary.dump(2) + "\n");
+  write_file_atomically(folder.summary(), to_text(summary));
 }
 
 bool has_summary(const RunFolder& folder, const std::string& config_hash, int64_t iterations) {

@@ -69,6 +69,18 @@ TEST_F(Running, ValidationDoesNotChangeTheTrainingAndIsTheSameWheneverItComes) {
   EXPECT_EQ(without_times(c[5]), without_times(d[1]));
 }
 
+TEST_F(Running, ThePlaceNeedNotBeUtf8) {
+  const fs::path before = fs::current_path();
+  const fs::path place = folder_ / "caf\xe9";
+  fs::create_directory(place);
+  fs::current_path(place);
+  const auto result =
+      train(shipped("sinusoid_maml", "run", kShort + Words{"outer.iterations=2"}), {});
+  fs::current_path(before);
+  EXPECT_EQ(result.outcome, Outcome::done);
+  EXPECT_EQ(summary_of(place / "run")["iterations"], 2);
+}
+
 TEST_F(Running, TheBestCheckpointIsKeptAndTested) {
   // So high a rate that the last is hardly the best.
   const fs::path run = go("run", {"outer.rate=0.2", "validation.every=10", "checkpoint.keep_last=1",
