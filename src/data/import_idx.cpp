@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "data/decode.h"
 #include "data/gzip_file.h"
 #include "data/image_set_builder.h"
 #include "data/splits.h"
@@ -131,6 +132,7 @@ ImageSet import_idx(const std::filesystem::path& images, const std::filesystem::
   const auto table =
       class_table.empty() ? std::map<int64_t, ClassInfo>{} : read_class_table(class_table);
 
+  check_size(pixels.extents[1], pixels.extents[2], images.string());
   ImageSetBuilder builder(options.preparation);
   std::map<std::string, ClassInfo> used;
   Image image{static_cast<int>(pixels.extents[1]), static_cast<int>(pixels.extents[2]), 1, {}};

@@ -84,18 +84,20 @@ RawTable RawTable::read_hdf5(const std::filesystem::path& file) {
   for (const std::string& name : stored.list()) {
     if (stored.is_group(name)) continue;
     const io::DatasetInfo info = stored.info(name);
-    if (info.shape.rank() != 1) continue;
+    if (info.shape.rank() != 1 || info.type == io::ElementType::other) {
+      throw BadInput(
+          fmt::format("{}: {} is no column: expected one axis of numbers or fixed-length texts (of "
+                      "truth values "
+                      "8-bit integers); store it so, or in a group, which is passed over",
+                      table.file_, name));
+    }
     if (info.type == io::ElementType::text) {
       table.columns_.push_back({name, stored.read_texts(name)});
-    } else if (info.type != io::ElementType::other) {
+    } else {
       table.columns_.push_back({name, numbers(stored.read(name))});
     }
   }
-  if (table.columns_.empty()) {
-    throw BadInput(fmt::format(
-        "{}: no columns: expected one-dimensional data sets of numbers or fixed-length texts",
-        table.file_));
-  }
+  if (table.columns_.empty()) throw BadInput(fmt::format("{}: no columns", table.file_));
   const auto length = [](const Column& column) {
     return std::visit([](const auto& cells) { return cells.size(); }, column.cells);
   };
@@ -155,13 +157,21 @@ std::optional<double> RawTable::number(size_t column, size_t row) const {
   if (const auto* values = std::get_if<std::vector<double>>(&columns_[column].cells)) {
     const double value = (*values)[row];
     if (std::isnan(value)) return std::nullopt;
-    if (std::isfinite(value)) return value;
+    if (std::isfinite(value)) return within_bounds(value, column, row);
     throw BadInput(fmt::format("{}: expected a finite number, got {}", place(column, row), value));
   }
   const std::string& cell = std::get<std::vector<std::string>>(columns_[column].cells)[row];
   if (is_missing(cell)) return std::nullopt;
-  if (const auto value = parse_number<double>(cell)) return value;
+  if (const auto value = parse_number<double>(cell)) return within_bounds(*value, column, row);
   throw BadInput(fmt::format("{}: expected a finite number, got '{}'", place(column, row), cell));
+}
+
+double RawTable::within_bounds(double value, size_t column, size_t row) const {
+  constexpr double kLargest = 1e30;  // its square is a double, and itself a float
+  if (std::abs(value) <= kLargest) return value;
+  throw BadInput(fmt::format(
+      "{}: expected a number between -1e30 and 1e30, got {}; leave the cell empty if it is missing",
+      place(column, row), value));
 }
 
 std::string RawTable::place(size_t column, size_t row) const {

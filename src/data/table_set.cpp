@@ -38,7 +38,7 @@ class Loader {
         split_(table_.column(columns.split, "tasks.table.split")),
         target_(table_.column(columns.target, "tasks.table.target")) {
     set_.name = file.filename().string();
-    set_.name.resize(set_.name.find('.'));
+    set_.name = set_.name.substr(0, set_.name.find('.'));
   }
 
   TableSet run() {

@@ -48,9 +48,9 @@ TEST(RawTable, DoesNotTakeImagesForATable) {
   }
 }
 
-std::string refusal(const std::string& text, const TableColumns& columns) {
+std::string refusal(const std::filesystem::path& file, const TableColumns& columns) {
   try {
-    load_table_set(written(text), columns);
+    load_table_set(file, columns);
   } catch (const BadInput& error) {
     return error.what();
   }
@@ -158,6 +158,17 @@ TEST(TableSet, Hdf5HoldsTheSameTable) {
   EXPECT_EQ(fingerprint(load_table_set(h5, wanted)), fingerprint(load_table_set(csv, wanted)));
 }
 
+TEST(TableSet, Hdf5RefusesWhatIsNoColumn) {
+  const auto csv = written("task,split,a,y\none,train,1.5,2\n");
+  const auto h5 = csv.parent_path() / "t.h5";
+  io::Hdf5File file = io::Hdf5File::create(h5);
+  file.write("y", Tensor::from<float>({3}, std::vector<float>{1, 2, 3}));
+  file.write("a", Tensor(DType::f32, {3, 1}));
+  file.close();
+  const std::string said = refusal(h5, {.target = "y"});
+  EXPECT_NE(said.find("t.h5: a is no column: expected one axis of "), std::string::npos) << said;
+}
+
 TEST(TableSet, FingerprintTellsEveryChangeThatCounts) {
   const std::string was = fingerprint(load_table_set(written(kTable), columns()));
   const std::vector<std::pair<std::string, std::string>> changes{
@@ -206,6 +217,9 @@ TEST(TableSet, RefusesWhatIsNotWhatItShouldBe) {
        "the column in tasks.table.categories"},
       {head + "t,train,1,2\nt,train,,2\n", plain, "row 3, column a: the cell is missing"},
       {head + "t,train,inf,2\n", plain, "row 2, column a: expected a finite number, got 'inf'"},
+      {head + "t,train,1.797e308,2\n", plain,
+       "row 2, column a: expected a number between -1e30 and 1e30, got 1.797e+308; leave the cell "
+       "empty if it is missing"},
       {head + "t,training,1,2\n", plain,
        "row 2, column split: expected train, validation (or val) "
        "or test, got 'training'"},
@@ -227,7 +241,7 @@ TEST(TableSet, RefusesWhatIsNotWhatItShouldBe) {
       {"task,split,a,a,y\nt,train,1,2,3\n", plain, "two columns are named 'a'"},
   };
   for (const Case& c : cases) {
-    const std::string said = refusal(c.text, c.columns);
+    const std::string said = refusal(written(c.text), c.columns);
     EXPECT_NE(said.find(c.says), said.npos) << "expected: " << c.says << "\n     got: " << said;
   }
 }

@@ -26,12 +26,13 @@ class RawTable {
   // Surrounding blanks are no part of a cell; missing cells are "".
   std::string text(size_t column, size_t row) const;
   // Nothing where missing. Throws BadInput, naming row and column, on a text that is no finite
-  // number.
+  // number, and on numbers beyond 1e30 in size: markers of missing cells, whose squares overflow.
   std::optional<double> number(size_t column, size_t row) const;
   // "FILE: row 7, column x", rows as a person counts them in the file.
   std::string place(size_t column, size_t row) const;
 
  private:
+  double within_bounds(double value, size_t column, size_t row) const;
   struct Column {
     std::string name;
     std::variant<std::vector<std::string>, std::vector<double>> cells;
