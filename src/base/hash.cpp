@@ -99,6 +99,16 @@ Hash128 xxh3_128(std::span<const std::byte> bytes) {
   return {.high = hash.high64, .low = hash.low64};
 }
 
+Hash128 xxh3_128_of_pieces(const std::function<std::span<const std::byte>()>& next) {
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  for (auto piece = next(); !piece.empty(); piece = next()) {
+    XXH3_128bits_update(&state, piece.data(), piece.size());
+  }
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+  return {.high = hash.high64, .low = hash.low64};
+}
+
 std::string to_hex(uint64_t hash) {
   return fmt::format("{:016x}", hash);
 }

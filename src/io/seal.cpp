@@ -2,14 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
@@ -23,42 +24,75 @@ using SealText = std::array<char, kSealBytes>;
 constexpr std::string_view kSealMagic = "outerloop-seal 1\n";
 
 // The whole block is a function of the content, so a flipped bit anywhere in it shows as well.
-SealText make_seal(std::span<const std::byte> content) {
+SealText make_seal(size_t bytes, const Hash128& hash) {
   SealText seal{};
-  const std::string text = fmt::format("{}bytes {}\nxxh3-128 {}\n", kSealMagic, content.size(),
-                                       to_hex(xxh3_128(content)));
+  const std::string text =
+      fmt::format("{}bytes {}\nxxh3-128 {}\n", kSealMagic, bytes, to_hex(hash));
   std::copy(text.begin(), text.end(), seal.begin());
   return seal;
 }
 
-// A file mapped for reading.
-class Mapping {
+// A file that is read in pieces. (Of one mapped into memory, a page that cannot be read would end
+// the process.)
+class Pieces {
  public:
-  explicit Mapping(const fs::path& file) {
+  explicit Pieces(const fs::path& file) : name_(file.string()) {
     std::error_code ignored;
-    if (!fs::is_regular_file(file, ignored)) throw BadInput(file.string() + ": no such file");
-    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) throw_errno(file.string(), "open");
-    struct stat status;
-    if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {
-      size_ = static_cast<size_t>(status.st_size);
-      data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    }
-    ::close(descriptor);
-    if (data_ == MAP_FAILED) throw_errno(file.string(), "map");
+    if (!fs::is_regular_file(file, ignored)) throw BadInput(name_ + ": no such file");
+    descriptor_ = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor_ < 0) throw_errno(name_, "open");
   }
-  ~Mapping() {
-    if (size_ > 0) ::munmap(data_, size_);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
+  ~Pieces() { ::close(descriptor_); }
+  Pieces(const Pieces&) = delete;
+  Pieces& operator=(const Pieces&) = delete;
 
-  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
-  std::string_view text() const { return {static_cast<const char*>(data_), size_}; }
+  // The seal's place; `bytes`: of it that the file has.
+  SealText read_seal(size_t& bytes) {
+    SealText seal{};
+    bytes = read(std::as_writable_bytes(std::span(seal)));
+    return seal;
+  }
+
+  // The seal over all that follows its place.
+  SealText seal_of_content() {
+    std::vector<std::byte> piece(kPiece);
+    size_t bytes = 0;
+    at_ = kSealBytes;
+    const Hash128 hash = xxh3_128_of_pieces([&] {
+      const size_t got = read(piece);
+      bytes += got;
+      return std::span<const std::byte>(piece).first(got);
+    });
+    return make_seal(bytes, hash);
+  }
+
+  size_t size() const {
+    struct stat status;
+    if (::fstat(descriptor_, &status) != 0) throw_errno(name_, "read");
+    return static_cast<size_t>(status.st_size);
+  }
 
  private:
-  void* data_ = nullptr;
-  size_t size_ = 0;
+  static constexpr size_t kPiece = 1 << 20;
+
+  // The bytes that come next, fewer only at the end of the file.
+  size_t read(std::span<std::byte> to) {
+    size_t got = 0;
+    while (got < to.size()) {
+      const ssize_t now =
+          ::pread(descriptor_, to.data() + got, to.size() - got, static_cast<off_t>(at_));
+      if (now < 0 && errno == EINTR) continue;
+      if (now < 0) throw_errno(name_, "read");
+      if (now == 0) break;
+      got += static_cast<size_t>(now);
+      at_ += static_cast<size_t>(now);
+    }
+    return got;
+  }
+
+  std::string name_;
+  int descriptor_ = -1;
+  size_t at_ = 0;
 };
 
 // The length that the seal claims, or 0.
@@ -76,12 +110,9 @@ size_t claimed_bytes(std::string_view text) {
 }  // namespace
 
 void seal_file(const fs::path& file) {
-  SealText seal;
-  {
-    const Mapping mapping(file);
-    OL_ASSERT(mapping.bytes().size() > kSealBytes, file.string() + " has no room for a seal");
-    seal = make_seal(mapping.bytes().subspan(kSealBytes));
-  }
+  Pieces pieces(file);
+  OL_ASSERT(pieces.size() > kSealBytes, file.string() + " has no room for a seal");
+  const SealText seal = pieces.seal_of_content();
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
   if (descriptor < 0) throw_errno(file.string(), "open");
   const bool written = ::pwrite(descriptor, seal.data(), seal.size(), 0) == ssize_t{kSealBytes};
@@ -89,18 +120,21 @@ void seal_file(const fs::path& file) {
 }
 
 bool is_sealed(const fs::path& file) {
-  return Mapping(file).text().starts_with(kSealMagic);
+  size_t bytes = 0;
+  const SealText seal = Pieces(file).read_seal(bytes);
+  return std::string_view(seal.data(), bytes).starts_with(kSealMagic);
 }
 
 std::string check_seal(const fs::path& file) {
-  const Mapping mapping(file);
-  const std::string_view text = mapping.text();
-  if (text.size() < kSealBytes) return fmt::format("truncated: {} bytes are left", text.size());
-  const size_t claimed = claimed_bytes(text), present = text.size() - kSealBytes;
+  Pieces pieces(file);
+  size_t bytes = 0;
+  const SealText seal = pieces.read_seal(bytes);
+  if (bytes < kSealBytes) return fmt::format("truncated: {} bytes are left", bytes);
+  const std::string_view text(seal.data(), seal.size());
+  const size_t claimed = claimed_bytes(text), present = pieces.size() - kSealBytes;
   if (text.starts_with(kSealMagic) && present < claimed)
     return fmt::format("truncated: {} of {} bytes", present, claimed);
-  const SealText expected = make_seal(mapping.bytes().subspan(kSealBytes));
-  if (text.starts_with(std::string_view(expected.data(), expected.size()))) return {};
+  if (seal == pieces.seal_of_content()) return {};
   if (!text.starts_with(kSealMagic)) return "no seal in front";
   return "content differs from its checksum";
 }

@@ -40,6 +40,19 @@ TEST(Hash, Xxh3MatchesTheSpecification) {
   EXPECT_NE(xxh3_64(bytes_of("a")), xxh3_64(bytes_of("b")));
 }
 
+TEST(Hash, Xxh3OfPiecesIsThatOfTheWhole) {
+  const std::string whole(3000, 'x');
+  for (const size_t length : {1, 64, 1000, 4000}) {
+    std::string_view rest = whole;
+    const auto next = [&] {
+      const std::string_view piece = rest.substr(0, length);
+      rest.remove_prefix(piece.size());
+      return bytes_of(piece);
+    };
+    EXPECT_EQ(xxh3_128_of_pieces(next), xxh3_128(bytes_of(whole))) << length;
+  }
+}
+
 TEST(Crc, MatchesThePublishedCheckValues) {
   EXPECT_EQ(crc32(bytes_of("123456789")), 0xcbf43926u);
   EXPECT_EQ(crc32c(bytes_of("123456789")), 0xe3069283u);

@@ -51,6 +51,12 @@ void write_example(const fs::path& path) {
   file.close();
 }
 
+// Of this file, the kernel's, the first page cannot be read.
+TEST(Seal, ThatCannotBeReadIsAFailureOfTheSystem) {
+  EXPECT_THROW(check_seal("/proc/self/mem"), SystemFailure);
+  EXPECT_THROW(is_sealed("/proc/self/mem"), SystemFailure);
+}
+
 TEST(DamagedHdf5, NoFlippedBitIsAcceptedSilently) {
   const TemporaryFolder folder;
   const fs::path path = folder / "a.h5";

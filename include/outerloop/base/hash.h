@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ struct Hash128 {
 
 uint64_t xxh3_64(std::span<const std::byte> bytes);
 Hash128 xxh3_128(std::span<const std::byte> bytes);
+// Of all pieces that `next` gives one after the other, until an empty one.
+Hash128 xxh3_128_of_pieces(const std::function<std::span<const std::byte>()>& next);
 
 // Lower-case hexadecimal, most significant digit first: 16 and 32 digits.
 std::string to_hex(uint64_t hash);
