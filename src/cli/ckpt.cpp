@@ -52,7 +52,10 @@ int list(const fs::path& path) {
   fmt::print("{:>10}  {:>12}  file\n", "iteration", "bytes");
   for (const auto& [iteration, file] : files) {
     const bool is_best = best && fs::weakly_canonical(*best) == fs::weakly_canonical(file);
-    fmt::print("{:>10}  {:>12}  {}{}\n", iteration, fs::file_size(file), file.string(),
+    std::error_code error;
+    const uintmax_t bytes = fs::file_size(file, error);
+    if (error) continue;  // removed by its training meanwhile
+    fmt::print("{:>10}  {:>12}  {}{}\n", iteration, bytes, file.string(),
                is_best ? "  (best)" : "");
   }
   return kDone;
@@ -118,6 +121,9 @@ int verify(const std::vector<std::string>& paths) {
       } catch (const CorruptFile& damage) {
         fmt::print("{}\n", damage.what());
         code = kFailed;
+      } catch (const Error&) {
+        // Where a training goes on, it may have removed the file meanwhile.
+        if (!fs::is_directory(path) || fs::exists(file)) throw;
       }
     }
   }

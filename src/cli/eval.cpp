@@ -20,7 +20,7 @@ struct EvalArguments {
 };
 
 int run(const EvalArguments& options) {
-  if (!options.per_task.empty()) require_place_for(options.per_task);
+  if (!options.per_task.empty()) require_place_for(options.per_task, {options.run});
   const train::RunEvaluation evaluation = train::evaluate_run(options.run, options.evaluate);
   if (!options.per_task.empty()) {
     write_file_atomically(options.per_task, train::per_task_csv(evaluation.result));

@@ -168,7 +168,7 @@ void predict_values(const PredictOptions& options, const train::Predictor& predi
 }
 
 int run(const PredictOptions& options) {
-  require_place_for(options.out, {options.support, options.query});
+  require_place_for(options.out, {options.support, options.query, options.run});
   const auto predictor = train::Predictor::open(options.run, options.predictor);
   const bool images = predictor.image_preparation().has_value();
   if (options.invert && !images) throw BadInput("--invert is for images; this run knows none");

@@ -75,6 +75,10 @@ StoredRun open_run(const fs::path& path, const std::string& which,
                    std::span<const std::string> overrides) {
   StoredRun run{.folder = {path}};
   if (fs::is_regular_file(path)) {
+    if (which != "best") {
+      throw BadInput(
+          fmt::format("--checkpoint {} is of a run folder, {} is none", which, path.string()));
+    }
     run.folder = folder_around(path);
     run.checkpoint_file = path;
   } else if (fs::is_regular_file(run.folder.config())) {
