@@ -9,6 +9,8 @@
 namespace outerloop::report {
 namespace {
 
+constexpr double kMostWhole = 1e15;  // more digits than anybody reads, and near what a double has
+
 // The smallest 1, 2 or 5 times a power of ten that is not below x > 0.
 double round_up(double x) {
   const double power = std::pow(10.0, std::floor(std::log10(x)));
@@ -29,6 +31,7 @@ int digits_of(double value) {
 }
 
 std::string plain(double value, int digits) {
+  if (std::abs(value) >= kMostWhole) return fmt::format("{:.3g}", value);
   if (std::abs(value) >= 1000 && digits == 0) return with_commas(std::llround(value));
   std::string text = fmt::format("{:.{}f}", value, digits);
   return text.starts_with('-') && text.find_first_not_of("-0.") == text.npos ? text.substr(1)
@@ -77,7 +80,8 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit
 std::string in_words(double value, Unit unit) {
   if (!std::isfinite(value)) return "not finite";
   if (unit == Unit::percent) return fmt::format("{:.1f} %", 100 * value);
-  if (std::abs(value) >= 10000) return with_commas(std::llround(value));
+  if (std::abs(value) >= 10000 && std::abs(value) < kMostWhole)
+    return with_commas(std::llround(value));
   return fmt::format("{:.3g}", value);
 }
 

@@ -31,6 +31,8 @@ TEST(Ticks, AreRoundNumbersWithin) {
   EXPECT_EQ(tick_labels(linear_ticks(0, 3, 6, true), Unit::number), (Texts{"0", "1", "2", "3"}));
   EXPECT_EQ(tick_labels(log_ticks(0.04, 3), Unit::number, false),
             (Texts{"0.05", "0.1", "0.2", "0.5", "1", "2"}));
+  EXPECT_EQ(tick_labels(log_ticks(1e18, 1e20), Unit::number, false),
+            (Texts{"1e+18", "2e+18", "5e+18", "1e+19", "2e+19", "5e+19", "1e+20"}));
   EXPECT_EQ(tick_labels(log_ticks(0.001, 10), Unit::number, false),
             (Texts{"0.001", "0.01", "0.1", "1", "10"}));
 }
@@ -42,6 +44,7 @@ TEST(Ticks, SurviveARangeOfOneValue) {
 TEST(Words, ShowNumbersAsPeopleWriteThem) {
   EXPECT_EQ(in_words(0.9637, Unit::percent), "96.4 %");
   EXPECT_EQ(in_words(0.18823, Unit::number), "0.188");
+  EXPECT_EQ(in_words(3.2e30, Unit::number), "3.2e+30");
   EXPECT_EQ(in_words(20000, Unit::number), "20,000");
   EXPECT_EQ(in_words(std::nan(""), Unit::number), "not finite");
   EXPECT_EQ(with_commas(-1234567), "-1,234,567");
