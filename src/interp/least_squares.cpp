@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "interp/pairwise_sum.h"
 #include "interp/simple_fit.h"
@@ -51,9 +52,13 @@ struct Centred {
   }
 };
 
-bool is_constant(const TableView& x, size_t j) {
-  for (size_t i = 1; i < x.rows(); ++i) {
-    if (x.row(i)[j] != x.row(0)[j]) return false;
+// Over the rows that count.
+bool is_constant(const TableView& x, size_t j, std::span<const double> weights) {
+  std::optional<double> known;
+  for (size_t i = 0; i < x.rows(); ++i) {
+    if (!weights.empty() && weights[i] == 0) continue;
+    if (x.row(i)[j] != known.value_or(x.row(i)[j])) return false;
+    known = x.row(i)[j];
   }
   return true;
 }
@@ -67,7 +72,7 @@ LinearFit least_squares(const TableView& x, std::span<const double> targets,
   std::vector<Centred> basis;  // reflected columns: those of R
   std::vector<size_t> places;  // of the columns that vary
   for (size_t j = 0; j < x.columns(); ++j) {
-    if (is_constant(x, j)) continue;
+    if (is_constant(x, j, weights)) continue;
     std::vector<double> values;
     for (size_t i = 0; i < rows; ++i) values.push_back(x.row(i)[j]);
     basis.emplace_back(std::move(values), weights);

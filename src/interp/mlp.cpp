@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -234,12 +235,13 @@ class TableMlp {
     }
   }
 
-  // Of the first layer, (first layer, row): where it was kept, if the rows are there side by side.
+  // Of the first layer, (first layer, row): where it was kept, if the rows are there side by side
+  // (each once: donors may repeat).
   const T* first_values(std::span<const uint32_t> rows, Worker& worker) const {
     const std::span<const T> kept = kept_.template as<T>();
     const auto block = [&](size_t row) { return row / kRowsOfBlock * hidden() * kRowsOfBlock; };
     const bool in_place = rows[0] % kRowsOfBlock == 0 && rows.back() == rows[0] + rows.size() - 1 &&
-                          std::ranges::is_sorted(rows);
+                          std::ranges::adjacent_find(rows, std::greater_equal{}) == rows.end();
     if (in_place) return kept.subspan(block(rows[0])).data();
     const std::span<T> gathered = worker.gathered.template as<T>();
     for (size_t i = 0; i < rows.size(); ++i) {

@@ -36,7 +36,8 @@ class Multinomial {
     std::vector<double> terms;
     for (size_t i = 0; i < x_.rows(); ++i) {
       probabilities(x_.row(i), parameters, p);
-      terms.push_back(-weight(i) * std::log(p[static_cast<size_t>(targets_[i])]));
+      const double surprise = -std::log(p[static_cast<size_t>(targets_[i])]);
+      terms.push_back(weight(i) == 0 ? 0 : weight(i) * surprise);  // 0 times infinity too
     }
     double sum = pairwise_sum(terms);
     for (size_t k = 0; k < size(); ++k) {

@@ -118,8 +118,9 @@ namespace {
 void check_order(const Order& order, size_t players) {
   Order sorted = order;
   std::ranges::sort(sorted);
-  for (size_t j = 0; j < sorted.size(); ++j) {
-    if (sorted.size() == players && sorted[j] == j) continue;
+  bool holds_each = sorted.size() == players;
+  for (size_t j = 0; holds_each && j < players; ++j) holds_each = sorted[j] == j;
+  if (!holds_each) {
     throw BadInput(fmt::format("an order must hold each of {} players once", players));
   }
 }

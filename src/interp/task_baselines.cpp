@@ -49,6 +49,15 @@ std::vector<TaskRows> training_tasks(const data::TableSet& set) {
   return tasks;
 }
 
+double mean_target(const std::vector<TaskRows>& tasks) {
+  double sum = 0, rows = 0;
+  for (const TaskRows& task : tasks) {
+    for (const double y : task.y) sum += y;
+    rows += static_cast<double>(task.y.size());
+  }
+  return sum / std::max(rows, 1.0);
+}
+
 // What a model leaves to explain by a constant alone.
 TaskRows residuals(const LinearWeights& weights, const TaskRows& rows) {
   TaskRows result{.columns = 0, .x = {}, .y = rows.y};
@@ -76,7 +85,8 @@ class Baselines {
 
   TaskBaselines run(const std::vector<int64_t>& shots) {
     const data::TablePreparation& preparation = data_.table->preparation;
-    TaskBaselines result{.target_variance = preparation.target_scale * preparation.target_scale};
+    TaskBaselines result{.target_variance = preparation.target_scale * preparation.target_scale,
+                         .standardised = config_.tasks.table.standardise};
     result.only_constant_differs = preparation.inputs() >= TaskBaselines::kMostFreeWeights;
     fit(result, shots.front());
     for (const int64_t k : shots) result.shots.push_back(on_tasks(result, k));
@@ -86,6 +96,8 @@ class Baselines {
  private:
   void fit(TaskBaselines& result, int64_t shots) {
     std::vector<TaskRows> tasks = training_tasks(*data_.table);
+    if (!result.standardised) centre_ = mean_target(tasks);
+    for (TaskRows& task : tasks) centre(task);
     const std::vector<Task> validation = draw(data::Split::validation, shots).tasks;
     std::array<LinearWeights, kStrengths.size()> fits;
     result.pooled_ridge = strongest(validation, [&](const Task&, size_t s) -> LinearWeights& {
@@ -161,14 +173,22 @@ class Baselines {
                     .split = split,
                     .slot = static_cast<uint32_t>(slot)},
                    episode.buffers());
-      draws.tasks.push_back({.support = rows_of(episode.support_x, episode.support_y),
-                             .query = rows_of(episode.query_x, episode.query_y)});
+      Task& task =
+          draws.tasks.emplace_back(Task{.support = rows_of(episode.support_x, episode.support_y),
+                                        .query = rows_of(episode.query_x, episode.query_y)});
+      centre(task.support);
+      centre(task.query);
     }
     return draws;
   }
 
+  void centre(TaskRows& rows) const {
+    for (double& y : rows.y) y -= centre_;
+  }
+
   const config::Config& config_;
   train::Data data_;
+  double centre_ = 0;  // of the training rows' targets, which all models are without
   LinearWeights pooled_;
   LinearPrior prior_;
 };
@@ -183,11 +203,14 @@ TaskBaselines compute_baselines(const config::Config& config, const std::filesys
 
 std::string describe(const TaskBaselines& baselines) {
   std::string text =
-      fmt::format("squared error in units of {:.4g}, the variance of the training rows' targets\n",
-                  baselines.target_variance);
+      baselines.standardised
+          ? fmt::format(
+                "squared error in units of {:.4g}, the variance of the training rows' targets\n",
+                baselines.target_variance)
+          : "squared error in squared units of the target\n";
   if (baselines.only_constant_differs) {
     text += fmt::format(
-        "hierarchical: more than {} inputs, so only the constant differs from task to task\n",
+        "hierarchical: {} inputs or more, so only the constant differs from task to task\n",
         TaskBaselines::kMostFreeWeights);
   }
   for (const BaselinesOf& of : baselines.shots) {

@@ -40,6 +40,24 @@ TEST(BaselinesCommand, NamesTheModels) {
   }
 }
 
+// Only units differ: the air times of flights, in minutes.
+TEST(BaselinesCommand, WithoutStandardisingTheLossesAreInUnitsOfTheTarget) {
+  const auto losses = [](const std::string& word) {
+    const Result result = call({"baselines", kFlights, "test.tasks=57", word, "--json"});
+    EXPECT_EQ(result.code, kDone) << result.error;
+    return json::parse(result.out);
+  };
+  const json scaled = losses("tasks.table.standardise=true");
+  const json plain = losses("tasks.table.standardise=false");
+  const std::string shots = scaled["shots"].begin().key();
+  const double unit = scaled["target_variance"];
+  const auto mean = [&](const json& found) -> double {
+    return found["shots"][shots]["loss"]["global mean"]["mean"];
+  };
+  EXPECT_NEAR(mean(plain), unit * mean(scaled), 1e-4 * mean(plain));
+  EXPECT_EQ(plain["target_variance"], 1);
+}
+
 TEST(BaselinesCommand, RefusesWhatIsNoTableOfNumbers) {
   const Result result =
       call({"baselines", OUTERLOOP_SOURCE_DIR "/configs/sinusoid_maml.yaml", "test.tasks=10"});

@@ -84,6 +84,14 @@ struct Case {
   bool with_residuals = false;
 };
 
+// Eight rows from 0 to 63, each of which is asked for eight times: a block that begins and ends
+// like that of rows side by side.
+Numbers eight_of_a_class_and_the_rest() {
+  Numbers classes(200, 1);
+  for (size_t i = 0; i < 8; ++i) classes[9 * i] = 0;
+  return classes;
+}
+
 std::vector<Case> cases() {
   const std::vector<FeatureGroup> pairs = {{"", {0, 2}}, {"", {1}}};
   const KeyedDraws all = {.seed = 3, .rows = 200, .samples = 200, .repeats = 2};
@@ -96,6 +104,11 @@ std::vector<Case> cases() {
            sklearn_exchange(sklearn_draws(1, 200, 200, 2)),
            pairs},
           {"AllDonors", {3, 16, 4}, MlpActivation::tanh, exact_exchange(200), pairs},
+          {"DonorsOfAClass",
+           {3, 16, 4},
+           MlpActivation::tanh,
+           exact_exchange(200, eight_of_a_class_and_the_rest()),
+           pairs},
           {"NoHiddenLayer", {3, 1}, MlpActivation::relu, keyed_exchange(all), pairs},
           {"Residuals", {3, 16, 1}, MlpActivation::relu, keyed_exchange(all), pairs, true}};
 }

@@ -93,6 +93,7 @@ TEST(PermutationShapley, NeedsOrdersOfAllPlayers) {
   EXPECT_THROW(permutation_shapley(value, std::vector<Order>{}), BadInput);
   EXPECT_THROW(permutation_shapley(value, std::vector<Order>{{0, 0}}), BadInput);
   EXPECT_THROW(permutation_shapley(value, std::vector<Order>{{0, 1}, {0}}), BadInput);
+  EXPECT_THROW(permutation_shapley(value, std::vector<Order>{{0, 1}, {}}), BadInput);
   EXPECT_THROW(all_orders(9), BadInput);
 }
 

@@ -24,8 +24,9 @@ struct BaselinesOf {
 
 struct TaskBaselines {
   double target_variance = 1;  // one unit of loss in squared units of the target column
+  bool standardised = true;    // that is the variance of the training rows' targets
   double pooled_ridge = 0;
-  // More inputs than this: the weights are the pooled model's, and only the constant differs from
+  // So many inputs or more: the weights are the pooled model's, and only the constant differs from
   // task to task.
   static constexpr int64_t kMostFreeWeights = 160;
   bool only_constant_differs = false;
