@@ -34,9 +34,9 @@ std::vector<Expr> push_forward(Builder& builder, const Equation& equation,
   if (equation.op->group == OpGroup::fused) {
     std::vector<Expr> moved, by;
     for (size_t i = 0; i < inputs.size(); ++i) {
-      if (!given[i].valid()) continue;
+      if (!is_floating(inputs[i].type().dtype)) continue;
       moved.push_back(inputs[i]);
-      by.push_back(given[i]);
+      by.push_back(given[i]);  // that of zero too: its input may come of another one
     }
     const auto outputs = builder.inline_program(*equation.attributes.program("body"), inputs);
     return jvp(builder, outputs, moved, by);

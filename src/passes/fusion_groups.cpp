@@ -136,9 +136,13 @@ class Grouping {
     const std::vector<int> runs = loop_runs(shape, at(head), at(reduction));
     std::vector<ValueId> operands;
     for (int32_t member : members) {
-      if (member == head) continue;
       for (ValueId input : equation(member).inputs) {
         const int32_t made_by = producer(input);
+        if (member == head) {
+          // Its kernels read operands from memory, and constants become a part of the body.
+          if (made_by >= 0 && roles_[static_cast<size_t>(made_by)] == Role::constant) return false;
+          continue;
+        }
         if (made_by >= 0 && (roles_[static_cast<size_t>(made_by)] == Role::constant ||
                              std::ranges::find(members, made_by) != members.end())) {
           continue;

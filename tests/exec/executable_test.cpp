@@ -10,6 +10,7 @@
 #include "exec/bound_run.h"
 #include "exec/check.h"
 #include "exec/sample_programs.h"
+#include "outerloop/autodiff/autodiff.h"
 #include "outerloop/exec/oracle.h"
 #include "outerloop/ops/ops.h"
 #include "outerloop/ops/records.h"
@@ -144,6 +145,17 @@ TEST(Executable, OverwritesNoOperandThatIsReadByAnotherName) {
   builder.output("y", sum(matmul(reshape(x, {24, 40}), w, true) + x, {1}));
   const Program program = builder.finish();
   check_against_oracle(program, draw_inputs(program, Draw{}, 5), "aliased operand");
+}
+
+TEST(Executable, FusesWhatFollowsTheProductOfAConstant) {
+  Builder builder;
+  const Expr x = builder.input("x", {DType::f32, {4, 3}}, Binding::per_lane);
+  const Expr w = builder.input("w", {DType::f32, {3, 2}}, Binding::shared);
+  const Expr y = matmul(x, w);
+  const std::vector<Expr> gradient = grad(builder, sum(y, {0, 1}), std::vector{w});
+  builder.output("w", w - gradient[0] * 0.1);
+  const Program program = builder.finish();
+  check_against_oracle(program, draw_inputs(program, Draw{}, 5), "constant operand");
 }
 
 TEST(Executable, GivesALaneTheSameBitsWhoeverRanBeforeIt) {

@@ -73,7 +73,7 @@ class Executable {
   double lane_dense_flops() const;    // the part that contractions do (outerloop/ops/records.h)
   double shared_flops() const;        // of the equations run once for all lanes
   size_t lane_steps() const;          // kernel calls per lane
-  // By output: how many of them must have run before it has its value.
+  // By output: after how many of them it has its value and is read by none any more.
   std::vector<size_t> steps_to_outputs() const;
 
   struct Impl;

@@ -174,6 +174,10 @@ void Instance::run() {
 }
 
 void Instance::run(size_t first, size_t end) {
+  if (first > end || end > impl_->steps.size()) {
+    throw BadInput(fmt::format("the program has {} steps, there are none from {} to {}",
+                               impl_->steps.size(), first, end));
+  }
   impl_->steps.check_bound();
   for (size_t s = first; s < end; ++s) impl_->steps.run_step(s);
 }
