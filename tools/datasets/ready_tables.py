@@ -3,7 +3,8 @@
 
     tools/datasets/ready_tables.py SOURCE TARGET [us_employment|remifentanil|spi|insteval …]
 
-SOURCE holds one folder per data set with its files as below; TARGET gets one NAME.csv.gz each. Point
+SOURCE holds one folder per data set with CSV files of the columns below, which you write from the
+objects named; TARGET gets one NAME.csv.gz each. Point
 OUTERLOOP_DATA at TARGET and train configs/NAME_*.yaml. The files are not in the repository because of
 their licences.
 
@@ -17,7 +18,8 @@ their licences.
   insteval       Debian r-cran-lme4 1.1-31-1, object InstEval (GPL-2.0-or-later).
                  ratings.csv.gz: user, split, item, semesters, lecture_age, service, dept, rating
 
-`split` is train, val or test, the same for all rows of a task.
+`split` is train, val or test, the same for all rows of a task. The sources do not have it: it is yours
+to add, and figures depend on it.
 """
 
 import csv
