@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 
 #include "exec/bound_run.h"
 #include "exec/check.h"
@@ -145,6 +146,65 @@ TEST(Executable, OverwritesNoOperandThatIsReadByAnotherName) {
   builder.output("y", sum(matmul(reshape(x, {24, 40}), w, true) + x, {1}));
   const Program program = builder.finish();
   check_against_oracle(program, draw_inputs(program, Draw{}, 5), "aliased operand");
+}
+
+// A tensor without elements has memory of its neighbours behind it.
+TEST(Executable, TouchesNothingWhereThereIsNothing) {
+  using Make = Expr (*)(Builder&, const std::function<Expr(const Shape&)>&);
+  const std::pair<const char*, Make> cases[] = {
+      {"rows",
+       [](Builder&, auto& in) {
+         return in({0, 40}) + broadcast_to(in({40}), {0, 40});
+       }},
+      {"broadcast",
+       [](Builder&, auto& in) {
+         return broadcast_in_dim(in({40}), {0, 40}, {1});
+       }},
+      {"slice",
+       [](Builder&, auto& in) {
+         return slice(in({4, 5}), {0, 0}, {0, 3});
+       }},
+      {"pad",
+       [](Builder&, auto& in) {
+         return pad(in({0, 5}), {1, 0}, {1, 3});
+       }},
+      {"concat",
+       [](Builder&, auto& in) {
+         return concat({in({0, 3}), in({0, 4})}, 1);
+       }},
+      {"sum",
+       [](Builder&, auto& in) {
+         return sum(in({0, 5}), {0});
+       }},
+      {"conv",
+       [](Builder&, auto& in) {
+         return conv2d(in({2, 5, 5, 0}), in({3, 3, 0, 4}), 1, {1, 1, 1, 1});
+       }},
+      {"conv input",
+       [](Builder&, auto& in) {
+         return conv2d_input(in({2, 5, 5, 0}), in({3, 3, 4, 0}), 1, {1, 1, 1, 1}, 5, 5);
+       }},
+      {"conv filter",
+       [](Builder&, auto& in) {
+         return conv2d_filter(in({0, 14, 14, 64}), in({0, 7, 7, 64}), 2, {0, 1, 1, 1}, 3, 3);
+       }},
+      {"conv without images", [](Builder&, auto& in) {
+         return conv2d(in({0, 14, 14, 3}), in({3, 3, 3, 8}), 2, {0, 1, 1, 1});
+       }}};
+  for (const auto& [name, make] : cases) {
+    Builder builder;
+    int inputs = 0;
+    const auto result = make(builder, [&](const Shape& shape) {
+      return builder.input("x" + std::to_string(inputs++), {DType::f32, shape}, Binding::per_lane);
+    });
+    // In the arena too, between values that are needed afterwards.
+    const Expr kept = builder.input("kept", {DType::f32, {50}}, Binding::per_lane);
+    const Expr before = exp(kept), after = exp(before);
+    builder.output("y", exp(result));
+    builder.output("kept", before + after);
+    const Program program = builder.finish();
+    check_against_oracle(program, draw_inputs(program, Draw{}, 5), name);
+  }
 }
 
 TEST(Executable, FusesWhatFollowsTheProductOfAConstant) {

@@ -148,6 +148,8 @@ void BodyRegisters::define(int value, int reg) {
 
 void BodyRegisters::end_instruction() {
   held_.clear();
+  free_slots_.insert(free_slots_.end(), left_slots_.begin(), left_slots_.end());
+  left_slots_.clear();
 }
 
 // Inputs in memory and constants are read again from where they came: outputs are stored only

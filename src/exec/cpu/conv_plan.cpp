@@ -126,6 +126,7 @@ ConvPlan plan_pixels(const ConvGeometry& g, bool forward) {
   plan.unit = walk.channels;
   int64_t common = 0;  // divisor of the segment lengths
   for (auto& [taps, group] : group_pixels(walk)) {
+    if (walk.channels == 0) taps.clear();  // chains of nothing
     Pair before{-1, -1};
     for (const auto& [p, q] : taps) {
       const bool continues = forward && before == std::pair(p, q - 1);
@@ -178,7 +179,7 @@ void cut_images(ConvPlan& plan, DType dtype) {
   const int64_t y = positions * g.out_channels;
   plan.chunks = {g.images / chunk, chunk * x, chunk * y};
   plan.repeats = {chunk / table, table * x, table * y};
-  plan.images_per_table = table;
+  plan.images_per_table = std::min(table, g.images);
 }
 
 // Where row (tap, channel) starts in x, relative to the first pixel that an output reads.

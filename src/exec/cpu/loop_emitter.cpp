@@ -185,6 +185,7 @@ Kernel GeneratedLoop::generate() {
   choose_registers();
   as_.enter(pointers_->saved_registers());
   const bool empty = std::ranges::count(nest_.outer, 0) > 0 ||
+                     (nest_.rows == 0 && nest_.reduction == Reduction::none) ||
                      (nest_.columns == 0 && nest_.reduction != Reduction::contiguous);
   if (!empty) {
     pointers_->load();
