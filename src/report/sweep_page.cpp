@@ -126,7 +126,7 @@ std::string board(const Table& table) {
     std::ranges::copy(setting.values, std::back_inserter(row));
     row.push_back(with_interval(setting.score, unit));
     if (table.validated) row.push_back(with_interval(setting.test, unit));
-    row.push_back(fmt::format("{} of {}", setting.seeds.size(), setting.planned));
+    row.push_back(seeds_in_words(setting));
     rows += cells("td", row);
   }
   return "<section class=\"card wide\">\n<table class=\"board\">\n" + rows +

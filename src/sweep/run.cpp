@@ -5,12 +5,15 @@
 #include <string.h>
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/cpu_quota.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/file_lock.h"
+#include "outerloop/base/stopwatch.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/config/read.h"
 #include "outerloop/sweep/state.h"
@@ -55,11 +58,12 @@ class Trainings final : public farm::Job {
   }
 
  private:
-  // The allowed cores are shared; nothing where the config says how many threads.
+  // The cores that fit (a container may have a quota) are shared; nothing where the config says how
+  // many threads.
   std::optional<size_t> threads_of_each() const {
     const auto base = config::read_config_text(plan_.base, folder_.base().string());
     if (base.config.runtime.threads != 0) return std::nullopt;
-    return std::max<size_t>(1, cores_.size() / static_cast<size_t>(options_.workers));
+    return static_cast<size_t>(std::max(1, fitting_threads() / options_.workers));
   }
 
   Fate fate_of(const Point& point) {
@@ -70,6 +74,7 @@ class Trainings final : public farm::Job {
     // A result that does not verify would pass for one.
     std::error_code ignored;
     fs::remove(folder_.run(point).summary(), ignored);
+    if (stop_requested()) throw farm::Stopped();
     for (int start = 0; start <= kMostResumes; ++start) {
       const Ended ended = end_of_training(point, *lock);
       if (!was_asked_to_stop(ended)) return conclude(point, ended);
@@ -141,13 +146,26 @@ class Trainings final : public farm::Job {
   std::vector<std::string> columns_{"fate"};
 };
 
+// Trainings are asked to stop when the time is up: dealing no more of them would wait for their
+// ends.
+std::function<std::string()> stop_by_time_too(const farm::RunOptions& options) {
+  return [asked = options.stop_requested, wall = options.max_wall, since = Stopwatch()] {
+    std::string why = asked ? asked() : "";
+    const bool is_over = wall && since.seconds() >= static_cast<double>(wall->count());
+    return why.empty() && is_over ? "--max-wall" : why;
+  };
+}
+
 }  // namespace
 
 RunOutcome run(const SweepFolder& folder, const Plan& plan, const RunOptions& options) {
-  Trainings trainings(folder, plan, options);
+  RunOptions timed = options;
+  timed.farm.stop_requested = stop_by_time_too(options.farm);
+  Trainings trainings(folder, plan, timed);
   ThreadPool pool(options.workers);
-  farm::RunOptions dealing = options.farm;
+  farm::RunOptions dealing = timed.farm;
   dealing.lease = kNoEnd;
+  dealing.max_wall.reset();
   const farm::Outcome ended = farm::run(trainings, pool, dealing);
   RunOutcome outcome{.stopped = ended.stopped};
   for (size_t cell = 0; cell < plan.points.size(); ++cell) {

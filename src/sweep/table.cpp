@@ -95,7 +95,8 @@ std::vector<CurvePoint> mean_curve(const std::vector<Course>& courses) {
       const auto found = course.curve.find(iteration);
       if (found != course.curve.end()) values.push_back(found->second);
     }
-    if (values.size() == courses.size()) curve.push_back({iteration, over_seeds(values)});
+    const OverSeeds all = over_seeds(values);
+    if (all.seeds == std::ssize(courses)) curve.push_back({iteration, all});
   }
   return curve;
 }
@@ -177,6 +178,9 @@ Table tabulate(const SweepFolder& folder, const Plan& plan) {
     table.settings.push_back(concluded(std::move(group), table.validated));
   std::ranges::stable_sort(table.settings, [&](const Setting& a, const Setting& b) {
     if (a.score.seeds == 0 || b.score.seeds == 0) return a.score.seeds > 0 && b.score.seeds == 0;
+    // A median that is no number is of a training that diverged: worse than any number.
+    const bool a_lost = seeds_without_score(a) > 0, b_lost = seeds_without_score(b) > 0;
+    if (a_lost != b_lost) return b_lost;
     return measure.better(a.score.mean, b.score.mean);
   });
   return table;

@@ -80,18 +80,28 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
 
 }  // namespace
 
+int64_t seeds_without_score(const Setting& setting) {
+  return std::ssize(setting.seeds) - setting.score.seeds;
+}
+
+std::string seeds_in_words(const Setting& setting) {
+  const std::string done = fmt::format("{} of {}", setting.seeds.size(), setting.planned);
+  const int64_t lost = seeds_without_score(setting);
+  return lost == 0 ? done : fmt::format("{}, {} without a score", done, lost);
+}
+
 std::string to_csv(const Table& table) {
   std::string text = "rank";
   for (const std::string& key : table.keys) text += "," + key;
-  text += ",score,score_ci95,test,test_ci95,seeds,planned,diverged\n";
+  text += ",score,score_ci95,test,test_ci95,seeds,without_score,planned,diverged\n";
   size_t rank = 0;
   for (const Setting& setting : table.settings) {
     text += fmt::format("{}", ++rank);
     for (const std::string& value : setting.values) text += "," + csv_field(value);
-    text += fmt::format(",{},{},{},{},{},{},{}\n", csv_number(setting.score.mean),
+    text += fmt::format(",{},{},{},{},{},{},{},{}\n", csv_number(setting.score.mean),
                         csv_number(setting.score.half), csv_number(setting.test.mean),
-                        csv_number(setting.test.half), setting.seeds.size(), setting.planned,
-                        diverged(setting));
+                        csv_number(setting.test.half), setting.seeds.size(),
+                        seeds_without_score(setting), setting.planned, diverged(setting));
   }
   return text;
 }
@@ -121,7 +131,7 @@ std::string to_text(const Table& table, size_t most) {
     std::ranges::copy(setting.values, std::back_inserter(rows.back()));
     rows.back().push_back(in_words(setting.score));
     if (table.validated) rows.back().push_back(in_words(setting.test));
-    rows.back().push_back(fmt::format("{} of {}", setting.seeds.size(), setting.planned));
+    rows.back().push_back(seeds_in_words(setting));
   }
   std::string text = aligned(rows);
   if (table.settings.size() > most) {

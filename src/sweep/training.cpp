@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,9 @@
 
 namespace outerloop::sweep {
 namespace {
+
+// That a worker hears, and a training.
+constexpr std::array kStopSignals{SIGINT, SIGTERM, SIGUSR1};
 
 constexpr int kNotStarted = 127;  // as of a shell that finds no such program
 
@@ -28,7 +32,10 @@ bool redirect(const char* file, int flags, int descriptor) {
 // In the new process; never returns.
 [[noreturn]] void become(const std::filesystem::path& program, std::vector<char*> argv,
                          const std::filesystem::path& errors, int lock, const cpu_set_t& cores,
-                         pid_t worker) {
+                         pid_t worker, const sigset_t& earlier_mask) {
+  // A stop that came since the fork ends this process, not the worker's hearing of it.
+  for (const int signal : kStopSignals) ::signal(signal, SIG_DFL);
+  ::sigprocmask(SIG_SETMASK, &earlier_mask, nullptr);
   // A worker that is killed leaves no training behind: it stops with a checkpoint.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != worker) ::_exit(kNotStarted);
@@ -64,8 +71,13 @@ Training::Training(const SweepFolder& folder, const Point& point, int lock,
   for (const int core : cores) CPU_SET(core, &allowed);
   const std::filesystem::path errors = folder.errors(point);
   const pid_t worker = ::getpid();
+  sigset_t stops, earlier_mask;
+  ::sigemptyset(&stops);
+  for (const int signal : kStopSignals) ::sigaddset(&stops, signal);
+  ::pthread_sigmask(SIG_BLOCK, &stops, &earlier_mask);
   process_ = ::fork();
-  if (process_ == 0) become(program, argv, errors, lock, allowed, worker);
+  if (process_ == 0) become(program, argv, errors, lock, allowed, worker, earlier_mask);
+  ::pthread_sigmask(SIG_SETMASK, &earlier_mask, nullptr);
   if (process_ < 0) {
     throw SystemFailure(fmt::format("cannot start a process: {}", std::strerror(errno)));
   }

@@ -139,6 +139,13 @@ TEST_F(Sweep, AStopEndsTheTrainingsWithCheckpoints) {
   }
 }
 
+TEST_F(Sweep, AtTheEndOfItsTimeTheTrainingsStopToo) {
+  const SweepFolder sweep = planned("sweep", kLong);
+  const Ended ended = run_process(run_words(sweep, {"-j", "2", "--max-wall", "3s"}));
+  EXPECT_EQ(ended.code, kStopped) << ended.error;
+  EXPECT_EQ(status(sweep), "3 points: 0 done, 0 failed, 0 running, 2 interrupted, 1 waiting\n");
+}
+
 TEST_F(Sweep, TheTrainingsOfAKilledWorkerStopToo) {
   const SweepFolder sweep = planned("sweep", kLong);
   Process worker(run_words(sweep, {"-j", "2"}));

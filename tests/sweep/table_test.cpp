@@ -73,13 +73,27 @@ TEST_F(TableTest, WithoutValidationTheTestRanksAndSettingsWithoutAResultComeLast
   EXPECT_TRUE(std::isnan(table.settings[0].score.half));
   EXPECT_EQ(table.settings[1].score.seeds, 0);
   EXPECT_EQ(to_csv(table),
-            "rank,inner.rate,score,score_ci95,test,test_ci95,seeds,planned,diverged\n"
-            "1,0.2,0.7,,0.7,,1,2,2\n"
-            "2,0.1,,,,,0,2,0\n");
+            "rank,inner.rate,score,score_ci95,test,test_ci95,seeds,without_score,planned,diverged\n"
+            "1,0.2,0.7,,0.7,,1,0,2,2\n"
+            "2,0.1,,,,,0,0,2,0\n");
   EXPECT_EQ(to_text(table, 1),
             "rank  inner.rate  test loss  seeds\n"
             "1     0.2         0.7        1 of 2\n"
             "… and 1 more settings\n");
+}
+
+TEST_F(TableTest, ASeedThatDivergedPutsItsSettingBehindThoseWithout) {
+  const Plan planned = two_by_two();
+  finish(planned.points[0], {}, 0.7);
+  finish(planned.points[1], {}, 0.8);
+  finish(planned.points[2], {}, 0.1);
+  finish(planned.points[3], {}, std::numeric_limits<double>::infinity());
+  const Table table = tabulate(sweep_, planned);
+  EXPECT_EQ(table.settings[0].values, std::vector<std::string>{"0.1"});
+  EXPECT_EQ(to_text(table, 2),
+            "rank  inner.rate  test loss    seeds\n"
+            "1     0.1         0.75 ± 0.64  2 of 2\n"
+            "2     0.2         0.1          2 of 2, 1 without a score\n");
 }
 
 TEST_F(TableTest, KeysThatAListEntryDoesNotSetHaveTheBaseConfigsValue) {

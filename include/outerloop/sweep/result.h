@@ -40,6 +40,10 @@ struct Setting {
   std::vector<CurvePoint> curve;  // the measure in validation, where every seed has it
 };
 
+int64_t seeds_without_score(const Setting& setting);
+// "2 of 3, 1 without a score"
+std::string seeds_in_words(const Setting& setting);
+
 struct Table {
   std::vector<std::string> keys;  // that some point overrides, but for the seed
   std::string measure;            // "accuracy" or "loss": mean over tasks; loss: their median
@@ -47,7 +51,9 @@ struct Table {
   bool validated = false;  // score: the best validation; else the test
   int64_t points = 0;
   int64_t done = 0;
-  std::vector<Setting> settings;  // best first; those without a score last, in planned order
+  // Best first; behind them those with a seed whose score is no number (it diverged), by the
+  // others; those without any score last, in planned order.
+  std::vector<Setting> settings;
 };
 
 // Of the points whose result verifies. Throws CorruptFile where a verified result cannot be read.
