@@ -92,8 +92,9 @@ int conclude(const Work& work, const farm::Outcome& outcome, const farm::RunOpti
 
 void say_hung(comm::Communicator& ranks, const farm::Outcome& outcome, int code) {
   const auto rank = static_cast<size_t>(outcome.hung.front());
-  tell(fmt::format("warning: rank {} on {} does not answer; its cells were run by others\n", rank,
-                   ranks.hosts()[rank]));
+  tell(fmt::format("warning: rank {} on {} does not answer{}\n", rank, ranks.hosts()[rank],
+                   outcome.stopped.empty() ? "; its cells were run by others" : ""));
+  std::fflush(stdout);  // which the abort does not
   ranks.abort(code);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "interp/importance_problem.h"
+#include "interp/json_text.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
 
@@ -85,9 +86,14 @@ struct ImportanceJob::Problem {
 
 namespace {
 
+// Counts changes of what the same spec gives: 2 since exact donors within classes and rows of
+// weight 0 are counted right.
+constexpr int kAnswers = 2;
+
 // All that the decreases depend on.
 std::string content_of(const ImportanceSpec& spec, const ImportanceProblem& problem) {
-  nlohmann::ordered_json json = {{"table", sha256_hex_of_file(problem.file)},
+  nlohmann::ordered_json json = {{"answers", kAnswers},
+                                 {"table", sha256_hex_of_file(problem.file)},
                                  {"target", spec.target},
                                  {"features", problem.table.features},
                                  {"weights", spec.weights},
@@ -107,7 +113,7 @@ std::string content_of(const ImportanceSpec& spec, const ImportanceProblem& prob
   for (const FeatureGroup& group : problem.groups) {
     json["groups"].push_back({{"name", group.name}, {"columns", group.columns}});
   }
-  return json.dump();
+  return json_text(json);
 }
 
 }  // namespace

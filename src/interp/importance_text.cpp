@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "interp/json_text.h"
 #include "outerloop/base/csv_field.h"
 #include "outerloop/interp/importance_run.h"
 
@@ -110,7 +111,7 @@ std::string to_json(const ImportanceResult& result) {
                                   {"values", values}});
     }
   }
-  return json.dump(1) + "\n";
+  return json_text(json, 1) + "\n";
 }
 
 std::string to_csv(const ImportanceResult& result) {

@@ -24,7 +24,9 @@ class Drawing {
   }
 
   std::vector<int32_t> pieces(int64_t most) {
-    while (thin(0) + thin(1) > 0) {
+    for (size_t gone = 1; gone > 0;) {
+      gone = thin(0);
+      gone += thin(1);
     }
     std::vector<int32_t> piece = spread(cut());
     return by_size(piece, static_cast<int32_t>(most));

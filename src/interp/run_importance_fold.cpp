@@ -118,9 +118,12 @@ class Fold {
     const auto add = [&](const char* name, auto combine) {
       std::vector<GroupSample> groups(query->size());
       for (size_t g = 0; g < groups.size(); ++g) {
+        groups[g].certain = true;
         for (size_t task = 0; task < (*query)[g].means.size(); ++task) {
-          groups[g].means.push_back(
-              combine([&](const std::vector<GroupSample>* of) { return (*of)[g].means[task]; }));
+          groups[g].means.push_back(combine([&](const std::vector<GroupSample>* of) {
+            groups[g].certain = groups[g].certain && (*of)[g].certain;
+            return (*of)[g].means[task];
+          }));
         }
       }
       result.emplace_back(name, std::move(groups));

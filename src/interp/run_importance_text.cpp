@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "interp/json_text.h"
 #include "outerloop/base/counted.h"
 #include "outerloop/base/csv_field.h"
 #include "outerloop/interp/run_importance.h"
@@ -165,7 +166,7 @@ std::string to_json(const RunImportance& result) {
     }
     if (result.spec.strokes) entry["example"] = json_of_regions(result, one.regions);
   }
-  return json.dump(1) + "\n";
+  return json_text(json, 1) + "\n";
 }
 
 std::string to_csv(const RunImportance& result) {

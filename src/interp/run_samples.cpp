@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+
+#include "interp/task_columns.h"
 
 namespace outerloop::interp {
 namespace {
@@ -44,7 +47,8 @@ void GroupSample::add_task(std::span<const double> repeats) {
 }
 
 double GroupSample::repeat_error() const {
-  if (freedom == 0) return 0;
+  if (certain) return 0;
+  if (freedom == 0) return std::numeric_limits<double>::quiet_NaN();
   return std::sqrt(squares / freedom * shares) / static_cast<double>(means.size());
 }
 
@@ -63,6 +67,7 @@ Samples samples_of(const RunProblem& problem, std::span<const DoneRound> rounds,
         repeats.clear();
         for (const size_t column : slice.columns) repeats.push_back(values[column]);
         GroupSample& group = groups[slice.group];
+        group.certain = is_certain(problem.scoring, slice.part.first);
         group.add_task(repeats);
         if (!is_pilot) continue;
         group.pilot_repeats = repeats.size();

@@ -19,9 +19,11 @@ struct GroupSample {
   double shares = 0;          // 1 / repeats, summed over tasks
   std::vector<double> pilot;  // (tasks of the first round, repeats)
   size_t pilot_repeats = 1;
+  bool certain = false;  // there is no chance in it
 
   void add_task(std::span<const double> repeats);
-  // Standard error of the mean over tasks that the draws alone would leave; 0 for one draw.
+  // Standard error of the mean over tasks that the draws alone would leave; not a number where one
+  // draw of each tells nothing of it.
   double repeat_error() const;
 };
 

@@ -3,16 +3,11 @@
 #include <algorithm>
 
 namespace outerloop::interp {
-namespace {
 
-// The mean over all donors is one value, and what is masked by its mean has no chance in it.
-int64_t repeats_of(const TaskScoring& scoring, Estimand estimand) {
+bool is_certain(const TaskScoring& scoring, Estimand estimand) {
   const bool of_query = estimand == Estimand::prior || estimand == Estimand::query;
-  const bool is_certain = estimand == Estimand::drop || (of_query && scoring.exact);
-  return is_certain ? 1 : scoring.repeats;
+  return estimand == Estimand::drop || (of_query && scoring.exact);
 }
-
-}  // namespace
 
 TaskColumns::TaskColumns(const TaskScoring& scoring, int64_t steps)
     : metrics_(scoring.metrics.size()), classes_(static_cast<size_t>(scoring.classes)) {
@@ -37,7 +32,8 @@ TaskColumns::TaskColumns(const TaskScoring& scoring, int64_t steps)
 }
 
 void TaskColumns::add_part(const TaskScoring& scoring, Estimand estimand, int64_t step) {
-  parts_.push_back({estimand, step, repeats_of(scoring, estimand), all_.size()});
+  parts_.push_back(
+      {estimand, step, is_certain(scoring, estimand) ? 1 : scoring.repeats, all_.size()});
   for (size_t g = 0; g < scoring.groups.size(); ++g) {
     for (int64_t r = 0; r < parts_.back().repeats; ++r) {
       for (size_t m = 0; m < metrics_; ++m) {

@@ -44,12 +44,14 @@ struct RunImportanceSpec {
 // What is known of one group by one estimand at one step.
 struct GroupFinding {
   std::string group;
-  TaskSummary tasks;        // over tasks, each the mean of its repeats
-  int64_t task_count = 0;   // a budget gives groups tasks of their own
-  double band_half = 0;     // joint over the groups of the estimand; few tasks: infinite
-  double p_value = 0;       // two-sided sign flips over tasks, by itself
-  double p_joint = 0;       // adjusted over the groups (max-T)
-  double repeat_error = 0;  // standard error that the draws alone would leave
+  TaskSummary tasks;       // over tasks, each the mean of its repeats
+  int64_t task_count = 0;  // a budget gives groups tasks of their own
+  double band_half = 0;    // joint over the groups of the estimand; few tasks: infinite
+  double p_value = 0;      // two-sided sign flips over tasks, by itself
+  double p_joint = 0;      // adjusted over the groups (max-T)
+  // Standard error that the draws alone would leave; not a number where that is not known: with one
+  // draw of each, and for what is derived from several estimands.
+  double repeat_error = 0;
 
   bool has_band() const { return std::isfinite(band_half); }
 };
