@@ -100,11 +100,24 @@ Finding hdf5(const fs::path& folder) {
 Finding locking(const fs::path& folder) {
   const ScratchFile scratch(folder, "lock");
   const int fd = open(scratch.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  const bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
-  const std::string reason = locked ? "" : std::strerror(errno);
+  const auto reason_unless = [](bool locked) {
+    return locked ? std::string() : std::string(std::strerror(errno));
+  };
+  // A run is claimed by flock(); points of sweeps and journals are by locks of open files.
+  const std::string no_flock = reason_unless(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+  if (fd >= 0) flock(fd, LOCK_UN);
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  const std::string no_open_file_lock =
+      reason_unless(fd >= 0 && fcntl(fd, F_OFD_SETLK, &whole) == 0);
   if (fd >= 0) close(fd);
-  if (locked) return {.text = "works"};
-  return {Verdict::notice, reason, "never start the same run twice at once: nothing would notice"};
+  if (!no_flock.empty()) {
+    return {Verdict::notice, no_flock,
+            "never start the same run twice at once: nothing would notice"};
+  }
+  if (no_open_file_lock.empty()) return {.text = "works"};
+  return {Verdict::notice, "not of open files: " + no_open_file_lock,
+          "let one process at a time work on a sweep or an importance: nothing would notice two"};
 }
 
 Finding disk(const fs::path& folder) {

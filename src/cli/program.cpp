@@ -91,6 +91,9 @@ int exit_code_of(const std::exception& error) {
 int run_program(int argc, const char* const* argv) noexcept {
   // A file past the shell's limit fails like a full disk, in one line.
   signal(SIGXFSZ, SIG_IGN);
+  // Who starts this program may ignore the ends of its children; some commands here wait for
+  // theirs.
+  signal(SIGCHLD, SIG_DFL);
   Program program;
   try {
     return run(program, argc, argv);

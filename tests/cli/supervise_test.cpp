@@ -56,6 +56,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"FailuresBetweenStops", "1 1 75 1 1 0", kDone, 6, "(2 of 2)"}),
     [](const auto& one) { return one.param.name; });
 
+// Daemons that ignore the ends of their children start commands that inherit this.
+TEST(SupervisedSignal, WhereItIsIgnoredTheEndIsHeardAllTheSame) {
+  const std::string script = "trap '' CHLD; exec " OUTERLOOP_BINARY_DIR
+                             "/outerloop supervise --retries 0 -- sh -c 'exit 7'";
+  EXPECT_EQ(run_process({"supervise", "--retries", "0", "--", "sh", "-c", script}).code, 7);
+}
+
 TEST(SupervisedSignal, KillsByASignalCountAsFailures) {
   const Ended ended = run_process({"supervise", "--retries", "0", "--", "sh", "-c", "kill -9 $$"});
   EXPECT_EQ(ended.code, 128 + SIGKILL) << ended.error;
