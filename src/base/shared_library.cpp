@@ -7,7 +7,7 @@
 
 namespace outerloop {
 
-SharedLibrary::SharedLibrary(std::initializer_list<std::string> names) {
+SharedLibrary::SharedLibrary(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle_ != nullptr) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "outerloop/base/error.h"
+
 namespace outerloop::kernels {
 namespace {
 
@@ -37,6 +39,7 @@ std::vector<exec::DeviceFunction> Recorder::compile(std::string_view,
   std::vector<exec::DeviceFunction> functions;
   for (const exec::KernelSource& source : kernels) {
     Kernel& kernel = kernels_.try_emplace(source.name, Kernel{source, origin_}).first->second;
+    OL_ASSERT(kernel.source.text == source.text, "two kernels are named " + source.name);
     functions.push_back({nullptr, &kernel, source.shared_bytes});
   }
   return functions;

@@ -1,8 +1,8 @@
 #pragma once
 // A shared library that is there on some machines only, opened when it is wanted.
 
-#include <initializer_list>
 #include <string>
+#include <vector>
 
 namespace outerloop {
 
@@ -10,7 +10,7 @@ namespace outerloop {
 class SharedLibrary {
  public:
   // The first of `names` that opens; none where none does.
-  explicit SharedLibrary(std::initializer_list<std::string> names);
+  explicit SharedLibrary(const std::vector<std::string>& names);
 
   bool is_open() const { return handle_ != nullptr; }
   const std::string& name() const { return name_; }

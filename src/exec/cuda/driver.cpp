@@ -23,6 +23,8 @@ Driver::Driver() : library({"libcuda.so.1", "libcuda.so"}) {
     throw BadInput(fmt::format("there is no NVIDIA driver (libcuda.so.1): {}", kDriverAdvice));
   }
   OL_DRIVER_FUNCTIONS(OL_LOAD)
+  uuid_of_whole =
+      reinterpret_cast<decltype(uuid_of_whole)>(library.symbol("cuDeviceGetUuid", kDriverAdvice));
   if (const CUresult result = cuInit(0); result != CUDA_SUCCESS) {
     throw BadInput(
         fmt::format("the NVIDIA driver does not start, {}: {}", describe(result), kDriverAdvice));

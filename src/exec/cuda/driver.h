@@ -18,7 +18,6 @@ namespace outerloop::exec::cuda {
   X(cuDeviceGetCount)          \
   X(cuDeviceGet)               \
   X(cuDeviceGetName)           \
-  X(cuDeviceGetUuid)           \
   X(cuDeviceGetAttribute)      \
   X(cuDevicePrimaryCtxRetain)  \
   X(cuDevicePrimaryCtxRelease) \
@@ -65,6 +64,9 @@ struct Driver {
 #define OL_MEMBER(name) decltype(&::name) name = nullptr;
   OL_DRIVER_FUNCTIONS(OL_MEMBER)
 #undef OL_MEMBER
+  // The first version of cuDeviceGetUuid: of the whole GPU also where it is divided (MIG), as NCCL
+  // tells GPUs apart. The header's names of later toolkits stand for another one.
+  CUresult (*uuid_of_whole)(CUuuid* uuid, CUdevice device) = nullptr;
 
   std::string describe(CUresult result) const;
 };

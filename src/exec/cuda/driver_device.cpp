@@ -256,7 +256,7 @@ class DriverDevice : public Device {
   // As nvidia-smi writes it.
   std::string identity_of(CUdevice device) const {
     CUuuid uuid{};
-    OL_CUDA(driver_->cuDeviceGetUuid(&uuid, device));
+    OL_CUDA(driver_->uuid_of_whole(&uuid, device));
     std::string text = "GPU";
     for (size_t i = 0; i < sizeof(uuid.bytes); ++i) {
       const bool begins_part = i == 0 || (i >= 4 && i <= 10 && i % 2 == 0);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "exec/cuda/driver.h"
 #include "exec/cuda/kernel_pack.h"
 #include "exec/cuda/kernel_store.h"
 #include "exec/cuda/nvrtc.h"
@@ -14,8 +15,9 @@ namespace {
 
 class NvrtcMaker : public KernelMaker {
  public:
-  explicit NvrtcMaker(std::string architecture)
-      : architecture_(std::move(architecture)),
+  NvrtcMaker(int driver_major, std::string architecture)
+      : nvrtc_(driver_major),
+        architecture_(std::move(architecture)),
         about_{.name = "NVRTC " + nvrtc_.version(), .takes_any = true} {}
 
   const DeviceCompiler& about() const override { return about_; }
@@ -42,7 +44,9 @@ std::string Architecture::name() const {
 std::unique_ptr<KernelMaker> find_kernel_maker(const Driver& driver, void* context,
                                                const Architecture& architecture) {
   try {
-    return std::make_unique<NvrtcMaker>(architecture.name());
+    int version = 0;  // 12080: of CUDA 12.8
+    driver.cuDriverGetVersion(&version);
+    return std::make_unique<NvrtcMaker>(version / 1000, architecture.name());
   } catch (const BadInput&) {
     const std::filesystem::path pack = kernel_pack_file();
     if (!std::filesystem::exists(pack)) throw;

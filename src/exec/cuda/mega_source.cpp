@@ -55,17 +55,17 @@ MegaKernel MegaSource::kernel(int64_t arena_bytes) const {
   const std::string calls = in_parts   ? loop_over_table(calls_of_parts())
                             : as_table ? memory() + loop_over_table(switch_over(0, cases_.size()))
                                        : memory() + all_calls();
-  const std::string name = kernel_name("lane", functions + calls + bounds);
-  return {.source = {.name = name,
-                     .text = fmt::format("namespace {0}_code {{\n{1}}}\n"
-                                         "extern \"C\" __global__ void __launch_bounds__({2})\n"
-                                         "    {0}(const __grid_constant__ {3} operands) {{\n"
-                                         "using namespace {0}_code;\n"
-                                         "{4}}}\n",
-                                         name, functions, bounds, operands_type(), calls),
-                     .shared_bytes = static_cast<size_t>(arena_bytes)},
-          .threads = kTeam.threads,
-          .operands = operands_};
+  KernelSource source = named("lane", [&](const std::string& name) {
+    return fmt::format(
+        "namespace {0}_code {{\n{1}}}\n"
+        "extern \"C\" __global__ void __launch_bounds__({2})\n"
+        "    {0}(const __grid_constant__ {3} operands) {{\n"
+        "using namespace {0}_code;\n"
+        "{4}}}\n",
+        name, functions, bounds, operands_type(), calls);
+  });
+  source.shared_bytes = static_cast<size_t>(arena_bytes);
+  return {.source = std::move(source), .threads = kTeam.threads, .operands = operands_};
 }
 
 size_t MegaSource::case_of(const KernelCode& code, std::vector<Place> places) {

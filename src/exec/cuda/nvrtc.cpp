@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <nvrtc.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
 #include "exec/cuda/checked.h"
 #include "outerloop/base/shared_library.h"
@@ -22,14 +25,28 @@ namespace outerloop::exec::cuda {
   X(nvrtcGetPTXSize)          \
   X(nvrtcGetPTX)
 
+namespace {
+
+// The latest that suits first.
+std::vector<std::string> libraries(int newest_major) {
+  std::vector<std::string> names;
+  for (int major = std::min(newest_major, kNewestMajor); major >= 12; --major) {
+    names.push_back(fmt::format("libnvrtc.so.{}", major));
+  }
+  names.push_back("libnvrtc.so");
+  names.push_back("/usr/local/cuda/lib64/libnvrtc.so");
+  return names;
+}
+
+}  // namespace
+
 struct Nvrtc::Functions {
-  SharedLibrary library{"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so",
-                        "/usr/local/cuda/lib64/libnvrtc.so"};
+  SharedLibrary library;
 #define OL_MEMBER(name) decltype(&::name) name = nullptr;
   OL_NVRTC_FUNCTIONS(OL_MEMBER)
 #undef OL_MEMBER
 
-  Functions() {
+  explicit Functions(int newest_major) : library(libraries(newest_major)) {
     if (!library.is_open()) {
       throw BadInput(
           fmt::format("GPU kernels are compiled by NVRTC, which was not found: {}", kNvrtcAdvice));
@@ -60,7 +77,16 @@ std::string in_known_isa(std::string ptx) {
 
 }  // namespace
 
-Nvrtc::Nvrtc() : functions_(std::make_unique<const Functions>()) {}
+Nvrtc::Nvrtc(int newest_major) : functions_(std::make_unique<const Functions>(newest_major)) {
+  int major = 0, minor = 0;
+  OL_NVRTC(functions_->nvrtcVersion(&major, &minor));
+  if (major > newest_major) {
+    throw BadInput(
+        fmt::format("NVRTC {}.{} makes code that this driver, of CUDA {}, does not load: install a "
+                    "newer driver, or {}",
+                    major, minor, newest_major, kNvrtcAdvice));
+  }
+}
 Nvrtc::~Nvrtc() = default;
 
 std::string Nvrtc::version() const {

@@ -18,6 +18,7 @@ inline constexpr const char* kNvrtcAdvice =
 // ISA" has the table in its release notes).
 inline constexpr int kPtxMajor = 8, kPtxMinor = 7;
 inline constexpr int kPtxDriver = 12080;
+inline constexpr int kNewestMajor = 13;  // of CUDA, that was tried
 
 // Machine code, and what the compiler says about each kernel: registers, spills, memory.
 struct CompiledKernels {
@@ -27,8 +28,9 @@ struct CompiledKernels {
 
 class Nvrtc {
  public:
-  // Throws BadInput where the library is missing.
-  Nvrtc();
+  // For code that a driver of CUDA `newest_major` loads: that of a later toolkit it does not.
+  // Throws BadInput where the library is missing or later.
+  explicit Nvrtc(int newest_major = kNewestMajor);
   ~Nvrtc();
 
   // "13.0"

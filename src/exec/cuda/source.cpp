@@ -67,26 +67,27 @@ std::string_view device_prelude() {
   return text;
 }
 
-std::string kernel_name(std::string_view kind, std::string_view text) {
-  return fmt::format("ol_{}_{}", kind, to_hex(xxh3_128(std::as_bytes(std::span(text)))));
+KernelSource named(std::string_view kind,
+                   const std::function<std::string(const std::string& name)>& text) {
+  const std::string nameless = text("");
+  const std::string name =
+      fmt::format("ol_{}_{}", kind, to_hex(xxh3_128(std::as_bytes(std::span(nameless)))));
+  return {.name = name, .text = text(name)};
 }
 
 KernelSource kernel_source(const KernelCode& code) {
-  const std::string key =
-      fmt::format("{}\n{} {} {}", code.run, code.operands, code.threads, code.blocks);
-  const std::string name = kernel_name(code.kind, key);
-  return {
-      .name = name,
-      .text = fmt::format(
-          "namespace {0}_code {{\n{1}}}\n"
-          "extern \"C\" __global__ void __launch_bounds__({2})\n"
-          "    {0}(const ol::Operands<{3}> operands) {{\n"
-          "  __shared__ double scratch[{5}];\n"
-          "  const unsigned lane = blockIdx.x / {4}U;\n"
-          "  {0}_code::run(ol::Pointers<{3}>(operands, lane), blockIdx.x - lane * {4}U,\n"
-          "                reinterpret_cast<char*>(scratch));\n"
-          "}}\n",
-          name, code.run, code.threads, code.operands, code.blocks, code.scratch_bytes / 8 + 1)};
+  return named(code.kind, [&](const std::string& name) {
+    return fmt::format(
+        "namespace {0}_code {{\n{1}}}\n"
+        "extern \"C\" __global__ void __launch_bounds__({2})\n"
+        "    {0}(const ol::Operands<{3}> operands) {{\n"
+        "  __shared__ double scratch[{5}];\n"
+        "  const unsigned lane = blockIdx.x / {4}U;\n"
+        "  {0}_code::run(ol::Pointers<{3}>(operands, lane), blockIdx.x - lane * {4}U,\n"
+        "                reinterpret_cast<char*>(scratch));\n"
+        "}}\n",
+        name, code.run, code.threads, code.operands, code.blocks, code.scratch_bytes / 8 + 1);
+  });
 }
 
 std::vector<StepKernel> kernels_of(const StepSpec& spec, const Team& team) {

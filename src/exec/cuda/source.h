@@ -6,6 +6,7 @@
 // kernel is compiled once whichever program asks.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,12 @@ struct KernelCode {
   int64_t scratch_bytes = 0;
 };
 
-// Text that stands before all kernels, and one kernel as an extern "C" function. Its name is its
-// kind, for readers of profiles, and a hash of what tells it from others.
+// Text that stands before all kernels.
 std::string_view device_prelude();
-std::string kernel_name(std::string_view kind, std::string_view text);
+// One kernel as an extern "C" function. Its name is its kind, for readers of profiles, and a hash
+// of all its text but the name: machine code is kept by it.
+KernelSource named(std::string_view kind,
+                   const std::function<std::string(const std::string& name)>& text);
 KernelSource kernel_source(const KernelCode& code);
 
 // A kernel of a step, with the operands of the step that it takes.

@@ -12,6 +12,7 @@
 #include "exec/cuda/fake_driver.h"
 #include "exec/cuda/kernel_maker.h"
 #include "exec/cuda/kernel_pack.h"
+#include "exec/cuda/nvrtc.h"
 #include "exec/cuda/ptx_linker.h"
 #include "exec/cuda/small_program.h"
 #include "io/temporary_folder.h"
@@ -282,6 +283,17 @@ TEST_F(OfAPack, HasTheWordsOfTheAssembler) {
     const std::string words = error.what();
     EXPECT_NE(std::string::npos, words.find("cuLinkAddData")) << words;
     EXPECT_NE(std::string::npos, words.find("kernel first: ptxas fatal: what is this")) << words;
+  }
+}
+
+TEST(Compiler, MakesNoCodeThatTheDriverDoesNotLoad) {
+  try {
+    EXPECT_TRUE(Nvrtc(12).version().starts_with("12.")) << "code of a later toolkit";
+  } catch (const BadInput& error) {
+    const std::string words = error.what();
+    const bool is_none = words.find("which was not found") != std::string::npos;
+    EXPECT_TRUE(is_none || words.find("of CUDA 12, does not load: install") != std::string::npos)
+        << words;
   }
 }
 

@@ -11,6 +11,8 @@
 #include "exec/cuda/fake_driver.h"
 
 #include <cuda.h>
+// Later headers make the name stand for another version.
+#undef cuDeviceGetUuid
 
 #include <algorithm>
 #include <cstdlib>

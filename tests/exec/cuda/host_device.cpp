@@ -269,6 +269,7 @@ std::vector<DeviceFunction> HostDevice::compile(std::string_view prelude,
       kernel = std::make_shared<Kernel>(Kernel{source});
       pending_.push_back(kernel);
     }
+    EXPECT_EQ(kernel->source.text, source.text) << "two kernels are named " << source.name;
     functions.push_back({kernel, kernel.get(), source.shared_bytes});
   }
   return functions;
