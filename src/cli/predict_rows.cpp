@@ -21,13 +21,14 @@ std::vector<std::string> row_numbers(int64_t rows) {
   return numbers;
 }
 
-// Classes known from training keep its order; others come behind, by name.
+// Classes known from training keep its order; others come behind, by name. `all`: those without a
+// label too.
 SupportClasses classes_of(const std::vector<std::string>& labels,
-                          const std::vector<std::string>& known) {
+                          const std::vector<std::string>& known, bool all) {
   const std::set<std::string> present(labels.begin(), labels.end());
   SupportClasses classes;
   for (const std::string& name : known) {
-    if (present.contains(name)) classes.names.push_back(name);
+    if (all || present.contains(name)) classes.names.push_back(name);
   }
   for (const std::string& name : present) {
     if (std::ranges::find(known, name) == known.end()) classes.names.push_back(name);
@@ -41,7 +42,8 @@ SupportClasses classes_of(const std::vector<std::string>& labels,
 
 void answer_classes(const PredictOptions& options, const train::Predictor& predictor,
                     const data::TableRows& support, const data::TableRows& queries) {
-  const SupportClasses classes = classes_of(support.labels, predictor.table_preparation()->classes);
+  const SupportClasses classes = classes_of(support.labels, predictor.table_preparation()->classes,
+                                            predictor.labels_are_classes());
   const train::AdaptedPredictor adapted =
       predictor.adapt({.x = examples_tensor(predictor.example(), support.x),
                        .y = Tensor::from<int32_t>({support.rows}, classes.labels),

@@ -146,6 +146,9 @@ class Checker {
     refuse_if(algorithm.has_order && !algorithm.is_exact && learner.order == Order::second,
               {"learner.order", "learner.algorithm"}, "{} is not a second-order learner: set auto",
               algorithm.name);
+    refuse_if(algorithm.is_per_step && learner.per_step_norm && c.inner.adapt_norm,
+              {"inner.adapt_norm", "learner.per_step_norm"},
+              "with learner.per_step_norm each step has its own scale and shift: set false");
     const bool per_step = learner.per_step_rate || learner.per_step_norm;
     refuse_if(algorithm.is_per_step && per_step && test.steps > c.inner.steps,
               {"test.steps", "inner.steps", "learner.algorithm"},

@@ -186,7 +186,8 @@ constexpr auto kSchema = std::to_array<Key>({
      .help = "support examples per step, drawn without replacement in passes; 0 = all"},
     {OL_KEY(inner.loss_reduction),
      .help = "of the cross-entropy: mean over the support set, or ways times that (Finn's code)"},
-    {OL_KEY(inner.adapt_norm), .help = "whether norm scale and shift change in the inner loop"},
+    {OL_KEY(inner.adapt_norm),
+     .help = "whether norm scale and shift change in the inner loop; reptile: they always do"},
 
     {OL_KEY(outer.iterations), .bounds = count_from(0), .unit = "iterations",
      .help = "length of the training"},

@@ -41,13 +41,14 @@ class Loader {
     set_.name = set_.name.substr(0, set_.name.find('.'));
   }
 
-  TableSet run() {
+  TableSet run(const TablePreparation* known) {
     find_rows();
-    if (training_rows_.empty()) {
+    if (training_rows_.empty() && known == nullptr) {
       throw BadInput(fmt::format("{}: no rows of the split train with a target in column {}",
                                  set_.name, columns_.split));
     }
-    set_.preparation = fit_preparation(table_, columns_, training_rows_);
+    set_.preparation =
+        known != nullptr ? *known : fit_preparation(table_, columns_, training_rows_);
     if (columns_.classification) find_classes();
     encode();
     return std::move(set_);
@@ -138,8 +139,9 @@ int64_t TableSet::rows_of(int64_t task, int64_t group) const {
   return begin[at + 1] - begin[at];
 }
 
-TableSet load_table_set(const std::filesystem::path& file, const TableColumns& columns) {
-  return Loader(file, columns).run();
+TableSet load_table_set(const std::filesystem::path& file, const TableColumns& columns,
+                        const TablePreparation* known) {
+  return Loader(file, columns).run(known);
 }
 
 std::string fingerprint(const TableSet& set) {

@@ -192,6 +192,12 @@ void check_ways(const RunImportanceSpec& spec, const TaskScoring& scoring,
 // How many tasks are scored, at most by a budget; each counts once.
 int64_t tasks_of(const RunProblem& job) {
   const config::Config& config = job.setup.config;
+  if (job.spec.split == data::Split::train && config.tasks.family == config::TaskFamily::table) {
+    throw BadInput(
+        "--split train: the tasks that a training draws from a table come again and again, and "
+        "here "
+        "each counts once; take validation or test");
+  }
   const int64_t there = job.setup.test_tasks->tasks(job.spec.split);
   const int64_t own =
       job.spec.split == data::Split::validation ? config.validation.tasks : config.test.tasks;

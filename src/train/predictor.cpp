@@ -51,8 +51,8 @@ void check_ways(int64_t ways, int64_t most) {
   }
 }
 
-// Each class has an example.
-void check_labels(std::span<const int32_t> labels, int64_t ways) {
+// Each class has an example, unless it may lack them.
+void check_labels(std::span<const int32_t> labels, int64_t ways, bool may_lack) {
   std::vector<int64_t> count(static_cast<size_t>(ways));
   for (const int32_t label : labels) {
     if (label < 0 || label >= ways) {
@@ -62,7 +62,7 @@ void check_labels(std::span<const int32_t> labels, int64_t ways) {
     ++count[static_cast<size_t>(label)];
   }
   const auto empty = std::ranges::find(count, 0);
-  if (empty != count.end()) {
+  if (!may_lack && empty != count.end()) {
     throw BadInput(fmt::format("support set: no example of class {}", empty - count.begin()));
   }
 }
@@ -245,6 +245,9 @@ int64_t Predictor::steps() const {
 bool Predictor::transductive() const {
   return impl_->config.model.norm == config::Norm::batch && impl_->config.learner.transductive;
 }
+bool Predictor::labels_are_classes() const {
+  return impl_->table && most_ways() >= 0 && std::ssize(impl_->table->classes) == most_ways();
+}
 const std::optional<data::ImagePreparation>& Predictor::image_preparation() const {
   return impl_->images;
 }
@@ -263,7 +266,7 @@ AdaptedPredictor Predictor::adapt(const SupportSet& support) const {
   } else {
     check_ways(support.ways, most_ways());
     check_answers(support.y, DType::i32, Shape{rows});
-    check_labels(support.y.as<int32_t>(), support.ways);
+    check_labels(support.y.as<int32_t>(), support.ways, labels_are_classes());
   }
   return AdaptedPredictor(std::make_shared<AdaptedPredictor::Impl>(impl_, support));
 }

@@ -51,12 +51,13 @@ data::TableColumns table_columns(const config::Table& table) {
 
 }  // namespace
 
-Data load_data(const config::Config& config, const std::filesystem::path& folder) {
+Data load_data(const config::Config& config, const std::filesystem::path& folder,
+               const data::TablePreparation* known) {
   if (!config::has_dataset(config)) return {};
   Data data{.file = std::filesystem::absolute(config::find_file(config.tasks.dataset, folder))};
   if (config.tasks.family == config::TaskFamily::table) {
     data.table = std::make_shared<const data::TableSet>(
-        data::load_table_set(data.file, table_columns(config.tasks.table)));
+        data::load_table_set(data.file, table_columns(config.tasks.table), known));
     data.fingerprint = data::fingerprint(*data.table);
   } else {
     data.images = std::make_shared<const data::ImageSet>(data::load_image_set(data.file));
@@ -113,8 +114,9 @@ exec::CompileOptions compile_options(const config::Config& config) {
   return options;
 }
 
-Setup make_setup(const config::Config& config, const std::filesystem::path& folder) {
-  Setup setup{.config = config, .data = load_data(config, folder)};
+Setup make_setup(const config::Config& config, const std::filesystem::path& folder,
+                 const data::TablePreparation* known) {
+  Setup setup{.config = config, .data = load_data(config, folder, known)};
   const config::Protocol test = config::test_protocol(config);
   setup.train_tasks = make_family(config, config::training_protocol(config), setup.data);
   setup.test_tasks = make_family(config, test, setup.data);

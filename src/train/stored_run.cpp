@@ -4,10 +4,12 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/config/schema.h"
+#include "train/preparation.h"
 
 namespace outerloop::train {
 namespace {
@@ -105,9 +107,14 @@ StoredRun open_run(const fs::path& path, const std::string& which,
 }
 
 Setup make_setup(const StoredRun& run) {
-  Setup setup = make_setup(run.config.config, run.config.folder);
+  const bool is_other = dataset_was_overridden(run.config);
+  std::optional<data::TablePreparation> known;
+  if (is_other && run.config.config.tasks.family == config::TaskFamily::table) {
+    known = stored_table_preparation(run);
+  }
+  Setup setup = make_setup(run.config.config, run.config.folder, known ? &*known : nullptr);
   const std::string& trained_on = run.checkpoint.dataset_fingerprint;
-  if (setup.data.fingerprint != trained_on && !dataset_was_overridden(run.config)) {
+  if (setup.data.fingerprint != trained_on && !is_other) {
     throw BadInput(fmt::format(
         "{} is not the data set that {} was trained on (fingerprints {} and {}); name it with "
         "tasks.dataset=FILE to use it all the same",

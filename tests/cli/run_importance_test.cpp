@@ -332,6 +332,7 @@ TEST(RunImportance, SaysInOneLineWhatIsWrong) {
       {table_run(), {"--metrics", "accuracy"}, "accuracy is for classes"},
       {table_run(), {"--metrics", "mes"}, "mes"},
       {table_run(), {"--estimands", "queries"}, "expected some of prior, query"},
+      {table_run(), {"--split", "train"}, "--split train: the tasks that a training draws"},
       {table_run(), {"--split", "tset"}, "expected train, validation or test"},
       {table_run(), {"--repeats", "0"}, "--repeats: expected 1 to 10000, got 0"},
       {table_run(), {"--repeats", "99999999999"}, "--repeats: expected 1 to 10000"},

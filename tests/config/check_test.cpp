@@ -85,6 +85,7 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
            {"learner.algorithm=r2d2", "test.batch=2"},
            {"learner.algorithm=protonet", "learner.order=first"},
            {"learner.algorithm=r2d2", "learner.truncation=1"},
+           {"learner.algorithm=mamlpp", "model.norm=batch", "inner.adapt_norm=true"},
        }) {
     EXPECT_EQ(image_errors(words).size(), 1u) << words[0];
   }

@@ -86,7 +86,10 @@ struct TableSet {
 
 // Throws BadInput, naming file, row and column, when a column is not there, a cell is not what its
 // column should hold, or a task is in two splits.
-TableSet load_table_set(const std::filesystem::path& file, const TableColumns& columns);
+// `known`: prepares rows as what was learned needs them, and there need be no training rows; null:
+// fitted.
+TableSet load_table_set(const std::filesystem::path& file, const TableColumns& columns,
+                        const TablePreparation* known = nullptr);
 
 // Of everything that episodes depend on.
 std::string fingerprint(const TableSet& set);

@@ -64,6 +64,9 @@ class Predictor {
   int64_t steps() const;         // of the adaptation
   // Batch norm over all queries of a call: an answer depends on the other queries.
   bool transductive() const;
+  // Of a table whose tasks had all classes: label i is class i of the preparation, as in training,
+  // so that a support set may lack some of them.
+  bool labels_are_classes() const;
   // How a person's images, or rows of a table, become inputs; nothing where inputs are no such.
   // Answers of a table with a real target are standardised as in the preparation.
   const std::optional<data::ImagePreparation>& image_preparation() const;

@@ -16,14 +16,15 @@
 namespace outerloop::train {
 
 // The data of a config, loaded once. `folder`: where the config file lies. Throws BadInput or
-// CorruptFile when a data set is missing or damaged.
+// CorruptFile when a data set is missing or damaged. `known`: as of load_table_set().
 struct Data {
   std::shared_ptr<const data::ImageSet> images;  // null for other families
   std::shared_ptr<const data::TableSet> table;   // null for other families
   std::string fingerprint;                       // of the data set; empty for synthetic families
   std::filesystem::path file;                    // absolute; empty for synthetic families
 };
-Data load_data(const config::Config& config, const std::filesystem::path& folder);
+Data load_data(const config::Config& config, const std::filesystem::path& folder,
+               const data::TablePreparation* known = nullptr);
 
 // Tasks by this protocol; throws BadInput when the data cannot give them.
 std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config,
@@ -46,7 +47,8 @@ struct Setup {
   meta::Learner learner;
   int64_t test_steps = 0;  // inner steps in validation and test; 0 for learners without steps
 };
-Setup make_setup(const config::Config& config, const std::filesystem::path& folder);
+Setup make_setup(const config::Config& config, const std::filesystem::path& folder,
+                 const data::TablePreparation* known = nullptr);
 // Throws BadInput when a split that a training needs cannot give its tasks, or where the processor
 // is to make fast products.
 Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder);

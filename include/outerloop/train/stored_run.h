@@ -26,7 +26,8 @@ StoredRun open_run(const std::filesystem::path& run, const std::string& which = 
                    std::span<const std::string> overrides = {});
 
 // With the data of the run. Throws BadInput when that is another data set than the one that the
-// checkpoint was trained on, unless an override chose it.
+// checkpoint was trained on, unless an override chose it. Rows of another table are prepared as
+// those of the training's.
 Setup make_setup(const StoredRun& run);
 
 }  // namespace outerloop::train
