@@ -20,7 +20,8 @@ ACCURACY_HEAD = """
 ## Omniglot, accuracy on unseen classes in percent
 
 The interval is 95 % over test tasks. Reproduced: the interval reaches the published one. Of a row
-that is not trained to its end: the test of its checkpoint so far. Trainings shared their machine
+that is not trained to its end: the test of its checkpoint so far. Images are Lanczos grey levels; those
+of most sources came out as nearest-pixel black and white, which may be harder (configs). Trainings shared their machine
 with other work: their times are upper bounds.
 
 | row | what | published | here | tasks | seeds | status | trained | commit | date |
