@@ -115,14 +115,20 @@ TEST(Show, SummarizesTensors) {
 
 TEST(Average, TakesTheMeanOfParameters) {
   std::vector<Checkpoint> checkpoints = {example(1), example(2), example(3)};
+  for (Checkpoint& checkpoint : checkpoints) {
+    checkpoint.ema = example(10 + checkpoint.iteration).parameters;
+  }
   const Checkpoint mean = average(checkpoints);
-  for (size_t t = 0; t < mean.parameters.size(); ++t) {
-    const std::vector<double> values = mean.parameters[t].value.to_doubles();
-    for (size_t i = 0; i < values.size(); ++i) {
-      double sum = 0;
-      for (const Checkpoint& checkpoint : checkpoints)
-        sum += checkpoint.parameters[t].value.to_doubles()[i];
-      EXPECT_EQ(values[i], static_cast<double>(static_cast<float>(sum / 3)));
+  for (const auto tree : {&Checkpoint::parameters, &Checkpoint::ema}) {
+    ASSERT_EQ((mean.*tree).size(), (checkpoints[0].*tree).size());
+    for (size_t t = 0; t < (mean.*tree).size(); ++t) {
+      const std::vector<double> values = (mean.*tree)[t].value.to_doubles();
+      for (size_t i = 0; i < values.size(); ++i) {
+        double sum = 0;
+        for (const Checkpoint& checkpoint : checkpoints)
+          sum += (checkpoint.*tree)[t].value.to_doubles()[i];
+        EXPECT_EQ(values[i], static_cast<double>(static_cast<float>(sum / 3)));
+      }
     }
   }
   EXPECT_EQ(mean.iteration, 3);

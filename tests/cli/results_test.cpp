@@ -14,6 +14,7 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/exec/cuda.h"
+#include "outerloop/train/predictor.h"
 #include "train/tiny_runs.h"
 
 namespace outerloop::cli {
@@ -92,6 +93,21 @@ TEST(EvalCommand, TakesAnotherProtocol) {
   EXPECT_EQ(other["protocol"]["ways"], 2);
   EXPECT_EQ(other["protocol"]["shots"], 1);
   EXPECT_NE(eval(sine_run(), {"--seed", "5"})["loss"], eval(sine_run())["loss"]);
+  EXPECT_NE(eval(sine_run(), {"--split", "validation", "--tasks", "60"})["loss"],
+            eval(sine_run())["loss"]);
+}
+
+// The rows of the test alone are prepared by the training's means and deviations.
+TEST(EvalCommand, AnotherTableIsPreparedAsTheOneThatWasLearnedFrom) {
+  const fs::path file = fresh_folder("results_other_table") / "test.csv";
+  std::string rows;
+  for (const std::string& line : lines_of(train::tiny_table())) {
+    if (rows.empty() || contains(line, ",test,")) rows += line + "\n";
+  }
+  write_file_atomically(file, rows);
+  const json here = eval(table_run(), {"tasks.dataset=" + file.string()});
+  const json there = eval(table_run());
+  EXPECT_EQ(here["curve"], there["curve"]);
 }
 
 TEST(EvalCommand, WritesTheResultsOfEachTask) {
@@ -102,6 +118,17 @@ TEST(EvalCommand, WritesTheResultsOfEachTask) {
   EXPECT_EQ(rows.size(), 21u);
   EXPECT_EQ(rows[0], (Words{"task", "loss_0", "loss_1", "loss_2", "accuracy_0", "accuracy_1",
                             "accuracy_2"}));
+  const json test = json::parse(read_file(image_run() / "summary.json"))["test"];
+  ASSERT_EQ(test["diverged"], 0);
+  const auto mean = [&rows](size_t column) {
+    double sum = 0;
+    for (size_t i = 1; i < rows.size(); ++i) sum += std::stod(rows[i][column]);
+    return sum / static_cast<double>(rows.size() - 1);
+  };
+  for (size_t k = 0; k < 3; ++k) {
+    EXPECT_NEAR(mean(1 + k), test["curve"][k]["loss"]["mean"], 1e-5) << k;
+    EXPECT_NEAR(mean(4 + k), test["curve"][k]["accuracy"]["mean"], 1e-5) << k;
+  }
 }
 
 TEST(EvalCommand, ShowsTheCurveWithIntervals) {
@@ -217,6 +244,23 @@ TEST(PredictCommand, AnswersImagesWithClassProbabilities) {
   }
 }
 
+// Prototypes of single images answer the images themselves.
+TEST(PredictCommand, NamesTheClassesOfItsOwnSupportImages) {
+  const fs::path run = train::train_tiny("results_prototypes", train::kTinyImages,
+                                         {"learner.algorithm=protonet", "model.norm=none",
+                                          "outer.iterations=30", "validation.every=0"});
+  const fs::path folder = fresh_folder("results_own_support");
+  const fs::path support = train::write_images(folder / "support", {0, 4, 8}, 1);
+  const Result result = call({"predict", run.string(), "--support", support.string(), "--query",
+                              support.string(), "--out", (folder / "out.csv").string()});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_CONTAINS(result.out, "3 of 3 queries with a known class are right");
+  for (const auto& row : table(folder / "out.csv")) {
+    const std::string name = row[0].substr(0, row[0].find('/'));
+    EXPECT_EQ(name == "file" ? "class" : name, row[1]);
+  }
+}
+
 TEST(PredictCommand, NamesNoClassWhereTheAdaptationDiverged) {
   const fs::path run =
       train::train_tiny("results_diverged", train::kTinyImages,
@@ -251,6 +295,42 @@ TEST(PredictCommand, AnswersPointsWithValues) {
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[0], (Words{"x", "prediction"}));
   EXPECT_EQ(rows[2][0], "1.5");
+  const auto predictor = train::Predictor::open(sine_run(), {.overrides = {"test.steps=2"}});
+  const auto adapted =
+      predictor.adapt({.x = Tensor::from<float>({3, 1}, std::vector<float>{-2, 0, 2}),
+                       .y = Tensor::from<float>({3, 1}, std::vector<float>{1, 0.5F, -1})});
+  const Tensor answers = adapted.answer(Tensor::from<float>({2, 1}, std::vector<float>{-1, 1.5F}));
+  EXPECT_NE(answers.as<float>()[0], answers.as<float>()[1]);
+  for (size_t i = 0; i < 2; ++i) EXPECT_EQ(std::stof(rows[i + 1][1]), answers.as<float>()[i]);
+}
+
+// A network's outputs mean the classes that they meant in training.
+TEST(PredictCommand, KeepsTheClassesThatTheSupportRowsLack) {
+  const fs::path folder = fresh_folder("results_kinds");
+  std::string rows = "line,part,place,kind\n";
+  for (int line = 0; line < 12; ++line) {
+    for (int row = 0; row < 12; ++row) {
+      rows += fmt::format("line{},{},{},{}\n", line,
+                          line % 3 == 0   ? "val"
+                          : line % 3 == 1 ? "test"
+                                          : "train",
+                          10 * (row % 3) + (row + line) % 4, "abc"[row % 3]);
+    }
+  }
+  write_file_atomically(folder / "kinds.csv", rows);
+  const fs::path run = train::train_tiny(
+      "results_kinds_run", train::kTinyTable,
+      {"tasks.dataset=" + (folder / "kinds.csv").string(), "tasks.table.target=kind",
+       "tasks.table.kind=classification", "tasks.table.left_out=[]", "tasks.ways=3",
+       "tasks.shots=2", "tasks.queries=2"});
+  write_file_atomically(folder / "s.csv", "place,kind\n11,b\n12,b\n21,c\n22,c\n");
+  write_file_atomically(folder / "q.csv", "place,kind\n10,b\n13,b\n20,c\n23,c\n");
+  const fs::path out = folder / "out.csv";
+  const Result result = call({"predict", run.string(), "--support", (folder / "s.csv").string(),
+                              "--query", (folder / "q.csv").string(), "--out", out.string()});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_CONTAINS(result.out, "4 of 4 queries with a known class are right");
+  EXPECT_EQ(table(out)[0], (Words{"row", "class", "p(a)", "p(b)", "p(c)"}));
 }
 
 TEST(PredictCommand, AnswersRowsInTheUnitsOfTheTable) {

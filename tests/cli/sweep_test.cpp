@@ -219,7 +219,7 @@ TEST_F(Sweep, SubmitShowsTheCommandOfTheArray) {
 }
 
 // The shipped script as Slurm would start it, with the variables of one array task.
-TEST_F(Sweep, TheArrayScriptWorksOffItsShardAndAsksForAnotherTurnWhenStopped) {
+TEST_F(Sweep, TheArrayScriptWorksOffItsShard) {
   const SweepFolder sweep = planned("sweep", kSmall);
   const std::string script =
       fmt::format("SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=3 bash '{}' '{}' '{}' > '{}' 2>&1",

@@ -41,12 +41,15 @@ class FarmRun : public testing::Test {
 
   // On so many ranks with so many threads each, all with the job that `make` gives for a rank.
   template <class Make>
-  std::vector<Outcome> run_on(int ranks, int threads, const RunOptions& options, Make&& make) {
+  std::vector<Outcome> run_on(int ranks, int threads, const RunOptions& options, Make&& make,
+                              const std::function<std::string(int rank)>& asks = {}) {
     std::vector<Outcome> outcomes(static_cast<size_t>(ranks));
     comm::run_ranks(ranks, [&](comm::Communicator& all) {
       ToyJob job = make(all.rank());
       ThreadPool pool(threads);
-      outcomes[static_cast<size_t>(all.rank())] = run(job, all, pool, options);
+      RunOptions own = options;
+      if (asks) own.stop_requested = [&] { return asks(all.rank()); };
+      outcomes[static_cast<size_t>(all.rank())] = run(job, all, pool, own);
     });
     return outcomes;
   }
@@ -112,6 +115,26 @@ TEST_F(FarmRun, GoesOnAfterThreeInterruptionsWithTheSameBytes) {
     EXPECT_EQ(read_journal(journal).results.done(), ran);
   }
   EXPECT_EQ(ran, static_cast<int>(cells_));
+  EXPECT_EQ(read_file(journal), whole());
+}
+
+TEST_F(FarmRun, AStopThatOneOtherRankHearsEndsAll) {
+  const fs::path journal = folder_ / "follower.h5";
+  std::atomic<int> ran = 0;
+  const auto slow = [&](int) {
+    ToyJob job(cells_);
+    job.before = [&](size_t, int) {
+      sleep(40);
+      ++ran;
+    };
+    return job;
+  };
+  const auto outcomes = run_on(3, 1, {.journal = journal}, slow, [&](int rank) {
+    return std::string(rank == 1 && ran >= 6 ? "SIGTERM" : "");
+  });
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.stopped, "SIGTERM");
+  EXPECT_LT(read_journal(journal).results.done(), cells_);
+  finish(journal);
   EXPECT_EQ(read_file(journal), whole());
 }
 

@@ -42,6 +42,14 @@ def launch(script, words, variables=()):
                           capture_output=True, text=True, timeout=120, check=False)
 
 
+def end_group(process):
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:  # all of it has ended
+        pass
+    process.wait()
+
+
 class Launch(unittest.TestCase):
     def test_wrong_words_are_told_what_is_wrong(self):
         for script, words, variables, codes, text in CASES:
@@ -57,6 +65,38 @@ class Launch(unittest.TestCase):
                 self.assertEqual(run.returncode, 0, run.stderr)
                 self.assertIn("mpi, 3 ranks", run.stdout)
 
+    def test_job_arrays_ask_for_another_turn_when_they_were_stopped_but_not_when_cancelled(self):
+        for script, words in (("sweep.sbatch", ["sweep", "program"]), ("farm.sbatch", ["program", "importance"])):
+            for number, restarts, queued in ((signal.SIGUSR1, 0, True), (signal.SIGUSR1, 20, False),
+                                             (signal.SIGTERM, 0, False)):
+                with self.subTest(script=script, signal=number, restarts=restarts), \
+                        tempfile.TemporaryDirectory() as folder:
+                    for name, text in (
+                            ("program", 'trap "exit 75" USR1; touch "$HERE/begun"; '
+                                        "while true; do sleep 0.05; done"),
+                            ("scontrol", 'echo "$*" >>"$HERE/queued"')):
+                        file = Path(folder, name)
+                        file.write_text(f"#!/bin/sh\n{text}\n")
+                        file.chmod(0o755)
+                    variables = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "HERE": folder,
+                                 "SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": str(restarts)}
+                    job = subprocess.Popen(["bash", ROOT / "launch" / script, *words], env=variables,
+                                           start_new_session=True)
+                    self.addCleanup(end_group, job)
+                    self.await_file(job, Path(folder, "begun"))
+                    job.send_signal(number)
+                    self.assertEqual(job.wait(timeout=60), 75)
+                    queue = Path(folder, "queued")
+                    self.assertEqual(queue.read_text() if queue.exists() else "",
+                                     "requeue 7\n" if queued else "")
+
+    def await_file(self, process, file):
+        end = time.monotonic() + 120
+        while not file.exists():
+            self.assertIsNone(process.poll(), "it ended at once")
+            self.assertLess(time.monotonic(), end, f"no {file}")
+            time.sleep(0.1)
+
     def test_a_signal_to_mpirun_stops_the_training_with_a_checkpoint(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             with self.subTest(signal=number), tempfile.TemporaryDirectory() as folder:
@@ -66,8 +106,8 @@ class Launch(unittest.TestCase):
                          "validation.every=0", "checkpoint.every=10", "runtime.threads=1"]
                 script = subprocess.Popen(["bash", ROOT / "launch/mpirun.sh", *words],
                                           start_new_session=True)
-                while script.poll() is None and not (checkpoints / "latest").exists():
-                    time.sleep(0.1)
+                self.addCleanup(end_group, script)
+                self.await_file(script, checkpoints / "latest")
                 os.killpg(script.pid, number)  # as Ctrl-C does
                 self.assertEqual(script.wait(timeout=120), 75)
 

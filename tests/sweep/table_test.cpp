@@ -96,6 +96,24 @@ TEST_F(TableTest, ASeedThatDivergedPutsItsSettingBehindThoseWithout) {
             "2     0.2         0.1          2 of 2, 1 without a score\n");
 }
 
+TEST_F(TableTest, OfClassesTheMostAccurateComesFirst) {
+  const Plan planned = plan("set: {tasks.family: images, tasks.dataset: " OUTERLOOP_SOURCE_DIR
+                            "/configs/datasets/omniglot28.h5, tasks.ways: 5, model.kind: "
+                            "conv4}\n"
+                            "grid: {inner.rate: [0.1, 0.2]}\n");
+  for (const auto& [place, accuracy] : {std::pair{0, 0.4}, std::pair{1, 0.6}}) {
+    const Point& point = planned.points[static_cast<size_t>(place)];
+    finish(point, {}, 1 - accuracy);
+    Json summary = Json::parse(read_file(sweep_.run(point).summary()));
+    summary["test"]["accuracy"] = {{"mean", accuracy}};
+    std::ofstream(sweep_.run(point).summary()) << summary.dump();
+  }
+  const Table table = tabulate(sweep_, planned);
+  EXPECT_EQ(table.measure, "accuracy");
+  EXPECT_EQ(table.settings[0].values, std::vector<std::string>{"0.2"});
+  EXPECT_DOUBLE_EQ(table.settings[0].score.mean, 0.6);
+}
+
 TEST_F(TableTest, KeysThatAListEntryDoesNotSetHaveTheBaseConfigsValue) {
   const Plan planned = plan("list:\n- {inner.rate: 0.5}\n- {model.hidden: [8, 9]}\n");
   const Table table = tabulate(sweep_, planned);

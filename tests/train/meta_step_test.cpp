@@ -28,6 +28,7 @@ class Arranged : public data::TaskFamily {
 
  private:
   void draw_task(const data::TaskKey& key, const data::EpisodeBuffers& buffers) const override {
+    EXPECT_EQ(key.split, data::Split::train);
     const int task = tasks_.at(key.slot);
     data::TaskKey other = key;
     other.slot = static_cast<uint32_t>(std::abs(task));

@@ -23,6 +23,24 @@ TEST(OuterUpdate, DoesNotDependOnTheThreads) {
   }
 }
 
+TEST(OuterUpdate, OnlyWeightsDecay) {
+  const nn::ParameterSpecs parameters{{"weight", {3}, {}, nn::ParameterRole::weight},
+                                      {"bias", {2}, {}, nn::ParameterRole::bias},
+                                      {"norm", {2}, {}, nn::ParameterRole::norm},
+                                      {"rate", {}, {}, nn::ParameterRole::setting},
+                                      {"head", {4}, {}, nn::ParameterRole::weight, true}};
+  const optim::ThetaLayout layout = layout_of(parameters);
+  std::vector<float> expected(static_cast<size_t>(layout.elements), 0.0F);
+  for (const char* name : {"weight", "head"}) {
+    const optim::ThetaEntry& entry = *layout.find(name);
+    std::fill_n(expected.begin() + entry.offset, entry.shape.elements(), 1.0F);
+  }
+  config::Outer outer;
+  outer.weight_decay = 0.1;
+  const Tensor mask = decaying_weights(outer, parameters, layout);
+  EXPECT_TRUE(std::ranges::equal(mask.as<float>(), expected));
+}
+
 TEST(MetaStepUpdate, ThatIsNotFiniteLeavesAllTasksOut) {
   const TemporaryFolder folder;
   const config::Resolved resolved =

@@ -7,10 +7,12 @@
 #include <map>
 #include <thread>
 
+#include "data/image_sets.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
+#include "outerloop/data/image_file.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
 #include "train/finite.h"
@@ -127,6 +129,24 @@ TEST_F(Ranks, OtherConfigsOnOtherRanksAreRefused) {
                    kShort + Words{rank == 1 ? "inner.rate=0.02" : "inner.rate=0.01"});
   });
   for (const std::string& message : messages) EXPECT_CONTAINS(message, "the config");
+}
+
+TEST_F(Ranks, OtherDataOnOtherRanksAreRefused) {
+  data::ImageSet set = data::small_set();
+  for (const char* host : {"host0", "host1"}) {
+    fs::create_directory(folder_ / host);
+    data::save_image_set(set, folder_ / host / "small.h5");
+    set.pixels.back() ^= 1;
+  }
+  const auto messages = errors(2, [&](int rank) {
+    config::Resolved resolved = shipped("omniglot_maml", folder_ / "run", small_images("small.h5"));
+    resolved.folder = folder_ / fmt::format("host{}", rank);
+    return resolved;
+  });
+  for (const std::string& message : messages) {
+    EXPECT_CONTAINS(message, "the data set is not the same on all ranks");
+    EXPECT_CONTAINS(message, "copy one file to every host");
+  }
 }
 
 TEST_F(Ranks, AFolderThatRank0CannotClaimEndsAll) {

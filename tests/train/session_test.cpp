@@ -11,6 +11,7 @@
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/evaluate_run.h"
+#include "train/evaluations.h"
 #include "train/runs.h"
 
 namespace outerloop::train {
@@ -67,6 +68,62 @@ TEST_F(Running, ValidationDoesNotChangeTheTrainingAndIsTheSameWheneverItComes) {
   ASSERT_EQ(d.size(), 2u);
   EXPECT_EQ(without_times(c[2]), without_times(d[0]));
   EXPECT_EQ(without_times(c[5]), without_times(d[1]));
+}
+
+TEST_F(Running, ValidatesOnTheTasksOfThatSplit) {
+  const fs::path run = go("run", {"validation.every=120"});
+  const EvaluateOptions options{
+      .checkpoint = "last", .split = data::Split::validation, .tasks = 20};
+  EXPECT_EQ(lines_of_kind(run, "validation").back()["loss"],
+            evaluate_run(run, options).result.loss.back().mean);
+}
+
+TEST_F(Running, LogsTheMeanLossOfEachWindow) {
+  std::vector<double> seen;
+  TrainOptions options;
+  options.on_iteration = [&seen](const Progress::Sample& sample) {
+    seen.push_back(sample.loss.value());
+  };
+  train(shipped("sinusoid_maml", folder_ / "run", kShort), options);
+  const auto lines = lines_of_kind(folder_ / "run", "train");
+  ASSERT_EQ(lines.size(), 4u);
+  ASSERT_EQ(seen.size(), 120u);
+  for (size_t w = 0; w < lines.size(); ++w) {
+    double sum = 0;
+    for (size_t i = 0; i < 30; ++i) sum += seen[30 * w + i];
+    EXPECT_NEAR(lines[w]["loss"], sum / 30, 1e-12) << w;
+  }
+}
+
+TEST_F(Running, OfClassesTheMostAccurateIsTheBest) {
+  const fs::path run = go_images("run", {"validation.every=10", "outer.rate=0.05"});
+  double best = -1, least = 2;
+  int64_t at = 0;
+  for (const nlohmann::json& line : lines_of_kind(run, "validation")) {
+    const double accuracy = line["accuracy"];
+    if (accuracy > best) at = line["iteration"];
+    best = std::max(best, accuracy);
+    least = std::min(least, accuracy);
+  }
+  EXPECT_GT(best, least);
+  EXPECT_EQ(summary_of(run)["best_iteration"], at);
+}
+
+// A classifier answers whatever its loss is; a diverged regression says nothing.
+TEST_F(Running, DivergedTasksCountInAccuraciesAndNotInLosses) {
+  data::save_image_set(data::small_set(), folder_ / "small.h5");
+  const Evaluation evaluation(
+      shipped("omniglot_maml", folder_ / "run", small_images(folder_ / "small.h5")));
+  ThreadPool pool(1);
+  const auto evaluator = evaluation.evaluator(pool, nullptr);
+  const auto all = evaluator->evaluate(1, data::Split::test, 7, 1e9);
+  const auto none = evaluator->evaluate(1, data::Split::test, 7, 1e-9);  // every loss is above
+  EXPECT_EQ(all.diverged.back(), 0);
+  EXPECT_EQ(all.loss.back().tasks, 7);
+  EXPECT_EQ(none.diverged.back(), 7);
+  EXPECT_EQ(none.loss.back().tasks, 0);
+  EXPECT_EQ(none.accuracy.back().tasks, 7);
+  EXPECT_EQ(none.accuracy.back().mean, all.accuracy.back().mean);
 }
 
 TEST_F(Running, ThePlaceNeedNotBeUtf8) {
