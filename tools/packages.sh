@@ -47,33 +47,31 @@ cluster_packages='
   slurmd              command  slurmd
 '
 
-# Below what modules, spack and conda tell CMake of.
-is_below_prefix() {
-  local prefixes prefix
-  IFS=: read -ra prefixes <<<"${CMAKE_PREFIX_PATH:-}:${CONDA_PREFIX:-}"
-  for prefix in "${prefixes[@]}"; do
-    [[ -z $prefix || ! -e $prefix/$1 ]] || return 0
-  done
-  return 1
-}
+# What modules, spack and conda tell CMake of.
+prefixes=${CMAKE_PREFIX_PATH:-}:${CONDA_PREFIX:-}
 
-# Asks the compiler; without one, looks where it would.
-has_header() {
-  ! is_below_prefix "include/$1" || return 0
-  if command -v g++ >/dev/null; then
-    printf '#if !__has_include(<%s>)\n#error\n#endif' "$1" | g++ -E -xc++ - &>/dev/null
-    return
-  fi
+# Whether a file is in one of the folders that colons separate.
+is_in() {
   local folders folder
-  IFS=: read -ra folders <<<"/usr/include:/usr/local/include:${CPATH:-}"
+  IFS=: read -ra folders <<<"$2"
   for folder in "${folders[@]}"; do
     [[ -z $folder || ! -e $folder/$1 ]] || return 0
   done
   return 1
 }
 
+# Asks the compiler; without one, looks where it would.
+has_header() {
+  ! is_in "include/$1" "$prefixes" || return 0
+  if command -v g++ >/dev/null; then
+    printf '#if !__has_include(<%s>)\n#error\n#endif' "$1" | g++ -E -xc++ - &>/dev/null
+  else
+    is_in "$1" "/usr/include:/usr/local/include:${CPATH:-}"
+  fi
+}
+
 has_hdf5() {
-  [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || is_below_prefix include/hdf5.h ||
+  [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || is_in include/hdf5.h "$prefixes" ||
     pkg-config --exists hdf5 2>/dev/null
 }
 

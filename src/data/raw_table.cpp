@@ -86,9 +86,9 @@ RawTable RawTable::read_hdf5(const std::filesystem::path& file) {
     const io::DatasetInfo info = stored.info(name);
     if (info.shape.rank() != 1 || info.type == io::ElementType::other) {
       throw BadInput(
-          fmt::format("{}: {} is no column: expected one axis of numbers or fixed-length texts (of "
-                      "truth values "
-                      "8-bit integers); store it so, or in a group, which is passed over",
+          fmt::format("{}: {} is no column: expected one axis of numbers or fixed-length texts, "
+                      "and truth values "
+                      "as 8-bit integers; store it so, or in a group, which is passed over",
                       table.file_, name));
     }
     if (info.type == io::ElementType::text) {

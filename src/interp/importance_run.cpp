@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "interp/importance_problem.h"
-#include "interp/json_text.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/hash.h"
+#include "outerloop/io/json_text.h"
 
 namespace outerloop::interp {
 
@@ -88,11 +88,11 @@ namespace {
 
 // Counts changes of what the same spec gives: 2 since exact donors within classes and rows of
 // weight 0 are counted right.
-constexpr int kAnswers = 2;
+constexpr int kTableAnswers = 2;
 
 // All that the decreases depend on.
 std::string content_of(const ImportanceSpec& spec, const ImportanceProblem& problem) {
-  nlohmann::ordered_json json = {{"answers", kAnswers},
+  nlohmann::ordered_json json = {{"answers", kTableAnswers},
                                  {"table", sha256_hex_of_file(problem.file)},
                                  {"target", spec.target},
                                  {"features", problem.table.features},
@@ -113,7 +113,7 @@ std::string content_of(const ImportanceSpec& spec, const ImportanceProblem& prob
   for (const FeatureGroup& group : problem.groups) {
     json["groups"].push_back({{"name", group.name}, {"columns", group.columns}});
   }
-  return json_text(json);
+  return io::json_text(json);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "interp/json_text.h"
 #include "outerloop/base/csv_field.h"
 #include "outerloop/interp/importance_run.h"
+#include "outerloop/io/json_text.h"
 
 namespace outerloop::interp {
 
@@ -111,7 +111,7 @@ std::string to_json(const ImportanceResult& result) {
                                   {"values", values}});
     }
   }
-  return json_text(json, 1) + "\n";
+  return io::json_text(json, 1) + "\n";
 }
 
 std::string to_csv(const ImportanceResult& result) {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "interp/json_text.h"
 #include "interp/run_importance_impl.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/philox.h"
+#include "outerloop/io/json_text.h"
 
 namespace outerloop::interp {
 namespace {
@@ -37,7 +37,7 @@ std::string content_of(const RunProblem& job, const TaskScoring& scoring) {
   }
   for (const PlaceBin& bin : scoring.bins) json["bins"].push_back({bin.low, bin.high});
   if (scoring.lines) json["line_pieces"] = {scoring.lines->most, scoring.lines->places};
-  return json_text(json);
+  return io::json_text(json);
 }
 
 // All tasks, or the first of a budget.

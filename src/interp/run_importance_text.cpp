@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "interp/json_text.h"
 #include "outerloop/base/counted.h"
 #include "outerloop/base/csv_field.h"
 #include "outerloop/interp/run_importance.h"
+#include "outerloop/io/json_text.h"
 
 namespace outerloop::interp {
 namespace {
@@ -166,7 +166,7 @@ std::string to_json(const RunImportance& result) {
     }
     if (result.spec.strokes) entry["example"] = json_of_regions(result, one.regions);
   }
-  return json_text(json, 1) + "\n";
+  return io::json_text(json, 1) + "\n";
 }
 
 std::string to_csv(const RunImportance& result) {

@@ -16,6 +16,7 @@
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/config/read.h"
+#include "outerloop/io/json_text.h"
 #include "outerloop/sweep/state.h"
 #include "sweep/training.h"
 
@@ -130,8 +131,7 @@ class Trainings final : public farm::Job {
   Fate fail(const Point& point, const Ended& ended, const std::string& error) {
     const nlohmann::ordered_json record{
         {"code", ended.code}, {"signal", ended.signal}, {"error", error}};
-    const auto replace = nlohmann::ordered_json::error_handler_t::replace;
-    write_file_atomically(folder_.failure(point), record.dump(2, ' ', false, replace) + "\n");
+    write_file_atomically(folder_.failure(point), io::json_text(record, 2) + "\n");
     options_.farm.log->warning("point {} ({}) failed: {}", point.number, words_of(point), error);
     return Fate::failed;
   }

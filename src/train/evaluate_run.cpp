@@ -11,6 +11,7 @@
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
 #include "outerloop/config/schema.h"
+#include "outerloop/io/json_text.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
@@ -142,7 +143,7 @@ RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptio
 }
 
 std::string to_json_text(const RunEvaluation& evaluation) {
-  return to_text(json_of(evaluation));
+  return io::json_text(json_of(evaluation), 2) + "\n";
 }
 
 std::string describe(const RunEvaluation& evaluation) {

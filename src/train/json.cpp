@@ -4,11 +4,6 @@
 
 namespace outerloop::train {
 
-std::string to_text(const nlohmann::ordered_json& json) {
-  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-  return json.dump(2, ' ', false, kReplace) + "\n";
-}
-
 nlohmann::ordered_json to_json(const Statistic& statistic) {
   return {{"mean", statistic.mean},
           {"ci95", statistic.ci95},

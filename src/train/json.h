@@ -2,15 +2,11 @@
 // Results as JSON.
 
 #include <nlohmann/json.hpp>
-#include <string>
 
 #include "outerloop/config/config.h"
 #include "outerloop/train/evaluation.h"
 
 namespace outerloop::train {
-
-// Indented, with a line's end. Names of files need not be UTF-8: bytes that are none are replaced.
-std::string to_text(const nlohmann::ordered_json& json);
 
 // {"mean", "ci95", "median", "tasks"}; numbers that are not finite become null.
 nlohmann::ordered_json to_json(const Statistic& statistic);

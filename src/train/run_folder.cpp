@@ -12,6 +12,7 @@
 #include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
+#include "outerloop/io/json_text.h"
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/setup.h"
 #include "train/json.h"
@@ -54,7 +55,7 @@ std::string describe_run(const config::Config& config, const Data& data, const M
       {"dataset", data.file.string()},
       {"dataset_fingerprint", data.fingerprint},
       {"protocol", protocol_json(config)}};
-  return to_text(json);
+  return io::json_text(json, 2) + "\n";
 }
 
 std::string describe_summary(const RunFolder& folder) {

@@ -3,12 +3,12 @@
 #include <fstream>
 
 #include "outerloop/base/atomic_file.h"
-#include "train/json.h"
+#include "outerloop/io/json_text.h"
 
 namespace outerloop::train {
 
 void write_summary(const RunFolder& folder, const nlohmann::ordered_json& summary) {
-  write_file_atomically(folder.summary(), to_text(summary));
+  write_file_atomically(folder.summary(), io::json_text(summary, 2) + "\n");
 }
 
 bool has_summary(const RunFolder& folder, const std::string& config_hash, int64_t iterations) {

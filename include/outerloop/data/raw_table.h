@@ -32,13 +32,13 @@ class RawTable {
   std::string place(size_t column, size_t row) const;
 
  private:
-  double within_bounds(double value, size_t column, size_t row) const;
   struct Column {
     std::string name;
     std::variant<std::vector<std::string>, std::vector<double>> cells;
   };
   static RawTable read_csv(const std::filesystem::path& file);
   static RawTable read_hdf5(const std::filesystem::path& file);
+  double within_bounds(double value, size_t column, size_t row) const;
   void check() const;
 
   std::string file_;

@@ -83,8 +83,8 @@ Nvrtc::Nvrtc(int newest_major) : functions_(std::make_unique<const Functions>(ne
   if (major > newest_major) {
     throw BadInput(
         fmt::format("NVRTC {}.{} makes code that this driver, of CUDA {}, does not load: install a "
-                    "newer driver, or {}",
-                    major, minor, newest_major, kNvrtcAdvice));
+                    "newer driver or NVRTC {}, or set runtime.device=cpu",
+                    major, minor, newest_major, newest_major));
   }
 }
 Nvrtc::~Nvrtc() = default;
