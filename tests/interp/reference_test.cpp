@@ -19,6 +19,7 @@ void expect_passes(const Report& report, size_t quantities) {
   for (const Quantity& quantity : report.quantities()) {
     EXPECT_LE(quantity.error, quantity.tolerance) << quantity.name;
   }
+  EXPECT_EQ(report.unchecked(), std::vector<std::string>());
 }
 
 Report check_hdf5(const std::string& name, DType dtype) {

@@ -24,6 +24,8 @@ TEST_P(GoldenFile, IsRecomputed) {
   for (const Quantity& quantity : report.quantities()) {
     EXPECT_LE(quantity.error, quantity.tolerance) << quantity.name;
   }
+  report.set_unread(file.unread());
+  EXPECT_TRUE(report.passes());
   // Beside sizes and seeds that other numbers tell, none is passed over.
   for (const std::string& path : file.unread()) EXPECT_TRUE(path.starts_with("hyper/")) << path;
 }
@@ -93,6 +95,38 @@ TEST(Report, CountsWhatIsPastItsTolerance) {
   EXPECT_EQ(report.worst().name, "nan");
   EXPECT_NE(as_text(report).find("3 quantities, 2 past their tolerance"), std::string::npos);
   EXPECT_NE(as_json(report, "f", "l", "f64").find("\"passes\": false"), std::string::npos);
+}
+
+TEST(Report, NeverForgetsNan) {
+  const double nan = std::nan("");
+  const std::vector<double> got = {1, 1, 1};
+  const std::vector<double> stored[] = {{nan, 1, 1}, {1, nan, 1}, {1, 1, nan}, {5, nan, 1},
+                                        {nan, 5, 1}, {1, nan, 5}, {5, 1, nan}};
+  for (const std::vector<double>& expected : stored) {
+    Report report;
+    report.absolute("absolute", got, expected, 1e9);
+    report.absolute("the other way round", expected, got, 1e9);
+    report.relative("relative", got, expected, 1e9);
+    report.scaled("scaled", got, expected, 1, 1e9);
+    for (const Quantity& quantity : report.quantities()) {
+      EXPECT_TRUE(std::isinf(quantity.error)) << quantity.name;
+      EXPECT_FALSE(quantity.passes()) << quantity.name;
+    }
+  }
+}
+
+TEST(Report, FailsForWhatIsUnreadInAGroup) {
+  using Paths = std::vector<std::string>;
+  Report report;
+  report.absolute("a/b", std::vector<double>{1}, std::vector<double>{1}, 0);
+  report.add_group("a", {"note"});
+  report.set_unread({"a/note", "ab", "b/a/b"});
+  EXPECT_EQ(report.unchecked(), Paths());
+  EXPECT_TRUE(report.passes());
+  report.set_unread({"a/c/d", "a/c/note", "a/note", "ab"});
+  EXPECT_EQ(report.unchecked(), Paths({"a/c/d", "a/c/note"}));
+  EXPECT_FALSE(report.passes());
+  EXPECT_NE(as_text(report).find("FAIL a/c/d "), std::string::npos);
 }
 
 }  // namespace

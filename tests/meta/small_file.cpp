@@ -40,6 +40,8 @@ void SmallFile::check(size_t quantities) {
     Report report;
     Context context{file, dtype, runner, report};
     layout_of(file).check(context);
+    report.set_unread(file.unread());
+    EXPECT_EQ(report.unchecked(), std::vector<std::string>());
     EXPECT_EQ(report.quantities().size(), quantities);
     for (const Quantity& quantity : report.quantities()) {
       EXPECT_LE(quantity.error, quantity.tolerance) << quantity.name << " in " << name_of(dtype);

@@ -26,6 +26,17 @@ std::vector<Tensor> numbered(const Context& context, const std::string& group) {
   return result;
 }
 
+// One like each of the inputs.
+std::vector<Tensor> directions(const Context& context, const std::string& group,
+                               std::span<const Tensor> inputs) {
+  std::vector<Tensor> result;
+  for (const Tensor& input : inputs) {
+    const std::string path = fmt::format("{}/{}", group, result.size());
+    result.push_back(context.input(path, input.shape()));
+  }
+  return result;
+}
+
 std::vector<double> joined(std::span<const Tensor> parts) {
   std::vector<double> result;
   for (const Tensor& part : parts) {
@@ -35,10 +46,12 @@ std::vector<double> joined(std::span<const Tensor> parts) {
   return result;
 }
 
-std::vector<double> stored(const Context& context, const std::string& group, size_t count) {
+// Arrays like the inputs.
+std::vector<double> stored(const Context& context, const std::string& group,
+                           std::span<const Tensor> inputs) {
   std::vector<double> result;
-  for (size_t i = 0; i < count; ++i) {
-    const auto values = context.expected(fmt::format("{}/{}", group, i));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const auto values = context.expected(fmt::format("{}/{}", group, i), inputs[i].shape());
     result.insert(result.end(), values.begin(), values.end());
   }
   return result;
@@ -85,11 +98,13 @@ void check_group(Context& context, const std::string& name) {
   const FoundOp found = derivative_op(name);
   const Shape out = context.file.info(path + "/out").shape;
 
+  context.report.add_group(path);
+  const std::vector<Tensor> inputs = numbered(context, path + "/inputs");
   Draft draft;
-  const auto x = draft.inputs("x", numbered(context, path + "/inputs"));
-  const auto v = draft.inputs("v", numbered(context, path + "/v"));
-  const auto u = draft.inputs("u", numbered(context, path + "/u"));
-  const Tensor weights = context.input(path + "/c");
+  const auto x = draft.inputs("x", inputs);
+  const auto v = draft.inputs("v", directions(context, path + "/v", inputs));
+  const auto u = draft.inputs("u", directions(context, path + "/u", inputs));
+  const Tensor weights = context.input(path + "/c", out);
   const Expr c = draft.inputs("c", {&weights, 1})[0];
   std::vector<Tensor>& constants = draft.values;
   const Expr y =
@@ -110,18 +125,18 @@ void check_group(Context& context, const std::string& name) {
     return joined(std::span(results).subspan(2 + place * x.size(), x.size()));
   };
   const auto expected_out = context.expected(path + "/out");
-  const auto expected_value = context.expected(path + "/value");
+  const auto expected_value = context.expected(path + "/value", Shape{});
   Report& report = context.report;
   report.relative(name + "/out", results[0].to_doubles(), expected_out,
                   context.tolerance(1e-6, 1e-12));
   report.scaled(name + "/value", results[1].to_doubles(), expected_value,
                 value_scale(context.expected(path + "/c"), expected_out, cubic),
                 context.tolerance(1e-6, 1e-12));
-  report.relative(name + "/grad", part(0), stored(context, path + "/grad", x.size()),
+  report.relative(name + "/grad", part(0), stored(context, path + "/grad", inputs),
                   context.tolerance(2e-6, 1e-12));
-  report.relative(name + "/hvp", part(1), stored(context, path + "/hvp", x.size()),
+  report.relative(name + "/hvp", part(1), stored(context, path + "/hvp", inputs),
                   context.tolerance(2e-5, 1e-12));
-  report.relative(name + "/d3", part(2), stored(context, path + "/d3", x.size()),
+  report.relative(name + "/d3", part(2), stored(context, path + "/d3", inputs),
                   context.tolerance(1e-4, 1e-11));
 }
 

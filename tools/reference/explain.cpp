@@ -25,6 +25,12 @@ namespace outerloop::reference {
 
 namespace {
 
+// One axis.
+void check_list(Context& context, const std::string& name, const std::vector<double>& got,
+                double tolerance) {
+  check_array(context, name, {static_cast<int64_t>(got.size())}, got, tolerance);
+}
+
 template <class T>
 void check_ridge(Context& context, const std::string& group) {
   const auto read = [&](const std::string& name) {
@@ -38,18 +44,19 @@ void check_ridge(Context& context, const std::string& group) {
   const double tolerance = context.tolerance(1e-5, 1e-11);
   // The intercept and R^2 are what differences leave: of numbers like y, and from 1.
   const auto compare = [&](const std::string& name, T got, double scale) {
-    const std::vector<double> expected = context.expected(group + "/" + name);
+    const std::vector<double> expected = context.expected(group + "/" + name, Shape{});
     context.report.scaled(group + "/" + name, std::vector<double>{got}, expected,
                           std::max(norm_of(expected), scale), tolerance);
   };
   const double y_size = norm_of(y.to_doubles()) / std::sqrt(static_cast<double>(y.elements()));
-  check_array(context, group + "/coef", {fit.coefficients.begin(), fit.coefficients.end()},
-              tolerance);
+  check_list(context, group + "/coef", {fit.coefficients.begin(), fit.coefficients.end()},
+             tolerance);
   compare("intercept", fit.intercept, y_size);
   compare("weighted_r2", fit.weighted_r2, 1);
 }
 
 void check_lime(Context& context, const std::string& group) {
+  context.report.add_group(group, {"kernel_width"});
   context.dtype == DType::f32 ? check_ridge<float>(context, group)
                               : check_ridge<double>(context, group);
 }
@@ -68,24 +75,25 @@ std::vector<interp::Order> stored_orders(const Context& context, const std::stri
 void check_shap(Context& context, const std::string& group) {
   constexpr double kTolerance = 1e-12;
   constexpr size_t kMostListed = 8;  // players whose orders are all tried
+  context.report.add_group(group);
   const std::vector<double> table = context.expected(group + "/value_table");
   const size_t players = interp::players_of(table);
   const auto value = [&](uint64_t members) { return table.at(members); };
   const std::vector<double> exact = interp::exact_shapley(table);
-  check_array(context, group + "/shapley", exact, kTolerance);
-  check_array(context, group + "/kernel_weight_by_size", interp::shapley_kernel(players),
-              kTolerance);
-  check_array(context, group + "/kernel_shap", interp::kernel_shapley(table), kTolerance);
+  check_list(context, group + "/shapley", exact, kTolerance);
+  check_list(context, group + "/kernel_weight_by_size", interp::shapley_kernel(players),
+             kTolerance);
+  check_list(context, group + "/kernel_shap", interp::kernel_shapley(table), kTolerance);
   // Many orders: their mean is the definition of what was computed exactly.
-  check_array(context, group + "/permutation_shap_all",
-              players > kMostListed
-                  ? exact
-                  : interp::permutation_shapley(value, interp::all_orders(players)),
-              kTolerance);
+  check_list(context, group + "/permutation_shap_all",
+             players > kMostListed
+                 ? exact
+                 : interp::permutation_shapley(value, interp::all_orders(players)),
+             kTolerance);
   if (!context.file.exists(group + "/orders")) return;
   const auto orders = stored_orders(context, group + "/orders", players);
-  check_array(context, group + "/permutation_shap_antithetic",
-              interp::permutation_shapley(value, interp::with_reversed(orders)), kTolerance);
+  check_list(context, group + "/permutation_shap_antithetic",
+             interp::permutation_shapley(value, interp::with_reversed(orders)), kTolerance);
 }
 
 // Rows of `nodes`: feature, threshold, left, right, class, n, count of each class.
@@ -120,6 +128,7 @@ void check_cart(Context& context, const std::string& group) {
     throw BadInput(fmt::format("{}: {}/centroids: expected (classes, columns), got {}",
                                context.file.path().string(), group, to_string(shape)));
   }
+  context.report.add_group(group);
   const auto columns = static_cast<size_t>(shape[1]);
   const std::vector<double> values = context.expected(group + "/X");
   const std::vector<double> centres = context.expected(group + "/centroids");
@@ -131,15 +140,18 @@ void check_cart(Context& context, const std::string& group) {
   }
   Report& report = context.report;
   report.absolute(group + "/labels", std::vector<double>(labels.begin(), labels.end()),
-                  context.expected(group + "/labels"), 0);
+                  context.expected(group + "/labels", {static_cast<int64_t>(x.rows())}), 0);
   for (const std::string& name : context.file.list(group)) {
     const auto depth = depth_of(name);
     if (!depth) continue;
     const std::string path = group + "/" + name;
     const auto tree = interp::fit_decision_tree(x, labels, centroids.rows(), *depth);
     // Counts and places are whole numbers: no difference of one passes.
-    check_array(context, path + "/nodes", node_rows(tree), 1e-12);
-    check_array(context, path + "/fidelity", {tree.fidelity(x, labels)}, 1e-12);
+    const std::vector<double> rows = node_rows(tree);
+    const auto nodes = static_cast<int64_t>(tree.nodes().size());
+    check_array(context, path + "/nodes", {nodes, static_cast<int64_t>(rows.size()) / nodes}, rows,
+                1e-12);
+    check_array(context, path + "/fidelity", Shape{}, {tree.fidelity(x, labels)}, 1e-12);
   }
 }
 

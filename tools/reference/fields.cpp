@@ -31,8 +31,15 @@ Shape without_first(const Shape& shape, int axes) {
 
 }  // namespace
 
+Shape over_tasks(int64_t tasks, const Shape& shape) {
+  Shape result{tasks};
+  for (const int64_t extent : shape) result.append(extent);
+  return result;
+}
+
 StoredNetwork stored_mlp(const StoredFile& file, const std::string& group, bool embedding) {
   StoredNetwork network;
+  network.group = group;
   network.model.kind = config::ModelKind::mlp;
   network.model.hidden.clear();
   int64_t layers = 0;
@@ -55,6 +62,7 @@ StoredNetwork stored_mlp(const StoredFile& file, const std::string& group, bool 
 StoredNetwork stored_conv4(const StoredFile& file, const std::string& group,
                            const std::string& variant, double epsilon) {
   StoredNetwork network;
+  network.group = group;
   config::Model& model = network.model;
   model.kind = config::ModelKind::conv4;
   model.norm = config::Norm::batch;
@@ -82,16 +90,19 @@ StoredNetwork stored_conv4(const StoredFile& file, const std::string& group,
   return network;
 }
 
-NamedTensors theta_inputs(const Context& context, const StoredNetwork& network,
-                          const std::string& group) {
+NamedTensors theta_inputs(const Context& context, const StoredNetwork& network) {
   NamedTensors inputs;
   for (const auto& [stored, own] : network.names) {
-    inputs["theta/" + own] = context.input(group + "/" + stored);
+    inputs["theta/" + own] = context.input(network.group + "/" + stored);
   }
   return inputs;
 }
 
 Tensor part_of(const Tensor& x, int64_t place) {
+  if (x.shape().rank() == 0 || place >= x.shape()[0]) {
+    throw BadInput(fmt::format("an array of shape {} has no element {} along its first axis",
+                               to_string(x.shape()), place));
+  }
   Tensor part(x.dtype(), without_first(x.shape(), 1));
   std::memcpy(part.data(), x.data() + static_cast<size_t>(place) * part.bytes(), part.bytes());
   return part;
@@ -99,18 +110,27 @@ Tensor part_of(const Tensor& x, int64_t place) {
 
 StoredTasks stored_tasks(const Context& context, const std::string& group, int64_t ways) {
   const bool classes = ways > 0;
-  const auto answers = [&](const char* name) {
-    return classes ? context.labels(group + name) : context.input(group + name);
-  };
   const Tensor xs = context.input(group + "/xs");
-  const Tensor xq = context.input(group + "/xq");
-  const Tensor ys = answers("/ys");
-  const Tensor yq = answers("/yq");
+  if (xs.shape().rank() < 3 || xs.shape()[0] < 1) {
+    throw BadInput(fmt::format("{}: {}/xs: expected (tasks, rows, features), got {}",
+                               context.file.path().string(), group, to_string(xs.shape())));
+  }
   StoredTasks tasks;
   tasks.count = xs.shape()[0];
+  Shape query = xs.shape();
+  query[1] = context.file.info(group + "/xq").shape[1];
+  const Tensor xq = context.input(group + "/xq", query);
+  const int64_t outputs = classes ? ways : context.file.info(group + "/ys").shape[2];
+  const auto answers = [&](const char* name, const Tensor& x) {
+    Shape shape{tasks.count, x.shape()[1]};
+    if (!classes) shape.append(outputs);
+    return context.file.read(group + name, shape).cast(classes ? DType::i32 : context.dtype);
+  };
+  const Tensor ys = answers("/ys", xs);
+  const Tensor yq = answers("/yq", xq);
   tasks.shape = {.example = without_first(xs.shape(), 2),
                  .classification = classes,
-                 .outputs = classes ? ways : ys.shape()[2],
+                 .outputs = outputs,
                  .support_rows = xs.shape()[1],
                  .query_rows = xq.shape()[1]};
   for (int64_t b = 0; b < tasks.count; ++b) {
@@ -161,10 +181,21 @@ Tree mean_over_tasks(const Tree& tree, int64_t tasks) {
 
 namespace {
 
+using Shapes = std::map<std::string, Shape>;
+
+Shapes parameter_shapes(const Context& context, const StoredNetwork& network) {
+  Shapes shapes;
+  for (const auto& [stored, own] : network.names) {
+    shapes[stored] = context.file.info(network.group + "/" + stored).shape;
+  }
+  return shapes;
+}
+
 // units: by tensor, and under "" of the whole; an error counts in units of what is expected or, if
 // that is more, of these.
 void compare_trees(Context& context, const std::string& group, const Tree& got,
-                   const TreeTolerance& tolerance, const std::map<std::string, double>& units) {
+                   const Shapes& shapes, const TreeTolerance& tolerance,
+                   const std::map<std::string, double>& units) {
   const auto unit = [&](const std::string& name, std::span<const double> expected) {
     const auto found = units.find(name);
     return std::max(norm_of(expected), found == units.end() ? 0 : found->second);
@@ -173,7 +204,7 @@ void compare_trees(Context& context, const std::string& group, const Tree& got,
   std::vector<double> all_got;
   std::vector<double> all_expected;
   for (const auto& [name, values] : got) {
-    expected[name] = context.expected(group + "/" + name);
+    expected[name] = context.expected(group + "/" + name, shapes.at(name));
     append_numbers(all_got, values);
     append_numbers(all_expected, expected[name]);
   }
@@ -197,13 +228,16 @@ void compare_trees(Context& context, const std::string& group, const Tree& got,
 
 }  // namespace
 
-void check_tree(Context& context, const std::string& group, const Tree& got,
-                const TreeTolerance& tolerance) {
-  if (context.file.exists(group)) compare_trees(context, group, got, tolerance, {});
+void check_tree(Context& context, const StoredNetwork& network, const std::string& group,
+                const Tree& tree, int64_t tasks, const TreeTolerance& tolerance) {
+  if (!context.file.exists(group)) return;
+  Shapes shapes = parameter_shapes(context, network);
+  for (auto& [name, shape] : shapes) shape = over_tasks(tasks, shape);
+  compare_trees(context, group, tree, shapes, tolerance, {});
 }
 
-void check_mean(Context& context, const std::string& group, const Tree& tree, int64_t tasks,
-                const TreeTolerance& tolerance) {
+void check_mean(Context& context, const StoredNetwork& network, const std::string& group,
+                const Tree& tree, int64_t tasks, const TreeTolerance& tolerance) {
   if (!context.file.exists(group)) return;
   std::map<std::string, double> units;
   double squares = 0;
@@ -212,22 +246,23 @@ void check_mean(Context& context, const std::string& group, const Tree& tree, in
     squares += units[name] * units[name];
   }
   units[""] = std::sqrt(squares);
-  compare_trees(context, group, mean_over_tasks(tree, tasks), tolerance, units);
+  compare_trees(context, group, mean_over_tasks(tree, tasks), parameter_shapes(context, network),
+                tolerance, units);
 }
 
-void check_mean_array(Context& context, const std::string& name, const std::vector<double>& values,
-                      int64_t tasks, double tolerance) {
+void check_mean_array(Context& context, const std::string& name, const Shape& shape,
+                      const std::vector<double>& values, int64_t tasks, double tolerance) {
   if (!context.file.exists(name)) return;
   const Tree mean = mean_over_tasks({{"", values}}, tasks);
-  const std::vector<double> expected = context.expected(name);
+  const std::vector<double> expected = context.expected(name, shape);
   const double unit = norm_of(values) / std::sqrt(static_cast<double>(tasks));
   context.report.scaled(name, mean.at(""), expected, std::max(norm_of(expected), unit), tolerance);
 }
 
-void check_array(Context& context, const std::string& name, const std::vector<double>& got,
-                 double tolerance) {
+void check_array(Context& context, const std::string& name, const Shape& shape,
+                 const std::vector<double>& got, double tolerance) {
   if (!context.file.exists(name)) return;
-  context.report.relative(name, got, context.expected(name), tolerance);
+  context.report.relative(name, got, context.expected(name, shape), tolerance);
 }
 
 }  // namespace outerloop::reference

@@ -17,6 +17,7 @@ using Tree = std::map<std::string, std::vector<double>>;
 struct StoredNetwork {
   config::Model model;
   int64_t outputs = 0;                                     // 0: an embedding network
+  std::string group;                                       // of the file, that stores them
   std::vector<std::pair<std::string, std::string>> names;  // the file's, the model's
 };
 
@@ -26,9 +27,8 @@ StoredNetwork stored_mlp(const StoredFile& file, const std::string& group, bool 
 StoredNetwork stored_conv4(const StoredFile& file, const std::string& group,
                            const std::string& variant, double epsilon);
 
-// Inputs theta/…: the network's parameters as the group stores them.
-NamedTensors theta_inputs(const Context& context, const StoredNetwork& network,
-                          const std::string& group);
+// Inputs theta/…: the network's parameters as the file stores them.
+NamedTensors theta_inputs(const Context& context, const StoredNetwork& network);
 
 // Tasks under a group: xs, ys, xq, yq with a leading task axis.
 struct StoredTasks {
@@ -42,8 +42,11 @@ StoredTasks stored_tasks(const Context& context, const std::string& group, int64
 // The same with the support set as query: losses on the query are then support losses.
 StoredTasks with_support_as_query(const StoredTasks& tasks);
 
-// Element `place` along the first axis.
+// Element `place` along the first axis. Throws BadInput when there is none.
 Tensor part_of(const Tensor& x, int64_t place);
+
+// A shape with a leading task axis.
+Shape over_tasks(int64_t tasks, const Shape& shape);
 
 double norm_of(std::span<const double> x);  // Euclidean
 
@@ -61,20 +64,21 @@ struct TreeTolerance {
   std::string rounding_prefix;
   double rounding = 0;
 };
-// Compares what is stored under `group` with the tree, whole and per tensor (a tensor that is
-// nothing but rounding: in units of the whole). Nothing stored there: nothing to do.
-void check_tree(Context& context, const std::string& group, const Tree& got,
-                const TreeTolerance& tolerance);
+// Compares what is stored under `group`, for each task arrays like the network's parameters, with
+// the tree, whole and per tensor (a tensor that is nothing but rounding: in units of the whole).
+// Nothing stored there: nothing to do. Throws BadInput for other shapes, as all below.
+void check_tree(Context& context, const StoredNetwork& network, const std::string& group,
+                const Tree& tree, int64_t tasks, const TreeTolerance& tolerance);
 // The same for the mean over tasks of what `tree` holds of each. Tasks may cancel in the mean, so
 // errors count in units of the tasks' root mean square where that is more.
-void check_mean(Context& context, const std::string& group, const Tree& tree, int64_t tasks,
-                const TreeTolerance& tolerance);
-// The same as check_tree for one array.
-void check_array(Context& context, const std::string& name, const std::vector<double>& got,
-                 double tolerance);
+void check_mean(Context& context, const StoredNetwork& network, const std::string& group,
+                const Tree& tree, int64_t tasks, const TreeTolerance& tolerance);
+// The same as check_tree for one array of this shape.
+void check_array(Context& context, const std::string& name, const Shape& shape,
+                 const std::vector<double>& got, double tolerance);
 
-// The mean of tasks' arrays, with the errors in check_mean's units.
-void check_mean_array(Context& context, const std::string& name, const std::vector<double>& values,
-                      int64_t tasks, double tolerance);
+// The mean of tasks' arrays, each of this shape, with the errors in check_mean's units.
+void check_mean_array(Context& context, const std::string& name, const Shape& shape,
+                      const std::vector<double>& values, int64_t tasks, double tolerance);
 
 }  // namespace outerloop::reference

@@ -112,15 +112,19 @@ void compare(Context& context, const SineFile& file, const std::string& group, c
              double conditioning = 1) {
   const double tolerance = context.tolerance(1e-4, 1e-10);
   const double direct = context.tolerance(5e-6 * conditioning, 1e-10);
-  check_tree(context, group + "/grad_task", got.gradients, {tolerance, tolerance, "", 0});
-  check_mean(context, group + "/grad", got.gradients, file.tasks.count,
+  const int64_t tasks = file.tasks.count;
+  const StoredNetwork& network = file.network;
+  context.report.add_group(group);
+  check_tree(context, network, group + "/grad_task", got.gradients, tasks,
              {tolerance, tolerance, "", 0});
-  check_tree(context, group + "/grad_query_at_phi", got.query_gradients,
+  check_mean(context, network, group + "/grad", got.gradients, tasks,
+             {tolerance, tolerance, "", 0});
+  check_tree(context, network, group + "/grad_query_at_phi", got.query_gradients, tasks,
              {direct, context.tolerance(1e-5 * conditioning, 1e-10), "", 0});
-  check_array(context, group + "/eig_min_max", got.eigenvalues, direct);
+  check_array(context, group + "/eig_min_max", {tasks, 2}, got.eigenvalues, direct);
   double mean = 0;
   for (const double loss : got.losses) mean += loss / static_cast<double>(got.losses.size());
-  check_array(context, group + "/outer_loss", {mean},
+  check_array(context, group + "/outer_loss", Shape{}, {mean},
               context.tolerance(2e-6 * conditioning, 1e-12));
 }
 
@@ -230,8 +234,9 @@ void check_imaml_converged(Context& context, const SineFile& file, const std::st
   // Descent in float32 stands still a few roundings away from the minimiser.
   compare(context, file, group, got, 4);
   const double tolerance = context.tolerance(5e-6, 1e-10);
-  check_array(context, group + "/query_loss", got.losses, tolerance);
-  check_tree(context, group + "/phi", got.phi, {tolerance, tolerance, "", 0});
+  const int64_t tasks = file.tasks.count;
+  check_array(context, group + "/query_loss", {tasks}, got.losses, tolerance);
+  check_tree(context, file.network, group + "/phi", got.phi, tasks, {tolerance, tolerance, "", 0});
 }
 
 }  // namespace outerloop::reference

@@ -46,7 +46,9 @@ constexpr size_t kMostRepeats = 1'000'000;
 class ImportanceCase {
  public:
   ImportanceCase(const Document& document, const std::string& name, Report& report)
-      : document_(document), path_("cases/" + name), report_(report) {}
+      : document_(document), path_("cases/" + name), report_(report) {
+    report_.add_group(path_, {"blas_max_abs_diff", "min_decision_gap"});
+  }
 
   void check() {
     const std::vector<double> targets = document_.numbers(dataset("y"));

@@ -23,9 +23,15 @@ struct Context {
 
   // A stored array in the element type of the computation.
   Tensor input(std::string_view name) const { return file.read(name).cast(dtype); }
+  Tensor input(std::string_view name, const Shape& shape) const {
+    return file.read(name, shape).cast(dtype);
+  }
   // Labels and indices are stored as floating numbers.
   Tensor labels(std::string_view name) const { return file.read(name).cast(DType::i32); }
   std::vector<double> expected(std::string_view name) const { return file.read(name).to_doubles(); }
+  std::vector<double> expected(std::string_view name, const Shape& shape) const {
+    return file.read(name, shape).to_doubles();
+  }
   double scalar(std::string_view name) const { return file.read(name).to_doubles().at(0); }
   double tolerance(double f32, double f64) const { return dtype == DType::f32 ? f32 : f64; }
 };
@@ -33,7 +39,7 @@ struct Context {
 struct Layout {
   std::string_view name;
   bool (*matches)(const StoredFile& file);
-  // Adds every quantity that the file stores to the report.
+  // Adds every quantity that the file stores to the report, and the groups that they are in.
   void (*check)(Context& context);
   bool by_programs = true;  // else no quantity of it goes through the runner
   bool f64_only = false;    // computed in float64 whatever is asked for

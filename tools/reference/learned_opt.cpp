@@ -46,13 +46,14 @@ void check_activation(Context& context, const SineFile& file, const StoredNetwor
     append(rule_gradients, rule, results, "grad/", theta);
     loss += results.at("loss").to_doubles()[0] / static_cast<double>(tasks);
   }
-  check_array(context, activation + "/outer_loss", {loss}, context.tolerance(2e-6, 1e-12));
+  context.report.add_group(activation);
+  check_array(context, activation + "/outer_loss", Shape{}, {loss}, context.tolerance(2e-6, 1e-12));
   const double rule_tolerance = context.tolerance(5e-6, 1e-11);
   const TreeTolerance for_rule{rule_tolerance, context.tolerance(1e-4, 1e-11), "", 0};
-  check_tree(context, activation + "/grad_opt_task", rule_gradients, for_rule);
-  check_mean(context, activation + "/grad_opt", rule_gradients, tasks, for_rule);
+  check_tree(context, rule, activation + "/grad_opt_task", rule_gradients, tasks, for_rule);
+  check_mean(context, rule, activation + "/grad_opt", rule_gradients, tasks, for_rule);
   const double tolerance = context.tolerance(1e-5, 1e-11);
-  check_mean(context, activation + "/grad_phi0", start_gradients, tasks,
+  check_mean(context, file.network, activation + "/grad_phi0", start_gradients, tasks,
              {tolerance, context.tolerance(1e-4, 1e-11), "", 0});
 }
 
@@ -64,8 +65,8 @@ bool is_learned_opt(const StoredFile& file) {
 
 void check_learned_opt(Context& context) {
   const SineFile file(context, "phi0", "data");
-  const StoredNetwork rule{.model = {}, .names = kRuleNames};
-  const NamedTensors rule_theta = theta_inputs(context, rule, "opt");
+  const StoredNetwork rule{.model = {}, .group = "opt", .names = kRuleNames};
+  const NamedTensors rule_theta = theta_inputs(context, rule);
   for (const std::string& activation : SineFile::activations(context)) {
     check_activation(context, file, rule, rule_theta, activation);
   }

@@ -3,7 +3,8 @@
 //
 // Recomputes every quantity stored in a reference file from the inputs stored in it; with --device
 // cuda the programs run on the first GPU. What the layout has no rule for is named. Exit code 0:
-// all within their tolerances; 1: some are not; 2: bad usage or file, or no GPU.
+// all within their tolerances; 1: some are not, or a group that is checked holds something without
+// a rule; 2: bad usage or file, or no GPU.
 
 #include <fmt/format.h>
 

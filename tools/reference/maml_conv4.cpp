@@ -28,7 +28,7 @@ Conv4Part part_below(const Context& context, const std::string& root, const std:
                  .network = stored_conv4(context.file, root + "theta", variant, epsilon),
                  .config = {},
                  .ways = static_cast<int64_t>(context.scalar(root + "hyper/ways"))};
-  part.theta = theta_inputs(context, part.network, root + "theta");
+  part.theta = theta_inputs(context, part.network);
   part.config.model = part.network.model;
   part.config.learner.algorithm = "maml";
   part.config.inner.rate = context.scalar(root + "hyper/alpha");
@@ -76,17 +76,20 @@ void check_curves(Context& context, const Conv4Part& part, const meta::Learner& 
                   const StoredTasks& tasks, const std::string& group) {
   const double tolerance = context.tolerance(5e-6, 1e-12);
   const Curves query = adapt(context, part, learner, tasks);
-  check_array(context, group + "/query_loss", query.loss, tolerance);
+  const Shape points{tasks.count, learner.steps + 1};
+  check_array(context, group + "/query_loss", points, query.loss, tolerance);
   if (context.file.exists(group + "/query_accuracy")) {
     context.report.absolute(group + "/query_accuracy", query.accuracy,
-                            context.expected(group + "/query_accuracy"),
+                            context.expected(group + "/query_accuracy", points),
                             context.tolerance(1e-6, 1e-12));
   }
-  check_array(context, group + "/query_logits", query.logits, context.tolerance(1e-5, 1e-11));
-  check_tree(context, group + "/phi", query.phi,
+  check_array(context, group + "/query_logits",
+              {tasks.count, learner.steps + 1, tasks.shape.query_rows, part.ways}, query.logits,
+              context.tolerance(1e-5, 1e-11));
+  check_tree(context, part.network, group + "/phi", query.phi, tasks.count,
              {tolerance, context.tolerance(1e-4, 1e-10), "conv_b", context.tolerance(1e-5, 1e-13)});
   const Curves support = adapt(context, part, learner, with_support_as_query(tasks));
-  check_array(context, group + "/support_loss", support.loss, tolerance);
+  check_array(context, group + "/support_loss", points, support.loss, tolerance);
 }
 
 struct Gradients {
@@ -114,9 +117,9 @@ void check_samples(Context& context, const std::string& group, const std::string
   if (!context.file.exists(group + "/" + name + "_norm")) return;
   for (const auto& [parameter, values] : gradients) {
     const bool rounding = parameter.starts_with(tolerance.rounding_prefix);
-    const auto compare = [&](const std::string& path, const std::vector<double>& got,
-                             double scale) {
-      const std::vector<double> expected = context.expected(path);
+    const auto compare = [&](const std::string& path, const Shape& shape,
+                             const std::vector<double>& got, double scale) {
+      const std::vector<double> expected = context.expected(path, shape);
       if (rounding) {
         context.report.absolute(path, got, expected, tolerance.rounding);
       } else {
@@ -124,13 +127,15 @@ void check_samples(Context& context, const std::string& group, const std::string
       }
     };
     const double norm = norm_of(values);
-    compare(fmt::format("{}/{}_norm/{}", group, name, parameter), {norm}, norm);
+    compare(fmt::format("{}/{}_norm/{}", group, name, parameter), Shape{}, {norm}, norm);
     std::vector<double> samples;
     const std::string root = group.substr(0, group.rfind('/') + 1);
-    for (const double place : context.expected(root + "sample_index/" + parameter)) {
+    const Tensor places = context.file.read(root + "sample_index/" + parameter);
+    for (const double place : places.to_doubles()) {
       samples.push_back(values.at(static_cast<size_t>(place)));
     }
-    compare(fmt::format("{}/{}_sample/{}", group, name, parameter), samples, norm_of(samples));
+    compare(fmt::format("{}/{}_sample/{}", group, name, parameter), places.shape(), samples,
+            norm_of(samples));
   }
 }
 
@@ -141,16 +146,18 @@ void check_group(Context& context, const Conv4Part& part, const std::string& var
   const meta::Learner exact = meta::make_learner(config, tasks.shape);
   config.learner.algorithm = "fomaml";
   const meta::Learner first_order = meta::make_learner(config, tasks.shape);
+  context.report.add_group(group);
   check_curves(context, part, exact, tasks, group);
   const TreeTolerance tolerance = tree_tolerance(context, variant);
   const auto check = [&](const std::string& name, const Tree& gradients) {
     const Tree mean = mean_over_tasks(gradients, tasks.count);
-    check_tree(context, group + "/" + name + "_task", gradients, tolerance);
-    check_mean(context, group + "/" + name, gradients, tasks.count, tolerance);
+    const std::string path = group + "/" + name;
+    check_tree(context, part.network, path + "_task", gradients, tasks.count, tolerance);
+    check_mean(context, part.network, path, gradients, tasks.count, tolerance);
     check_samples(context, group, name, mean, tolerance);
   };
   const Gradients exact_gradients = gradients_of(context, part, exact, tasks);
-  check_array(context, group + "/outer_loss", {exact_gradients.loss},
+  check_array(context, group + "/outer_loss", Shape{}, {exact_gradients.loss},
               context.tolerance(5e-6, 1e-12));
   check("grad", exact_gradients.tasks);
   check("first_order", gradients_of(context, part, first_order, tasks).tasks);

@@ -82,6 +82,10 @@ class SineGroup {
   void add_results(const NamedTensors& results);
   void compare();
   TreeTolerance gradient_tolerance() const;
+  // lslr: (tensor, step)
+  Shape rate_shape() const {
+    return {static_cast<int64_t>(file_.network.names.size()), config_.inner.steps};
+  }
 
   Context& context_;
   const SineFile& file_;
@@ -109,17 +113,19 @@ void SineGroup::add_settings() {
     const bool varied = context_.file.exists(group_ + "/lr");
     for (const auto& [stored, own] : network.names) {
       Tensor& rates = inputs_["theta/inner/rate/" + own];
-      rates = varied ? context_.input(group_ + "/lr/" + stored)
-                     : filled(file_.theta.at("theta/" + own), context_.scalar(group_ + "/lr_init"));
+      const Tensor& like = file_.theta.at("theta/" + own);
+      rates = varied ? context_.input(group_ + "/lr/" + stored, like.shape())
+                     : filled(like, context_.scalar(group_ + "/lr_init"));
     }
   }
   if (mode_.name == "lslr") {
-    const Tensor rates = context_.input(group_ + "/lr");  // (tensor, step)
+    const Tensor rates = context_.input(group_ + "/lr", rate_shape());
     int64_t place = 0;
     for (const auto& [stored, own] : network.names) {
       inputs_["theta/inner/rate/" + own] = part_of(rates, place++);
     }
-    inputs_["hyper/multi_step_weights"] = context_.input(group_ + "/msl_weight");
+    inputs_["hyper/multi_step_weights"] =
+        context_.input(group_ + "/msl_weight", {config_.inner.steps});
   }
   if (mode_.learned_weight_decay) {
     inputs_["theta/inner/weight_decay"] = context_.input(weight_decay());
@@ -156,25 +162,28 @@ TreeTolerance SineGroup::gradient_tolerance() const {
 void SineGroup::compare() {
   const int64_t tasks = file_.tasks.count;
   const TreeTolerance tolerance = gradient_tolerance();
+  context_.report.add_group(group_);
+  const auto check_gradients = [&](const std::string& name, const Tree& gradients) {
+    const std::string path = group_ + "/" + name;
+    check_tree(context_, file_.network, path + "_task", gradients, tasks, tolerance);
+    check_mean(context_, file_.network, path, gradients, tasks, tolerance);
+  };
   if (mode_.name == "reptile") {
-    check_tree(context_, group_ + "/update_task", gradients_, tolerance);
-    check_mean(context_, group_ + "/update", gradients_, tasks, tolerance);
+    check_gradients("update", gradients_);
     return;
   }
-  check_array(context_, group_ + "/outer_loss", {loss_}, context_.tolerance(2e-6, 1e-12));
-  check_tree(context_, group_ + "/grad_task", gradients_, tolerance);
-  check_mean(context_, group_ + "/grad", gradients_, tasks, tolerance);
-  const auto check_setting = [&](const std::string& name, const std::vector<double>& values) {
+  check_array(context_, group_ + "/outer_loss", Shape{}, {loss_}, context_.tolerance(2e-6, 1e-12));
+  check_gradients("grad", gradients_);
+  const auto check_setting = [&](const std::string& name, const Shape& shape,
+                                 const std::vector<double>& values) {
     if (values.empty()) return;
-    check_array(context_, group_ + "/" + name + "_task", values, tolerance.tensor);
-    check_mean_array(context_, group_ + "/" + name, values, tasks, tolerance.tensor);
+    const std::string path = group_ + "/" + name;
+    check_array(context_, path + "_task", over_tasks(tasks, shape), values, tolerance.tensor);
+    check_mean_array(context_, path, shape, values, tasks, tolerance.tensor);
   };
-  check_setting("grad_lr", step_rate_gradients_);
-  check_setting("grad_wd", decay_gradients_);
-  if (!rate_gradients_.empty()) {
-    check_tree(context_, group_ + "/grad_lr_task", rate_gradients_, tolerance);
-    check_mean(context_, group_ + "/grad_lr", rate_gradients_, tasks, tolerance);
-  }
+  check_setting("grad_lr", rate_shape(), step_rate_gradients_);
+  check_setting("grad_wd", Shape{}, decay_gradients_);
+  if (!rate_gradients_.empty()) check_gradients("grad_lr", rate_gradients_);
 }
 
 const Mode& mode_called(const std::string& name, const std::string& group) {

@@ -19,6 +19,18 @@ namespace {
 
 constexpr const char* kHead[] = {"lambda", "scale", "bias"};
 
+// One quantity of all tasks.
+struct Stack {
+  Shape shape;
+  std::vector<double> values;
+
+  void add(const Tensor& of_a_task, int64_t tasks) {
+    shape = over_tasks(tasks, of_a_task.shape());
+    const std::vector<double> more = of_a_task.to_doubles();
+    values.insert(values.end(), more.begin(), more.end());
+  }
+};
+
 // One group: a network, its tasks, and what the learner is called.
 class MetricGroup {
  public:
@@ -42,7 +54,7 @@ class MetricGroup {
   NamedTensors theta_;
 
   Tree gradients_;
-  std::map<std::string, std::vector<double>> arrays_;  // by name in the group, over tasks
+  std::map<std::string, Stack> arrays_;  // by name in the group
 };
 
 MetricGroup::MetricGroup(Context& context, std::string group)
@@ -61,7 +73,7 @@ MetricGroup::MetricGroup(Context& context, std::string group)
   config_.model.activation = config::Activation::relu;
   config_.learner.algorithm = is_ridge_ ? "r2d2" : "protonet";
   config_.learner.joint_batch = group_.ends_with("_joint");
-  theta_ = theta_inputs(context, network_, theta);
+  theta_ = theta_inputs(context, network_);
   if (!is_ridge_) return;
   for (const std::string name : kHead) {
     theta_["theta/head/" + name] = context.input(path("head/" + name));
@@ -94,9 +106,7 @@ void MetricGroup::check() {
   const auto evaluation = meta::make_evaluation_plan(learner, tasks_.shape, {}, context_.dtype);
   const auto embedding = embedding_program();
   const auto add = [&](const std::string& name, const Tensor& value) {
-    std::vector<double>& all = arrays_[name];
-    const std::vector<double> more = value.to_doubles();
-    all.insert(all.end(), more.begin(), more.end());
+    arrays_[name].add(value, tasks_.count);
   };
   for (const NamedTensors& task : tasks_.inputs) {
     NamedTensors inputs = theta_;
@@ -121,30 +131,38 @@ void MetricGroup::compare() {
   const double logits = context_.tolerance(is_ridge_ ? 2e-5 : 1e-5, 1e-11);
   const double gradient = context_.tolerance(is_conv_ ? 5e-5 : (is_ridge_ ? 1e-5 : 5e-6), 1e-11);
   const auto mean_of = [&](const std::string& name) {
-    return mean_over_tasks({{"", arrays_.at(name)}}, tasks_.count).at("");
+    return mean_over_tasks({{"", arrays_.at(name).values}}, tasks_.count).at("");
   };
-  check_array(context_, path("loss_task"), arrays_.at("loss_task"), loss);
-  check_array(context_, path("loss"), mean_of("loss_task"), loss);
+  const auto check_stack = [&](const std::string& name, double tolerance) {
+    const Stack& got = arrays_.at(name);
+    check_array(context_, path(name), got.shape, got.values, tolerance);
+  };
+  context_.report.add_group(group_);
+  check_stack("loss_task", loss);
+  check_array(context_, path("loss"), Shape{}, mean_of("loss_task"), loss);
   if (context_.file.exists(path("accuracy_task"))) {
-    context_.report.absolute(path("accuracy_task"), arrays_.at("accuracy_task"),
-                             context_.expected(path("accuracy_task")),
+    const Stack& got = arrays_.at("accuracy_task");
+    context_.report.absolute(path("accuracy_task"), got.values,
+                             context_.expected(path("accuracy_task"), got.shape),
                              context_.tolerance(1e-6, 1e-12));
   }
   for (const std::string name : {"logits", "query_embedding", "prototypes", "ridge_weight"}) {
-    if (arrays_.contains(name)) check_array(context_, path(name), arrays_.at(name), logits);
+    if (arrays_.contains(name)) check_stack(name, logits);
   }
   const TreeTolerance tree{gradient, context_.tolerance(1e-4, 1e-10), "conv_b", 0};
-  check_tree(context_, path("grad_task"), gradients_, tree);
-  check_mean(context_, path("grad"), gradients_, tasks_.count, tree);
+  check_tree(context_, network_, path("grad_task"), gradients_, tasks_.count, tree);
+  check_mean(context_, network_, path("grad"), gradients_, tasks_.count, tree);
   if (!is_ridge_) return;
   for (const std::string name : kHead) {
     // A shift of all logits changes nothing: the gradient of the bias is a rounding error. The
     // others' tasks may cancel in the mean, so errors count in units of the tasks' gradients.
-    const std::vector<double>& tasks = arrays_.at("grad_head/" + name);
-    const double scale = norm_of(tasks) / std::sqrt(static_cast<double>(tasks.size()));
-    const auto compare_one = [&](const std::string& stored, const std::vector<double>& got) {
+    const Stack& tasks = arrays_.at("grad_head/" + name);
+    const double scale =
+        norm_of(tasks.values) / std::sqrt(static_cast<double>(tasks.values.size()));
+    const auto compare_one = [&](const std::string& stored, const Shape& shape,
+                                 const std::vector<double>& got) {
       if (!context_.file.exists(stored)) return;
-      const std::vector<double> expected = context_.expected(stored);
+      const std::vector<double> expected = context_.expected(stored, shape);
       if (name == "bias") {
         context_.report.absolute(stored, got, expected, context_.tolerance(1e-5, 1e-12));
       } else {
@@ -152,8 +170,8 @@ void MetricGroup::compare() {
         context_.report.scaled(stored, got, expected, size, context_.tolerance(5e-5, 1e-11));
       }
     };
-    compare_one(path("grad_head_task/" + name), arrays_.at("grad_head/" + name));
-    compare_one(path("grad_head/" + name), mean_of("grad_head/" + name));
+    compare_one(path("grad_head_task/" + name), tasks.shape, tasks.values);
+    compare_one(path("grad_head/" + name), Shape{}, mean_of("grad_head/" + name));
   }
 }
 
@@ -165,8 +183,8 @@ bool is_metric(const StoredFile& file) {
 
 void check_metric(Context& context) {
   for (const std::string& group : context.file.list("/")) {
-    const bool holds_results =
-        group == "mlp" || (group.starts_with("conv4_") && context.file.exists(group + "/loss"));
+    const bool holds_inputs = group == "conv4_theta" || group == "conv4_data";
+    const bool holds_results = group == "mlp" || (group.starts_with("conv4_") && !holds_inputs);
     if (holds_results) MetricGroup(context, group).check();
   }
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -63,7 +64,11 @@ void Report::absolute(std::string name, std::span<const double> got,
   double largest = 0;
   for (size_t i = 0; i < got.size(); ++i) {
     const double difference = std::abs(got[i] - expected[i]);
-    if (!(difference <= largest)) largest = difference;
+    if (std::isnan(difference)) {
+      largest = difference;
+      break;
+    }
+    largest = std::max(largest, difference);
   }
   add(std::move(name), largest, tolerance, "absolute");
 }
@@ -72,8 +77,23 @@ const Quantity& Report::worst() const {
   return *std::ranges::max_element(quantities_, {}, strain);
 }
 
+void Report::add_group(const std::string& path, std::vector<std::string> notes) {
+  groups_.push_back({path + "/", std::move(notes)});
+}
+
+std::vector<std::string> Report::unchecked() const {
+  std::vector<std::string> paths;
+  std::ranges::copy_if(unread_, std::back_inserter(paths), [&](const std::string& path) {
+    return std::ranges::any_of(groups_, [&](const Group& group) {
+      return path.starts_with(group.start) &&
+             std::ranges::count(group.notes, path.substr(group.start.size())) == 0;
+    });
+  });
+  return paths;
+}
+
 bool Report::passes() const {
-  return std::ranges::all_of(quantities_, &Quantity::passes);
+  return std::ranges::all_of(quantities_, &Quantity::passes) && unchecked().empty();
 }
 
 std::string as_text(const Report& report) {
@@ -91,6 +111,9 @@ std::string as_text(const Report& report) {
   }
   text += fmt::format("{} quantities, {} past their tolerance; worst:\n{}",
                       report.quantities().size(), failed, line(report.worst()));
+  for (const std::string& path : report.unchecked()) {
+    text += fmt::format("FAIL {:<56} is in a group that is checked, and has no rule\n", path);
+  }
   return text;
 }
 
@@ -110,6 +133,7 @@ std::string as_json(const Report& report, const std::string& file, std::string_v
             {"passes", report.passes()},
             {"worst", entry(report.worst())},
             {"not_read", report.unread()},
+            {"unchecked", report.unchecked()},
             {"quantities", Json::array()}};
   for (const Quantity& quantity : report.quantities()) {
     json["quantities"].push_back(entry(quantity));

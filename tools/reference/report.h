@@ -34,23 +34,34 @@ class Report {
   void absolute(std::string name, std::span<const double> got, std::span<const double> expected,
                 double tolerance);
 
+  // A group of results and of what they depend on: what stands in it and is not read fails, but
+  // `notes`, paths in the group of what says how it was made.
+  void add_group(const std::string& path, std::vector<std::string> notes = {});
   // Paths in the file that the layout has no rule for.
   void set_unread(std::vector<std::string> paths) { unread_ = std::move(paths); }
 
   const std::vector<Quantity>& quantities() const { return quantities_; }
   const std::vector<std::string>& unread() const { return unread_; }
+  // Of these, what fails.
+  std::vector<std::string> unchecked() const;
   // The largest error in units of its tolerance. There must be quantities.
   const Quantity& worst() const;
   bool passes() const;
 
  private:
+  struct Group {
+    std::string start;  // of the paths in it
+    std::vector<std::string> notes;
+  };
+
   void add(std::string name, double error, double tolerance, std::string_view measure);
   bool by_programs_;
   std::vector<Quantity> quantities_;
+  std::vector<Group> groups_;
   std::vector<std::string> unread_;
 };
 
-// One line per quantity, one with what was not read, then the worst quantity.
+// One line per quantity, one with what was not read, then the worst quantity and what is unchecked.
 std::string as_text(const Report& report);
 // JSON has no number for an infinite error: it is the text "inf".
 std::string as_json(const Report& report, const std::string& file, std::string_view layout,

@@ -15,7 +15,7 @@ void append_scalar(std::vector<double>& all, const NamedTensors& results, std::s
 SineFile::SineFile(const Context& context, const std::string& theta_group,
                    const std::string& data_group)
     : network(stored_mlp(context.file, theta_group, false)),
-      theta(theta_inputs(context, network, theta_group)),
+      theta(theta_inputs(context, network)),
       tasks(stored_tasks(context, data_group, 0)) {}
 
 std::vector<std::string> SineFile::activations(const Context& context) {
@@ -61,9 +61,11 @@ void check_losses(Context& context, const SineFile& file, const std::string& gro
   follow(file.tasks, query, &phi);
   follow(with_support_as_query(file.tasks), support, nullptr);
   const double tolerance = context.tolerance(2e-6, 1e-12);
-  check_array(context, group + "/query_loss", query, tolerance);
-  check_array(context, group + "/support_loss", support, tolerance);
-  check_tree(context, group + "/phi", phi, {tolerance, tolerance, "", 0});
+  const int64_t tasks = file.tasks.count;
+  const Shape curves{tasks, learner.steps + 1};
+  check_array(context, group + "/query_loss", curves, query, tolerance);
+  check_array(context, group + "/support_loss", curves, support, tolerance);
+  check_tree(context, file.network, group + "/phi", phi, tasks, {tolerance, tolerance, "", 0});
 }
 
 }  // namespace outerloop::reference

@@ -2,6 +2,8 @@
 // A reference file in HDF5 that knows which of its data sets were looked at, so that none is passed
 // over in silence.
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -9,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "outerloop/base/error.h"
 #include "outerloop/io/hdf5.h"
 
 namespace outerloop::reference {
@@ -32,6 +35,13 @@ class StoredFile {
   Tensor read(std::string_view dataset) const {
     read_.emplace(dataset);
     return file_.read(dataset);
+  }
+  // Throws BadInput where its shape is another.
+  Tensor read(std::string_view dataset, const Shape& shape) const {
+    Tensor stored = read(dataset);
+    if (stored.shape() == shape) return stored;
+    throw BadInput(fmt::format("{}: {}: expected the shape {}, got {}", path().string(), dataset,
+                               to_string(shape), to_string(stored.shape())));
   }
 
   // Paths of all data sets that read() has not been asked for.
