@@ -65,6 +65,11 @@ class Checker {
               "tasks have classes: expected 2 or more, got {}", c.tasks.ways);
     refuse_if(c.test.ways == 1, {"test.ways", "tasks.family", "tasks.table.kind"},
               "expected 2 or more, or 0 for tasks.ways, got 1");
+    refuse_if(algorithm.has_head && c.test.ways > c.tasks.ways,
+              {"test.ways", "tasks.ways", "learner.algorithm"},
+              "expected tasks.ways = {} at most, as many as the last layer of {} has outputs, got "
+              "{}; protonet and r2d2 have no such layer",
+              c.tasks.ways, algorithm.name, c.test.ways);
   }
 
   void check_no_classes() {
@@ -143,6 +148,15 @@ class Checker {
     refuse_if(learner.truncation > c.inner.steps, {"learner.truncation", "inner.steps"},
               "expected 0 (all steps) to inner.steps = {}, got {}", c.inner.steps,
               learner.truncation);
+    const bool cuts = learner.order != Order::first && learner.truncation > 0 &&
+                      learner.truncation < c.inner.steps;
+    refuse_if(
+        algorithm.is_per_step && learner.multi_step_loss_epochs > 0 && cuts,
+        {"learner.truncation", "learner.multi_step_loss_epochs", "inner.steps", "learner.order",
+         "learner.algorithm"},
+        "derivatives through the last {} of {} steps leave out the losses after those before, "
+        "which learner.multi_step_loss_epochs is for: set one of the two to 0",
+        learner.truncation, c.inner.steps);
     refuse_if(algorithm.has_order && !algorithm.is_exact && learner.order == Order::second,
               {"learner.order", "learner.algorithm"}, "{} is not a second-order learner: set auto",
               algorithm.name);
@@ -172,7 +186,7 @@ class Checker {
         algorithm.name == "reptile" && c.inner.optimizer == InnerOptimizer::adam && !moves_towards,
         {"outer.optimizer", "outer.momentum", "outer.rate", "inner.optimizer", "learner.algorithm"},
         "reptile carries the variances of inner.optimizer = adam from task to task, and others "
-        "would make them negative: expected sgd without momentum, outer.rate at most 1");
+        "would take them far below zero: expected sgd without momentum, outer.rate at most 1");
     refuse_if(c.validation.patience > 0 && c.validation.every == 0,
               {"validation.patience", "validation.every"},
               "early stopping needs validations: set validation.every");
@@ -213,11 +227,12 @@ bool has_dataset(const Config& config) {
 }
 
 Protocol training_protocol(const Config& config) {
+  const bool has_steps = algorithm_of(config.learner.algorithm).has_steps;
   return {.ways = config.tasks.ways,
           .shots = config.tasks.shots,
           .queries = config.tasks.queries,
-          .steps = algorithm_of(config.learner.algorithm).has_steps ? config.inner.steps : 0,
-          .batch = config.inner.batch,
+          .steps = has_steps ? config.inner.steps : 0,
+          .batch = has_steps ? config.inner.batch : 0,
           .rotation = config.tasks.rotation,
           .within = config.tasks.within};
 }
@@ -229,7 +244,7 @@ Protocol test_protocol(const Config& config) {
   if (test.shots > 0) protocol.shots = test.shots;
   if (test.queries > 0) protocol.queries = test.queries;
   if (test.steps > 0 && protocol.steps > 0) protocol.steps = test.steps;
-  if (test.batch > 0) protocol.batch = test.batch;
+  if (test.batch > 0 && protocol.steps > 0) protocol.batch = test.batch;
   protocol.rotation = as_training_or(test.rotation, protocol.rotation);
   protocol.within = as_training_or(test.within, protocol.within);
   return protocol;

@@ -56,6 +56,7 @@ constexpr auto kReaders = std::to_array<KeyReader>({
     {.keys = "learner.per_step_norm", .trait = &Algorithm::is_per_step},
     {.keys = "learner.multi_step_loss_epochs", .trait = &Algorithm::is_per_step},
     {.keys = "learner.joint_batch", .trait = &Algorithm::embeds_jointly},
+    {"learner.joint_batch", "learner.transductive", "true"},
     {.keys = "learner.optimizer_hidden", .values = "learned_optimizer"},
     {.keys = "learner.implicit", .values = "imaml"},
     {.keys = "learner.ridge", .values = "r2d2"},

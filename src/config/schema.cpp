@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "config/algorithms.h"
+#include "outerloop/config/limits.h"
 
 namespace outerloop::config {
 namespace {
@@ -37,8 +38,9 @@ constexpr Bounds between(double low, double high) {
 constexpr Bounds real() {
   return between(-1e30, 1e30);
 }
+// What a float does not take for zero, with room for arithmetic.
 constexpr Bounds above_zero() {
-  return {.low = 0, .low_open = true};
+  return at_least(1e-30);
 }
 constexpr Bounds fraction_below_one() {
   return {.low = 0, .high = 1, .high_open = true};
@@ -162,11 +164,12 @@ constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(learner.implicit.solver), .help = "imaml: conjugate gradients or a Neumann series"},
     {OL_KEY(learner.implicit.iterations), .bounds = between(1, 400),
      .help = "imaml: of the solver"},
-    {OL_KEY(learner.implicit.tolerance), .bounds = at_least(0),
+    {OL_KEY(learner.implicit.tolerance), .bounds = fraction_below_one(),
      .help = "imaml: the solver stops below this relative residual; 0 = never early"},
-    {OL_KEY(learner.ridge.lambda), .bounds = above_zero(),
+    {OL_KEY(learner.ridge.lambda), .bounds = at_least(kLeastRidge),
      .help = "r2d2: ridge strength at the start (learned)"},
-    {OL_KEY(learner.ridge.scale), .help = "r2d2: factor on the answers at the start (learned)"},
+    {OL_KEY(learner.ridge.scale), .bounds = above_zero(),
+     .help = "r2d2: factor on the answers at the start (learned)"},
     {OL_KEY(learner.ridge.bias), .help = "r2d2: offset on the answers at the start (learned)"},
 
     {OL_KEY(inner.steps), .bounds = between(1, 100000), .unit = "steps",

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "meta/check.h"
 #include "meta/first_product.h"
 #include "meta/program_cache.h"
 #include "meta/segment.h"

@@ -1,8 +1,7 @@
-#include "meta/check.h"
-
 #include <fmt/format.h>
 
 #include "outerloop/base/error.h"
+#include "outerloop/meta/plan.h"
 
 namespace outerloop::meta {
 

@@ -37,12 +37,15 @@ Embeddings embed(const nn::Model& model, const Values& theta, const Query& query
   return {slice_axis(all, 0, 0, rows), slice_axis(all, 0, rows, rows + task.shape.query_rows)};
 }
 
-Learner make_embedding_learner(const config::Config& config, const nn::Model& model,
+Learner make_embedding_learner(const config::Config& config, const TaskShape& shape,
+                               const nn::Model& model,
                                std::function<Expr(const Values&, const Query&)> predict) {
   Learner learner;
   learner.algorithm = config.learner.algorithm;
   learner.parameters = model.parameters;
-  learner.has_dropout = model.dropout_layers > 0;
+  const bool one_by_one = model.couples_examples && !config.learner.transductive;
+  const int64_t passes = config.learner.joint_batch ? 1 : 2;
+  learner.dropout_streams = model.dropout_layers * (one_by_one ? 1 + shape.query_rows : passes);
   learner.init = [](const Values& /*theta*/) { return Values{}; };
   learner.predict = [predict = std::move(predict)](const Values& theta, const Values& /*state*/,
                                                    const Query& query) {

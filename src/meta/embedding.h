@@ -18,7 +18,8 @@ Embeddings embed(const nn::Model& model, const Values& theta, const Query& query
                  const config::Learner& config);
 
 // A learner without steps whose answers are `predict`.
-Learner make_embedding_learner(const config::Config& config, const nn::Model& model,
+Learner make_embedding_learner(const config::Config& config, const TaskShape& shape,
+                               const nn::Model& model,
                                std::function<Expr(const Values&, const Query&)> predict);
 
 }  // namespace outerloop::meta

@@ -1,4 +1,3 @@
-#include "meta/check.h"
 #include "meta/program_cache.h"
 #include "meta/segment.h"
 #include "outerloop/ops/ops.h"

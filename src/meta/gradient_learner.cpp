@@ -34,9 +34,10 @@ class InnerLoopWriter {
     Values state;
     for (const nn::ParameterSpec& spec : adapted_) state.set(spec.name, theta.at(spec.name));
     if (!carries_variance()) return state;
+    // The mean over the tasks' ends may have rounded them below zero, where a root is no number.
     for (const nn::ParameterSpec& spec : adapted_) {
       const std::string name = "variance/" + spec.name;
-      state.set(name, theta.at(name));
+      state.set(name, relu(theta.at(name)));
     }
     state.set(kVarianceLeft, theta.at(kVarianceLeft));
     return state;
@@ -184,12 +185,8 @@ void InnerLoopWriter::update(const std::string& parameter, Expr gradient, const 
 }
 
 StepResult InnerLoopWriter::step(const Values& theta, const Values& state, const Step& step) const {
-  nn::DropoutSource dropout = dropout_of(model_, step, false);
   const int64_t ways = step.task().shape.outputs;
-  const Expr answers = model_.forward(network(theta, state, &step), step.batch_x(),
-                                      dropout.key.valid() ? &dropout : nullptr);
-  const Expr loss =
-      loss_of(slice_axis(answers, 1, 0, ways), step.batch_y(), step.task().shape.classification);
+  const Expr loss = batch_loss(model_, network(theta, state, &step), step);
   const bool sums = config_.inner.loss_reduction == config::LossReduction::sum_over_ways;
   const Expr descended = sums ? loss * static_cast<double>(ways) : loss;
   std::vector<Expr> points;
@@ -249,6 +246,14 @@ nn::DropoutSource dropout_of(const nn::Model& model, const Step& step, bool quer
   return {step.dropout_key(), pass * model.dropout_layers};
 }
 
+Expr batch_loss(const nn::Model& model, const Values& parameters, const Step& step) {
+  nn::DropoutSource dropout = dropout_of(model, step, false);
+  const Expr answers =
+      model.forward(parameters, step.batch_x(), dropout.key.valid() ? &dropout : nullptr);
+  const TaskShape& shape = step.task().shape;
+  return loss_of(slice_axis(answers, 1, 0, shape.outputs), step.batch_y(), shape.classification);
+}
+
 Expr answer_queries(const nn::Model& model, const Values& parameters, const Query& query,
                     bool transductive, nn::DropoutSource* dropout) {
   const Task& task = query.task;
@@ -278,7 +283,11 @@ Learner make_gradient_learner(const config::Config& config, const TaskShape& sha
   learner.head_outputs = shape.outputs;
   learner.learned_steps = inner_loop.rate != RateKind::fixed || inner_loop.learn_weight_decay ||
                           inner_loop.multi_step_loss;
-  learner.has_dropout = writer->model().dropout_layers > 0;
+  const bool one_by_one = writer->model().couples_examples && !config.learner.transductive;
+  const int64_t query_passes = one_by_one ? shape.query_rows : 1;
+  // As dropout_of() numbers them: the queries come after the last step.
+  learner.dropout_streams =
+      writer->model().dropout_layers * (2 * config.inner.steps - 1 + query_passes);
   learner.init = [writer](const Values& theta) { return writer->init(theta); };
   learner.step = [writer](const Values& theta, const Values& state, const Step& step) {
     return writer->step(theta, state, step);

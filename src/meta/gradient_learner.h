@@ -42,6 +42,9 @@ nn::ParameterSpec setting(const std::string& name, const Shape& shape, double va
 // each pass of a program has streams of its own. An invalid key: no dropout.
 nn::DropoutSource dropout_of(const nn::Model& model, const Step& step, bool query);
 
+// Mean loss of a network on the rows of a step, by those of its outputs that the task has.
+Expr batch_loss(const nn::Model& model, const Values& parameters, const Step& step);
+
 // Answers of a network for the query rows. Where a batch couples its rows and the protocol is not
 // transductive, each query row goes through beside the support set alone.
 Expr answer_queries(const nn::Model& model, const Values& parameters, const Query& query,

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <memory>
 
-#include "meta/check.h"
 #include "meta/program_cache.h"
 #include "meta/rule.h"
 #include "meta/segment.h"
 #include "outerloop/base/error.h"
+#include "outerloop/ops/ops.h"
 
 namespace outerloop::meta {
 
@@ -115,7 +115,7 @@ class GradientPlanner {
  private:
   std::unique_ptr<Segment> run(const Range& range, const ValueTypes& entry) const {
     const Mode mode{
-        .training = true, .dropout = learner_.has_dropout, .detached = detaches(learner_)};
+        .training = true, .dropout = learner_.dropout_streams > 0, .detached = detaches(learner_)};
     auto segment =
         std::make_unique<Segment>(learner_, shape_, dtype_, mode, range.first, range.end);
     if (range.first == 0) {
@@ -172,6 +172,12 @@ class GradientPlanner {
 
 GradientPlan make_gradient_plan(const Learner& learner, const TaskShape& shape, DType dtype) {
   check_task(learner, shape, learner.steps);
+  if (learner.dropout_streams > kUniformStreams) {
+    throw BadInput(fmt::format(
+        "model.dropout takes {} masks for a task of {} inner steps, and there are {}: lower "
+        "inner.steps or tasks.queries, or set model.dropout to 0",
+        learner.dropout_streams, learner.steps, kUniformStreams));
+  }
   const Range longest = ranges_of(learner).front();
   const int64_t unrolled = longest.end - longest.first;
   if (unrolled > kMostStepsOfAProgram) {

@@ -1,5 +1,6 @@
 #include "meta/heads.h"
 
+#include "outerloop/config/limits.h"
 #include "outerloop/ops/ops.h"
 
 namespace outerloop::meta {
@@ -20,7 +21,8 @@ Expr ridge_weights(Expr x, Expr y, Expr lambda) {
   const bool by_rows = rows <= features;
   const Expr gram = by_rows ? matmul(x, x, false, true) : matmul(x, x, true, false);
   const Expr eye = identity_matrix(x.builder(), by_rows ? rows : features, x.dtype());
-  const Expr regularised = gram + lambda * eye;
+  const Expr strength = maximum(full_like(lambda, config::kLeastRidge), lambda);
+  const Expr regularised = gram + strength * eye;
   if (by_rows) return matmul(x, spd_solve(regularised, y), true);
   return spd_solve(regularised, matmul(x, y, true));
 }

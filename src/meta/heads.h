@@ -14,6 +14,8 @@ Expr squared_distances(Expr features, Expr prototypes);
 
 // Ridge regression from x (rows, features) to y (rows, columns), by the smaller of
 //   W = X^T (X X^T + lambda I)^-1 Y = (X^T X + lambda I)^-1 X^T Y.
+// A lambda that learning took below config::kLeastRidge, where the matrix may not be positive
+// definite, counts as that; its derivative is 0 there.
 Expr ridge_weights(Expr x, Expr y, Expr lambda);
 
 }  // namespace outerloop::meta

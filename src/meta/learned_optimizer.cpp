@@ -61,10 +61,7 @@ StepResult take_step(const nn::Model& model, const LearnedOptimizer& options, co
     network.set(spec.name, state.at(spec.name));
     weights.push_back(state.at(spec.name));
   }
-  nn::DropoutSource dropout = dropout_of(model, step, false);
-  const Expr answers =
-      model.forward(network, step.batch_x(), dropout.key.valid() ? &dropout : nullptr);
-  const Expr loss = loss_of(answers, step.batch_y(), step.task().shape.classification);
+  const Expr loss = batch_loss(model, network, step);
   const std::vector<Expr> gradients = grad(loss.builder(), loss, weights);
   StepResult result{state, loss, loss};
   for (size_t p = 0; p < weights.size(); ++p) {

@@ -20,7 +20,7 @@ Learner make_protonet(const config::Config& config, const TaskShape& shape) {
         prototypes_of(embeddings.support, query.task.support_y, query.task.shape.outputs);
     return -squared_distances(embeddings.query, prototypes);
   };
-  return make_embedding_learner(config, model, predict);
+  return make_embedding_learner(config, shape, model, predict);
 }
 
 }  // namespace outerloop::meta

@@ -1,6 +1,7 @@
 // Bertinetto et al., "Meta-learning with differentiable closed-form solvers", 2019: ridge
 // regression from support embeddings to one-hot labels; logits = scale f(x) W + bias. The ridge's
-// lambda, scale and bias are learned.
+// lambda, scale and bias are learned. The authors' code can learn lambda as an exponent, which
+// keeps it positive; here it is learned as it is, and ridge_weights() holds it above zero.
 //
 // Numbers as targets: the ridge pulls W to learned weights W0 instead of 0, which is the mean of
 // the posterior with W0 as the prior's mean (Harrison et al., "Meta-learning priors for efficient
@@ -36,7 +37,7 @@ Learner make_r2d2(const config::Config& config, const TaskShape& shape) {
     const Expr weights = weights_of(theta, query.task, embeddings.support);
     return theta.at("head/scale") * matmul(embeddings.query, weights) + theta.at("head/bias");
   };
-  Learner learner = make_embedding_learner(config, model, predict);
+  Learner learner = make_embedding_learner(config, shape, model, predict);
   const config::Ridge& ridge = config.learner.ridge;
   learner.parameters.push_back(setting("head/lambda", {}, ridge.lambda));
   learner.parameters.push_back(setting("head/scale", {}, ridge.scale));

@@ -9,7 +9,8 @@ namespace {
 Types random_uniform_types(TypeSpan inputs, const Attributes& attributes) {
   require(inputs[0] == i32({4}), "the key must be i32(4), got {}", to_string(inputs[0]));
   const int64_t stream = attributes.integer("stream");
-  require(stream >= 0 && stream < 65536, "stream {} is outside 0 … 65535", stream);
+  require(stream >= 0 && stream < kUniformStreams, "stream {} is outside 0 … {}", stream,
+          kUniformStreams - 1);
   const TensorType result{dtype_attribute(attributes), attributes.shape("shape")};
   require_floating(result, "the result");
   return {result};

@@ -8,6 +8,9 @@ namespace outerloop::optim {
 
 namespace {
 
+// No sum of squares overflows where no element is larger, whatever their number.
+constexpr double kLargestSquared = 1e12;
+
 // An update being written.
 struct Writer {
   const config::Outer& config;
@@ -35,9 +38,14 @@ Expr Writer::clipped(Expr gradient) {
     result = minimum(maximum(result, full_like(result, -limit)), full_like(result, limit));
   }
   if (config.clip_norm) {
-    const Expr norm = sqrt(sum(square(result)));
+    // In units of the largest element where its square may be too large, else as it is.
+    const Expr largest = reduce_max(abs(result));
+    const Expr is_large = less(full_like(largest, kLargestSquared), largest);
+    const Expr unit = select(is_large, largest, ones_like(largest));
+    const Expr scaled = result / unit;
+    const Expr norm = sqrt(sum(square(scaled)));
     const Expr limit = full_like(norm, *config.clip_norm);
-    result = result * (limit / maximum(norm, limit));
+    result = scaled * (limit / maximum(norm, limit / unit));
   }
   return result;
 }

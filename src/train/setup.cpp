@@ -130,6 +130,8 @@ Setup make_setup(const config::Config& config, const std::filesystem::path& fold
 Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder) {
   check_device(config);
   Setup setup = make_setup(config, folder);
+  meta::check_task(setup.learner, setup.train_shape, setup.learner.steps);
+  meta::check_task(setup.learner, setup.test_shape, setup.test_steps);
   setup.train_tasks->check(data::Split::train);
   if (config.validation.every > 0) setup.test_tasks->check(data::Split::validation);
   if (config.test.tasks > 0) setup.test_tasks->check(data::Split::test);

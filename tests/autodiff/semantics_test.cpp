@@ -115,6 +115,19 @@ TEST_F(Autodiff, DerivativesAtKinksAreZero) {
   EXPECT_EQ(values_of(gradient(sum(relu(x)) + sum(abs(x)) * 10.0, x)), (Values{0, 11, -10}));
 }
 
+// Of equal arguments the second one counts; equal elements share.
+TEST_F(Autodiff, TiesOfMaximaAndMinima) {
+  const Expr a = input({2, 1}), b = input({2, 3}), x = input({3, 1, 3});
+  const Expr both = concat({maximum(a, b), minimum(a, b)}, 0);
+  const Expr weighted = sum(both * concat({ones_like(a), full_like(a, 10)}, 0));
+  const std::vector<Expr> arguments{a, b}, directions{input({1, 1}), input({10, 10})};
+  const Expr forward = jvp(builder_, {&both, 1}, arguments, directions)[0];
+  EXPECT_EQ(
+      values_of(concat(
+          {gradient(weighted, a), gradient(weighted, b), forward, gradient(reduce_max(x), x)}, 0)),
+      (Values{0, 10, 11, 1, 10, 10, 10, 1, 0.5, 0, 0.5}));
+}
+
 // Adam on units that are off: v = 0 exactly, and d sqrt(v) / dv must be 0 to every order.
 TEST_F(Autodiff, SquareRootHasZeroDerivativesAtZero) {
   const Expr v = input({0, 4});

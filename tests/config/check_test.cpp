@@ -70,6 +70,8 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
            {"learner.algorithm=imaml", "learner.learn_weight_decay=true"},
            {"learner.algorithm=mamlpp", "test.steps=2"},
            {"learner.multi_step_loss_epochs=1"},
+           {"learner.truncation=1", "learner.algorithm=mamlpp", "inner.steps=5",
+            "learner.multi_step_loss_epochs=10"},
            {"learner.algorithm=boil", "model.hidden=[]"},
            {"outer.schedule=step"},
            {"outer.warmup=2000"},
@@ -81,6 +83,7 @@ TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
   }
   for (const auto& words : std::vector<std::vector<const char*>>{
            {"test.ways=1"},
+           {"test.ways=6"},
            {"learner.algorithm=protonet", "inner.batch=2"},
            {"learner.algorithm=r2d2", "test.batch=2"},
            {"learner.algorithm=protonet", "learner.order=first"},
@@ -97,6 +100,29 @@ TEST(CrossCheck, PrototypesAreOfClasses) {
       std::vector<std::string>{"command line: word 1: learner.algorithm: protonet classifies; "
                                "tasks of sinusoid have no classes"});
   EXPECT_TRUE(errors({"learner.algorithm=r2d2"}).empty());
+}
+
+TEST(CrossCheck, WaysOfTheTestGoByTheLastLayer) {
+  EXPECT_EQ(image_errors({"learner.algorithm=anil", "test.ways=6"}),
+            std::vector<std::string>{
+                "command line: word 7: test.ways: expected tasks.ways = 5 at most, as many as the "
+                "last layer of anil has outputs, got 6; protonet and r2d2 have no such layer"});
+  for (const char* algorithm : {"learner.algorithm=protonet", "learner.algorithm=r2d2"}) {
+    EXPECT_TRUE(image_errors({algorithm, "test.ways=6"}).empty()) << algorithm;
+  }
+  EXPECT_TRUE(image_errors({"test.ways=3"}).empty());
+}
+
+TEST(CrossCheck, LossesOfAllStepsGoWithDerivativesThroughAll) {
+  for (const auto& more : std::vector<std::vector<std::string>>{
+           {"learner.truncation=0"},
+           {"learner.truncation=5"},
+           {"learner.truncation=1", "learner.multi_step_loss_epochs=0"}}) {
+    std::vector<std::string> words{"learner.algorithm=mamlpp", "inner.steps=5"};
+    if (more.size() == 1) words.emplace_back("learner.multi_step_loss_epochs=10");
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_TRUE(errors(words).empty()) << more[0];
+  }
 }
 
 TEST(CrossCheck, SaysWhoseKeyItIs) {
@@ -137,7 +163,9 @@ const std::vector<Idle> kIdle{
     {"learner.truncation=1", "learner.algorithm=fomaml", "learner.algorithm=mamlpp"},
     {"learner.truncation=1", "learner.order=first", "learner.order=second"},
     {"learner.optimizer_hidden=3", "", "learner.algorithm=learned_optimizer"},
-    {"learner.implicit.tolerance=1", "", "learner.algorithm=imaml"},
+    {"learner.joint_batch=true", "learner.algorithm=r2d2 learner.transductive=false",
+     "learner.algorithm=r2d2"},
+    {"learner.implicit.tolerance=0.5", "", "learner.algorithm=imaml"},
     {"learner.ridge.bias=1", "", "learner.algorithm=r2d2"},
     {"inner.steps=4", "learner.algorithm=r2d2", "learner.algorithm=learned_optimizer"},
     {"inner.segment=1", "learner.algorithm=r2d2", "learner.algorithm=learned_optimizer"},
@@ -297,8 +325,12 @@ TEST(Protocol, MapsEveryRotationToItself) {
 TEST(Protocol, HasNoStepsForClosedForms) {
   Config config;
   config.learner.algorithm = "r2d2";
+  config.inner.batch = 4;
   config.test.steps = 10;
+  config.test.batch = 2;
   EXPECT_EQ(test_protocol(config).steps, 0);
+  EXPECT_EQ(training_protocol(config).batch, 0);
+  EXPECT_EQ(test_protocol(config).batch, 0);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "meta/cases.h"
+#include "outerloop/config/limits.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/exec/oracle.h"
 
@@ -130,6 +131,30 @@ TEST(Answers, OfFewerWaysUseTheFirstOutputs) {
   EXPECT_EQ(before[2], after[2]);
 }
 
+// The loss of the first step is that of the same rows as queries before it, in minibatches too.
+TEST(Answers, OfFewerWaysAreLearnedByTheFirstOutputs) {
+  ProgramRunner runner(reference::oracle());
+  for (const Algorithm& algorithm : algorithms()) {
+    Case test = case_called("maml_classes");
+    test.config.learner.algorithm = algorithm.name;
+    const Learner learner = learner_of(test);
+    if (learner.head_outputs < 0) continue;
+    NamedTensors inputs = inputs_of(test, learner, DType::f64);
+    inputs["query_x"] = inputs["support_x"];
+    inputs["support_y"] = inputs["query_y"] = Tensor::from<int32_t>({6}, {0, 1, 0, 1, 0, 1});
+    inputs["minibatch"] = Tensor::from<int32_t>({1, 6}, {0, 1, 2, 3, 4, 5});
+    test.shape.outputs = 2;
+    for (const int64_t minibatch_rows : {0, 6}) {
+      test.shape.minibatch_rows = minibatch_rows;
+      const auto plan = make_evaluation_plan(learner, test.shape, 1, DType::f64);
+      const auto calls = run_evaluation(plan, inputs, runner);
+      EXPECT_EQ(calls[1].at("prediction").shape(), (Shape{6, 2})) << algorithm.name;
+      EXPECT_NEAR(number(calls[1], "support_loss"), number(calls[0], "loss"), 1e-14)
+          << algorithm.name << ", minibatches of " << minibatch_rows;
+    }
+  }
+}
+
 TEST(Prototypes, AreMeansOverClassesOfAnySize) {
   Case test = case_called("protonet");
   test.config.model.hidden = {4};  // linear
@@ -164,7 +189,7 @@ TEST(RidgeToNumbers, LiesBetweenItsRowsAndTheLearnedWeights) {
     return evaluate(test, inputs, 0)[0].at("prediction").to_doubles();
   };
   const auto targets = inputs["support_y"].to_doubles();
-  const auto loose = answers(1e-9);
+  const auto loose = answers(config::kLeastRidge);
   const auto x = inputs["support_x"].to_doubles();
   const auto dense = inputs["theta/net/dense1/weight"].to_doubles();
   const auto offset = inputs["theta/net/dense1/bias"].to_doubles();
@@ -187,8 +212,24 @@ TEST(RidgeToNumbers, LiesBetweenItsRowsAndTheLearnedWeights) {
   EXPECT_LT(loose_error, strict_error);
   // Whatever the learned weights, the fit is the same.
   for (double& weight : inputs["theta/head/weight"].as<double>()) weight *= -2;
-  const auto other = answers(1e-9);
+  const auto other = answers(config::kLeastRidge);
   for (size_t i = 0; i < targets.size(); ++i) EXPECT_NEAR(other[i], loose[i], 1e-5) << i;
+}
+
+// Of rows that are all the same, where nothing but the ridge makes the matrix positive definite.
+TEST(RidgeToNumbers, StaysFiniteWhereItsStrengthWasLearnedBelowZero) {
+  const Case& test = case_called("r2d2_of_numbers");
+  const Learner learner = learner_of(test);
+  NamedTensors inputs = inputs_of(test, learner, DType::f64);
+  inputs["support_x"] = Tensor(DType::f64, inputs["support_x"].shape());
+  inputs["theta/head/lambda"] = Tensor::from<double>({}, {-0.01});
+  ProgramRunner runner(reference::oracle());
+  const NamedTensors results =
+      run_gradient(make_gradient_plan(learner, test.shape, DType::f64), inputs, runner);
+  for (const auto& [name, value] : results) {
+    for (const double element : value.to_doubles()) EXPECT_TRUE(std::isfinite(element)) << name;
+  }
+  EXPECT_EQ(number(results, "grad/head/lambda"), 0);
 }
 
 double accuracy(const std::vector<double>& logits, const std::vector<int32_t>& labels) {

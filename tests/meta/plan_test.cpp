@@ -56,6 +56,17 @@ TEST(GradientPlan, AsksForSegmentsWhereOneProgramWouldBeTooLong) {
   EXPECT_EQ(plan_of("maml", 1000, 10).forward.size(), 99u);
 }
 
+TEST(GradientPlan, RefusesMoreDropoutMasksThanThereAreStreams) {
+  try {
+    plan_of("maml_dropout", 20000, 1);
+    FAIL() << "80000 masks";
+  } catch (const BadInput& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "model.dropout takes 80000 masks for a task of 20000 inner steps, and there are "
+              "65536: lower inner.steps or tasks.queries, or set model.dropout to 0");
+  }
+}
+
 TEST(GradientPlan, SharesTheProgramsOfEqualSegments) {
   const GradientPlan plan = plan_of("maml", 20, 1);
   ASSERT_EQ(plan.forward.size(), 19u);
@@ -128,6 +139,17 @@ TEST(GradientPlan, TakesNoMoreInputsThanItUses) {
   EXPECT_LT(plan_of("maml", 2, 0).last.program->input_index("dropout_key"), 0);
 }
 
+// One more than the highest that a program of the training takes.
+int64_t streams_of(const Case& test) {
+  const GradientPlan plan = make_gradient_plan(learner_of(test), test.shape);
+  int64_t streams = 0;
+  for (const Equation& equation : plan.last.program->equations) {
+    if (equation.op->name != "random_uniform") continue;
+    streams = std::max(streams, equation.attributes.integer("stream") + 1);
+  }
+  return streams;
+}
+
 // Dropout that the config asks for is there in training, whatever the learner, and not in tests.
 TEST(GradientPlan, DropsOutInEveryLearner) {
   for (const char* name : {"maml_dropout", "protonet_dropout", "protonet_one_by_one_dropout",
@@ -135,11 +157,12 @@ TEST(GradientPlan, DropsOutInEveryLearner) {
     const Case& with = case_called(name);
     Case without = with;
     without.config.model.dropout = 0;
-    EXPECT_TRUE(learner_of(with).has_dropout) << name;
     const auto masks = [](const Case& test) {
       const GradientPlan plan = make_gradient_plan(learner_of(test), test.shape);
       return count_of(*plan.last.program, "random_uniform");
     };
+    EXPECT_EQ(learner_of(with).dropout_streams, streams_of(with)) << name;
+    EXPECT_EQ(learner_of(without).dropout_streams, 0) << name;
     // Each forward pass through each hidden layer has masks; an embedding is no hidden layer.
     const Learner learner = learner_of(with);
     const size_t layers = with.config.model.hidden.size() - (learner.step ? 0 : 1);

@@ -158,5 +158,19 @@ TEST_F(Rules, ReptileIsTheWayBackFromTheAdaptedWeights) {
   }
 }
 
+TEST_F(Rules, ReptileTakesVariancesBelowZeroForZero) {
+  use("reptile");
+  Tensor& variance = inputs_["theta/variance/net/dense1/weight"];
+  variance = Tensor(DType::f64, variance.shape());
+  const auto expected = gradient(test_, inputs_);
+  variance = variance.clone();
+  for (double& element : variance.as<double>()) element = -1;
+  const auto results = gradient(test_, inputs_);
+  for (const auto& [name, value] : expected) {
+    if (!name.starts_with("grad/net/")) continue;
+    EXPECT_EQ(results.at(name).to_doubles(), value.to_doubles()) << name;
+  }
+}
+
 }  // namespace
 }  // namespace outerloop::meta::testing

@@ -153,6 +153,19 @@ TEST(OuterOptimizer, ClipsEachElementThenTheNorm) {
   Optimizer small(config, Vector(kElements, 0.0));
   small.update(0, Vector(kElements, 0.01));
   expect_close(small.value("theta"), Vector(kElements, -0.01));
+  // Elements whose squares are too large for a number.
+  config.clip_value = {};
+  Vector huge = drawn(1);
+  Vector direction = huge;
+  square = 0;
+  for (size_t i = 0; i < huge.size(); ++i) {
+    huge[i] *= 1e200;
+    square += direction[i] * direction[i];
+  }
+  for (double& g : direction) g *= -2 / std::sqrt(square);
+  Optimizer far(config, Vector(kElements, 0.0));
+  far.update(0, huge);
+  expect_close(far.value("theta"), direction);
 }
 
 TEST(OuterOptimizer, AveragesThetaExponentially) {

@@ -23,6 +23,10 @@ TEST_F(UpdateOnDevice, IsRefusedWhereThatOfThreadsIs) {
   }
 }
 
+TEST_F(UpdateOnDevice, ClipsWhatIsHuge) {
+  expect_huge_is_clipped(where_);
+}
+
 TEST_F(UpdateOnDevice, GoesOnFromAStateThatWasSet) {
   const std::vector<Vector> slots{drawn(1), drawn(2)};
   Update one(adam(), Where{1}), other(adam(), where_);

@@ -105,6 +105,31 @@ TEST(MetaStep, IterationsMayComeInAnyOrder) {
   }
 }
 
+// Five tasks leave next to nothing of the variance of a unit that is off, and their mean, rounded,
+// is more than was there.
+TEST(MetaStep, OfReptileGoesOnWhereRoundingTakesAVarianceBelowZero) {
+  const TemporaryFolder folder;
+  const config::Resolved resolved = shipped(
+      "sinusoid_maml", folder / "run",
+      {"learner.algorithm=reptile", "inner.optimizer=adam", "inner.beta2=0.5", "inner.steps=30",
+       "model.hidden=[6]", "outer.meta_batch=5", "outer.optimizer=sgd", "outer.rate=1"});
+  const train::Setup setup = make_setup(resolved.config, resolved.folder);
+  ThreadPool pool(2);
+  MetaStep step(resolved.config, setup.learner, setup.train_shape, setup.train_tasks, pool);
+  OuterState state{.theta = step.state().theta.clone()};
+  const auto place = [&step](const char* parameter) {
+    return static_cast<size_t>(step.layout().find(parameter)->offset);
+  };
+  const size_t variance = place("variance/net/dense1/bias");
+  state.theta.as<float>()[place("net/dense1/bias")] = -100;
+  state.theta.as<float>()[variance] = 0.9F;
+  step.set_state(state);
+  EXPECT_EQ(step.run(0).nonfinite, 0);
+  EXPECT_LT(step.state().theta.as<float>()[variance], 0);
+  EXPECT_EQ(step.run(1).nonfinite, 0);
+  EXPECT_NEAR(step.state().theta.as<float>()[variance], 0, 1e-6);
+}
+
 // Some 180 GB for each copy of the meta-parameters.
 TEST(Forecast, NeedsNoMemoryItself) {
   const std::string width = "65536";

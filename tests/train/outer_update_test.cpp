@@ -23,6 +23,10 @@ TEST(OuterUpdate, DoesNotDependOnTheThreads) {
   }
 }
 
+TEST(OuterUpdate, ClipsWhatIsHuge) {
+  expect_huge_is_clipped(Where{2});
+}
+
 TEST(OuterUpdate, OnlyWeightsDecay) {
   const nn::ParameterSpecs parameters{{"weight", {3}, {}, nn::ParameterRole::weight},
                                       {"bias", {2}, {}, nn::ParameterRole::bias},

@@ -84,5 +84,14 @@ TEST_F(Tasks, TheTestHasItsOwnShape) {
   EXPECT_EQ(tasks.test[0].class_names.size(), 2u);
 }
 
+// Before anything of the run is written.
+TEST_F(Tasks, OfATestThatTheLearnerCannotSolveAreRefused) {
+  config::Config config =
+      shipped("omniglot_maml", folder_ / "run", small_images(folder_ / "small.h5")).config;
+  EXPECT_NO_THROW(make_training_setup(config, folder_.path()));
+  config.test.ways = 4;
+  EXPECT_THROW(make_training_setup(config, folder_.path()), BadInput);
+}
+
 }  // namespace
 }  // namespace outerloop::train

@@ -187,6 +187,19 @@ inline void expect_refused(const Refused& c, const Where& where) {
   EXPECT_EQ(skipping.updates(), 2);
 }
 
+// A finite gradient whose squares are not is scaled down as any other.
+inline void expect_huge_is_clipped(const Where& where) {
+  SCOPED_TRACE(where);
+  config::Outer outer;
+  outer.optimizer = config::OuterOptimizer::sgd;
+  outer.rate = 0.5;
+  outer.clip_norm = 1;
+  Update update(outer, where);
+  const float before = update.values()[0][3];
+  ASSERT_TRUE(update.apply(0, {with(drawn(1), 3, 1e30F)}));
+  EXPECT_FLOAT_EQ(update.values()[0][3], before - 0.5F);
+}
+
 inline void expect_same_bits(const Optimiser& optimiser, const Where& where) {
   SCOPED_TRACE(optimiser.name);
   SCOPED_TRACE(where);

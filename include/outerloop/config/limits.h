@@ -8,4 +8,7 @@ inline constexpr float kMaxSineArgument = 8192.0F;
 // No draw of a normal variable lies further out: inversion of 53 bits stays below 8.3.
 inline constexpr float kFurthestNormal = 9.0F;
 
+// R2D2's ridge strength starts at this or above, and counts as this where learning takes it below.
+inline constexpr double kLeastRidge = 1e-6;
+
 }  // namespace outerloop::config

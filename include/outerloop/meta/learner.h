@@ -87,7 +87,9 @@ struct Learner {
   int64_t head_outputs = -1;  // of the network's last layer; -1: as many as the task has
   // theta enters the steps other than through phi_0 and the network (learned rates, losses).
   bool learned_steps = false;
-  bool has_dropout = false;  // programs of the training loop take a dropout_key
+  // Streams of the dropout_key that the programs of the training loop take masks from; 0: no
+  // dropout.
+  int64_t dropout_streams = 0;
 
   std::function<Values(const Values& theta)> init;
   // Empty for learners without steps.

@@ -57,6 +57,11 @@ struct GradientPlan {
   std::vector<Call> backward;  // one per forward call; without a program where the rule needs none
 };
 
+// Throws BadInput where the learner cannot work on tasks of this shape or take so many steps, as
+// the makers of plans do.
+void check_task(const Learner& learner, const TaskShape& shape, int64_t steps);
+
+// Throws BadInput too where its programs would be too long or have too many dropout masks.
 GradientPlan make_gradient_plan(const Learner& learner, const TaskShape& shape,
                                 DType dtype = DType::f32);
 

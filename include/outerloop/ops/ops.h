@@ -175,7 +175,8 @@ Expr conv2d_filter(Expr x, Expr dy, int64_t stride, const Pads2d& pads, int64_t 
 // Uniform in [0, 1), multiples of 2^-24 (the same numbers in f32 and f64), in row-major order from
 // the Philox stream {seed = key[0] + 2^32 key[1], Purpose::dropout, iteration = key[2] +
 // 2^32 stream, slot = key[3]} of outerloop/base/philox.h; key is int32 (4,), its words taken as
-// unsigned. 0 <= stream < 2^16; different streams of a program are independent.
+// unsigned. 0 <= stream < kUniformStreams; different streams of a program are independent.
+inline constexpr int64_t kUniformStreams = 1 << 16;
 Expr random_uniform(Expr key, int64_t stream, TensorType type);
 
 }  // namespace outerloop

@@ -39,8 +39,8 @@ ThetaLayout make_theta_layout(std::span<const std::pair<std::string, Shape>> par
 //   adam    as Kingma and Ba 2015, epsilon outside the root; weight decay is added to the gradient
 //   adamw   Loshchilov and Hutter 2019: theta - rate (… + weight_decay mask theta)
 // The gradient is first clipped: each element to ±clip_value, then the whole vector to the
-// Euclidean norm clip_norm. ema: e <- ema e + (1 - ema) theta_new; it starts as a copy of theta,
-// every other state at zero.
+// Euclidean norm clip_norm, however large its finite elements are. ema: e <- ema e + (1 - ema)
+// theta_new; it starts as a copy of theta, every other state at zero.
 struct OuterPlan {
   std::shared_ptr<const Program> update;
   std::vector<std::string> state;  // "momentum" | "mean", "variance" | "ema"

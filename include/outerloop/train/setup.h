@@ -49,8 +49,8 @@ struct Setup {
 };
 Setup make_setup(const config::Config& config, const std::filesystem::path& folder,
                  const data::TablePreparation* known = nullptr);
-// Throws BadInput when a split that a training needs cannot give its tasks, or where the processor
-// is to make fast products.
+// Throws BadInput when a split that a training needs cannot give its tasks, when the learner cannot
+// solve those of the test, or where the processor is to make fast products.
 Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder);
 
 }  // namespace outerloop::train
