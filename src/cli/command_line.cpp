@@ -214,6 +214,8 @@ template Option Command::add_option(const std::string&, std::optional<int64_t>&,
                                     const std::string&);
 template Option Command::add_option(const std::string&, std::optional<std::string>&,
                                     const std::string&);
+template Option Command::add_option(const std::string&, std::optional<uint64_t>&,
+                                    const std::string&);
 template Option Command::add_option(const std::string&, std::string&, const std::string&);
 template Option Command::add_option(const std::string&, std::vector<double>&, const std::string&);
 template Option Command::add_option(const std::string&, std::vector<int64_t>&, const std::string&);

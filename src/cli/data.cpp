@@ -39,7 +39,9 @@ int import_omniglot(const DataArguments& options) {
 
 data::ImageImportOptions image_options(const DataArguments& options) {
   data::ImageImportOptions images = options.images;
-  if (!options.fractions.empty()) std::ranges::copy(options.fractions, images.fractions.begin());
+  if (!options.fractions.empty()) {
+    std::ranges::copy(options.fractions, images.fractions.emplace().begin());
+  }
   return images;
 }
 
@@ -74,7 +76,7 @@ void add_image_options(Command command, const std::shared_ptr<DataArguments>& op
   command.add_flag("--invert", images.preparation.invert, "Dark ink on light paper becomes high");
   command.add_option("--split-seed", images.split_seed, "Shuffles the classes")
       .range(0, 1'000'000'000'000)
-      .capture_default_str();
+      .default_str("0");
   command
       .add_option("--fractions", options->fractions,
                   "Shares of the classes for train, validation and test")

@@ -21,6 +21,9 @@ void require_place_for(const std::filesystem::path& file,
   if (std::filesystem::is_directory(file, ignored)) {
     throw BadInput(fmt::format("{}: is a folder; name a file to write", file.string()));
   }
+  if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) {
+    throw BadInput(fmt::format("{}: is a device or a pipe; name a file to write", file.string()));
+  }
   if (::access(folder.c_str(), W_OK) != 0) {
     throw BadInput(fmt::format("{}: cannot be written: folder {}: {}", file.string(),
                                folder.string(), std::strerror(errno)));

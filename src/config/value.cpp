@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "outerloop/base/edit_distance.h"
+#include "outerloop/base/utf8.h"
 
 namespace outerloop::config {
 namespace {
@@ -98,23 +99,11 @@ std::string range(const Bounds& bounds) {
 
 // Text that a file name or a YAML line can hold: UTF-8 without control characters.
 bool is_clean_text(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i++]);
-    if (lead < 0x20 || lead == 0x7f) return false;
-    if (lead < 0x80) continue;
-    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4) return false;
-    std::uint32_t code = lead & (0x3fU >> more);
-    for (int k = 0; k < more; ++k) {
-      if (i == text.size() || (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
-      code = code << 6 | (static_cast<unsigned char>(text[i++]) & 0x3f);
-    }
-    constexpr std::uint32_t kLeast[] = {0x80, 0x800, 0x10000};
-    const bool surrogate = code >= 0xd800 && code < 0xe000;
-    const bool control = code < 0xa0 || code == 0x2028 || code == 0x2029 || code == 0xfeff;
-    const bool not_a_character = (code & 0xfffe) == 0xfffe;
-    if (code < kLeast[more - 1] || code > 0x10ffff) return false;
-    if (surrogate || control || not_a_character) return false;
+  while (!text.empty()) {
+    const std::optional<std::uint32_t> code = take_code_point(text);
+    if (!code || *code < 0x20 || (*code >= 0x7f && *code < 0xa0)) return false;
+    if (*code == 0x2028 || *code == 0x2029 || *code == 0xfeff) return false;
+    if ((*code & 0xfffe) == 0xfffe) return false;  // not a character
   }
   return true;
 }
@@ -265,6 +254,43 @@ std::vector<std::string_view> split_words(std::string_view words) {
   }
 }
 
+namespace {
+
+// What quote() made, from the front of `rest`, with the blanks before a comma or the end. Nothing
+// when the front is something else.
+std::optional<std::string> take_quoted(std::string_view& rest) {
+  if (!rest.starts_with('"')) return std::nullopt;
+  std::string text;
+  for (std::size_t i = 1; i < rest.size(); ++i) {
+    if (rest[i] == '"') {
+      const std::string_view after = trim(rest.substr(i + 1));
+      if (!after.empty() && after.front() != ',') return std::nullopt;
+      rest = after;
+      return text;
+    }
+    if (rest[i] == '\\' && i + 1 < rest.size()) ++i;
+    text += rest[i];
+  }
+  return std::nullopt;
+}
+
+// An element of a list, up to its comma or the end.
+RawValue take_element(std::string_view& rest) {
+  RawValue element;
+  rest = trim(rest);
+  if (auto text = take_quoted(rest)) {
+    element.text = std::move(*text);
+    element.quoted = true;
+    return element;
+  }
+  const std::size_t end = std::min(rest.find(','), rest.size());
+  element.text = trim(rest.substr(0, end));
+  rest = rest.substr(end);
+  return element;
+}
+
+}  // namespace
+
 RawValue parse_word(const Key& key, std::string_view text) {
   RawValue value;
   const std::string_view trimmed = trim(text);
@@ -277,12 +303,9 @@ RawValue parse_word(const Key& key, std::string_view text) {
   value.kind = RawValue::Kind::list;
   std::string_view rest = trim(trimmed.substr(1, trimmed.size() - 2));
   while (!rest.empty()) {
-    const auto comma = rest.find(',');
-    RawValue element;
-    element.text = trim(rest.substr(0, comma));
-    value.elements.push_back(std::move(element));
-    if (comma == rest.npos) break;
-    rest = rest.substr(comma + 1);
+    value.elements.push_back(take_element(rest));
+    if (rest.empty()) break;
+    rest = rest.substr(1);                            // the comma
     if (rest.empty()) value.elements.emplace_back();  // "[1,]": an element is missing
   }
   return value;

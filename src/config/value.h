@@ -19,7 +19,7 @@ struct RawValue {
   std::vector<RawValue> elements;  // list; scalars all
 };
 
-// A command-line value: `[a, b]` is a list where `key` takes one, everything else a scalar.
+// A command-line value: `[a, "b, c"]` is a list where `key` takes one, everything else a scalar.
 RawValue parse_word(const Key& key, std::string_view text);
 
 // Puts the value into its member. Returns what is wrong with it ("expected …, got …"), or nothing.

@@ -16,6 +16,7 @@ namespace {
 class CsvParser {
  public:
   void feed(char c) {
+    line_ += c == '\n';
     if (after_quote_ && c != '"') quoted_ = after_quote_ = false;
     if (quoted_) {
       if (c != '"') {
@@ -42,18 +43,25 @@ class CsvParser {
   }
 
   std::vector<std::vector<std::string>> rows;
+  std::vector<size_t> lines;  // where each row begins
 
  private:
   void end_field() { row_.push_back(std::exchange(field_, {})); }
   void end_row() {
     const bool blank = row_.empty() && field_.empty();
     end_field();
-    if (!blank) rows.push_back(row_);
+    if (!blank) {
+      rows.push_back(std::move(row_));
+      lines.push_back(row_line_);
+    }
     row_.clear();
+    row_line_ = line_;
   }
 
   std::string field_;
   std::vector<std::string> row_;
+  size_t line_ = 1;
+  size_t row_line_ = 1;
   bool quoted_ = false;
   bool after_quote_ = false;  // a quote inside quotes: the end, or the first of two
 };
@@ -114,11 +122,13 @@ CsvTable parse_csv(std::string_view text, const std::string& name) {
         "fields and points in numbers",
         name, table.columns.front()));
   }
-  table.rows.assign(parser.rows.begin() + 1, parser.rows.end());
+  table.rows = std::move(parser.rows);
+  table.rows.erase(table.rows.begin());
+  table.lines.assign(parser.lines.begin() + 1, parser.lines.end());
   for (size_t i = 0; i < table.rows.size(); ++i) {
     if (table.rows[i].size() != table.columns.size()) {
-      throw BadInput(fmt::format("{}: row {} has {} fields, the header has {}", name, i + 2,
-                                 table.rows[i].size(), table.columns.size()));
+      throw BadInput(fmt::format("{}: row {} has {} fields, the header has {}", name,
+                                 table.lines[i], table.rows[i].size(), table.columns.size()));
     }
   }
   return table;

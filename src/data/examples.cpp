@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "data/file_tree.h"
 #include "data/pixels.h"
@@ -87,13 +88,13 @@ ExampleImages from_table(const fs::path& file, const ImagePreparation& preparati
     const std::string name(trimmed(row[path]));
     const fs::path image = file.parent_path() / name;
     if (std::error_code error; !fs::is_regular_file(image, error)) {
-      throw BadInput(fmt::format("{}: row {}, column path: no such file: {}", file.string(), i + 2,
-                                 image.string()));
+      throw BadInput(fmt::format("{}: row {}, column path: no such file: {}", file.string(),
+                                 table.lines[i], image.string()));
     }
     const std::string known(label ? trimmed(row[*label]) : "");
     if (known.empty() && labels == Labels::required) {
       throw BadInput(fmt::format("{}: row {}, column label: empty; write the class of {} there",
-                                 file.string(), i + 2, name));
+                                 file.string(), table.lines[i], name));
     }
     append(images, name, known, load_image(image, preparation));
   }
@@ -111,19 +112,23 @@ std::vector<size_t> numbered_columns(const CsvTable& table, const std::string& s
   return columns;
 }
 
-float number_in(const std::string& text, const fs::path& file, size_t row,
+float number_in(const std::string& text, const fs::path& file, size_t line,
                 const std::string& column) {
   if (const auto value = parse_number<float>(text)) return *value;
   throw BadInput(fmt::format("{}: row {}, column {}: expected a finite number, got '{}'",
-                             file.string(), row + 2, column, text));
+                             file.string(), line, column, text));
 }
 
+// NaN for empty cells where these may be.
 std::vector<float> numbers(const CsvTable& table, const std::vector<size_t>& columns,
-                           const fs::path& file) {
+                           const fs::path& file, Targets cells = Targets::required) {
   std::vector<float> values;
   for (size_t row = 0; row < table.rows.size(); ++row) {
     for (const size_t column : columns) {
-      values.push_back(number_in(table.rows[row][column], file, row, table.columns[column]));
+      const std::string& cell = table.rows[row][column];
+      const bool is_unknown = cells == Targets::where_known && trimmed(cell).empty();
+      values.push_back(is_unknown ? std::numeric_limits<float>::quiet_NaN()
+                                  : number_in(cell, file, table.lines[row], table.columns[column]));
     }
   }
   return values;
@@ -155,7 +160,7 @@ ExampleImages read_example_images(const fs::path& source, const ImagePreparation
 }
 
 ExamplePoints read_example_points(const fs::path& file, int64_t inputs, int64_t outputs,
-                                  bool with_targets) {
+                                  Targets targets) {
   if (source_of(file) == Source::tree) {
     throw BadInput(fmt::format("{}: expected a CSV file with columns of numbers", file.string()));
   }
@@ -164,7 +169,9 @@ ExamplePoints read_example_points(const fs::path& file, int64_t inputs, int64_t 
   ExamplePoints points{.rows = static_cast<int64_t>(table.rows.size())};
   for (const size_t column : x) points.columns.push_back(table.columns[column]);
   points.x = numbers(table, x, file);
-  if (with_targets) points.y = numbers(table, numbered_columns(table, "y", outputs, file), file);
+  if (targets == Targets::required || table.column("y") || table.column("y1")) {
+    points.y = numbers(table, numbered_columns(table, "y", outputs, file), file, targets);
+  }
   return points;
 }
 

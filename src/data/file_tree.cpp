@@ -29,6 +29,30 @@ bool is_hidden(const std::string& name) {
          name.starts_with("__MACOSX/");
 }
 
+// The links to folders that lead to a place, to refuse one that leads back.
+class FollowedLinks {
+ public:
+  // Throws BadInput when `entry` is a link to a folder which it lies in.
+  void arrive(const fs::directory_entry& entry, int depth) {
+    std::erase_if(from_, [&](const auto& link) { return link.depth >= depth; });
+    if (!entry.is_symlink() || !entry.is_directory()) return;
+    from_.push_back({depth, fs::canonical(entry.path().parent_path())});
+    const fs::path target = fs::canonical(entry.path());
+    for (const auto& [at, folder] : from_) {
+      if (std::ranges::mismatch(target, folder).in1 != target.end()) continue;
+      throw BadInput(fmt::format("{}: a link to a folder which it lies in, {}; take it away",
+                                 entry.path().string(), target.string()));
+    }
+  }
+
+ private:
+  struct Link {
+    int depth;
+    fs::path folder;  // that holds the link
+  };
+  std::vector<Link> from_;
+};
+
 class Folder final : public FileTree {
  public:
   explicit Folder(fs::path root) : root_(std::move(root)) {}
@@ -53,8 +77,12 @@ class Folder final : public FileTree {
   std::vector<std::string> entries(fs::file_type type) const {
     std::vector<std::string> result;
     std::error_code error;
-    for (fs::recursive_directory_iterator it(root_, error), end; it != end; it.increment(error)) {
+    constexpr auto kFollow = fs::directory_options::follow_directory_symlink;
+    FollowedLinks links;
+    for (fs::recursive_directory_iterator it(root_, kFollow, error), end; it != end;
+         it.increment(error)) {
       if (error) break;
+      links.arrive(*it, it.depth());
       if (it->status(error).type() != type) continue;
       std::string name = it->path().lexically_relative(root_).generic_string();
       if (!is_hidden(name)) result.push_back(std::move(name));
@@ -91,10 +119,13 @@ class Archive final : public FileTree {
     const zip_int64_t count = zip_get_num_entries(archive_.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i) {
       const char* name = zip_get_name(archive_.get(), static_cast<zip_uint64_t>(i), 0);
-      if (name == nullptr || *name == '\0' || is_hidden(name)) continue;
-      add_folders(name);
-      if (std::string_view(name).ends_with('/')) continue;
-      entries_.emplace(name, static_cast<zip_uint64_t>(i));
+      if (name == nullptr) continue;
+      std::string entry = name;
+      while (entry.starts_with("./")) entry.erase(0, 2);  // as some programs store them
+      if (entry.empty() || is_hidden(entry)) continue;
+      add_folders(entry);
+      if (entry.ends_with('/')) continue;
+      entries_.emplace(std::move(entry), static_cast<zip_uint64_t>(i));
     }
   }
 

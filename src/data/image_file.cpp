@@ -51,10 +51,11 @@ bool ends_with_one_of(const std::string& name, std::span<const std::string_view>
 // Whether the file is to be read. Files that are no images may lie about, but an image in a format
 // that is not read must not go missing without a word.
 bool is_wanted(const std::string& name, const std::filesystem::path& where) {
-  constexpr std::array<std::string_view, 6> kRead = {".png", ".jpg", ".jpeg",
-                                                     ".pgm", ".ppm", ".pnm"};
-  constexpr std::array<std::string_view, 8> kNotRead = {".webp", ".gif",  ".bmp",  ".tif",
-                                                        ".tiff", ".heic", ".avif", ".jp2"};
+  constexpr std::array<std::string_view, 8> kRead = {".png",  ".jpg", ".jpeg", ".jpe",
+                                                     ".jfif", ".pgm", ".ppm",  ".pnm"};
+  constexpr std::array<std::string_view, 13> kNotRead = {".webp", ".gif",  ".bmp",  ".tif", ".tiff",
+                                                         ".heic", ".heif", ".avif", ".jp2", ".jxl",
+                                                         ".pbm",  ".pam",  ".tga"};
   if (ends_with_one_of(name, kNotRead)) {
     throw BadInput(fmt::format(
         "{}: an image in a format that is not read (PNG, JPEG, PGM and PPM are): convert it",

@@ -161,10 +161,10 @@ ImageSet import_idx(const std::filesystem::path& images, const std::filesystem::
   set.default_split = has_splits ? "table" : "fractions";
   SplitScheme& scheme = set.splits[set.default_split];
   if (!has_splits) {
-    scheme =
-        shuffled_split(split_sizes(set.class_names.size(), options.fractions), options.split_seed);
+    scheme = dealt_split(set.class_names.size(), options);
     return set;
   }
+  refuse_dealing(options, "the column split of " + class_table.string());
   for (size_t c = 0; c < set.class_names.size(); ++c) {
     const size_t split = split_index(used.at(set.class_names[c]).split, class_table.string());
     scheme.classes.at(split).push_back(static_cast<int32_t>(c));

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "data/file_tree.h"
 #include "data/image_set_builder.h"
@@ -13,6 +16,8 @@
 
 namespace outerloop::data {
 namespace {
+
+constexpr ptrdiff_t kMostNamed = 5;
 
 std::string first_part(const std::string& name) {
   return name.substr(0, name.find('/'));
@@ -40,14 +45,45 @@ void drop_outer_folder(std::vector<NamedImage>& images) {
   for (NamedImage& image : images) image.label = without_first_part(image.label);
 }
 
+// Of the class folder that the image lies in; nothing: it is in no folder named after a split.
+std::optional<Split> split_around(const NamedImage& image) {
+  if (without_first_part(image.label).empty()) return std::nullopt;
+  return split_of(first_part(image.label));
+}
+
+// What lies beside the splits: a folder, or an image that is in no class folder.
+std::string misplaced(const NamedImage& image) {
+  const std::string folder = first_part(image.label);
+  return folder.empty() || split_of(folder) ? image.name : folder;
+}
+
+// Whether the images lie in folders named after splits. Throws BadInput when some beside train and
+// test do not.
+bool have_splits(const std::vector<NamedImage>& images, const std::string& where) {
+  std::set<Split> splits;
+  std::set<std::string> others;
+  for (const NamedImage& image : images) {
+    if (const std::optional<Split> split = split_around(image)) {
+      splits.insert(*split);
+    } else {
+      others.insert(misplaced(image));
+    }
+  }
+  if (others.empty()) return true;
+  if (!splits.contains(Split::train) || !splits.contains(Split::test)) return false;
+  const std::vector<std::string> named(
+      others.begin(), std::next(others.begin(), std::min(std::ssize(others), kMostNamed)));
+  throw BadInput(
+      fmt::format("{}: train and test are splits, so all classes lie in train, validation or test; "
+                  "beside them: {}{}; move these into one or away",
+                  where, fmt::join(named, ", "), others.size() > named.size() ? ", …" : ""));
+}
+
 // Takes the split from the labels when every image lies in a folder named after one.
 std::map<std::string, Split> take_splits(std::vector<NamedImage>& images,
                                          const std::string& where) {
   std::map<std::string, Split> split_by_class;
-  const bool by_folder = std::ranges::all_of(images, [](const NamedImage& image) {
-    return split_of(first_part(image.label)) && !without_first_part(image.label).empty();
-  });
-  if (!by_folder) return split_by_class;
+  if (!have_splits(images, where)) return split_by_class;
   for (NamedImage& image : images) {
     const Split split = *split_of(first_part(image.label));
     image.label = without_first_part(image.label);
@@ -81,6 +117,7 @@ ImageSet import_images(const std::filesystem::path& folder_or_zip,
   std::vector<NamedImage> images = read_images(folder_or_zip, options.preparation);
   if (!std::filesystem::is_directory(folder_or_zip)) drop_outer_folder(images);
   const std::map<std::string, Split> split_by_class = take_splits(images, where);
+  if (!split_by_class.empty()) refuse_dealing(options, where);
 
   ImageSetBuilder builder(options.preparation);
   for (const NamedImage& image : images) {
@@ -96,8 +133,7 @@ ImageSet import_images(const std::filesystem::path& folder_or_zip,
   set.source = own_name.string();
   if (split_by_class.empty()) {
     set.default_split = "fractions";
-    set.splits["fractions"] =
-        shuffled_split(split_sizes(set.class_names.size(), options.fractions), options.split_seed);
+    set.splits["fractions"] = dealt_split(set.class_names.size(), options);
   } else {
     set.default_split = "folders";
     SplitScheme& scheme = set.splits["folders"];

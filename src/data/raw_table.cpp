@@ -10,6 +10,7 @@
 
 #include "data/gzip_file.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/utf8.h"
 #include "outerloop/data/csv_table.h"
 #include "outerloop/io/hdf5.h"
 #include "outerloop/io/seal.h"
@@ -41,8 +42,13 @@ std::vector<double> numbers(const Tensor& tensor) {
   };
   if (tensor.dtype() == DType::f32) append(tensor.as<float>());
   if (tensor.dtype() == DType::f64) append(tensor.as<double>());
-  if (tensor.dtype() == DType::i32) append(tensor.as<int32_t>());
   return values;
+}
+
+// Without blanks around it, and without a copy where there are none.
+std::string without_blanks(std::string&& cell) {
+  const std::string_view inner = trimmed(cell);
+  return inner.size() == cell.size() ? std::move(cell) : std::string(inner);
 }
 
 }  // namespace
@@ -66,12 +72,16 @@ RawTable RawTable::read_csv(const std::filesystem::path& file) {
   RawTable table;
   table.file_ = file.string();
   table.rows_ = csv.rows.size();
-  table.first_row_ = 2;
-  for (size_t c = 0; c < csv.columns.size(); ++c) {
-    std::vector<std::string> cells;
-    cells.reserve(csv.rows.size());
-    for (auto& row : csv.rows) cells.push_back(std::string(trimmed(row[c])));
-    table.columns_.push_back({csv.columns[c], std::move(cells)});
+  table.lines_ = std::move(csv.lines);
+  std::vector<std::vector<std::string>> columns(csv.columns.size());
+  for (auto& cells : columns) cells.reserve(csv.rows.size());
+  for (auto& row : csv.rows) {
+    for (size_t c = 0; c < columns.size(); ++c)
+      columns[c].push_back(without_blanks(std::move(row[c])));
+    row = {};  // a large table lies in memory once
+  }
+  for (size_t c = 0; c < columns.size(); ++c) {
+    table.columns_.push_back({csv.columns[c], std::move(columns[c])});
   }
   return table;
 }
@@ -80,7 +90,6 @@ RawTable RawTable::read_hdf5(const std::filesystem::path& file) {
   const io::Hdf5File stored = io::Hdf5File::open_read(file);
   RawTable table;
   table.file_ = file.string();
-  table.first_row_ = 1;
   for (const std::string& name : stored.list()) {
     if (stored.is_group(name)) continue;
     const io::DatasetInfo info = stored.info(name);
@@ -91,11 +100,17 @@ RawTable RawTable::read_hdf5(const std::filesystem::path& file) {
                       "as 8-bit integers; store it so, or in a group, which is passed over",
                       table.file_, name));
     }
+    Column column{.name = name, .cells = {}};
     if (info.type == io::ElementType::text) {
-      table.columns_.push_back({name, stored.read_texts(name)});
+      std::vector<std::string> texts = stored.read_texts(name);
+      for (std::string& text : texts) text = without_blanks(std::move(text));
+      column.cells = std::move(texts);
+    } else if (info.type == io::ElementType::f32 || info.type == io::ElementType::f64) {
+      column.cells = numbers(stored.read(name));
     } else {
-      table.columns_.push_back({name, numbers(stored.read(name))});
+      column.cells = stored.read_integers(name);
     }
+    table.columns_.push_back(std::move(column));
   }
   if (table.columns_.empty()) throw BadInput(fmt::format("{}: no columns", table.file_));
   const auto length = [](const Column& column) {
@@ -119,6 +134,20 @@ void RawTable::check() const {
       throw BadInput(fmt::format("{}: two columns are named '{}'", file_, column.name));
     }
   }
+  for (size_t c = 0; c < columns_.size(); ++c) check_texts(c);
+}
+
+void RawTable::check_texts(size_t column) const {
+  constexpr const char* kRefusal = "is not UTF-8: save the file as UTF-8";
+  if (!is_utf8(columns_[column].name)) {
+    throw BadInput(fmt::format("{}: the name of column {} {}", file_, column + 1, kRefusal));
+  }
+  const auto* texts = std::get_if<std::vector<std::string>>(&columns_[column].cells);
+  if (texts == nullptr) return;
+  const auto bad = std::ranges::find_if_not(*texts, is_utf8);
+  if (bad == texts->end()) return;
+  throw BadInput(
+      fmt::format("{}: {}", place(column, static_cast<size_t>(bad - texts->begin())), kRefusal));
 }
 
 std::vector<std::string> RawTable::columns() const {
@@ -149,6 +178,9 @@ std::string RawTable::text(size_t column, size_t row) const {
     const std::string& cell = (*texts)[row];
     return is_missing(cell) ? "" : cell;
   }
+  if (const auto* integers = std::get_if<std::vector<int64_t>>(&columns_[column].cells)) {
+    return fmt::format("{}", (*integers)[row]);
+  }
   const double value = std::get<std::vector<double>>(columns_[column].cells)[row];
   return std::isnan(value) ? "" : fmt::format("{}", value);
 }
@@ -159,6 +191,9 @@ std::optional<double> RawTable::number(size_t column, size_t row) const {
     if (std::isnan(value)) return std::nullopt;
     if (std::isfinite(value)) return within_bounds(value, column, row);
     throw BadInput(fmt::format("{}: expected a finite number, got {}", place(column, row), value));
+  }
+  if (const auto* integers = std::get_if<std::vector<int64_t>>(&columns_[column].cells)) {
+    return static_cast<double>((*integers)[row]);
   }
   const std::string& cell = std::get<std::vector<std::string>>(columns_[column].cells)[row];
   if (is_missing(cell)) return std::nullopt;
@@ -175,7 +210,8 @@ double RawTable::within_bounds(double value, size_t column, size_t row) const {
 }
 
 std::string RawTable::place(size_t column, size_t row) const {
-  return fmt::format("{}: row {}, column {}", file_, row + first_row_, columns_[column].name);
+  const size_t number = lines_.empty() ? row + 1 : lines_[row];
+  return fmt::format("{}: row {}, column {}", file_, number, columns_[column].name);
 }
 
 namespace {

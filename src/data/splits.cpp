@@ -11,6 +11,11 @@
 #include "outerloop/base/philox.h"
 
 namespace outerloop::data {
+namespace {
+
+constexpr std::array<double, 3> kFractions{0.7, 0.1, 0.2};
+
+}  // namespace
 
 SplitScheme shuffled_split(const std::array<size_t, 3>& sizes, uint64_t seed) {
   std::vector<int32_t> classes(sizes[0] + sizes[1] + sizes[2]);
@@ -48,6 +53,18 @@ std::array<size_t, 3> split_sizes(size_t classes, const std::array<double, 3>& f
   sizes[0] = left;
   if (fractions[0] == 0) sizes[2] += std::exchange(sizes[0], 0);
   return sizes;
+}
+
+SplitScheme dealt_split(size_t classes, const ImageImportOptions& options) {
+  return shuffled_split(split_sizes(classes, options.fractions.value_or(kFractions)),
+                        options.split_seed.value_or(0));
+}
+
+void refuse_dealing(const ImageImportOptions& options, const std::string& where) {
+  if (!options.fractions && !options.split_seed) return;
+  throw BadInput(fmt::format(
+      "--fractions and --split-seed have no effect here: {} says the splits; leave them out",
+      where));
 }
 
 }  // namespace outerloop::data

@@ -33,16 +33,19 @@ struct Moments {
   double mean = 0, scale = 1;
 };
 
-// A constant has scale 1. Two passes, in the order of the rows.
+// A constant has itself as mean, which a sum may miss, and scale 1. Two passes, in the order of the
+// rows.
 Moments moments(const std::vector<double>& values) {
   if (values.empty()) return {};
+  const auto [least, greatest] = std::ranges::minmax(values);
+  if (least == greatest) return {least, 1};
   double sum = 0;
   for (const double value : values) sum += value;
   const double mean = sum / static_cast<double>(values.size());
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   const double deviation = std::sqrt(squares / static_cast<double>(values.size()));
-  return {mean, deviation > 1e-12 * std::max(1.0, std::abs(mean)) ? deviation : 1.0};
+  return {mean, deviation > 0 ? deviation : 1.0};
 }
 
 // Of an even count the mean of the middle two.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "io/hdf5_handle.h"
@@ -176,14 +177,25 @@ std::string parent_of(std::string_view dataset) {
   return path.substr(0, path.rfind('/'));
 }
 
-Tensor read_integers(const Dataset& dataset) {
+// What does not fit is the nearest that does: the greatest is refused for unsigned ones.
+std::vector<int64_t> wide_integers(const Dataset& dataset) {
+  std::vector<int64_t> wide(static_cast<size_t>(dataset.shape.elements()));
+  dataset.read(H5T_NATIVE_INT64, wide.data());
+  const hid_t type = dataset.type.get();
+  const bool may_pass = H5Tget_size(type) == 8 && H5Tget_sign(type) == H5T_SGN_NONE;
+  if (may_pass && std::ranges::count(wide, std::numeric_limits<int64_t>::max()) > 0) {
+    dataset.refuse("integers of 64 bits with a sign");
+  }
+  return wide;
+}
+
+Tensor narrow_integers(const Dataset& dataset) {
   Tensor tensor(DType::i32, dataset.shape);
   if (H5Tget_size(dataset.type.get()) < 4) {
     dataset.read(H5T_NATIVE_INT32, tensor.data());
     return tensor;
   }
-  std::vector<int64_t> wide(static_cast<size_t>(tensor.elements()));
-  dataset.read(H5T_NATIVE_INT64, wide.data());
+  const std::vector<int64_t> wide = wide_integers(dataset);
   std::span<int32_t> values = tensor.as<int32_t>();
   for (size_t i = 0; i < wide.size(); ++i) {
     values[i] = static_cast<int32_t>(wide[i]);
@@ -221,10 +233,18 @@ Tensor Hdf5File::read(std::string_view dataset) const {
     }
     case ElementType::i32:
     case ElementType::u8:
-      return read_integers(opened);
+      return narrow_integers(opened);
     default:
       opened.refuse("numbers of at most 64 bits");
   }
+}
+
+std::vector<int64_t> Hdf5File::read_integers(std::string_view dataset) const {
+  const Hdf5Call call;
+  const Dataset opened(id_, {path_, dataset});
+  const bool is_integer = opened.element == ElementType::i32 || opened.element == ElementType::u8;
+  if (!is_integer) opened.refuse("integers");
+  return wide_integers(opened);
 }
 
 ByteArray Hdf5File::read_bytes(std::string_view dataset) const {

@@ -1,6 +1,7 @@
 // Subcommands that work on files: ckpt and data.
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -167,6 +168,12 @@ TEST(DataCommand, RefusesWhatIsNotThere) {
   EXPECT_TRUE(contains(table.out, "numbers from")) << table.out;
   EXPECT_TRUE(contains(table.out, "names, 308 different")) << table.out;
   EXPECT_EQ(call({"data", "import", "images", "/no/such", "--out", out}).code, kBadInput);
+  // Written over, a device would be gone.
+  const fs::path pipe = fs::path(out).parent_path() / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const Result on_pipe = call({"data", "import", "images", "/no/such", "--out", pipe.string()});
+  EXPECT_EQ(on_pipe.code, kBadInput);
+  EXPECT_TRUE(contains(on_pipe.error, "is a device or a pipe")) << on_pipe.error;
   EXPECT_EQ(call({"data", "import", "omniglot", "/no/such", "--out", out}).code, kBadInput);
 }
 

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "io/temporary_folder.h"
+#include "outerloop/config/word.h"
 
 namespace outerloop::config {
 namespace {
@@ -34,6 +35,21 @@ TEST(ReadConfig, TakesTheFileThenTheCommandLine) {
   EXPECT_EQ(config.inner.rate, 0.4);
   EXPECT_EQ(config.model.hidden, (std::vector<std::int64_t>{8, 16}));
   EXPECT_EQ(config.run_dir, "a=b c");
+}
+
+// A sweep writes them so, and a person may.
+TEST(ReadConfig, TakesTextsInQuotesOnTheCommandLine) {
+  const Lines columns{"a", "b, c", "say \"x\"", "\\", "d"};
+  const std::string written = R"([a, "b, c", "say \"x\"", "\\", d])";
+  const std::string key = "tasks.table.features";
+  const auto columns_of = [&key](const std::string& value) {
+    return read("tasks: {family: table, dataset: t.csv, table: {target: y}}", {key + "=" + value})
+        .config.tasks.table.features;
+  };
+  EXPECT_EQ(columns_of(written), columns);
+  const std::string canonical = canonical_value(key, written);
+  EXPECT_EQ(canonical_value(key, canonical), canonical);
+  EXPECT_EQ(columns_of(canonical), columns);
 }
 
 TEST(ReadConfig, ReadsEveryTypeOfValue) {
@@ -163,7 +179,17 @@ TEST(ReadConfig, RefusesBoundsThatAreNotAllowed) {
   EXPECT_EQ(errors("model.dropout: 1"),
             Lines{"a.yaml:1:16: model.dropout: expected a number from 0 to below 1, got '1'"});
   EXPECT_EQ(errors("model.norm_epsilon: 0"),
-            Lines{"a.yaml:1:21: model.norm_epsilon: expected a number above 0, got '0'"});
+            Lines{"a.yaml:1:21: model.norm_epsilon: expected a number from 1e-30 up, got '0'"});
+  // What a float holds as zero.
+  for (const char* key : {"model.norm_epsilon", "inner.epsilon", "outer.epsilon", "outer.clip_norm",
+                          "outer.clip_value", "learner.implicit.lambda", "learner.ridge.scale"}) {
+    const Lines refused = errors("", {std::string(key) + "=1e-46"});
+    ASSERT_GE(refused.size(), 1u) << key;
+    EXPECT_NE(refused[0].find("expected a number from 1e-30 up"), std::string::npos) << refused[0];
+  }
+  EXPECT_EQ(errors("learner: {algorithm: imaml, implicit: {tolerance: 1}}").size(), 1u);
+  EXPECT_EQ(errors("learner: {algorithm: r2d2, ridge: {scale: 0}}").size(), 1u);
+  EXPECT_EQ(errors("learner: {algorithm: r2d2, ridge: {lambda: 1e-9}}").size(), 1u);
   EXPECT_TRUE(errors("model.dropout: 0").empty());
   EXPECT_EQ(errors("learner: {algorithm: imaml, implicit: {iterations: 401}}").size(), 1u);
 }

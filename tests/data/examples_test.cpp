@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 TEST(ExampleTables, MayStartWithAByteOrderMarkAndHaveCapitalEndings) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "POINTS.CSV", "\xEF\xBB\xBFx,y\r\n1,2\r\n");
-  const ExamplePoints points = read_example_points(folder / "POINTS.CSV", 1, 1, true);
+  const ExamplePoints points = read_example_points(folder / "POINTS.CSV", 1, 1, Targets::required);
   EXPECT_EQ(points.x, std::vector<float>{1});
   EXPECT_EQ(points.y, std::vector<float>{2});
 
@@ -55,8 +55,8 @@ TEST(ExampleTables, SayWhatToWriteOtherwise) {
   const TemporaryFolder folder;
   for (const auto& [text, expected] : cases) {
     write_file_atomically(folder / "table.csv", text);
-    const std::string message =
-        message_of<BadInput>([&] { read_example_points(folder / "table.csv", 1, 1, true); });
+    const std::string message = message_of<BadInput>(
+        [&] { read_example_points(folder / "table.csv", 1, 1, Targets::required); });
     EXPECT_CONTAINS(message, expected);
     EXPECT_EQ(std::ranges::count(message, '\n'), 0) << message;
   }
@@ -101,7 +101,7 @@ TEST(ExampleTables, TakeNumbersAsPeopleWriteThem) {
   const TemporaryFolder folder;
   const auto read = [&folder](const std::string& field) {
     write_file_atomically(folder / "table.csv", "x,y\n" + field + ",1\n");
-    return read_example_points(folder / "table.csv", 1, 1, true).x.at(0);
+    return read_example_points(folder / "table.csv", 1, 1, Targets::required).x.at(0);
   };
   EXPECT_EQ(read("-5"), -5);
   EXPECT_EQ(read(" +5\t"), 5);

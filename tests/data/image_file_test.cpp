@@ -235,9 +235,32 @@ TEST(ReadImages, RefusesImagesInOtherFormats) {
   std::filesystem::copy_file(test_file("grey.png"), folder / "a/1.png");
   write_file_atomically(folder / "a/notes.txt", "no image");
   EXPECT_EQ(read_images(folder.path(), {}).size(), 1U);
-  write_file_atomically(folder / "a/2.WebP", "");
-  EXPECT_CONTAINS(message_of<BadInput>([&] { read_images(folder.path(), {}); }),
-                  "a/2.WebP: an image in a format that is not read");
+  // As Windows names what a browser saves.
+  std::filesystem::copy_file(test_file("rgb.jpg"), folder / "a/2.jfif");
+  EXPECT_EQ(read_images(folder.path(), {}).size(), 2U);
+  for (const char* name : {"a/2.WebP", "a/3.pbm"}) {
+    write_file_atomically(folder / name, "");
+    EXPECT_CONTAINS(message_of<BadInput>([&] { read_images(folder.path(), {}); }),
+                    fmt::format("{}: an image in a format that is not read", name));
+    std::filesystem::remove(folder / name);
+  }
+}
+
+TEST(ReadImages, FollowsLinksToFolders) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "set/dog");
+  fs::create_directories(folder / "elsewhere");
+  fs::copy_file(test_file("grey.png"), folder / "set/dog/1.png");
+  fs::copy_file(test_file("grey.png"), folder / "elsewhere/2.png");
+  fs::create_directory_symlink(folder / "elsewhere", folder / "set/cat");
+  const std::vector<NamedImage> images = read_images(folder / "set", {});
+  ASSERT_EQ(images.size(), 2U);
+  EXPECT_EQ(images[0].name, "cat/2.png");
+  // Back to a folder around it, over another link.
+  fs::create_directory_symlink(folder / "set", folder / "elsewhere/back");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { read_images(folder / "set", {}); }),
+                  "set/cat/back: a link to a folder which it lies in");
 }
 
 TEST(ReadImages, RefusesAClassWithoutImages) {

@@ -4,7 +4,9 @@
 #include <zip.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "data/omniglot.h"
@@ -116,7 +118,7 @@ TEST(ImportImages, TakesFoldersAsClasses) {
   ImageImportOptions options;
   options.preparation = {.height = 6, .width = 5, .channels = 3};
   options.name = "pets";
-  options.fractions = {0.34, 0.33, 0.33};
+  options.fractions = std::array{0.34, 0.33, 0.33};
   const ImageSet set = import_images(folder.path(), options);
   validate(set);
   EXPECT_EQ(set.name, "pets");
@@ -155,6 +157,42 @@ TEST(ImportImages, FoldersNamedAfterSplitsAreTheSplits) {
                   "class 'x' is in test and in train");
 }
 
+// They would be dealt out with all others, in silence.
+TEST(ImportImages, RefusesWhatLiesBesideSplits) {
+  const std::vector<std::string> splits = {"train/x/1.png", "val/z/1.png", "test/w/1.png"};
+  for (const auto& [stray, named] :
+       std::map<std::string, std::string>{{"extra/v/1.png", "beside them: extra; "},
+                                          {"unlabelled/1.png", "beside them: unlabelled; "},
+                                          {"train/1.png", "beside them: train/1.png; "},
+                                          {"1.png", "beside them: 1.png; "}}) {
+    const TemporaryFolder folder;
+    copy_images(folder, splits);
+    copy_images(folder, {stray});
+    EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), {}); }), named);
+  }
+  // Without a test there are no splits, but a group of classes with a common name.
+  const TemporaryFolder folder;
+  copy_images(folder, {"train/x/1.png", "plane/y/1.png"});
+  EXPECT_EQ(import_images(folder.path(), {}).default_split, "fractions");
+}
+
+std::vector<ImageImportOptions> options_that_deal() {
+  ImageImportOptions fractions;
+  fractions.fractions = std::array{0.6, 0.2, 0.2};
+  ImageImportOptions seed;
+  seed.split_seed = 0;
+  return {fractions, seed};
+}
+
+TEST(ImportImages, RefusesToDealOutWhatHasSplits) {
+  const TemporaryFolder folder;
+  copy_images(folder, {"train/x/1.png", "val/z/1.png", "test/w/1.png"});
+  for (const ImageImportOptions& options : options_that_deal()) {
+    EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), options); }),
+                    "--fractions and --split-seed have no effect here: " + folder.path().string());
+  }
+}
+
 TEST(ImportImages, AZipMayHoldOneFolderAroundAll) {
   const TemporaryFolder folder;
   write_zip(folder / "pets.zip", {"pets/cat/1.png", "pets/dog/1.png", "__MACOSX/pets/._1.png"},
@@ -163,6 +201,9 @@ TEST(ImportImages, AZipMayHoldOneFolderAroundAll) {
   EXPECT_EQ(set.name, "pets");
   EXPECT_EQ(set.class_names, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_TRUE(set.group_names.empty());
+  // As some programs name what lies in the folder that they pack.
+  write_zip(folder / "dotted.zip", {"./cat/1.png", "./dog/1.png", "./.hidden/1.png"}, "grey.png");
+  EXPECT_EQ(import_images(folder / "dotted.zip", {}).class_names, set.class_names);
 }
 
 TEST(ImportImages, RefusesAZipWithAClassWithoutImages) {
@@ -187,7 +228,7 @@ TEST(ImportImages, RefusesWhatHasNoClasses) {
   EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), {}); }),
                   "image 2.png lies in no class folder");
   ImageImportOptions options;
-  options.fractions = {0.5, 0.1, 0.1};
+  options.fractions = std::array{0.5, 0.1, 0.1};
   fs::remove(folder / "2.png");
   EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), options); }),
                   "shares that add up to 1");
@@ -206,11 +247,10 @@ struct SmallIdx {
   std::string labels = idx(0x0B, {4}, std::string("\0\7\1\x2c\0\7\0\10", 8));
   std::string table;
 
-  ImageSet import() const {
+  ImageSet import(ImageImportOptions options = {}) const {
     write_file_atomically(folder / "images", std::string_view(images));
     write_file_atomically(folder / "labels", std::string_view(labels));
     write_file_atomically(folder / "table", std::string_view(table));
-    ImageImportOptions options;
     options.preparation = {.height = 1, .width = 2};
     return import_idx(folder / "images", folder / "labels",
                       table.empty() ? fs::path() : folder / "table", options);
@@ -238,6 +278,15 @@ TEST(ImportIdx, TakesNamesGroupsAndSplitsFromATable) {
   EXPECT_EQ(set.splits.at("table").classes[0], std::vector<int32_t>{0});
   EXPECT_EQ(set.splits.at("table").classes[1], std::vector<int32_t>{1});
   EXPECT_EQ(set.splits.at("table").classes[2], std::vector<int32_t>{2});
+}
+
+TEST(ImportIdx, RefusesToDealOutWhatHasSplits) {
+  SmallIdx files;
+  files.table = "class,split\n7,train\n8,val\n300,test\n";
+  for (const ImageImportOptions& options : options_that_deal()) {
+    EXPECT_CONTAINS(message_of<BadInput>([&] { files.import(options); }),
+                    "have no effect here: the column split of ");
+  }
 }
 
 TEST(ImportIdx, RefusesDamagedFiles) {

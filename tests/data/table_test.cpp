@@ -1,5 +1,6 @@
 // Tables: from the file to inputs, and tasks drawn from them.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -158,6 +159,51 @@ TEST(TableSet, Hdf5HoldsTheSameTable) {
   EXPECT_EQ(fingerprint(load_table_set(h5, wanted)), fingerprint(load_table_set(csv, wanted)));
 }
 
+TEST(TableSet, Hdf5CellsAreThoseOfTheCsv) {
+  const auto csv = written("task,split,c,id,y\none,train,red,5000000000,2\ntwo,test,blue,7,5\n");
+  const auto h5 = csv.parent_path() / "t.h5";
+  io::Hdf5File file = io::Hdf5File::create(h5);
+  const std::vector<std::string> tasks{" one ", "two"}, splits{"train", "test "},
+      colours{"red   ", "blue"};
+  file.write_texts("task", tasks);
+  file.write_texts("split", splits);
+  file.write_texts("c", colours);
+  file.write("id", Tensor::from<double>({2}, std::vector<double>{5e9, 7}));
+  file.write("y", Tensor::from<int32_t>({2}, std::vector<int32_t>{2, 5}));
+  file.close();
+  const TableColumns wanted{.target = "y", .categories = {"c"}};
+  EXPECT_EQ(fingerprint(load_table_set(h5, wanted)), fingerprint(load_table_set(csv, wanted)));
+}
+
+TEST(RawTable, Hdf5HoldsWholeNumbersOf64Bits) {
+  const RawTable table = RawTable::read(OUTERLOOP_SOURCE_DIR "/tests/data/files/wide_integers.h5");
+  const size_t time = *table.find("time"), small = *table.find("small");
+  EXPECT_EQ(table.number(time, 0), 1.7e12);
+  EXPECT_EQ(table.text(time, 1), "9007199254740993") << "no double holds it";
+  EXPECT_EQ(table.number(small, 1), -3);
+  try {
+    RawTable::read(OUTERLOOP_SOURCE_DIR "/tests/data/files/too_wide_integers.h5");
+    FAIL();
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find("expected integers of 64 bits with a sign"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+// A sum of many equal numbers misses them by a little; small units are no constants.
+TEST(TableSet, TellsConstantsFromSmallNumbers) {
+  std::string text = "task,split,a,b,y\n";
+  for (int row = 0; row < 100000; ++row) {
+    text += fmt::format("t,train,36.6,{}e-13,{}\n", row % 9 + 1, row % 2);
+  }
+  const TableSet set = load_table_set(written(text), {.target = "y"});
+  const std::vector<TableFeature>& features = set.preparation.features;
+  EXPECT_EQ(features[0].mean, 36.6);
+  EXPECT_EQ(features[0].scale, 1);
+  EXPECT_NEAR(features[1].scale, 2.58e-13, 1e-15);
+}
+
 TEST(TableSet, Hdf5RefusesWhatIsNoColumn) {
   const auto csv = written("task,split,a,y\none,train,1.5,2\n");
   const auto h5 = csv.parent_path() / "t.h5";
@@ -216,6 +262,13 @@ TEST(TableSet, RefusesWhatIsNotWhatItShouldBe) {
        "row 2, column a: expected a finite number, got 'red'; name "
        "the column in tasks.table.categories"},
       {head + "t,train,1,2\nt,train,,2\n", plain, "row 3, column a: the cell is missing"},
+      {head + "\nt,train,red,2\n", plain, "row 3, column a: expected a finite number"},
+      {"task,split,\"a\nb\",y\nt,train,red,2\n", plain, "row 3, column a\nb: expected a finite"},
+      {"task,split,Gr\xf6\xdf"
+       "e,y\nt,train,1,2\n",
+       plain, "t.csv: the name of column 3 is not UTF-8: save the file as UTF-8"},
+      {head + "t,train,1,2\nK\xf6ln,train,1,2\n", plain,
+       "row 3, column task: is not UTF-8: save the file as UTF-8"},
       {head + "t,train,inf,2\n", plain, "row 2, column a: expected a finite number, got 'inf'"},
       {head + "t,train,1.797e308,2\n", plain,
        "row 2, column a: expected a number between -1e30 and 1e30, got 1.797e+308; leave the cell "

@@ -12,6 +12,7 @@ namespace outerloop::data {
 struct CsvTable {
   std::vector<std::string> columns;            // without blanks around them
   std::vector<std::vector<std::string>> rows;  // each as long as columns
+  std::vector<size_t> lines;                   // of the file, where each row begins; from 1
 
   std::optional<size_t> column(std::string_view name) const;
 };

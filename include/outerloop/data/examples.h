@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "outerloop/data/image_set.h"
+#include "outerloop/data/table_set.h"
 
 namespace outerloop::data {
 
@@ -32,14 +33,14 @@ ExampleImages read_example_images(const std::filesystem::path& source,
 struct ExamplePoints {
   std::vector<std::string> columns;  // of x
   std::vector<float> x;              // (row, inputs)
-  std::vector<float> y;              // (row, outputs); empty without targets
+  std::vector<float> y;  // (row, outputs); NaN where not known; empty without columns of them
   int64_t rows = 0;
 };
 
 // A CSV file with a header. Inputs are in the columns x1, x2, … (or x, if there is one), targets in
-// y1, y2, … (or y); others are passed over. Without `with_targets` no y is wanted. Throws BadInput
-// when columns are missing or a value is no finite number.
+// y1, y2, … (or y); others are passed over. Throws BadInput when columns are missing or a value is
+// no finite number; targets that are not required may lack their columns or cells.
 ExamplePoints read_example_points(const std::filesystem::path& file, int64_t inputs,
-                                  int64_t outputs, bool with_targets);
+                                  int64_t outputs, Targets targets);
 
 }  // namespace outerloop::data

@@ -2,7 +2,10 @@
 // Importers: foreign formats to an ImageSet, which save_image_set() writes. Same input, same set.
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include "outerloop/data/image_set.h"
 
@@ -20,21 +23,23 @@ struct ImageImportOptions {
   std::string name;     // empty: the folder's name
   std::string licence;  // free text
   ImagePreparation preparation;
-  // Shares of the classes, shuffled by split_seed. Not used where the top-level folders are named
-  // train, validation (or val) and test: those are the splits then.
-  std::array<double, 3> fractions = {0.7, 0.1, 0.2};
-  uint64_t split_seed = 0;
+  // Shares of the classes, shuffled by split_seed: 0.7, 0.1, 0.2 and 0 where not said. BadInput
+  // where the source says the splits itself.
+  std::optional<std::array<double, 3>> fractions;
+  std::optional<uint64_t> split_seed;
 };
 
 // A folder or zip; class = folder, nested names joined by '/', group = the class's parent folder.
-// Throws BadInput when there are no images, when images lie outside class folders, or when a class
-// is in two splits.
+// Where all top-level folders are named train, validation (or val) and test, those are the splits.
+// Throws BadInput when there are no images, when images lie outside class folders, when others lie
+// beside those of train and test, or when a class is in two splits.
 ImageSet import_images(const std::filesystem::path& folder_or_zip,
                        const ImageImportOptions& options);
 
 // IDX files (.gz or not): images (count, height, width) bytes and labels (count). Optional class
 // table, CSV (.gz or not) with a header: class,…; columns name, split (train, val or validation,
-// test) and script or group are used where present. fractions apply where there is no split column.
+// test) and script or group are used where present. Without a split column fractions deal the
+// classes out.
 ImageSet import_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
                     const std::filesystem::path& class_table, const ImageImportOptions& options);
 

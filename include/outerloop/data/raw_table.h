@@ -1,6 +1,7 @@
 #pragma once
 // A table as it lies in its file.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,7 +13,8 @@ namespace outerloop::data {
 
 class RawTable {
  public:
-  // CSV, CSV compressed by gzip, or HDF5, told by its first bytes. Throws BadInput naming the file.
+  // CSV, CSV compressed by gzip, or HDF5, told by its first bytes. Throws BadInput naming the file,
+  // and the cell where a text is no UTF-8.
   static RawTable read(const std::filesystem::path& file);
   // Whether a file is meant as a table: CSV by its name, or HDF5 that is no data set of images.
   static bool is_table(const std::filesystem::path& file);
@@ -28,22 +30,25 @@ class RawTable {
   // Nothing where missing. Throws BadInput, naming row and column, on a text that is no finite
   // number, and on numbers beyond 1e30 in size: markers of missing cells, whose squares overflow.
   std::optional<double> number(size_t column, size_t row) const;
-  // "FILE: row 7, column x", rows as a person counts them in the file.
+  // "FILE: row 7, column x": for CSV the line of the file where the row begins, for HDF5 the row
+  // from 1.
   std::string place(size_t column, size_t row) const;
 
  private:
   struct Column {
     std::string name;
-    std::variant<std::vector<std::string>, std::vector<double>> cells;
+    // Whole numbers of 64 bits are no doubles: they may name tasks.
+    std::variant<std::vector<std::string>, std::vector<double>, std::vector<int64_t>> cells;
   };
   static RawTable read_csv(const std::filesystem::path& file);
   static RawTable read_hdf5(const std::filesystem::path& file);
   double within_bounds(double value, size_t column, size_t row) const;
   void check() const;
+  void check_texts(size_t column) const;
 
   std::string file_;
   size_t rows_ = 0;
-  size_t first_row_ = 0;  // its number in messages
+  std::vector<size_t> lines_;  // where rows begin; empty for HDF5
   std::vector<Column> columns_;
 };
 

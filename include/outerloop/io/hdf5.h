@@ -84,6 +84,8 @@ class Hdf5File {
 
   // f32 and f64 as stored; other integers as i32 (BadInput when a value does not fit).
   Tensor read(std::string_view dataset) const;
+  // Integers of any width; BadInput when one needs more than 64 bits with a sign.
+  std::vector<int64_t> read_integers(std::string_view dataset) const;
   ByteArray read_bytes(std::string_view dataset) const;  // BadInput unless stored as unsigned bytes
   std::vector<std::string> read_texts(std::string_view dataset) const;
   std::string read_text(std::string_view dataset) const;  // exactly one text
