@@ -128,7 +128,7 @@ struct ThreadPool::Team {
   }
 };
 
-ThreadPool::ThreadPool(int size) {
+ThreadPool::ThreadPool(int size, Pinning pinning) {
   constexpr int kMost = 1024;
   if (size < 0 || size > kMost) {
     throw BadInput(fmt::format("{} threads: expected 0 (as many as fit) to {}", size, kMost));
@@ -149,7 +149,7 @@ ThreadPool::ThreadPool(int size) {
     throw SystemFailure(
         fmt::format("cannot start {} threads: {}; set runtime.threads lower", size_, error.what()));
   }
-  if (size_ != core_count) return;
+  if (size_ != core_count || pinning == Pinning::none) return;
   team_->pinned =
       pthread_getaffinity_np(pthread_self(), sizeof(cpu_set_t), &team_->earlier_cores) == 0;
   pin(pthread_self(), cores[0]);

@@ -24,7 +24,7 @@ bool BackgroundSaver::has_room_for(int64_t iteration) const {
 }
 
 double BackgroundSaver::save(const Checkpoint& checkpoint, bool is_best,
-                             std::function<void()> before) {
+                             std::function<void()> before, std::function<void()> after) {
   const Stopwatch waiting;
   double waited = 0;
   {
@@ -35,7 +35,7 @@ double BackgroundSaver::save(const Checkpoint& checkpoint, bool is_best,
     }
     rethrow();
   }
-  Job job{deep_copy(checkpoint), is_best, std::move(before)};
+  Job job{deep_copy(checkpoint), is_best, std::move(before), std::move(after)};
   {
     const std::lock_guard lock(mutex_);
     unwritten_.push_back(std::move(job));
@@ -71,6 +71,7 @@ void BackgroundSaver::work() {
     try {
       if (job.before) job.before();
       store_.save(job.checkpoint, job.is_best);
+      if (job.after) job.after();
     } catch (...) {
       error = std::current_exception();
     }

@@ -88,14 +88,32 @@ void Store::mark_best(int64_t iteration) {
 }
 
 void Store::keep(fs::path file) {
-  kept_ = std::move(file);
+  kept_.push_back(std::move(file));
 }
 
 std::optional<fs::path> Store::best() const {
   std::error_code error;
-  const fs::path name = fs::read_symlink(folder_ / kBest, error);
-  if (error || !fs::exists(folder_ / name, error)) return {};
-  return folder_ / name;
+  const fs::path link = folder_ / kBest;
+  const fs::path name = fs::read_symlink(link, error);
+  if (!error)
+    return fs::exists(folder_ / name, error) ? std::optional(folder_ / name) : std::nullopt;
+  if (fs::is_regular_file(link, error)) return link;
+  return fs::is_symlink(folder_ / kLatest, error) ? std::nullopt : best_without_links();
+}
+
+std::optional<fs::path> Store::best_without_links() const {
+  const std::vector<StoredFile> files = list();
+  if (files.empty()) return {};
+  try {
+    const Checkpoint newest = read_checkpoint(files.back().file);
+    const auto known = newest.integers.find("best_iteration");
+    if (known == newest.integers.end() || known->second < 0) return {};
+    const fs::path file = file_of(known->second);
+    std::error_code error;
+    return fs::exists(file, error) ? std::optional(file) : std::nullopt;
+  } catch (const Error&) {
+    return {};  // who reads it says what is wrong with it
+  }
 }
 
 std::vector<StoredFile> Store::list() const {
@@ -167,7 +185,8 @@ void Store::remove_old() const {
     if (retention_.keeps_for_good(iteration)) continue;
     // An old file that stays does no harm; the new one is safe already.
     std::error_code ignored;
-    if (iteration == resumed_from_ || file == best_file || fs::equivalent(file, kept_, ignored))
+    const auto is_this = [&](const fs::path& kept) { return fs::equivalent(file, kept, ignored); };
+    if (iteration == resumed_from_ || file == best_file || std::ranges::any_of(kept_, is_this))
       continue;
     fs::remove(file, ignored);
   }

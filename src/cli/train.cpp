@@ -97,10 +97,10 @@ class Display {
     }
     const train::RunFolder folder{config.run_dir};
     if (result.outcome == train::Outcome::finished_before) {
+      const bool may_grow =
+          result.iterations == config.outer.iterations && !optim::rate_needs_the_end(config.outer);
       log_.info("{} is finished{}", folder.root.string(),
-                optim::rate_needs_the_end(config.outer)
-                    ? ""
-                    : "; a larger outer.iterations trains it longer");
+                may_grow ? "; a larger outer.iterations trains it longer" : "");
     }
     fmt::print("{}", train::describe_summary(folder));
     if (config.report.write) fmt::print("report {}\n", report::write(folder.root).string());

@@ -207,6 +207,8 @@ void gather_examples(const std::filesystem::path& run, int64_t count, ReportData
     add_tasks(run, count, data);
   } catch (const BadInput& error) {
     data.no_examples = error.what();
+  } catch (const CorruptFile& error) {
+    data.no_examples = error.what();
   }
 }
 

@@ -125,10 +125,11 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   comm::fail_together(ranks, "data and tasks",
                       [&] { made.emplace(make_training_setup(config, resolved.folder)); });
   const Setup& setup = *made;
-  ThreadPool pool(static_cast<int>(config.runtime.threads));
   const exec::CompileOptions compile = compile_options(config);
   const std::shared_ptr<exec::Device> device =
       options.device != nullptr ? options.device : choose_device(config, &ranks);
+  ThreadPool pool(static_cast<int>(config.runtime.threads),
+                  device ? Pinning::none : Pinning::full_team);
   std::optional<DeviceConnection> between_devices;
   if (device && ranks.size() > 1) between_devices.emplace(ranks, device, comm::NcclOptions{});
   MetaStep step(config, setup.learner, setup.train_shape, setup.train_tasks, pool, compile, &ranks,

@@ -45,12 +45,11 @@ bool RunFiles::has_begun_from(const std::string& hash) const {
   return begun_from == hash && !store_.list().empty();
 }
 
-void RunFiles::mark_beginning(const std::string& hash) const {
-  if (!hash.empty()) write_file_atomically(folder_.begun_from(), hash + "\n");
+void RunFiles::mark_beginning() const {
+  if (!start_hash_.empty()) write_file_atomically(folder_.begun_from(), start_hash_ + "\n");
 }
 
-std::optional<checkpoint::Checkpoint> RunFiles::start_point(
-    const std::function<void(const checkpoint::Checkpoint&, const fs::path&)>& check) {
+std::optional<checkpoint::Checkpoint> RunFiles::start_point(const Check& check) {
   std::optional<checkpoint::Checkpoint> found;
   if (resume_from_) {
     start_hash_ = checkpoint::content_hash(*resume_from_);
@@ -86,6 +85,8 @@ fs::path RunFiles::source() const {
 
 void RunFiles::open(const config::Config& config, const std::string& manifest,
                     const HashNames& hashed, int64_t iteration, int64_t best_iteration) {
+  // Before their lines leave the logs.
+  if (begins_from_file()) store_.set_aside_later_than(iteration);
   write_file_atomically(folder_.config(), config::to_yaml(config));
   write_file_atomically(folder_.manifest(), manifest);
   metrics_.emplace(folder_, iteration);
@@ -106,13 +107,39 @@ void RunFiles::restore_best(int64_t best_iteration) {
   if (!keeps_best_ || best_iteration < 0) return;
   const fs::path file = store_.file_of(best_iteration);
   if (fs::exists(file)) return store_.mark_best(best_iteration);
-  if (!resume_from_) return;
-  const fs::path elsewhere = resume_from_->parent_path() / file.filename();
-  try {
-    if (fs::exists(elsewhere)) store_.save(checkpoint::read_checkpoint(elsewhere), true);
-  } catch (const CorruptFile& error) {
-    warn_(fmt::format("{}; the best so far is lost", error.what()));
+  if (best_elsewhere_) {
+    store_.save(*best_elsewhere_, true);
+    best_elsewhere_.reset();
+  } else if (!begins_from_file()) {
+    warn_of_lost_best(best_iteration, file.string() + " is not there");
   }
+}
+
+void RunFiles::read_best(int64_t best_iteration, const Check& check) {
+  if (!keeps_best_ || best_iteration < 0 || !begins_from_file()) return;
+  const fs::path file = store_.file_of(best_iteration);
+  if (fs::exists(file)) return;
+  const fs::path elsewhere = resume_from_->parent_path() / file.filename();
+  if (!fs::exists(elsewhere)) {
+    return warn_of_lost_best(best_iteration, elsewhere.string() + " is not there");
+  }
+  try {
+    checkpoint::Checkpoint found = checkpoint::read_checkpoint(elsewhere);
+    check(found, elsewhere);
+    if (found.iteration != best_iteration) {
+      throw BadInput(fmt::format("{} is of iteration {}", elsewhere.string(), found.iteration));
+    }
+    best_elsewhere_ = std::move(found);
+  } catch (const BadInput& error) {
+    warn_of_lost_best(best_iteration, error.what());
+  } catch (const CorruptFile& error) {
+    warn_of_lost_best(best_iteration, error.what());
+  }
+}
+
+void RunFiles::warn_of_lost_best(int64_t best_iteration, std::string_view why) const {
+  warn_(
+      fmt::format("the best checkpoint so far, of iteration {}, is lost: {}", best_iteration, why));
 }
 
 void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, const Effort& effort) {
@@ -121,12 +148,12 @@ void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, cons
   std::vector<fs::path> logs{folder_.metrics(), folder_.time()};
   if (hashes_) logs.push_back(folder_.hashes());
   const double before = waited_s_;
-  // The first checkpoint has put later ones of before aside when the second one's turn comes.
-  const std::string begun_from = std::exchange(has_saved_, true) ? start_hash_ : "";
-  waited_s_ += saver_.save(checkpoint, is_best, [this, begun_from, logs = std::move(logs)] {
+  const auto sync_logs = [logs = std::move(logs)] {
     for (const fs::path& log : logs) sync_file(log);
-    mark_beginning(begun_from);
-  });
+  };
+  std::function<void()> mark;
+  if (!std::exchange(has_saved_, true)) mark = [this] { mark_beginning(); };
+  waited_s_ += saver_.save(checkpoint, is_best, sync_logs, std::move(mark));
   if (before < kWarnWaited_s && waited_s_ >= kWarnWaited_s) {
     warn_(fmt::format(
         "the disk takes longer for a checkpoint than the training from one to the next: "
@@ -138,12 +165,15 @@ void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, cons
 
 void RunFiles::finish_saving() {
   saver_.finish();
-  if (has_saved_) mark_beginning(start_hash_);
+}
+
+void RunFiles::keep_best() {
+  saver_.finish();
+  if (const auto file = best()) store_.keep(*file);
 }
 
 std::optional<fs::path> RunFiles::best() const {
-  if (!keeps_best_ || !store_.best()) return std::nullopt;
-  return store_.folder() / fs::read_symlink(store_.folder() / "best");
+  return keeps_best_ ? store_.best() : std::nullopt;
 }
 
 bool RunFiles::stop_asked() const {

@@ -26,16 +26,20 @@ class RunFiles {
   // Claims the folder. Throws BadInput when that cannot be.
   RunFiles(const config::Config& config, const TrainOptions& options, Warn warn);
 
-  // The checkpoint to go on from, if any. `check` throws where it is of another run; it is called
-  // with where the checkpoint was read.
-  std::optional<checkpoint::Checkpoint> start_point(
-      const std::function<void(const checkpoint::Checkpoint&, const std::filesystem::path&)>&
-          check);
+  // Throws where the checkpoint, read at this place, is of another run.
+  using Check = std::function<void(const checkpoint::Checkpoint&, const std::filesystem::path&)>;
+
+  // The checkpoint to go on from, if any.
+  std::optional<checkpoint::Checkpoint> start_point(const Check& check);
   // Whether that is the checkpoint file of the command line. An interrupted run that has begun from
   // it goes on from its own checkpoints: who starts it again by the same command loses nothing.
   bool begins_from_file() const { return resume_from_.has_value(); }
   // What messages about the start point name: the checkpoint of the command line, or the run.
   std::filesystem::path source() const;
+
+  // After start_point(): the best so far of a run that begins from a checkpoint file lies beside
+  // it, or it is lost, with a warning. `best_iteration` is -1 where there is none.
+  void read_best(int64_t best_iteration, const Check& check);
 
   // For the iterations from `iteration` on: config, manifest, logs; `best_iteration` is -1 where
   // there is none. A result that the run had is removed.
@@ -53,6 +57,8 @@ class RunFiles {
   void finish_saving();
 
   std::filesystem::path checkpoint_of(int64_t iteration) const { return store_.file_of(iteration); }
+  // The best so far stays, whatever becomes better. Waits for the disk.
+  void keep_best();
   // The best in validation, where one is kept: its file in the folder of checkpoints.
   std::optional<std::filesystem::path> best() const;
 
@@ -64,8 +70,9 @@ class RunFiles {
 
  private:
   bool has_begun_from(const std::string& hash) const;
-  void mark_beginning(const std::string& hash) const;
+  void mark_beginning() const;
   void restore_best(int64_t best_iteration);
+  void warn_of_lost_best(int64_t best_iteration, std::string_view why) const;
 
   RunFolder folder_;
   Resume resume_;
@@ -77,6 +84,7 @@ class RunFiles {
   checkpoint::BackgroundSaver saver_;
   double waited_s_ = 0;     // for the disk
   std::string start_hash_;  // of the checkpoint file of the command line
+  std::optional<checkpoint::Checkpoint> best_elsewhere_;
   bool has_saved_ = false;
   std::optional<MetricsLog> metrics_;
   std::optional<TimeLog> time_;

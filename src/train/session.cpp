@@ -34,7 +34,7 @@ class Session {
     window_ = Stopwatch();
     window_began_at_ = state_.iteration;
     if (state_.owes_validation) {
-      if (std::string why = settle(); !why.empty()) return stop(std::move(why));
+      if (std::string why = settle(); !why.empty()) return stop_in_evaluation(std::move(why));
     }
     while (!training_.is_over()) {
       if (std::string why = training_.reason_to_stop(); !why.empty()) return stop(std::move(why));
@@ -42,6 +42,7 @@ class Session {
     }
     if (!training_.is_saved()) training_.save(false);
     if (training_.files) training_.files->finish_saving();
+    require_finite();
     if (training_.out_of_patience()) {
       say(LogLevel::info,
           fmt::format("stopped early: the last {} validations brought nothing better than "
@@ -50,7 +51,9 @@ class Session {
     }
     // The test can be made later, so it does not delay a stop.
     if (std::string why = training_.reason_to_stop(); !why.empty()) return stop(std::move(why));
-    if (std::string why = finish(training_); !why.empty()) return stop(std::move(why));
+    if (std::string why = finish(training_); !why.empty()) {
+      return stop_in_evaluation(std::move(why));
+    }
     return result(Outcome::done);
   }
 
@@ -72,6 +75,18 @@ class Session {
     TrainResult stopped = result(Outcome::stopped);
     stopped.why = std::move(why);
     return stopped;
+  }
+
+  // An evaluation is made anew by the next process. One that has done nothing else would end there
+  // again, and who starts it again after each stop would do so for ever.
+  TrainResult stop_in_evaluation(std::string why) {
+    TrainResult stopped = stop(why);
+    const bool is_limit = why == kMaxWall || why == kWarnedOfLimit;
+    if (!is_limit || state_.iteration != training_.resumed_from) return stopped;
+    throw comm::AgreedFailure(fmt::format(
+        "{} came before the end of the evaluation of iteration {}, with which this process began; "
+        "give it more time, or set validation.tasks or test.tasks lower",
+        why, state_.iteration));
   }
 
   // One iteration; where a device needs no host, so many as it can, up to the next line of metrics,
@@ -136,14 +151,19 @@ class Session {
     }
     if (training_.out_of_patience() && state_.window_count > 0) log_window();
     const bool is_best = config_.checkpoint.best && state_.best_iteration != best_before;
-    if (is_best || training_.is_over() || due(state_.iteration, config_.checkpoint.every)) {
+    // The checkpoint that a resumed run began from owes the validation that is now made.
+    const bool goes_out_of_date = training_.is_saved();
+    if (is_best && state_.validated_at_end == 1 && training_.files) training_.files->keep_best();
+    if (is_best || goes_out_of_date || training_.is_over() ||
+        due(state_.iteration, config_.checkpoint.every)) {
       training_.save(is_best);
     }
-    if (state_.nonfinite > config_.stop.max_nonfinite) give_up();
+    require_finite();
     return {};
   }
 
-  [[noreturn]] void give_up() {
+  void require_finite() {
+    if (state_.nonfinite <= config_.stop.max_nonfinite) return;
     if (training_.files) training_.files->finish_saving();
     throw comm::AgreedFailure(fmt::format(
         "{} tasks gave losses or gradients that are not finite, more than stop.max_nonfinite = {}; "
@@ -163,6 +183,7 @@ class Session {
     training_.record(line);
     validating_s_ += validating.seconds();
     say(LogLevel::info, describe_validation(state_.iteration, *evaluated.result));
+    if (!due(state_.iteration, config_.validation.every)) state_.remember_before_end();
     const double value = score(*evaluated.result);
     if (state_.best_iteration >= 0 && !(value > state_.best)) {
       ++state_.without_improvement;

@@ -19,12 +19,14 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
       hash(config::config_hash(config)),
       options(train_options),
       ranks(options.ranks != nullptr ? *options.ranks : alone_.rank(0)),
-      pool(static_cast<int>(config.runtime.threads)),
       stored_config_(config::to_yaml(config::without_incidentals(config))) {
   comm::fail_together(ranks, "data and tasks",
                       [&] { setup.emplace(make_training_setup(config, resolved.folder)); });
   require_one_run();
-  device = options.device != nullptr ? options.device : choose_device(config, &ranks);
+  std::vector<std::string> notes;
+  device = options.device != nullptr ? options.device : choose_device(config, &ranks, &notes);
+  pool.emplace(static_cast<int>(config.runtime.threads),
+               device ? Pinning::none : Pinning::full_team);
   if (device && ranks.size() > 1) between_devices.emplace(ranks, device, options.nccl);
   comm::fail_together(ranks, "run folder", [&] {
     if (!leads()) return;
@@ -33,12 +35,13 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
   });
   comm::fail_together(ranks, "programs and memory", [&] {
     log_file = file_sink(RunFolder{config.run_dir}.log(ranks.rank()));
-    step.emplace(config, setup->learner, setup->train_shape, setup->train_tasks, pool,
+    step.emplace(config, setup->learner, setup->train_shape, setup->train_tasks, *pool,
                  compile_options(config), &ranks, device,
                  between_devices ? &between_devices->ranks() : nullptr);
     step->set_gradient_hook(options.gradient_hook);
     if (config.log.hashes) hashes.emplace(ranks, hash_names(config, step->layout()));
   });
+  for (const std::string& note : notes) say(LogLevel::warning, note);
   if (between_devices && !between_devices->note().empty()) {
     say(LogLevel::warning, between_devices->note());
   }
@@ -78,7 +81,7 @@ void Training::open_files() {
     files->open(config,
                 describe_run(config, setup->data,
                              {.device = name_of(device.get()),
-                              .threads = pool.size(),
+                              .threads = pool->size(),
                               .hosts = ranks.hosts(),
                               .sums_by = sums_by(ranks, between_devices)}),
                 hash_names(config, step->layout()), state.iteration, state.best_iteration);
@@ -89,7 +92,7 @@ void Training::open_files() {
 
 // A task is one thread's, so a small meta-batch leaves others without one.
 void Training::say_idle_threads() {
-  const int threads = ranks.size() * pool.size();
+  const int threads = ranks.size() * pool->size();
   if (device || config.outer.meta_batch >= threads) return;
   say(LogLevel::info,
       fmt::format("outer.meta_batch = {}: so many of {} threads train; validations and the test "
@@ -143,7 +146,7 @@ std::string Training::own_reason_to_stop() {
   checked_.emplace();
   if (files) files->check_saving();
   if (options.max_wall && born_.seconds() >= static_cast<double>(options.max_wall->count())) {
-    return "--max-wall";
+    return kMaxWall;
   }
   return files && files->stop_asked() ? "the STOP file" : "";
 }
@@ -159,7 +162,7 @@ Evaluator& Training::evaluator() {
 void Training::make_evaluator() {
   const auto make = [this](const std::shared_ptr<exec::Device>& on) {
     evaluator_.emplace(setup->learner, setup->test_shape, setup->test_steps, setup->test_tasks,
-                       pool, compile_options(config), &ranks, on, step->device_data());
+                       *pool, compile_options(config), &ranks, on, step->device_data());
   };
   if (!device || device->compiler().takes_any) return make(device);
   try {

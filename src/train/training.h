@@ -17,6 +17,10 @@
 
 namespace outerloop::train {
 
+// Reasons to stop that a time limit gives: the second one is Slurm's warning before its own.
+inline constexpr const char* kMaxWall = "--max-wall";
+inline constexpr const char* kWarnedOfLimit = "SIGUSR1";
+
 // What was evaluated, or why it was ended before.
 struct Evaluated {
   std::optional<EvaluationResult> result;
@@ -76,7 +80,7 @@ class Training {
   LogSink log_file;
   std::optional<Setup> setup;
   std::optional<RunFiles> files;  // the leader's
-  ThreadPool pool;
+  std::optional<ThreadPool> pool;
   std::shared_ptr<exec::Device> device;             // of this rank; null: its threads
   std::optional<DeviceConnection> between_devices;  // of several ranks
   std::optional<MetaStep> step;

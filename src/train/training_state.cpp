@@ -37,7 +37,9 @@ struct Writer {
   void added(const std::string& name, int64_t& value) const {
     if (value != 0) to.integers[name] = value;
   }
-  void added(const std::string& name, double& value) const { to.reals[name] = value; }
+  void added(const std::string& name, double& value) const {
+    if (value != 0) to.reals[name] = value;
+  }
 };
 
 }  // namespace

@@ -30,8 +30,33 @@ struct TrainingState {
   double best = 0;
   int64_t best_iteration = -1;
   int64_t without_improvement = 0;
+  // 1: the last iteration was validated though no validation was due there. A run that is made
+  // longer goes on from what was known before that.
+  int64_t validated_at_end = 0;
+  double best_before_end = 0;
+  int64_t best_iteration_before_end = 0;
+  int64_t without_improvement_before_end = 0;
   // 1: stopped in the validation of this iteration, which is to be made when the run goes on.
   int64_t owes_validation = 0;
+
+  // Before a validation of the last iteration that was not due.
+  void remember_before_end() {
+    validated_at_end = 1;
+    best_before_end = best;
+    best_iteration_before_end = best_iteration;
+    without_improvement_before_end = without_improvement;
+  }
+  // Of a run that is made longer; `is_due`: whether this iteration has a validation all the same.
+  void forget_end(bool is_due) {
+    if (!is_due) owes_validation = 0;
+    if (validated_at_end == 0) return;
+    best = best_before_end;
+    best_iteration = best_iteration_before_end;
+    without_improvement = without_improvement_before_end;
+    validated_at_end = 0;
+    best_before_end = 0;
+    best_iteration_before_end = without_improvement_before_end = 0;
+  }
 
   // One description for reading and writing.
   template <class Visitor>
@@ -50,6 +75,10 @@ struct TrainingState {
     visitor("best_iteration", best_iteration);
     visitor("without_improvement", without_improvement);
     visitor.added("owes_validation", owes_validation);
+    visitor.added("validated_at_end", validated_at_end);
+    visitor.added("best_before_end", best_before_end);
+    visitor.added("best_iteration_before_end", best_iteration_before_end);
+    visitor.added("without_improvement_before_end", without_improvement_before_end);
   }
 };
 

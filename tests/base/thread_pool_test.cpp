@@ -44,6 +44,12 @@ TEST(ThreadPool, GivesTheCallersCoresBack) {
   EXPECT_EQ(allowed_cores(), before);
 }
 
+TEST(ThreadPool, LeavesCoresAloneWhereItIsToldTo) {
+  const std::vector<int> cores = allowed_cores();
+  ThreadPool pool(static_cast<int>(cores.size()), Pinning::none);
+  pool.run([&](int) { EXPECT_EQ(allowed_cores(), cores); });
+}
+
 TEST(ThreadPool, WorksAfterItsThreadsHaveParked) {
   ThreadPool pool(3);
   std::atomic<int> calls = 0;

@@ -2,15 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <random>
 
 #include "checkpoint/example.h"
@@ -18,6 +15,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/checkpoint/tools.h"
+#include "support/small_disk.h"
 
 namespace outerloop::checkpoint {
 namespace {
@@ -120,21 +118,16 @@ TEST(FullDisk, AFailedSaveLeavesTheOlderCheckpoint) {
 
 TEST(FullDisk, ARealOneIsReported) {
   const TemporaryFolder folder;
-  const fs::path disk = folder / "disk";
-  fs::create_directory(disk);
-  if (mount("outerloop-test", disk.c_str(), "tmpfs", 0, "size=300k") != 0)
-    GTEST_SKIP() << "cannot mount a small tmpfs (needs root): " << std::strerror(errno);
-  {
-    Store store(disk);
-    store.save(example(1, 100));
-    EXPECT_CONTAINS(message_of<SystemFailure>([&] {
-                      for (int64_t i = 2; i < 9; ++i) store.save(example(i, 100));
-                    }),
-                    "No space left on device");
-    const auto newest = store.load_newest();
-    EXPECT_EQ(to_text(diff(*newest, example(newest->iteration, 100))), "identical\n");
-  }
-  umount(disk.c_str());
+  const testing_support::SmallDisk disk(folder / "disk", "300k");
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  Store store(folder / "disk");
+  store.save(example(1, 100));
+  EXPECT_CONTAINS(message_of<SystemFailure>([&] {
+                    for (int64_t i = 2; i < 9; ++i) store.save(example(i, 100));
+                  }),
+                  "No space left on device");
+  const auto newest = store.load_newest();
+  EXPECT_EQ(to_text(diff(*newest, example(newest->iteration, 100))), "identical\n");
 }
 
 }  // namespace

@@ -57,6 +57,27 @@ TEST(Store, KeepsTheLastTheRegularAndTheBest) {
   EXPECT_THROW(store.mark_best(50), BadInput);
 }
 
+// As cp -L, scp -r and zip -r leave it, and then as others do, who pass over links.
+TEST(Store, FindsTheBestInACopyWithoutLinks) {
+  const TemporaryFolder folder;
+  Store store(folder / "run");
+  for (const int64_t iteration : {10, 20}) {
+    Checkpoint checkpoint = example(iteration);
+    checkpoint.integers["best_iteration"] = 10;
+    store.save(checkpoint, iteration == 10);
+  }
+  fs::copy(folder / "run", folder / "copy");
+  for (const char* link : {"best", "latest"}) {
+    EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(folder / "copy" / link))) << link;
+  }
+  const Store copy = Store::open_read(folder / "copy");
+  EXPECT_EQ(to_text(diff(read_checkpoint(*copy.best()), read_checkpoint(store.file_of(10)))),
+            "identical\n");
+  fs::remove(folder / "copy/best");
+  fs::remove(folder / "copy/latest");
+  EXPECT_EQ(copy.best(), copy.file_of(10));
+}
+
 TEST(Store, KeepsTheFileItWasResumedFrom) {
   const TemporaryFolder folder;
   Store(folder.path()).save(example(1));

@@ -1,18 +1,20 @@
-// The program on disks that are full or may not be written.
+// The program on disks that are full or may not be written, and with streams that nobody reads.
 
 #include <fmt/format.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/call.h"
 #include "cli/process.h"
 #include "io/temporary_folder.h"
 #include "outerloop/checkpoint/store.h"
+#include "support/small_disk.h"
 
 namespace outerloop::cli {
 namespace {
@@ -97,7 +99,8 @@ TEST(FullDisk, FailsInOneLineAndKeepsWhatWasThere) {
   const fs::path run = folder / "run";
   ASSERT_EQ(run_process(command(run, 60)).code, kDone);
   const Before before(run);
-  const auto size = fs::file_size(newest(run));
+  // The last one knows more: its validation came for the end.
+  const auto size = fs::file_size(run / "ckpt/ckpt-000000040.h5");
   for (const double part : {0.0, 0.05, 0.3, 0.7, 0.99}) {
     const auto most = static_cast<rlim_t>(part * static_cast<double>(size));
     const Ended ended = run_process(command(run, 120), [most] { return limit_files(most); });
@@ -129,14 +132,53 @@ bool point_at_full_disk(int descriptor) {
   return dup2(open("/dev/full", O_WRONLY), descriptor) >= 0;
 }
 
-TEST(FullDisk, UnderTheMessagesEndsNoTraining) {
+// With all messages.
+Words talking_command(const fs::path& run) {
+  Words words = command(run, 120);
+  std::erase(words, "--quiet");
+  return words;
+}
+
+void expect_trained_without_messages(const std::function<bool()>& prepare) {
   const TemporaryFolder folder;
-  Words words = command(folder / "run", 120);
-  words.pop_back();
-  ASSERT_EQ(words.back(), "runtime.threads=1") << "all messages are wanted";
-  const Ended ended = run_process(words, [] { return point_at_full_disk(2); });
-  EXPECT_EQ(ended.code, kDone);
+  const Ended ended = run_process(talking_command(folder / "run"), prepare);
+  EXPECT_EQ(ended.code, kDone) << "signal " << ended.signal;
   EXPECT_CONTAINS(ended.out, "120 iterations in ");
+}
+
+TEST(FullDisk, UnderTheMessagesEndsNoTraining) {
+  expect_trained_without_messages([] { return point_at_full_disk(2); });
+}
+
+TEST(UnreadPipe, UnderTheMessagesEndsNoTraining) {
+  expect_trained_without_messages([] { return point_at_unread_pipe(2); });
+}
+
+// As others of a pipeline, which head(1) ends.
+TEST(UnreadPipe, UnderTheResultsEndsQuietly) {
+  const Ended ended = run_process({"config", "help"}, [] { return point_at_unread_pipe(1); });
+  EXPECT_EQ(ended.signal, SIGPIPE);
+  EXPECT_EQ(ended.error, "");
+}
+
+// The first files that were opened had these descriptors, and messages went into them.
+TEST(ClosedStreams, LeaveTheFilesOfARunToItself) {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  const Ended ended = run_process(talking_command(run), [] {
+    for (const int stream : {0, 1, 2}) close(stream);
+    return true;
+  });
+  EXPECT_EQ(ended.code, kFailed) << "its results went nowhere";
+  std::istringstream lines(read_file(run / "metrics.jsonl"));
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_TRUE(nlohmann::json::accept(line)) << line;
+  }
+  EXPECT_GE(count, 12);
+  const std::string lock = read_file(run / ".lock");
+  EXPECT_TRUE(lock.starts_with("process ") && contains(lock, " on ")) << lock;
+  EXPECT_EQ(run_process(command(run, 120)).code, kDone) << "it had come to its end";
 }
 
 TEST(FullDisk, UnderTheResultsIsAFailure) {
@@ -145,35 +187,9 @@ TEST(FullDisk, UnderTheResultsIsAFailure) {
   }
 }
 
-// A file system in memory, gone with the test.
-class Disk {
- public:
-  explicit Disk(const fs::path& place) : place_(place) {
-    fs::create_directories(place);
-    mounted_ = mount("outerloop-test", place.c_str(), "tmpfs", 0, "size=2m") == 0;
-    reason_ = std::strerror(errno);
-  }
-  ~Disk() {
-    if (mounted_) umount2(place_.c_str(), MNT_DETACH);
-  }
-  Disk(const Disk&) = delete;
-  Disk& operator=(const Disk&) = delete;
-
-  bool mounted() const { return mounted_; }
-  std::string why_not() const { return "cannot mount a small tmpfs (needs root): " + reason_; }
-  bool make_read_only() const {
-    return mount("none", place_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0;
-  }
-
- private:
-  fs::path place_;
-  bool mounted_ = false;
-  std::string reason_;
-};
-
 TEST(FullDisk, ARealOneFailsInOneLineAndKeepsWhatWasThere) {
   const TemporaryFolder folder;
-  const Disk disk(folder / "disk");
+  const testing_support::SmallDisk disk(folder / "disk", "2m");
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
   const fs::path run = folder / "disk/run";
   ASSERT_EQ(run_process(command(run, 60)).code, kDone);
@@ -191,7 +207,7 @@ TEST(FullDisk, ARealOneFailsInOneLineAndKeepsWhatWasThere) {
 
 TEST(ReadOnlyDisk, IsNamedWhenTrainingAndReadAllTheSame) {
   const TemporaryFolder folder;
-  const Disk disk(folder / "disk");
+  const testing_support::SmallDisk disk(folder / "disk", "2m");
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
   const std::string run = folder / "disk/run";
   ASSERT_EQ(run_process(command(run, 40)).code, kDone);

@@ -1,5 +1,6 @@
 """The harness itself: rows and configs, the table, a row that is stopped and goes on."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -16,11 +17,18 @@ import rows as store
 import run
 import table
 
-TINY = store.Row(
-    name="tiny", title="a short training", config="sinusoid_maml", 
-    overrides=("outer.iterations=40000", "validation.every=0", "test.tasks=20",
-               "checkpoint.best=false", "log.every_iterations=50"),
+# No machine trains it to its end, which a constant schedule lets another row move.
+ENDLESS = store.Row(
+    name="tiny", title="a training", config="sinusoid_maml",
+    overrides=("outer.iterations=1000000000", "outer.schedule=constant", "validation.every=0",
+               "test.tasks=20", "checkpoint.best=false", "log.every_iterations=50"),
     expected={"1": {"range": [0, 100], "median": 1}})
+
+
+def ending_at(iterations):
+    """The same row, and the same training but for its end."""
+    _, *overrides = ENDLESS.overrides
+    return dataclasses.replace(ENDLESS, overrides=(f"outer.iterations={iterations}", *overrides))
 
 
 def accuracy_run(mean, ci95=0.002):
@@ -39,7 +47,8 @@ class Rows(unittest.TestCase):
     def test_the_table_is_what_results_json_gives(self):
         table_now = table.render(store.load_rows(), store.load_results(), store.load_peer(),
                                  store.load_baselines(), letters.load())
-        self.assertEqual(store.TABLE.read_text(), table_now, "run tests/published/run.sh --table")
+        self.assertEqual(store.TABLE.read_text(encoding="utf-8"), table_now,
+                         "run tests/published/run.sh --table")
 
 
 class Table(unittest.TestCase):
@@ -90,6 +99,8 @@ class Table(unittest.TestCase):
                                ("0.1 0.6 0.9", "| as good, 6.7 % more |"),
                                ("0.8 1.1 1.4", "; not below pooled |")):
             self.assertIn(status, self.table_row(0.9, "0.2 0.5 0.8", losses, losses, losses), losses)
+        self.assertIn("| tasks diverged |",
+                      self.table_row(0.9, "0.2 0.5 0.8", "0.1 nan 0.7", "0.1 0.4 0.7", "0.1 0.4 inf"))
         self.assertIn("not started", self.table_row(0.9, "0.2 0.5 0.8"))
 
     def test_a_row_of_a_table_is_over_tasks_in_the_data_set_s_unit(self):
@@ -148,7 +159,7 @@ class Runs(unittest.TestCase):
             run_folder.mkdir(parents=True)
             (run_folder / "summary.json").write_text('{"checkpoint": "the best"}')
             self.assertEqual(run.reproduce(row, [row], options, None), 0)
-            self.assertEqual(store.model_file(row).read_text(), "the best\n")
+            self.assertEqual(store.model_file(row).read_text(encoding="utf-8"), "the best\n")
 
     def test_an_unfinished_classifier_is_tested_at_its_best_checkpoint(self):
         program = self.folder / "outerloop"
@@ -219,36 +230,46 @@ class Training(unittest.TestCase):
         self.addCleanup(patch.stop)
 
     def stopped(self):
-        self.assertEqual(run.reproduce(TINY, [TINY], self.options, time.monotonic() + 1), 75)
-        self.assertIn("% trained", store.TABLE.read_text())
+        code = run.reproduce(ENDLESS, [ENDLESS], self.options, time.monotonic() + 1)
+        self.assertEqual(code, 75)
+        self.assertIn("% trained", store.TABLE.read_text(encoding="utf-8"))
         return store.load_results()["tiny"]["progress"]
 
     def test_a_row_goes_on_where_it_was_stopped_and_from_what_was_kept_of_it(self):
         first = self.stopped()
         progress = self.stopped()
-        self.assertTrue(0 < first < progress < 40000, (first, progress))
-        run.keep_unfinished([TINY], self.options)
-        kept = store.iterations_kept(TINY, 0)
+        self.assertTrue(0 < first < progress, (first, progress))
+        run.keep_unfinished([ENDLESS], self.options)
+        kept = store.iterations_kept(ENDLESS, 0)
         self.assertGreaterEqual(kept, progress)  # which metrics tell, every 50 iterations
         shutil.rmtree(store.RUNS)
-        run.refresh([TINY])
+        run.refresh([ENDLESS])
         self.assertEqual(store.load_results()["tiny"]["progress"], kept)
-        spent = json.loads((TINY.kept(0) / "origin.json").read_text())["wall_s"]
-        self.assertEqual(run.reproduce(TINY, [TINY], self.options, None), 0)
-        line = (TINY.folder(0) / "metrics.jsonl").read_text().splitlines()[0]
+        row = ending_at(kept + 20000)
+        spent = json.loads((row.kept(0) / "origin.json").read_text(encoding="utf-8"))["wall_s"]
+        self.assertEqual(run.reproduce(row, [row], self.options, None), 0)
+        line = (row.folder(0) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[0]
         self.assertGreater(json.loads(line)["iteration"], kept)
-        self.assertFalse(TINY.kept(0).exists())
+        self.assertFalse(row.kept(0).exists())
         results = store.load_results()["tiny"]
         self.assertEqual(list(results["seeds"]), ["0"])
         self.assertGreater(results["seeds"]["0"]["wall_s"], spent)
         self.assertNotIn("progress", results)
-        self.assertIn("| 20 x 1 |", store.TABLE.read_text())
+        self.assertIn("| 20 x 1 |", store.TABLE.read_text(encoding="utf-8"))
+
+    def test_a_row_that_is_trained_again_has_its_own_commit(self):
+        self.stopped()
+        row = ending_at(1000)
+        shutil.rmtree(row.folder(0))
+        with unittest.mock.patch.object(run, "commit", lambda: "another"):
+            self.assertEqual(run.reproduce(row, [row], self.options, None), 0)
+        self.assertEqual(store.load_results()["tiny"]["seeds"]["0"]["commit"], "another")
 
     def test_what_is_gone_and_was_not_kept_is_not_started(self):
         self.stopped()
         shutil.rmtree(store.RUNS)
-        run.refresh([TINY])
-        self.assertIn("not started", store.TABLE.read_text())
+        run.refresh([ENDLESS])
+        self.assertIn("not started", store.TABLE.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ class Row:
 
     @property
     def iterations(self):
-        return int(re.search(r"^outer:\n  iterations: (\d+)", self.config_file.read_text(),
-                             re.MULTILINE).group(1))
+        config = self.config_file.read_text(encoding="utf-8")
+        return int(re.search(r"^outer:\n  iterations: (\d+)", config, re.MULTILINE).group(1))
 
     def folder(self, seed):
         return RUNS / self.name / f"seed-{seed}"
@@ -63,7 +63,7 @@ class Row:
 
 
 def load_rows():
-    file = json.loads((HERE / "rows.json").read_text())
+    file = json.loads((HERE / "rows.json").read_text(encoding="utf-8"))
     rows = file["rows"] + [row for entry in file["tables"] for row in table_rows(**entry)]
     return [Row(**{**row, "overrides": tuple(row.get("overrides", ()))}) for row in rows]
 
@@ -80,17 +80,17 @@ def table_rows(table, config, shots, algorithms):
 def load_results():
     """{row name: {"seeds": {seed: what summarise() gave}, "progress": iterations of the next seed,
     "so_far": of a classifier whose checkpoint was kept, what run.reached() gave}}"""
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
 
 
 def load_peer():
     """{row name: {seed: {step: mean over tasks below 20}}}"""
-    return json.loads(PEER.read_text()) if PEER.exists() else {}
+    return json.loads(PEER.read_text(encoding="utf-8")) if PEER.exists() else {}
 
 
 def load_baselines():
     """{table: what `outerloop baselines --json` says}"""
-    return json.loads(BASELINES.read_text()) if BASELINES.exists() else {}
+    return json.loads(BASELINES.read_text(encoding="utf-8")) if BASELINES.exists() else {}
 
 
 def model_file(row):
@@ -105,7 +105,7 @@ def checkpoints(folder):
 def write_text(path, text):
     """All or nothing: a kill leaves the old file."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
+    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
 
 
@@ -118,7 +118,7 @@ def iterations_done(folder):
     metrics = folder / "metrics.jsonl"
     if not metrics.exists():
         return 0
-    for line in reversed(metrics.read_text(errors="replace").splitlines()):
+    for line in reversed(metrics.read_text(encoding="utf-8", errors="replace").splitlines()):
         try:
             return json.loads(line)["iteration"]
         except json.JSONDecodeError:
@@ -138,7 +138,8 @@ def iterations_kept(row, seed):
 
 def by_task(csv, distinct):
     """The last loss of each distinct task, a mean over its draws: draw i is of task i % distinct."""
-    losses = [float(line.split(",")[-1]) for line in csv.read_text().splitlines()[1:]]
+    lines = csv.read_text(encoding="utf-8").splitlines()
+    losses = [float(line.split(",")[-1]) for line in lines[1:]]
     return [statistics.mean(losses[task::distinct]) for task in range(min(distinct, len(losses)))]
 
 
@@ -153,7 +154,7 @@ def unpacked(text):
 
 def summarise(folder, origin):
     """The part of a run's summary.json that the table needs."""
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     test = summary["test"]
     quantity = "accuracy" if "accuracy" in test else "loss"
     curve = [{"step": point["step"], "diverged": point["diverged"],

@@ -39,7 +39,10 @@ def origin_of(row, seed, threads):
     when its present process began."""
     file = row.origin(seed)
     file.parent.mkdir(parents=True, exist_ok=True)
-    known = [place for place in (file, row.kept(seed) / "origin.json") if place.exists()]
+    folder, kept = row.folder(seed), row.kept(seed)
+    begun = {file: store.checkpoints(folder / "ckpt") or (folder / "summary.json").exists(),
+             kept / "origin.json": store.checkpoints(kept)}
+    known = [place for place, is_begun in begun.items() if is_begun and place.exists()]
     origin = json.loads(known[0].read_text()) if known else {
         "commit": commit(), "date": datetime.date.today().isoformat(),
         "threads": threads or len(os.sched_getaffinity(0)), "wall_s": 0}

@@ -10,6 +10,6 @@
 #   tests/published/run.sh --baselines                    simple models of the tables, and the table
 #   tests/published/run.sh --letters FOLDER               Omniglot models on printed letters, and the table
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v python3 >/dev/null || "$here/../../tools/packages.sh" --tests
 exec python3 "$here/run.py" "$@"

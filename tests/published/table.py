@@ -59,8 +59,8 @@ def student(freedom):
 
 
 def interval(values):
-    """Half the width of the 95 % interval of a mean."""
-    if len(values) < 2:
+    """Half the width of the 95 % interval of a mean; nan where a value is not finite."""
+    if len(values) < 2 or not all(map(math.isfinite, values)):
         return math.nan
     quantile = student(len(values) - 1)
     return quantile * statistics.stdev(values) / math.sqrt(len(values))
@@ -180,6 +180,8 @@ def table_status(difference, mark, beside):
     """difference: (mean, half of the interval) over the model that is the mark, a mean. beside:
     {name: (mean of the row, mean of another model)}"""
     mean, half = difference
+    if not math.isfinite(mean):
+        return "tasks diverged"
     status = "below" if mean + half < 0 else "above" if mean - half > 0 else "as good"
     if mean > 0:
         status += f", {100 * mean / mark:.1f} % more"

@@ -8,6 +8,7 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/report/report.h"
+#include "outerloop/train/stored_run.h"
 #include "report/gather.h"
 #include "train/tiny_runs.h"
 
@@ -71,6 +72,13 @@ TEST(Report, DoesWithoutTheDataSet) {
   const ReportData data = gather(run);
   EXPECT_NE(data.no_examples.find("tiny.h5"), std::string::npos);
   EXPECT_FALSE(data.test.empty());
+}
+
+TEST(Report, DoesWithoutADamagedCheckpoint) {
+  const fs::path run = train::train_tiny("report_damaged_best", train::kTinySine);
+  const auto tested = train::open_run(run).checkpoint_file;
+  fs::resize_file(tested, fs::file_size(tested) / 2);
+  EXPECT_NE(gather(run).no_examples.find(tested.filename().string()), std::string::npos);
 }
 
 TEST(Report, ShowsARunThatIsNotFinished) {

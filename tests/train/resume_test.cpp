@@ -197,6 +197,26 @@ TEST_F(Resuming, AnEarlierCheckpointFileGoesBackInTheSameFolder) {
   EXPECT_EQ(read_file(newest("run")), whole);
 }
 
+// What a kill leaves: no checkpoint of its own.
+void train_until_it_throws(const config::Resolved& resolved, int64_t iteration,
+                           TrainOptions options) {
+  options.on_iteration = [&](const Progress::Sample& sample) {
+    if (sample.done == iteration) throw SystemFailure("killed");
+  };
+  EXPECT_EQ(message_of<SystemFailure>([&] { train(resolved, options); }), "killed");
+}
+
+TEST_F(Resuming, KilledOnTheWayBackItsLogsAreThoseOfItsCheckpoints) {
+  go("whole", {"outer.iterations=300"});
+  const config::Resolved resolved = sinusoid("run", {"outer.iterations=300"});
+  train(resolved, {});
+  const TrainOptions back{.resume_from = folder_ / "run/ckpt/ckpt-000000100.h5"};
+  train_until_it_throws(resolved, 150, back);
+  train(resolved, {});
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
+  EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
+}
+
 // So a supervisor, or a queue, may give the same command again and again.
 TEST_F(Resuming, ACheckpointFileStartsAnInterruptedRunOnce) {
   const config::Resolved resolved = sinusoid("run", {"outer.iterations=300"});
@@ -208,6 +228,12 @@ TEST_F(Resuming, ACheckpointFileStartsAnInterruptedRunOnce) {
   train_until(resolved, 250, back);
   EXPECT_CONTAINS(log(), "goes on from its own checkpoints; to begin there again, remove ");
   EXPECT_CONTAINS(log(), "at iteration 150 on cpu\n");
+  train(resolved, back);
+  EXPECT_EQ(read_file(newest("run")), whole);
+  // Killed behind its first checkpoint.
+  train_until_it_throws(resolved, 250, back);
+  train_until(resolved, 260, back);
+  EXPECT_CONTAINS(log(), "at iteration 200 on cpu\n");
   train(resolved, back);
   EXPECT_EQ(read_file(newest("run")), whole);
   // After its end, the same command goes back again.
@@ -257,6 +283,17 @@ TEST_F(Resuming, AFinishedRunGoesOnWhenItIsMadeLonger) {
 
   EXPECT_CONTAINS(message_of<BadInput>([&] { go("run", {"outer.iterations=250"}); }),
                   "has 300 iterations already, more than outer.iterations = 250");
+}
+
+// Its last validation was one more than the longer run has.
+TEST_F(Resuming, TheValidationOfTheEndDoesNotCountWhenItIsMadeLonger) {
+  const Words words{"outer.rate=0", "validation.patience=2"};  // nothing improves on the first one
+  go("whole", words + Words{"outer.iterations=400"});
+  EXPECT_EQ(summary_of(folder_ / "whole")["iterations"], 300);
+  go("run", words + Words{"outer.iterations=150"});
+  go("run", words + Words{"outer.iterations=400"});
+  EXPECT_EQ(summary_of(folder_ / "run")["iterations"], 300);
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
 }
 
 TEST_F(Resuming, NotWhenTheScheduleDependsOnTheLength) {
@@ -369,6 +406,21 @@ TEST_F(Resuming, AStopEndsAValidationWhichIsMadeAnew) {
   }
   EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
   EXPECT_EQ(summary_of(folder_ / "run")["test"], summary_of(folder_ / "whole")["test"]);
+}
+
+TEST_F(Resuming, AStopBehindAnOwedValidationDoesNotRepeatIt) {
+  const Words words{"outer.iterations=250", "checkpoint.every=0", "runtime.threads=1"};
+  go("whole", words + Words{"outer.rate=0"});
+  const config::Resolved resolved = sinusoid("run", words + Words{"outer.rate=0"});
+  train_until_validation(resolved, 200);  // which is not the best
+  const TrainOptions behind{.stop_requested = [&] {
+    const bool is_made = metrics_of(folder_ / "run").back()["kind"] == "validation";
+    return std::string(
+        is_made && metrics_of(folder_ / "run").back()["iteration"] == 200 ? "the test" : "");
+  }};
+  EXPECT_EQ(train(resolved, behind).iterations, 200);
+  EXPECT_EQ(train(resolved, {}).outcome, Outcome::done);
+  EXPECT_EQ(lasting_metrics(folder_ / "whole"), lasting_metrics(folder_ / "run"));
 }
 
 TEST_F(Resuming, OneTrainingAtATimeInAFolder) {

@@ -197,6 +197,22 @@ TEST_F(Running, TheBestComesAlongToAnotherFolder) {
             folder_ / "second/ckpt");
 }
 
+TEST_F(Running, TheBestOfAnotherRunDoesNotComeAlong) {
+  go("whole", kEarlyBest);
+  const int64_t best = summary_of(folder_ / "whole")["best_iteration"];
+  train_until(shipped("sinusoid_maml", folder_ / "first", kShort + kEarlyBest), best + 5);
+  const Words other{"seed=7", fmt::format("outer.iterations={}", best)};
+  go("other", kEarlyBest + other);
+  const fs::path name = fmt::format("ckpt/ckpt-{:09}.h5", best);
+  fs::copy_file(folder_ / "other" / name, folder_ / "first" / name,
+                fs::copy_options::overwrite_existing);
+  const TrainOptions options{.resume_from = newest_checkpoint(folder_ / "first")};
+  train(shipped("sinusoid_maml", folder_ / "second", kShort + kEarlyBest), options);
+  EXPECT_CONTAINS(read_file(folder_ / "second/log/rank-000.log"),
+                  fmt::format("the best checkpoint so far, of iteration {}, is lost: ", best));
+  EXPECT_FALSE(fs::exists(folder_ / "second" / name));
+}
+
 TEST_F(Running, ADamagedBestCheckpointIsNamedAndTheLastOneTested) {
   const Words words{"outer.rate=0.2", "validation.every=10", "test.diverged_loss=1e30"};
   const fs::path run = go("run", words);
@@ -226,8 +242,25 @@ TEST_F(Running, StopsEarlyWhenValidationNoLongerImproves) {
   EXPECT_EQ(lines_of_kind(run, "train").back()["iteration"], 40);
   const TrainResult again = train(shipped("sinusoid_maml", run, kShort + words), {});
   EXPECT_EQ(again.outcome, Outcome::finished_before);
+  EXPECT_EQ(again.iterations, 40);
   EXPECT_EQ(go("patient", {"outer.rate=0", "validation.every=10"}), folder_ / "patient");
   EXPECT_EQ(summary_of(folder_ / "patient")["iterations"], 120);
+}
+
+// Or who starts it again after each time limit would do so for ever.
+TEST_F(Running, ATimeLimitThatNoTestFitsIntoIsAFailure) {
+  const Words words{"test.tasks=2000", "runtime.threads=2"};
+  const config::Resolved resolved = shipped("sinusoid_maml", folder_ / "run", kShort + words);
+  int asked = 0, stop_at = 130;
+  TrainOptions options;
+  options.stop_requested = [&] { return ++asked >= stop_at ? "SIGUSR1" : ""; };
+  EXPECT_EQ(train(resolved, options).outcome, Outcome::stopped) << "it has trained";
+  asked = 0;
+  stop_at = 3;
+  EXPECT_CONTAINS(message_of<SystemFailure>([&] { train(resolved, options); }),
+                  "SIGUSR1 came before the end of the evaluation of iteration 120");
+  train(resolved, {});
+  EXPECT_TRUE(fs::exists(folder_ / "run/summary.json"));
 }
 
 TEST_F(Running, TheTestIsGivenUpForAStopAndMadeAgain) {
@@ -303,6 +336,14 @@ TEST_F(Running, TooManyTasksThatAreNotFiniteEndIt) {
   EXPECT_TRUE(lines.back()["loss"].is_null()) << "no task, no loss";
   EXPECT_EQ(newest_checkpoint(folder_ / "run").filename(), "ckpt-000000020.h5");
   EXPECT_EQ(message_of<SystemFailure>([&] { go("run", words); }), message);
+}
+
+TEST_F(Running, TooManyInTheLastIterationGiveNoResultAtAnyStart) {
+  const Words words{"inner.rate=1e30", "stop.max_nonfinite=100", "outer.iterations=26"};
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_CONTAINS(message_of<SystemFailure>([&] { go("run", words); }), "104 tasks gave losses");
+    EXPECT_FALSE(fs::exists(folder_ / "run/summary.json"));
+  }
 }
 
 TEST_F(Running, AllTasksMayDivergeInTheEnd) {

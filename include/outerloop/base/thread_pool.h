@@ -10,16 +10,22 @@ namespace outerloop {
 // Cores that this process may run on, ascending.
 std::vector<int> allowed_cores();
 
+enum class Pinning {
+  full_team,
+  none,  // where a device computes: its driver starts threads, and other processes share the cores
+};
+
 // `size` threads, the constructing one included: it is thread 0 of every run(). Workers spin for a
 // short while after each run and park when no work comes. When the team takes all allowed cores,
 // each thread, thread 0 too, is pinned to one of them, and the destructor gives thread 0 its
-// earlier cores back; a smaller team is left to the system's scheduler.
+// earlier cores back; a smaller team is left to the system's scheduler. Threads that thread 0
+// starts meanwhile inherit its one core.
 //
 // run() is called by the constructing thread alone, never from inside a run.
 class ThreadPool {
  public:
   // 0 = fitting_threads() (cpu_quota.h). BadInput if negative or above 1024.
-  explicit ThreadPool(int size = 0);
+  explicit ThreadPool(int size = 0, Pinning pinning = Pinning::full_team);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

@@ -50,15 +50,19 @@ class Store {
 
   const std::filesystem::path& folder() const { return folder_; }
 
-  // Returns the file. An existing file of this iteration is replaced; files of later iterations
-  // belong to a course that was given up: they are renamed to *.superseded.
+  // Returns the file. An existing file of this iteration is replaced; those of later iterations
+  // are set aside.
   std::filesystem::path save(const Checkpoint& checkpoint, bool is_best = false);
 
   // Points `best` at the checkpoint of this iteration. Throws BadInput when there is none.
   void mark_best(int64_t iteration);
 
-  // This store does not remove the file, if it is one of its own.
+  // This store does not remove the file, if it is one of its own. Not while another thread saves.
   void keep(std::filesystem::path file);
+
+  // Files of later iterations belong to a course that is given up: they are renamed to
+  // *.superseded.
+  void set_aside_later_than(int64_t iteration) const;
 
   // The newest checkpoint that passes every check; each damaged one is told to `skipped`. A writer
   // also removes temporary files that a killed run left. Nothing when there is no checkpoint;
@@ -67,22 +71,23 @@ class Store {
 
   // By iteration, oldest first.
   std::vector<StoredFile> list() const;
-  // The file that `best` points to, if any.
+  // The file that `best` points to, if any. In a copy where links became files, that file; in one
+  // that lost its links, what the newest checkpoint says.
   std::optional<std::filesystem::path> best() const;
   std::filesystem::path file_of(int64_t iteration) const;
   const Retention& retention() const { return retention_; }
 
  private:
   Store() = default;
+  std::optional<std::filesystem::path> best_without_links() const;
   void remove_stale() const;
-  void set_aside_later_than(int64_t iteration) const;
   void remove_old() const;
 
   std::filesystem::path folder_;
   Retention retention_;
   bool writing_ = true;
   int64_t resumed_from_ = -1;
-  std::filesystem::path kept_;  // empty: none
+  std::vector<std::filesystem::path> kept_;
 };
 
 // Saves in a thread of its own, in order, while the training goes on. It waits only where a disk
@@ -101,10 +106,10 @@ class BackgroundSaver {
   BackgroundSaver& operator=(const BackgroundSaver&) = delete;
 
   // Copies the checkpoint and returns for how many seconds it waited before: for one an interval
-  // older, or for one of kMostUnwritten. `before` is called by the writer just before it writes
-  // this one.
-  double save(const Checkpoint& checkpoint, bool is_best = false,
-              std::function<void()> before = {});
+  // older, or for one of kMostUnwritten. The writer calls `before` just before it writes
+  // this one, `after` when it is on disk.
+  double save(const Checkpoint& checkpoint, bool is_best = false, std::function<void()> before = {},
+              std::function<void()> after = {});
   // Throws what has failed so far, so that not all of the next interval is lost, too.
   void check();
   // Waits until everything is on disk.
@@ -114,7 +119,7 @@ class BackgroundSaver {
   struct Job {
     Checkpoint checkpoint;
     bool is_best = false;
-    std::function<void()> before;
+    std::function<void()> before, after;
   };
   static constexpr size_t kMostUnwritten = 8;
 

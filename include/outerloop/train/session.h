@@ -56,10 +56,11 @@ struct TrainResult {
 
 // What a run computes depends on its config alone: not on interruptions, threads or instructions.
 // A run that is finished goes on when outer.iterations is raised, unless outer.schedule is cosine
-// or linear; its parameters are then those of one longer run.
+// or linear, or it has stopped early; its parameters are then those of one longer run.
 //
 // Throws BadInput when the folder holds a run of another config, is not writable or in use,
-// SystemFailure when the disk is full or too many tasks gave non-finite results.
+// SystemFailure when the disk is full, too many tasks gave non-finite results, or a time limit came
+// in an evaluation before this process had done anything else.
 TrainResult train(const config::Resolved& resolved, const TrainOptions& options);
 
 }  // namespace outerloop::train
