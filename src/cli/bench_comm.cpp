@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -61,7 +60,7 @@ nlohmann::ordered_json to_json(const std::string& backend, const comm::Communica
 void measure_gpus(const BenchCommArguments& options, comm::Communicator& ranks) {
   const train::DeviceCollectives found = train::measure_device_collectives(ranks, options.bench);
   if (ranks.rank() > 0) return;
-  if (!found.note.empty()) fmt::print(stderr, "outerloop: {}\n", found.note);
+  if (!found.note.empty()) tell(fmt::format("outerloop: {}\n", found.note));
   const auto fractions = {std::pair{"ordered sum", found.fraction_of_bus("ordered sum")},
                           std::pair{"fast sum", found.fraction_of_bus("fast sum")}};
   if (options.json) {

@@ -91,6 +91,20 @@ void report_accuracy(const std::vector<std::string>& labels, const SupportClasse
              100.0 * static_cast<double>(right) / static_cast<double>(known));
 }
 
+void report_error(const std::vector<double>& truth, const std::vector<double>& answers,
+                  const std::string& target) {
+  double squares = 0;
+  int known = 0;
+  for (size_t i = 0; i < truth.size(); ++i) {
+    if (std::isnan(truth[i])) continue;
+    squares += (truth[i] - answers[i]) * (truth[i] - answers[i]);
+    ++known;
+  }
+  if (known == 0) return;
+  fmt::print("{} is known for {}: root mean squared error {:.6g}\n", target,
+             counted(known, "query", "queries"), std::sqrt(squares / known));
+}
+
 void say_how(const train::Predictor& predictor, size_t queries) {
   fmt::print("{}: {} of adaptation\n", predictor.checkpoint_file().string(),
              counted(predictor.steps(), "step"));
@@ -154,16 +168,20 @@ std::string value_table(const data::ExamplePoints& queries, const Tensor& answer
 void predict_values(const PredictOptions& options, const train::Predictor& predictor) {
   const int64_t inputs = predictor.example().elements();
   const int64_t outputs = predictor.outputs();
-  const auto support = data::read_example_points(options.support, inputs, outputs, true);
+  const auto support =
+      data::read_example_points(options.support, inputs, outputs, data::Targets::required);
   const train::AdaptedPredictor adapted =
       predictor.adapt({.x = examples_tensor(predictor.example(), support.x),
                        .y = Tensor::from<float>({support.rows, outputs}, support.y)});
-  const auto queries = data::read_example_points(options.query, inputs, outputs, false);
+  const auto queries =
+      data::read_example_points(options.query, inputs, outputs, data::Targets::where_known);
   const Tensor answers = adapted.answer(examples_tensor(predictor.example(), queries.x));
   write_file_atomically(options.out, value_table(queries, answers));
   say_how(predictor, static_cast<size_t>(queries.rows));
   fmt::print("{}, {} -> {}\n", counted(support.rows, "support point"),
              counted(queries.rows, "query", "queries"), options.out);
+  const std::span<const float> values = answers.as<float>();
+  report_error({queries.y.begin(), queries.y.end()}, {values.begin(), values.end()}, "y");
   warn_of_divergence(answers);
 }
 
@@ -189,7 +207,8 @@ void add_predict(Program& program) {
   Command command =
       program.app.add_subcommand("predict", "Adapt to your own few examples and answer queries");
   command.add_option("RUN", options->run, "Run folder or checkpoint file").required();
-  command.add_option("OVERRIDES", options->predictor.overrides, "key=value words: test.steps=5, …");
+  command.add_option("OVERRIDES", options->predictor.overrides,
+                     "key=value words: test.steps, test.batch, runtime.isa");
   command
       .add_option(
           "--support", options->support,

@@ -32,6 +32,10 @@ std::string class_table(const std::string& first, const std::vector<std::string>
 void report_accuracy(const std::vector<std::string>& labels, const SupportClasses& classes,
                      const Tensor& answers);
 
+// Queries whose target is known, and no NaN, tell how far off the answers are.
+void report_error(const std::vector<double>& truth, const std::vector<double>& answers,
+                  const std::string& target);
+
 void warn_of_divergence(const Tensor& answers);
 void say_how(const train::Predictor& predictor, size_t queries);
 

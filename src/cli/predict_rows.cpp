@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "cli/predict_options.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
-#include "outerloop/base/counted.h"
 #include "outerloop/base/csv_field.h"
 
 namespace outerloop::cli {
@@ -53,21 +51,6 @@ void answer_classes(const PredictOptions& options, const train::Predictor& predi
                         class_table("row", row_numbers(queries.rows), classes, answers));
   report_accuracy(queries.labels, classes, answers);
   warn_of_divergence(answers);
-}
-
-// Queries whose target is known tell how good the answers are.
-void report_error(const std::vector<double>& truth, const std::vector<double>& answers,
-                  const std::string& target) {
-  double squares = 0;
-  int known = 0;
-  for (size_t i = 0; i < truth.size(); ++i) {
-    if (std::isnan(truth[i])) continue;
-    squares += (truth[i] - answers[i]) * (truth[i] - answers[i]);
-    ++known;
-  }
-  if (known == 0) return;
-  fmt::print("{} is known for {}: root mean squared error {:.6g}\n", target,
-             counted(known, "query", "queries"), std::sqrt(squares / known));
 }
 
 void answer_values(const PredictOptions& options, const train::Predictor& predictor,

@@ -1,9 +1,12 @@
 #include "cli/program.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <new>
@@ -18,6 +21,35 @@ namespace outerloop::cli {
 namespace {
 
 constexpr std::chrono::seconds kTimeOfFirstRank{5};
+
+// A closed one would become the first file that is opened, and messages would go into that. What is
+// opened here takes no writing: results that cannot arrive still fail.
+void open_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0 || errno != EBADF) continue;
+    [[maybe_unused]] const int opened = ::open("/dev/null", O_RDONLY);  // the lowest that is free
+  }
+}
+
+// While it lives, a pipe that nobody reads fails what this thread writes to it and sends no signal.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() {
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &earlier_);
+  }
+  ~NoPipeSignal() {
+    const timespec at_once{};
+    sigtimedwait(&pipe_, nullptr, &at_once);  // takes the signal back, if there is one
+    pthread_sigmask(SIG_SETMASK, &earlier_, nullptr);
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+
+ private:
+  sigset_t pipe_{};
+  sigset_t earlier_{};
+};
 
 // The code, when what was printed has arrived.
 int written(int code) {
@@ -73,6 +105,7 @@ int run(Program& program, int argc, const char* const* argv) {
 }  // namespace
 
 void tell(std::string_view text) {
+  const NoPipeSignal no_signal;
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
@@ -89,6 +122,7 @@ int exit_code_of(const std::exception& error) {
 }
 
 int run_program(int argc, const char* const* argv) noexcept {
+  open_closed_streams();
   // A file past the shell's limit fails like a full disk, in one line.
   signal(SIGXFSZ, SIG_IGN);
   // Who starts this program may ignore the ends of its children; some commands here wait for

@@ -44,7 +44,8 @@ void add_sweep(Program& program);
 void add_supervise(Program& program);
 void add_train(Program& program);
 
-// Writes to standard error. That it is closed, or a file on a full disk, ends nothing.
+// Writes to standard error. That it is closed, a pipe that nobody reads or a file on a full disk
+// ends nothing.
 void tell(std::string_view text);
 // With "error: " before each line, red where the terminal shows colours.
 void tell_error(std::string_view lines, ColorMode color);

@@ -8,6 +8,9 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/farm_job.h"
 #include "cli/program.h"
@@ -87,6 +90,16 @@ fs::path sweep_script() {
                   program_files().command.string()));
 }
 
+// As it is where it means itself to a shell, else in quotes.
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
 int submit(const SweepArguments& options) {
   const SweepFolder folder{options.path};
   const auto points = static_cast<int64_t>(sweep::read_plan(folder).points.size());
@@ -97,6 +110,7 @@ int submit(const SweepArguments& options) {
   words.push_back(fs::absolute(folder.root).string());
   words.push_back(program_files().command.string());
   if (options.print) {
+    for (std::string& word : words) word = shell_word(word);
     fmt::print("{}\n", fmt::join(words, " "));
     return kDone;
   }

@@ -84,6 +84,13 @@ std::string curve_in_words(const EvaluationResult& result) {
          '\n';
 }
 
+// The number of tasks comes from elsewhere.
+void refuse_test_tasks(std::span<const std::string> words) {
+  const auto said = std::ranges::find(words, "test.tasks", key_of);
+  if (said == words.end()) return;
+  throw BadInput(fmt::format("'{}' has no effect here; give --tasks alone", *said));
+}
+
 // The processor's products are ordered ones.
 void use_own_numerics(std::span<const std::string> words, config::Runtime& runtime) {
   const bool is_said = std::ranges::find(words, "runtime.numerics", key_of) != words.end();
@@ -126,16 +133,19 @@ RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptio
   const config::Config& config = evaluation.config;
   check_device(config);
   const bool is_test = options.split == data::Split::test;
+  if (!is_test || options.tasks) refuse_test_tasks(words);
   const int64_t tasks =
       options.tasks.value_or(is_test ? config.test.tasks : config.validation.tasks);
   if (tasks < 1) throw BadInput("no tasks to evaluate: the run has test.tasks = 0; give --tasks");
 
   const Setup setup = make_setup(stored);
   setup.test_tasks->check(options.split);
-  ThreadPool pool(static_cast<int>(config.runtime.threads));
+  const std::shared_ptr<exec::Device> device =
+      options.device ? options.device : choose_device(config, nullptr);
+  ThreadPool pool(static_cast<int>(config.runtime.threads),
+                  device ? Pinning::none : Pinning::full_team);
   Evaluator evaluator(setup.learner, setup.test_shape, setup.test_steps, setup.test_tasks, pool,
-                      compile_options(config), nullptr,
-                      options.device ? options.device : choose_device(config, nullptr));
+                      compile_options(config), nullptr, device);
   evaluator.set_theta(answering_theta(stored.checkpoint, layout_of(setup.learner.parameters)));
   evaluation.result = evaluator.evaluate(static_cast<uint64_t>(evaluation.seed), options.split,
                                          tasks, config.test.diverged_loss);

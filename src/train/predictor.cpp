@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <mutex>
 
 #include "outerloop/base/error.h"
+#include "outerloop/config/schema.h"
 #include "outerloop/train/adapter.h"
 #include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/evaluation.h"
@@ -177,16 +179,22 @@ Tensor AdaptedPredictor::answer(const Tensor& query_x) const {
 
 namespace {
 
+// What answers follow, of the keys that protocol_overrides() takes.
+constexpr auto kFollowed =
+    std::to_array<std::string_view>({"inner.steps", "runtime.isa", "test.batch", "test.steps"});
+
+// Refuses words that nothing here would follow.
 std::vector<std::string> overrides_of(const PredictorOptions& options) {
   for (const std::string& word : options.overrides) {
     const std::string_view key = std::string_view(word).substr(0, word.find('='));
-    for (const std::string_view name :
-         {"ways", "shots", "queries", "tasks", "rotation", "within"}) {
-      if (key == fmt::format("test.{}", name) || key == fmt::format("tasks.{}", name)) {
-        throw BadInput(fmt::format(
-            "'{}' has no effect here: the support and query examples decide; leave it out", word));
-      }
-    }
+    const bool is_of_tasks = key.starts_with("tasks.") || key.starts_with("test.");
+    if (!is_of_tasks && !key.starts_with("runtime.")) continue;  // for protocol_overrides()
+    if (std::ranges::find(kFollowed, key) != kFollowed.end()) continue;
+    if (config::find_key(key) == nullptr) continue;  // refused by the reader, by the nearest key
+    throw BadInput(fmt::format("'{}' has no effect here: {}; leave it out", word,
+                               is_of_tasks
+                                   ? "the support and query examples decide"
+                                   : "one thread of the processor answers, by ordered numerics"));
   }
   return protocol_overrides(options.overrides);
 }

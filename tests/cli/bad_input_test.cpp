@@ -262,6 +262,12 @@ const std::vector<Fault> kData{
      "run_dir={d}/new",
      2,
      {"5 ways of 2 + 2 images are too many: the validation split of 'tiny' has 4 classes"}},
+    {"MoreWaysInTheTestThanTheLastLayerHas",
+     "train {d}/images.yaml tasks.dataset={d}/tiny.h5 test.ways=4 run_dir={d}/new "
+     "validation.every=0",
+     2,
+     {"command line: word 2: test.ways: expected tasks.ways = 3 at most, as many as the last layer "
+      "of maml has outputs, got 4"}},
     {"TooManyShots",
      "train {d}/images.yaml tasks.dataset={d}/tiny.h5 tasks.shots=7 run_dir={d}/new",
      2,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "cli/call.h"
@@ -98,6 +99,25 @@ TEST(PredictCommand, AnswersPointsWithValues) {
   const Tensor answers = adapted.answer(Tensor::from<float>({2, 1}, std::vector<float>{-1, 1.5F}));
   EXPECT_NE(answers.as<float>()[0], answers.as<float>()[1]);
   for (size_t i = 0; i < 2; ++i) EXPECT_EQ(std::stof(rows[i + 1][1]), answers.as<float>()[i]);
+}
+
+TEST(PredictCommand, SaysHowFarOffTheValuesAreWhereTheyAreKnown) {
+  const fs::path folder = fresh_folder("results_known_values");
+  write_file_atomically(folder / "s.csv", "x,y\n-2,1\n0,0.5\n2,-1\n");
+  write_file_atomically(folder / "q.csv", "y,x\n1,-1\n,0.5\n-0.5,1.5\n");
+  const fs::path out = folder / "out.csv";
+  const Result result =
+      call({"predict", sine_run().string(), "--support", (folder / "s.csv").string(), "--query",
+            (folder / "q.csv").string(), "--out", out.string()});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  const auto rows = table(out);
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0], (Words{"x", "prediction"}));
+  const double error = std::hypot(std::stod(rows[1][1]) - 1, std::stod(rows[3][1]) + 0.5);
+  const std::string said = "y is known for 2 queries: root mean squared error ";
+  const size_t at = result.out.find(said);
+  ASSERT_NE(at, std::string::npos) << result.out;
+  EXPECT_NEAR(std::stod(result.out.substr(at + said.size())), error / std::sqrt(2), 1e-5 * error);
 }
 
 // A network's outputs mean the classes that they meant in training.

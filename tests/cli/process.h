@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -109,6 +110,13 @@ class Process {
   std::filesystem::path error_ = folder_ / "err";
   pid_t child_ = 0;
 };
+
+// In the new process, with signals as a shell gives them.
+inline bool point_at_unread_pipe(int descriptor) {
+  std::array<int, 2> ends{};
+  return signal(SIGPIPE, SIG_DFL) != SIG_ERR && pipe(ends.data()) == 0 && close(ends[0]) == 0 &&
+         dup2(ends[1], descriptor) >= 0;
+}
 
 // Runs to its end.
 inline Ended run_process(const Words& words, const std::function<bool()>& prepare = {}) {

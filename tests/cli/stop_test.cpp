@@ -79,6 +79,16 @@ TEST_P(SignalledRun, EndsWithACheckpointAndGoesOnToTheByte) {
 INSTANTIATE_TEST_SUITE_P(All, SignalledRun, testing::Values(SIGINT, SIGTERM, SIGUSR1),
                          [](const auto& one) { return sigabbrev_np(one.param); });
 
+// Ctrl-C ends what reads the messages, too, as in `outerloop train … 2>&1 | tee log`.
+TEST_F(StoppedRun, BySignalThoughNobodyReadsItsMessages) {
+  Process process(command("run", 1'000'000'000), [] { return point_at_unread_pipe(2); });
+  ASSERT_TRUE(process.await([this] { return has_begun("run"); }));
+  process.kill(SIGINT);
+  const Ended ended = process.wait();
+  EXPECT_EQ(ended.code, kStopped) << "signal " << ended.signal;
+  EXPECT_GT(reached("run"), 0);
+}
+
 TEST_F(StoppedRun, ByTheStopCommand) {
   Process process(command("run", 1'000'000'000));
   ASSERT_TRUE(process.await([this] { return has_begun("run"); }));

@@ -8,9 +8,11 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/stopwatch.h"
+#include "outerloop/config/schema.h"
 #include "outerloop/data/examples.h"
 #include "train/tiny_runs.h"
 
@@ -216,6 +218,29 @@ TEST(Predictor, SaysWhatDoesNotFit) {
             std::string::npos);
 }
 
+TEST(Predictor, FollowsAWordOrRefusesIt) {
+  const SupportSet support = sine_support();
+  const auto answers = [&](const std::vector<std::string>& words) {
+    const Predictor predictor = Predictor::open(sine_run(), {.overrides = words});
+    return values(predictor.adapt(support).answer(support.x));
+  };
+  const std::vector<float> plain = answers({});
+  for (const char* word : {"test.steps=7", "inner.steps=7", "test.batch=3"}) {
+    EXPECT_NE(answers({word}), plain) << word;
+  }
+  EXPECT_EQ(answers({"runtime.isa=scalar"}), plain) << "the same bits by other instructions";
+
+  const std::set<std::string_view> followed{"test.steps", "test.batch", "runtime.isa"};
+  for (const config::Key& key : config::schema()) {
+    const bool may_be_said = key.path.starts_with("test.") || key.path.starts_with("tasks.") ||
+                             key.path.starts_with("runtime.");
+    if (!may_be_said || followed.contains(key.path)) continue;
+    const std::string word = std::string(key.path) + "=1";
+    EXPECT_CONTAINS(error_of([&] { answers({word}); }), "'" + word + "' has no effect here: ");
+  }
+  EXPECT_CONTAINS(error_of([&] { answers({"test.step=1"}); }), "did you mean 'test.steps'?");
+}
+
 TEST(ExampleImages, ComeFromFoldersTablesAndFiles) {
   const fs::path folder = write_images(fresh_folder("example_images") / "outer", {0, 4}, 2);
   const data::ImagePreparation preparation = tiny_set().preparation;
@@ -240,21 +265,28 @@ TEST(ExampleImages, ComeFromFoldersTablesAndFiles) {
 TEST(ExamplePoints, ComeFromNamedColumns) {
   const fs::path folder = fresh_folder("example_points");
   write_file_atomically(folder / "a.csv", "note,y,x\nfirst,2.5,-1\n\"second, third\",+3e-1,4\n");
-  const data::ExamplePoints points = data::read_example_points(folder / "a.csv", 1, 1, true);
+  const data::ExamplePoints points =
+      data::read_example_points(folder / "a.csv", 1, 1, data::Targets::required);
   EXPECT_EQ(points.x, (std::vector<float>{-1, 4}));
   EXPECT_EQ(points.y, (std::vector<float>{2.5, 0.3F}));
 
+  write_file_atomically(folder / "some.csv", "x,y\n1,2\n3,\n");
+  const data::ExamplePoints some =
+      data::read_example_points(folder / "some.csv", 1, 1, data::Targets::where_known);
+  EXPECT_EQ(some.y.at(0), 2);
+  EXPECT_TRUE(std::isnan(some.y.at(1)));
+
   write_file_atomically(folder / "b.csv", "x1,x2\n1,2\n3,inf\n");
   EXPECT_NE(error_of([&] {
-              data::read_example_points(folder / "b.csv", 2, 1, false);
+              data::read_example_points(folder / "b.csv", 2, 1, data::Targets::where_known);
             }).find("row 3, column x2: expected a finite number, got 'inf'"),
             std::string::npos);
   EXPECT_NE(error_of([&] {
-              data::read_example_points(folder / "b.csv", 3, 1, false);
+              data::read_example_points(folder / "b.csv", 3, 1, data::Targets::where_known);
             }).find("expected a column 'x3', it has x1, x2"),
             std::string::npos);
   EXPECT_NE(error_of([&] {
-              data::read_example_points(folder / "none.csv", 1, 1, true);
+              data::read_example_points(folder / "none.csv", 1, 1, data::Targets::required);
             }).find("no such file or folder"),
             std::string::npos);
 }

@@ -17,7 +17,9 @@ namespace outerloop::train {
 struct EvaluateOptions {
   std::string checkpoint = "best";  // as in open_run()
   data::Split split = data::Split::test;
-  std::optional<int64_t> tasks;        // default: test.tasks or validation.tasks of the run
+  // Default: test.tasks or validation.tasks of the run. With a number, or on the validation split,
+  // an override of test.tasks is refused.
+  std::optional<int64_t> tasks;
   std::optional<int64_t> seed;         // default: the run's, which gives the tasks of its own test
   std::vector<std::string> overrides;  // see protocol_overrides()
   // For tests: what computes in place of what runtime.device says.

@@ -18,8 +18,9 @@
 namespace outerloop::train {
 
 struct PredictorOptions {
-  std::string checkpoint = "best";     // as in open_run()
-  std::vector<std::string> overrides;  // as in protocol_overrides(): test.steps=5
+  std::string checkpoint = "best";  // as in open_run()
+  // As in protocol_overrides(), but test.steps, inner.steps, test.batch and runtime.isa alone.
+  std::vector<std::string> overrides;
   // Each query is answered alone beside the support set, also by a network whose batch norm would
   // see all queries at once.
   bool one_by_one = false;
