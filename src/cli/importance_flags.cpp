@@ -98,7 +98,7 @@ void add_scoring_flags(Command command, RunImportanceFlags& flags) {
   command.add_flag("--curve", flags.curve, "The estimand query after each inner step").group(runs);
   add("--estimands", flags.estimands,
       "Some of prior, query, support, support_query, drop, across, labels [all that the learner "
-      "has]")
+      "has; drop where the data set has training tasks]")
       .delimiter(',');
   add("--metrics", flags.metrics, "mse, mae, r2; log_loss, accuracy, … [mse; log_loss,accuracy]")
       .delimiter(',');
@@ -177,11 +177,11 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
       spec.estimands.push_back(estimand);
     }
   }
-  const bool draws = spec.estimands.empty() || !std::ranges::all_of(spec.estimands, [](auto e) {
-                       return e == interp::Estimand::prior || e == interp::Estimand::query;
-                     });
-  if (flags.exact && flags.repeats && !draws) {
-    throw BadInput("--repeats: --exact draws nothing for prior and query; leave one of them out");
+  const auto draws = [&](interp::Estimand e) { return !interp::is_certain(e, spec.exact); };
+  if (flags.repeats && !spec.estimands.empty() && std::ranges::none_of(spec.estimands, draws)) {
+    throw BadInput(
+        "--repeats: nothing is drawn, as drop takes means and --exact draws nothing for prior and "
+        "query; leave it out");
   }
   spec.metrics = flags.metrics;
   for (const std::string& text : flags.groups) spec.groups.push_back(group_named(text));

@@ -25,7 +25,8 @@ std::string describe_protocol(const ImportanceResult& result) {
                                  : fmt::format("{} of {}", result.scored_rows, result.rows);
   std::string text = fmt::format(
       "Importance is how much a score falls when the values of a group of features change rows, "
-      "{} groups of {} features in all. ",
+      "{} groups of {} features in all. The score of a loss is the loss negated, so that greater "
+      "is better. ",
       result.groups.size(), result.features.size());
   text += result.is_exact()
               ? "Every row meets every donor once, itself included, so the numbers have no random "
@@ -58,7 +59,7 @@ std::string to_text(const ImportanceResult& result) {
   for (const FeatureGroup& group : result.groups) width = std::max(width, group.name.size());
   std::string text;
   for (const Importance& importance : result.metrics) {
-    text += fmt::format("{} {:.6g}\n", importance.metric, importance.baseline);
+    text += fmt::format("score ({}) {:.6g}\n", importance.metric, importance.baseline);
     for (size_t g = 0; g < result.groups.size(); ++g) {
       text += fmt::format("  {:{}}  {:12.6f}", result.groups[g].name, width, importance.mean[g]);
       text += result.is_exact() ? "\n" : fmt::format(" ± {:.6f}\n", importance.deviation[g]);

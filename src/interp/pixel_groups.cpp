@@ -60,7 +60,7 @@ std::vector<FeatureGroup> named_squares(RunProblem& problem, const ImageSize& si
 std::vector<FeatureGroup> named_superpixels(RunProblem& problem, const ImageSize& size) {
   const int64_t count = *problem.spec.superpixels;
   require("--superpixels", count, 2, size.pixels() / 4, size);
-  problem.regions = superpixels(problem.training_means(), size, count);
+  problem.regions = superpixels(problem.training_means("--superpixels"), size, count);
   std::vector<FeatureGroup> groups = groups_of(problem.regions, size);
   for (size_t g = 0; g < groups.size(); ++g) {
     int64_t rows = 0, columns = 0, pixels = 0;

@@ -9,6 +9,7 @@
 #include "interp/pixel_groups.h"
 #include "interp/run_importance_impl.h"
 #include "outerloop/base/error.h"
+#include "outerloop/config/schema.h"
 #include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
@@ -40,19 +41,30 @@ std::vector<FeatureGroup> table_groups(const data::TablePreparation& table,
   return groups;
 }
 
+bool has_training_tasks(const train::Setup& setup) {
+  try {
+    setup.train_tasks->check(data::Split::train);
+    return true;
+  } catch (const BadInput&) {
+    return false;
+  }
+}
+
 // The training tasks' inputs from the least to the greatest, cut into equal parts.
-std::vector<PlaceBin> places_of(const train::Setup& setup, uint64_t seed, int64_t count) {
+std::vector<PlaceBin> places_of(const RunProblem& job, int64_t count) {
+  const train::Setup& setup = job.setup;
   if (setup.test_shape.classification || setup.test_shape.example.elements() != 1) {
     throw BadInput("--bins: places are of tasks with one input and numbers as targets");
   }
   if (count < 2 || count > 1000) {
     throw BadInput(fmt::format("--bins: expected 2 to 1000, got {}", count));
   }
+  job.require_training_tasks("--bins");
   data::Episode episode(setup.train_tasks->spec());
   float least = INFINITY;
   float most = -INFINITY;
   for (uint32_t slot = 0; slot < kTrainingTasks; ++slot) {
-    setup.train_tasks->draw({.seed = seed, .split = data::Split::train, .slot = slot},
+    setup.train_tasks->draw({.seed = job.seed, .split = data::Split::train, .slot = slot},
                             episode.buffers());
     for (const float x : episode.support_x.as<float>()) {
       least = std::min(least, x);
@@ -63,7 +75,25 @@ std::vector<PlaceBin> places_of(const train::Setup& setup, uint64_t seed, int64_
   const float width = (most - least) / static_cast<float>(count);
   const auto edge = [&](int64_t i) { return least + width * static_cast<float>(i); };
   for (int64_t i = 0; i < count; ++i) places.push_back({edge(i), edge(i + 1)});
-  return places;
+  const auto is_place = [](const PlaceBin& place) { return place.low < place.high; };
+  if (std::ranges::all_of(places, is_place)) return places;
+  throw BadInput(
+      fmt::format("--bins: the training tasks' inputs, from {} to {}, are too close to each other "
+                  "for {} places",
+                  least, most, count));
+}
+
+// Named by their ends, with the digits that tell these apart.
+std::vector<FeatureGroup> groups_of_places(const std::vector<PlaceBin>& places) {
+  const double range =
+      static_cast<double>(places.back().high) - static_cast<double>(places.front().low);
+  const double width = range / static_cast<double>(places.size());
+  const int digits = std::max(0, 2 - static_cast<int>(std::floor(std::log10(width))));
+  std::vector<FeatureGroup> groups;
+  for (const PlaceBin& place : places) {
+    groups.push_back({fmt::format("{:.{}f} … {:.{}f}", place.low, digits, place.high, digits), {}});
+  }
+  return groups;
 }
 
 // Each point is in one of them: the outer ones have the training tasks' last points and all beyond.
@@ -71,6 +101,23 @@ std::vector<PlaceBin> bins_of(std::vector<PlaceBin> places) {
   places.front().low = -INFINITY;
   places.back().high = INFINITY;
   return places;
+}
+
+// Refuses words that nothing here would follow.
+std::vector<std::string> overrides_of(const RunImportanceSpec& spec) {
+  for (const std::string& word : spec.overrides) {
+    const std::string key = word.substr(0, word.find('='));
+    if (key == "runtime.threads") {
+      throw BadInput(fmt::format("'{}' has no effect here; use --threads", word));
+    }
+    if (!key.starts_with("runtime.") || key == "runtime.isa") continue;
+    if (config::find_key(key) == nullptr) continue;  // refused by the reader, by the nearest key
+    throw BadInput(
+        fmt::format("'{}' has no effect here: importance is computed by the processor, by ordered "
+                    "numerics; leave it out",
+                    word));
+  }
+  return train::protocol_overrides(spec.overrides);
 }
 
 std::vector<FeatureGroup> groups_of(RunProblem& job) {
@@ -83,13 +130,9 @@ std::vector<FeatureGroup> groups_of(RunProblem& job) {
     if (!job.spec.groups.empty()) {
       throw BadInput("--bins makes the groups itself; leave out --group");
     }
-    job.places = places_of(setup, job.seed, *job.spec.bins);
+    job.places = places_of(job, *job.spec.bins);
     job.scoring.bins = bins_of(job.places);
-    std::vector<FeatureGroup> groups;
-    for (const PlaceBin& place : job.places) {
-      groups.push_back({fmt::format("{:.2f} … {:.2f}", place.low, place.high), {}});
-    }
-    return groups;
+    return groups_of_places(job.places);
   }
   if (setup.data.table) return table_groups(setup.data.table->preparation, job.spec.groups);
   if (!job.spec.groups.empty()) {
@@ -148,6 +191,7 @@ std::vector<Estimand> estimands_of(const RunImportanceSpec& spec, const train::S
   std::vector<Estimand> all{Estimand::query, Estimand::support, Estimand::support_query,
                             Estimand::drop, Estimand::across};
   if (setup.test_steps > 0) all.insert(all.begin(), Estimand::prior);
+  if (!has_training_tasks(setup)) std::erase(all, Estimand::drop);
   if (!spec.within_classes) return all;
   std::erase(all, Estimand::across);
   if (setup.test_shape.support_rows > setup.test_shape.outputs) return all;
@@ -219,7 +263,7 @@ int64_t tasks_of(const RunProblem& job) {
 
 RunProblem::RunProblem(const RunImportanceSpec& s)
     : spec(s),
-      stored(train::open_run(s.run, s.checkpoint, train::protocol_overrides(s.overrides))),
+      stored(train::open_run(s.run, s.checkpoint, overrides_of(s))),
       setup(train::make_setup(stored)),
       content_hash(checkpoint::content_hash(stored.checkpoint_file)),
       theta(train::answering_theta(stored.checkpoint, train::layout_of(setup.learner.parameters))),
@@ -234,21 +278,37 @@ RunProblem::RunProblem(const RunImportanceSpec& s)
   scoring.within_classes = spec.within_classes;
   scoring.repeats = spec.repeats;
   scoring.seed = seed;
+  scoring.diverged_loss = setup.config.test.diverged_loss;
   const bool reads_queries =
       std::ranges::find(scoring.estimands, Estimand::query) != scoring.estimands.end();
   if (setup.data.images && reads_queries && scoring.metrics.front().mean_over_rows) {
     scoring.classes = setup.test_tasks->shape().ways;
   }
   if (std::ranges::find(scoring.estimands, Estimand::drop) != scoring.estimands.end()) {
-    scoring.means = training_means();
+    scoring.means = training_means("--estimands drop");
   }
   tasks = tasks_of(*this);
   learners.resize(static_cast<size_t>(std::max(1, spec.threads)));
 }
 
+std::string RunProblem::split_scheme() const {
+  if (!setup.data.images) return {};
+  const std::string& chosen = setup.config.tasks.split;
+  return chosen.empty() ? setup.data.images->default_split : chosen;
+}
+
+void RunProblem::require_training_tasks(std::string_view flag) const {
+  if (has_training_tasks(setup)) return;
+  throw BadInput(
+      fmt::format("{} needs training tasks, and the train split of {} gives none of the "
+                  "training's shape; leave it out, or name another tasks.dataset",
+                  flag, setup.data.file.string()));
+}
+
 // In the order of tasks and rows, in double.
-const std::vector<float>& RunProblem::training_means() {
+const std::vector<float>& RunProblem::training_means(std::string_view flag) {
   if (!means.empty()) return means;
+  require_training_tasks(flag);
   data::Episode episode(setup.train_tasks->spec());
   const auto inputs = static_cast<size_t>(setup.train_shape.example.elements());
   std::vector<double> sums(inputs);

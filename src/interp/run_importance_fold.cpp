@@ -39,6 +39,8 @@ class Fold {
     RunImportance result{.spec = problem_.spec,
                          .checkpoint_file = problem_.stored.checkpoint_file,
                          .content_hash = problem_.content_hash,
+                         .dataset = setup.data.file.filename().string(),
+                         .split_scheme = problem_.split_scheme(),
                          .algorithm = setup.config.learner.algorithm,
                          .family = std::string(config::word(setup.config.tasks.family)),
                          .ways = setup.test_tasks->shape().ways,
@@ -228,8 +230,10 @@ void require_finite_tasks(const DoneRound& first) {
   size_t finite = 0;
   for (size_t cell = 0; cell < cells; ++cell) finite += first.is_finite(cell) ? 1 : 0;
   if (finite >= 2) return;
-  throw BadInput(fmt::format("importance: {} of {} tasks gave numbers that are not finite: {}",
-                             cells - finite, cells, first_trouble(first)));
+  throw BadInput(fmt::format(
+      "importance: {} of {} tasks gave numbers that are not finite, or a loss above "
+      "test.diverged_loss = {}: {}",
+      cells - finite, cells, first.job->problem()->scoring.diverged_loss, first_trouble(first)));
 }
 
 RunImportance fold_rounds(const RunProblem& problem, std::span<const DoneRound> rounds) {

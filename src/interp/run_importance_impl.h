@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outerloop/interp/run_importance.h"
@@ -16,8 +17,12 @@ struct RunProblem {
   explicit RunProblem(const RunImportanceSpec& spec);
 
   data::TaskKey key_of(uint64_t slot) const;
-  // Of each input over training tasks.
-  const std::vector<float>& training_means();
+  // Of a set of images; empty for other tasks.
+  std::string split_scheme() const;
+  // Throws BadInput, beginning with the flag that needs them, where the data give none.
+  void require_training_tasks(std::string_view flag) const;
+  // Of each input over training tasks; throws as above.
+  const std::vector<float>& training_means(std::string_view flag);
   // Made when its thread asks for it first.
   TaskLearner& learner(int thread);
 

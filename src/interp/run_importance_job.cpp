@@ -29,6 +29,8 @@ std::string content_of(const RunProblem& job, const TaskScoring& scoring) {
                               {"within", config::word(protocol.within)},
                               {"transductive", job.setup.config.learner.transductive},
                               {"split", name_of(job.spec.split)},
+                              {"split_scheme", job.split_scheme()},
+                              {"diverged_loss", scoring.diverged_loss},
                               {"seed", job.seed},
                               {"exact", scoring.exact}};
   if (scoring.within_classes) json["donors"] = "within_class";

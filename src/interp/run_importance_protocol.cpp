@@ -45,7 +45,8 @@ std::string describe_estimands(const RunImportance& result) {
     if (meaning.finding == "query" && result.spec.curve) said.back() += ", and so after each step";
   }
   return fmt::format(
-      "A decrease is the score of a task less its score with one group changed. {}. ",
+      "A decrease is the score of a task less its score with one group changed; the score of a "
+      "loss is the loss negated, so that greater is better. {}. ",
       fmt::join(said, "; "));
 }
 
@@ -80,6 +81,14 @@ std::string describe_groups(const RunImportance& result) {
                      spec.patch.value_or(4));
 }
 
+// Another data set than the learner's gives training tasks of its own.
+std::string describe_training_tasks(const RunImportance& result) {
+  const bool uses_them =
+      has(result, config::word(Estimand::drop)) || result.spec.superpixels || !result.bins.empty();
+  if (!uses_them || result.dataset.empty()) return {};
+  return fmt::format("Training tasks are those of {}. ", result.dataset);
+}
+
 std::string describe_draws(const RunImportance& result) {
   std::vector<std::string_view> exact, drawn;
   for (int i = 0; !config::choice_word(choice_words(Estimand{}), i).empty(); ++i) {
@@ -100,18 +109,35 @@ std::string describe_draws(const RunImportance& result) {
                             fmt::join(drawn, ", "));
 }
 
-std::string describe_statistics(const RunImportance& result) {
-  const std::string intervals = "The task is the unit: intervals are Student's over tasks; ";
+// Of the tasks, where a finding has no band.
+std::string describe_lack_of_tasks(const RunImportance& result) {
   const auto fewest = static_cast<int64_t>(fewest_tasks_of_band());
   if (result.tasks < fewest) {
-    return intervals +
-           fmt::format(
-               "there is no joint band, as {} tasks have too few patterns of signs for 95 %: {} "
-               "tasks would do.",
-               result.tasks, fewest);
+    return fmt::format("as {} tasks have too few patterns of signs for 95 %: {} tasks would do",
+                       result.tasks, fewest);
   }
-  return intervals +
-         "the band holds for all groups of an estimand together with 95 % (sign flips over tasks).";
+  return fmt::format(
+      "as {} tasks with so few different values have too few patterns of signs for 95 %: more "
+      "tasks would do",
+      result.tasks);
+}
+
+std::string describe_statistics(const RunImportance& result) {
+  size_t findings = 0, with_band = 0;
+  for (const MetricFinding& metric : result.metrics) {
+    for (const EstimandFinding& finding : metric.estimands) {
+      ++findings;
+      with_band += finding.has_band() ? 1 : 0;
+    }
+  }
+  std::string text = "The task is the unit: intervals are Student's over tasks; ";
+  if (with_band == 0) {
+    return text + fmt::format("there is no joint band, {}.", describe_lack_of_tasks(result));
+  }
+  text += "the band holds for all groups of an estimand together with 95 % (sign flips over tasks)";
+  if (with_band == findings) return text + ".";
+  return text + fmt::format("; there is none for {} of {} estimands, {}.", findings - with_band,
+                            findings, describe_lack_of_tasks(result));
 }
 
 }  // namespace
@@ -123,11 +149,13 @@ std::string describe_protocol(const RunImportance& result) {
       result.algorithm, result.family, result.checkpoint_file.filename().string(), result.tasks,
       name_of(result.spec.split), result.support_rows, result.query_rows,
       counted(result.steps, "step"), *result.spec.seed);
-  text += describe_groups(result) + describe_estimands(result) + describe_draws(result) +
-          describe_statistics(result);
+  text += describe_groups(result) + describe_estimands(result) + describe_training_tasks(result) +
+          describe_draws(result) + describe_statistics(result);
   if (!result.left_out.empty()) {
-    text += fmt::format(" Left out, as their values are not finite: {}.",
-                        counted(result.left_out.size(), "task"));
+    text += fmt::format(
+        " Left out, as they ended with a loss above test.diverged_loss or have a value that is not "
+        "finite: {}.",
+        counted(result.left_out.size(), "task"));
   }
   return text;
 }

@@ -65,6 +65,14 @@ std::string_view kind_of_pixels(const RunImportanceSpec& spec) {
   return spec.superpixels ? "superpixels" : spec.strokes ? "line pieces" : "squares";
 }
 
+// From the lowest to the highest.
+Json json_of_edges(const std::vector<PlaceBin>& bins) {
+  Json edges = Json::array();
+  edges.push_back(bins.front().low);
+  for (const PlaceBin& bin : bins) edges.push_back(bin.high);
+  return edges;
+}
+
 // Row by row.
 Json json_of_regions(const RunImportance& result, const std::vector<int32_t>& regions) {
   Json rows = Json::array();
@@ -120,6 +128,7 @@ std::string to_json(const RunImportance& result) {
             {"algorithm", result.algorithm},
             {"family", result.family},
             {"split", name_of(result.spec.split)},
+            {"split_scheme", result.split_scheme},
             {"seed", *result.spec.seed},
             {"ways", result.ways},
             {"support_rows", result.support_rows},
@@ -134,6 +143,7 @@ std::string to_json(const RunImportance& result) {
   for (const NamedGroup& group : result.spec.groups) {
     json["groups"].push_back({{"name", group.name}, {"features", group.columns}});
   }
+  if (!result.bins.empty()) json["edges"] = json_of_edges(result.bins);
   if (result.budget) {
     json["budget"] = json_of(result, *result.budget);
   } else {

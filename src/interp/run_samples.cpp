@@ -67,7 +67,7 @@ Samples samples_of(const RunProblem& problem, std::span<const DoneRound> rounds,
         repeats.clear();
         for (const size_t column : slice.columns) repeats.push_back(values[column]);
         GroupSample& group = groups[slice.group];
-        group.certain = is_certain(problem.scoring, slice.part.first);
+        group.certain = is_certain(slice.part.first, problem.scoring.exact);
         group.add_task(repeats);
         if (!is_pilot) continue;
         group.pilot_repeats = repeats.size();

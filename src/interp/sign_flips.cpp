@@ -141,15 +141,17 @@ double greatest_of_band(std::span<const CentredColumn> columns, Flipped& flipped
   return greatest;
 }
 
-// The error of flipped centred values follows from their mean, as flips leave squares alone.
+// The error of flipped centred values follows from their mean, as flips leave squares alone. Signs
+// that make all values equal leave no error, whatever the rounding.
 double greatest_t_of_centred(std::span<const CentredColumn> columns, Flipped& flipped) {
   double greatest = 0;
   for (const CentredColumn& column : columns) {
     const auto n = static_cast<double>(column.values.size());
     const double mean = flipped.mean(column.centred);
     const double whole = column.error * column.error * (n - 1);  // mean square
-    const double rest = std::max(0.0, whole - mean * mean);
-    greatest = std::max(greatest, ratio(mean, std::sqrt(rest / (n - 1))));
+    const double rest = whole - mean * mean;
+    const double error = rest <= kEqual * whole ? 0 : std::sqrt(rest / (n - 1));
+    greatest = std::max(greatest, ratio(mean, error));
   }
   return greatest;
 }

@@ -197,6 +197,9 @@ class Baselines {
 
 TaskBaselines compute_baselines(const config::Config& config, const std::filesystem::path& folder,
                                 std::vector<int64_t> shots) {
+  if (config.test.tasks < 1) {
+    throw BadInput("baselines need tasks to test on: test.tasks = 0; set it to 1 or more");
+  }
   if (shots.empty()) shots = {config::test_protocol(config).shots};
   return Baselines(config, folder).run(shots);
 }

@@ -4,9 +4,9 @@
 
 namespace outerloop::interp {
 
-bool is_certain(const TaskScoring& scoring, Estimand estimand) {
+bool is_certain(Estimand estimand, bool exact) {
   const bool of_query = estimand == Estimand::prior || estimand == Estimand::query;
-  return estimand == Estimand::drop || (of_query && scoring.exact);
+  return estimand == Estimand::drop || (of_query && exact);
 }
 
 TaskColumns::TaskColumns(const TaskScoring& scoring, int64_t steps)
@@ -33,7 +33,7 @@ TaskColumns::TaskColumns(const TaskScoring& scoring, int64_t steps)
 
 void TaskColumns::add_part(const TaskScoring& scoring, Estimand estimand, int64_t step) {
   parts_.push_back(
-      {estimand, step, is_certain(scoring, estimand) ? 1 : scoring.repeats, all_.size()});
+      {estimand, step, is_certain(estimand, scoring.exact) ? 1 : scoring.repeats, all_.size()});
   for (size_t g = 0; g < scoring.groups.size(); ++g) {
     for (int64_t r = 0; r < parts_.back().repeats; ++r) {
       for (size_t m = 0; m < metrics_; ++m) {

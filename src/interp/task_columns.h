@@ -5,9 +5,6 @@
 
 namespace outerloop::interp {
 
-// Whether there is no chance in it: a mean over all donors, or what is masked by its mean.
-bool is_certain(const TaskScoring& scoring, Estimand estimand);
-
 // Decreases of one estimand at one step, (group, repeat, metric).
 struct TaskPart {
   Estimand estimand = Estimand::query;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -16,6 +18,7 @@ namespace outerloop::interp {
 namespace {
 
 const ChangedRows kUntouched;
+constexpr double kUnscored = std::numeric_limits<double>::quiet_NaN();
 
 // A task has two streams of permutations: of its queries and of its support.
 uint64_t query_stream(uint64_t task) {
@@ -129,13 +132,37 @@ struct TaskScorer::Impl {
     learner.begin(episode);
     learner.adapt(support);
     score_baselines();
+    if (has_diverged()) {
+      // The scores after the last step, and all decreases.
+      const size_t steps_before = baselines.size() - 1;
+      std::ranges::fill(values.subspan(steps_before * scoring.metrics.size()), kUnscored);
+    } else {
+      score_copies(episode);
+    }
+    done.flops += learner.work() - work_before;
+  }
+
+  void score_copies(const data::Episode& episode) {
     draw(episode);
     score_query_parts();
     if (wants(Estimand::across)) score_across();
     if (wants(Estimand::support) || wants(Estimand::support_query)) score_support();
     if (wants(Estimand::drop)) score_drop();
     if (wants(Estimand::labels)) score_labels(episode);
-    done.flops += learner.work() - work_before;
+  }
+
+  // By the loss of the untouched queries after the last step, which were answered last: as
+  // evaluations count it, the squared error or the cross-entropy.
+  bool has_diverged() const {
+    const size_t width = learner.width();
+    double sum = 0;
+    for (size_t row = 0; row < query_rows; ++row) {
+      const auto said = std::span<const double>(predictions).subspan(row * width, width);
+      sum += width == 1 ? std::pow(said[0] - targets[row], 2)
+                        : -std::log(said[static_cast<size_t>(targets[row])]);
+    }
+    const double loss = sum / static_cast<double>(query_rows);
+    return !std::isfinite(loss) || loss > scoring.diverged_loss;
   }
 
   // Of the copies that were asked about last.
@@ -195,7 +222,11 @@ struct TaskScorer::Impl {
     }
   }
 
+  // By all metrics or by none: some have a score for answers that are no numbers.
   std::vector<double> scores_of(std::span<const double> answers) const {
+    if (!std::ranges::all_of(answers, [](double value) { return std::isfinite(value); })) {
+      return std::vector<double>(scoring.metrics.size(), kUnscored);
+    }
     std::vector<double> scores;
     for (const Metric& metric : scoring.metrics) {
       scores.push_back(metric.score(targets, {answers, learner.width()}, {}));

@@ -32,9 +32,9 @@ std::string chart(const ImportanceResult& result, const Importance& importance) 
     const double mean = importance.mean[g];
     bars.push_back({result.groups[g].name, mean, mean - half, mean + half});
   }
-  const std::string axis = fmt::format("fall of {}", importance.metric);
+  const std::string axis = fmt::format("fall of the score ({})", importance.metric);
   return card(
-      fmt::format("{}, {:.4g} untouched", importance.metric, importance.baseline),
+      fmt::format("Score ({}), {:.4g} untouched", importance.metric, importance.baseline),
       bar_chart("Importance of the features by " + std::string(importance.metric), axis, bars),
       result.is_exact() ? "Means over all donor rows."
                         : "Means over permutations; whiskers: ± one standard deviation "

@@ -170,16 +170,16 @@ std::string places_card(const RunImportance& result, const EstimandFinding& find
     series.points.push_back({place, mean, mean - half, mean + half});
   }
   plot.series.push_back(std::move(series));
-  const bool has_band = finding.groups.front().has_band();
   return card(about(finding.name).heading, to_svg(plot),
               fmt::format("{} {}", escape(about(finding.name).question),
-                          has_band ? "Band: all places together, 95 %." : kNoBand));
+                          finding.has_band() ? "Band: all places together, 95 %." : kNoBand));
 }
 
 std::string about_whiskers(const MetricFinding& metric) {
-  return metric.estimands.front().groups.front().has_band()
-             ? "Whiskers: a band that holds for all groups of a picture together, 95 %."
-             : kNoBand;
+  const auto bands = std::ranges::count_if(metric.estimands, &EstimandFinding::has_band);
+  if (bands == 0) return kNoBand;
+  return std::string("Whiskers: a band that holds for all groups of a picture together, 95 %.") +
+         (bands == std::ssize(metric.estimands) ? "" : " Without them: too few tasks for a band.");
 }
 
 std::string findings(const RunImportance& result, const MetricFinding& metric) {

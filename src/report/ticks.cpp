@@ -10,6 +10,7 @@ namespace outerloop::report {
 namespace {
 
 constexpr double kMostWhole = 1e15;  // more digits than anybody reads, and near what a double has
+constexpr int kMostDigits = 9;       // after the point
 
 // The smallest 1, 2 or 5 times a power of ten that is not below x > 0.
 double round_up(double x) {
@@ -20,18 +21,18 @@ double round_up(double x) {
   return 10 * power;
 }
 
-// Digits after the point that a round number has.
+// Digits after the point that a round number has; kMostDigits + 1 where it has more than that.
 int digits_of(double value) {
   int digits = 0;
-  for (double power = 1; digits < 9; ++digits, power *= 10) {
-    if (std::abs(std::round(value * power) - value * power) < 1e-6 * std::abs(value * power)) break;
-    if (value == 0) break;
+  for (double power = 1; digits <= kMostDigits; ++digits, power *= 10) {
+    const double scaled = value * power;
+    if (std::abs(std::round(scaled) - scaled) <= 1e-6 * std::abs(scaled)) break;
   }
   return digits;
 }
 
 std::string plain(double value, int digits) {
-  if (std::abs(value) >= kMostWhole) return fmt::format("{:.3g}", value);
+  if (std::abs(value) >= kMostWhole || digits > kMostDigits) return fmt::format("{:g}", value);
   if (std::abs(value) >= 1000 && digits == 0) return with_commas(std::llround(value));
   std::string text = fmt::format("{:.{}f}", value, digits);
   return text.starts_with('-') && text.find_first_not_of("-0.") == text.npos ? text.substr(1)

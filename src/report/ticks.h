@@ -14,7 +14,8 @@ std::vector<double> log_ticks(double low, double high);
 
 enum class Unit { number, percent };  // percent: values are fractions
 
-// "0.05", "20,000", "95 %". All with the digits that the finest needs, or each with its own.
+// "0.05", "20,000", "95 %", "2e-13". All with the digits that the finest needs, or each with its
+// own.
 std::vector<std::string> tick_labels(const std::vector<double>& ticks, Unit unit,
                                      bool same_digits = true);
 

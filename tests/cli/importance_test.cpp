@@ -157,6 +157,19 @@ TEST(ImportanceCommand, ReportsGroupsAndWaysToPermute) {
   }
 }
 
+TEST(ImportanceCommand, CallsALossThatIsNegatedAScore) {
+  const TemporaryFolder folder;
+  const fs::path run = run_iris(folder, "iris", {"metrics=[mse]"});
+  EXPECT_LT(result_of(run)["metrics"][0]["baseline"], 0);
+  EXPECT_TRUE(contains(result_of(run)["protocol"], "The score of a loss is the loss negated"));
+  const std::string page = read_file(run / "report.html");
+  for (const char* part : {"fall of the score (mse)", "Score (mse), -", "is the loss negated"}) {
+    EXPECT_TRUE(contains(page, part)) << part;
+  }
+  const Result again = call({"importance", kIris, "run_dir=" + run.string(), "metrics=[mse]"});
+  EXPECT_TRUE(again.out.starts_with("score (mse) -")) << again.out;
+}
+
 TEST(ImportanceCommand, TakesShardsTogether) {
   const TemporaryFolder folder;
   const fs::path whole = run_iris(folder, "whole");

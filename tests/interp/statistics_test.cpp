@@ -196,6 +196,17 @@ TEST(JointBand, NeedsTasksForItsLevel) {
   EXPECT_EQ(band.half[1], INFINITY);
 }
 
+// Two vectors of 64 make the values of one column equal, but four those of one of these.
+TEST(JointBand, HasNoEndWhereFewTasksHaveFewDifferentValues) {
+  const std::vector<Numbers> columns = {{0, 0, 0, 0.1, 0.1, 0.1}, {0, 0.1, 0, 0.1, 0, 0.1}};
+  const auto flips = SignFlips::exhaustive(6);
+  EXPECT_EQ(joint_band(columns, flips).half, (Numbers{INFINITY, INFINITY}));
+  for (const Numbers& column : columns) {
+    const JointBand alone = joint_band(std::vector<Numbers>{column}, flips);
+    EXPECT_LT(alone.half[0], 0.1);
+  }
+}
+
 TEST(Statistics, RefuseWhatDoesNotFit) {
   const auto flips = SignFlips::exhaustive(3);
   EXPECT_THROW(sign_flip_test(Numbers{1, 2}, flips), BadInput);

@@ -365,6 +365,76 @@ TEST(TaskScorer, TheBinOfTheOnlyPlaceThatIsReadIsTheOnlyOneThatMatters) {
   EXPECT_EQ(scorer.work().cells - scorer.work().spared, 6) << "labels moved in each bin";
 }
 
+// Class 1 has the odds exp(x1 x2), which overflow.
+class SaysOdds final : public AnswersRows {
+ public:
+  int64_t steps() const override { return 0; }
+  size_t width() const override { return 2; }
+  bool couples_rows() const override { return false; }
+  double adapt_cost() const override { return 1; }
+  double answer_cost(size_t) const override { return 1; }
+  void begin(const data::Episode& episode) override { look_at(episode); }
+  void relabel(std::span<const float>) override {}
+  void adapt(std::span<const float>) override {}
+  void answer(int64_t, std::span<double> predictions) override {
+    for (size_t row = 0; 2 * row < predictions.size(); ++row) {
+      const auto x = asked().subspan(2 * row, 2);
+      const double odds = std::exp(static_cast<double>(x[0] * x[1]));
+      predictions[2 * row] = 1 / (1 + odds);
+      predictions[2 * row + 1] = odds / (1 + odds);
+    }
+  }
+};
+
+// The class said by answers that are no numbers is the first one: accuracy would have a score.
+TEST(TaskScorer, AnswersThatAreNotFiniteHaveNoScoreByAnyMetric) {
+  const data::EpisodeSpec spec{.support_x = {DType::f32, {2, 2}},
+                               .support_y = {DType::i32, {2}},
+                               .query_x = {DType::f32, {4, 2}},
+                               .query_y = {DType::i32, {4}}};
+  const auto values_of = [&](const std::vector<float>& queries, std::vector<Metric> metrics) {
+    data::Episode episode(spec);
+    std::ranges::copy(queries, episode.query_x.as<float>().begin());
+    SaysOdds learner;
+    TaskScorer scorer({.groups = {{"x1", {0}}},
+                       .metrics = std::move(metrics),
+                       .estimands = {Estimand::query},
+                       .exact = true},
+                      learner, spec, {});
+    std::vector<double> values(scorer.columns().size());
+    scorer.score(episode, 1, values);
+    return values;
+  };
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  const std::vector<float> calm{2, 0, 1, 1, -1, 1, 1, -1};
+  const std::vector<float> wild_if_permuted{1000, 0, 1, 1, -1, 1, 1, -1};
+  const std::vector<float> wild{1000, 1, 1, 1, -1, 1, 1, -1};
+  for (const auto& metrics :
+       {std::vector<Metric>{metric_named("accuracy")},
+        std::vector<Metric>{metric_named("accuracy"), metric_named("log_loss")}}) {
+    const size_t baselines = metrics.size();
+    EXPECT_TRUE(std::ranges::all_of(values_of(calm, metrics), is_finite));
+    const std::vector<double> permuted = values_of(wild_if_permuted, metrics);
+    EXPECT_TRUE(std::ranges::all_of(std::span(permuted).first(baselines), is_finite));
+    EXPECT_TRUE(std::ranges::none_of(std::span(permuted).subspan(baselines), is_finite));
+    EXPECT_TRUE(std::ranges::none_of(values_of(wild, metrics), is_finite));
+  }
+}
+
+TEST(TaskScorer, TasksThatEndAboveTheLimitHaveNoDecreases) {
+  TaskScoring scoring = all_estimands();
+  const std::vector<double> values = Toy(scoring).values(6);
+  const double loss = -values[1];  // after the only step
+  scoring.diverged_loss = 1.001 * loss;
+  EXPECT_EQ(Toy(scoring).values(6), values);
+  scoring.diverged_loss = 0.999 * loss;
+  Toy limited(scoring);
+  const std::vector<double> left_out = limited.values(6);
+  EXPECT_EQ(left_out[0], values[0]);
+  for (size_t c = 1; c < left_out.size(); ++c) EXPECT_TRUE(std::isnan(left_out[c])) << c;
+  EXPECT_EQ(limited.scorer().work().cells, 0);
+}
+
 // The mean over all donors: what many permutations approach, without their error.
 TEST(TaskScorer, ExactModeIsTheLimitOfManyRepeats) {
   TaskScoring exact = all_estimands();

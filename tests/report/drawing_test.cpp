@@ -37,6 +37,12 @@ TEST(Ticks, AreRoundNumbersWithin) {
             (Texts{"0.001", "0.01", "0.1", "1", "10"}));
 }
 
+TEST(Ticks, AreToldApartHoweverSmall) {
+  EXPECT_EQ(tick_labels(linear_ticks(0, 1e-12, 6), Unit::number),
+            (Texts{"0", "2e-13", "4e-13", "6e-13", "8e-13", "1e-12"}));
+  EXPECT_EQ(tick_labels(linear_ticks(0, 1e-8, 6), Unit::number).back(), "0.000000010");
+}
+
 TEST(Ticks, SurviveARangeOfOneValue) {
   EXPECT_EQ(linear_ticks(2, 2, 6), std::vector<double>{2});
 }

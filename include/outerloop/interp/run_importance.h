@@ -1,6 +1,7 @@
 #pragma once
 // Importance for a stored run over many tasks: the farm's job, and what its results say.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -18,9 +19,10 @@
 namespace outerloop::interp {
 
 struct RunImportanceSpec {
-  std::filesystem::path run;           // run folder or checkpoint file
-  std::string checkpoint = "best";     // as in train::open_run()
-  std::vector<std::string> overrides;  // as in train::protocol_overrides()
+  std::filesystem::path run;        // run folder or checkpoint file
+  std::string checkpoint = "best";  // as in train::open_run()
+  // As in train::protocol_overrides(), but of runtime.* isa alone.
+  std::vector<std::string> overrides;
   data::Split split = data::Split::test;
   std::optional<int64_t> tasks;  // default: as many as the run's own test or validation
   std::optional<int64_t> seed;   // default: the run's
@@ -30,7 +32,7 @@ struct RunImportanceSpec {
   bool exact = false;
   bool within_classes = false;  // donors of the row's class alone
   bool curve = false;
-  std::vector<Estimand> estimands;   // empty: all that the learner has
+  std::vector<Estimand> estimands;   // empty: all that the learner and its data have
   std::vector<std::string> metrics;  // empty: mse, or log_loss and accuracy
   std::vector<NamedGroup> groups;    // of a table's features; other features are alone
   std::optional<int64_t> bins;       // one input: places along it as groups, estimand labels
@@ -46,7 +48,7 @@ struct GroupFinding {
   std::string group;
   TaskSummary tasks;       // over tasks, each the mean of its repeats
   int64_t task_count = 0;  // a budget gives groups tasks of their own
-  double band_half = 0;    // joint over the groups of the estimand; few tasks: infinite
+  double band_half = 0;    // joint over the groups of the estimand; too few tasks: infinite
   double p_value = 0;      // two-sided sign flips over tasks, by itself
   double p_joint = 0;      // adjusted over the groups (max-T)
   // Standard error that the draws alone would leave; not a number where that is not known: with one
@@ -63,6 +65,8 @@ struct EstimandFinding {
                      //   shapley_support, shapley_query   their shares of support_query
   int64_t step = 0;
   std::vector<GroupFinding> groups;
+
+  bool has_band() const { return std::ranges::all_of(groups, &GroupFinding::has_band); }
 };
 
 struct MetricFinding {
@@ -98,11 +102,13 @@ struct RunImportance {
   RunImportanceSpec spec;
   std::filesystem::path checkpoint_file;
   std::string content_hash;
+  std::string dataset;       // name of its file; empty where tasks are made without one
+  std::string split_scheme;  // of a set of images; empty for other tasks
   std::string algorithm;
   std::string family;
   int64_t ways = 1, support_rows = 0, query_rows = 0, steps = 0;
   int64_t tasks = 0;              // that were scored
-  std::vector<int64_t> left_out;  // tasks whose values are not finite
+  std::vector<int64_t> left_out;  // tasks that diverged, or with a value that is not finite
   std::vector<std::string> groups;
   std::vector<std::string> task_names;  // of the tasks that were not left out
   std::vector<MetricFinding> metrics;

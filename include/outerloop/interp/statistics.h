@@ -91,9 +91,10 @@ MaxT max_t(const TableView& x, const SignFlips& flips, double level = 0.95);
 // each flipped column is divided by its own error, as the observed one is, so that few tasks cover
 // what they say (three columns of normal values, from 6 tasks on: 95 %). A statement about all
 // columns is no narrower than one about a column: where the t-interval of mean_interval() is wider,
-// it is taken. A column of fewer than fewest_tasks_of_band() tasks has no band. `flips` has the
-// tasks of the longest column. Throws BadInput unless each column has two values or more and the
-// longest fits.
+// it is taken. A column of fewer than fewest_tasks_of_band() tasks has no band. Nor has any that
+// varies where few tasks have few different values: signs that make a column's values equal have an
+// infinite t, and more than 1 - level of them make critical infinite. `flips` has the tasks of the
+// longest column. Throws BadInput unless each column has two values or more and the longest fits.
 struct JointBand {
   std::vector<double> mean;
   std::vector<double> error;  // sd_j / sqrt(n_j)

@@ -34,7 +34,7 @@ struct TaskBaselines {
 };
 
 // shots: empty for the config's. Tasks are those of outerloop eval: by seed, test protocol and
-// number. Throws BadInput unless the tasks are regression on a table.
+// number. Throws BadInput unless the tasks are regression on a table and test.tasks is 1 or more.
 TaskBaselines compute_baselines(const config::Config& config, const std::filesystem::path& folder,
                                 std::vector<int64_t> shots);
 

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +37,10 @@
 namespace outerloop::interp {
 
 OL_CONFIG_CHOICE(Estimand, prior, query, support, support_query, drop, across, labels)
+
+// Whether there is no chance in it: what is masked by its mean, or, where exact, a mean over all
+// donors.
+bool is_certain(Estimand estimand, bool exact);
 
 // Support rows whose only input is in [low, high).
 struct PlaceBin {
@@ -69,6 +74,9 @@ struct TaskScoring {
   int64_t repeats = 2;
   uint64_t seed = 0;
   std::vector<float> means;  // of each input over training tasks, for drop
+  // A task whose untouched queries end with a greater loss, or one that is not finite, has no
+  // decreases.
+  double diverged_loss = std::numeric_limits<double>::infinity();
 };
 
 // What a cell's values are: for each metric and step the untouched score, then decreases.
@@ -108,8 +116,9 @@ class TaskScorer {
   TaskCosts costs() const;
   const TaskWork& work() const;
 
-  // Fills one value per column. A pure function of the episode, the task's number (below 2^40) and
-  // the seed.
+  // Fills one value per column, NaN by every metric where an answer is not finite and, from the
+  // last step on, where the task diverged. A pure function of the episode, the task's number (below
+  // 2^40) and the seed.
   void score(const data::Episode& episode, uint64_t task, std::span<double> values);
 
  private:
