@@ -3,7 +3,7 @@
 # scripts of your own, before mpirun or srun. What you set yourself stays as it is.
 # OUTERLOOP=/path/to/outerloop takes another program than that of build/release or the PATH.
 
-launch_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+launch_root=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [[ -z ${OUTERLOOP:-} ]]; then
   OUTERLOOP=$launch_root/build/release/outerloop
   if [[ -x $launch_root/bin/mpirun ]]; then # a bundle, with an MPI of its own

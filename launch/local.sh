@@ -3,7 +3,7 @@
 # Installs missing packages (as root on Debian), builds, then hands its words to the program:
 #   launch/local.sh train configs/omniglot_maml.yaml
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 "$root/tools/build.sh" release outerloop
 exec "$root/build/release/outerloop" "$@"

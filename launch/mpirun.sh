@@ -3,7 +3,7 @@
 #   launch/mpirun.sh --hostfile hosts -- train configs/omniglot_maml.yaml run_dir=runs/omniglot
 # Words before -- go to mpirun. `outerloop supervise -- launch/mpirun.sh …` restarts after failures.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 launcher=()
 while (($#)) && [[ $1 != -- ]]; do
@@ -20,7 +20,7 @@ source "$root/launch/env.sh"
 # The threads of one rank take all cores of its host, unless you say how many ranks there are.
 how_many=' --?(n|np|c|N|npernode|npersocket|map-by) '
 [[ " ${launcher[*]} " =~ $how_many ]] || launcher+=(--map-by ppr:1:node)
-for name in OUTERLOOP_{CACHE,CUBLAS,DATA,ISA,NCCL} HDF5_USE_FILE_LOCKING; do
+for name in OUTERLOOP_{CACHE,CUBLAS,DATA,ISA,NCCL} HDF5_USE_FILE_LOCKING "${!NCCL_@}"; do
   [[ -z ${!name:-} ]] || launcher+=(-x "$name")
 done
 # Below, -q keeps back what mpirun says when a rank ends badly, its own complaints too: about a word
@@ -40,16 +40,17 @@ if ((code == 124 || code == 137)); then
 fi
 ((code == 0)) || exit "$code"
 
-# At Ctrl-C and SIGTERM mpirun would end its ranks within seconds. As SIGUSR1 they are a stop with a
-# checkpoint and exit code 75; the second one ends it. Of a group of its own it hears of them here alone.
+# At Ctrl-C, SIGTERM and the end of the terminal mpirun would end its ranks within seconds. As SIGUSR1
+# they are a stop with a checkpoint and exit code 75; the second one ends it. Of a group of its own it
+# hears of them here alone.
 set -m
 mpirun -q "${launcher[@]}" "$OUTERLOOP" "$@" </dev/null &
 job=$!
 stop() {
   kill -USR1 "$job"
-  trap 'kill "$job"' INT TERM USR1
+  trap 'kill "$job"' INT TERM USR1 HUP
 }
-trap stop INT TERM USR1
+trap stop INT TERM USR1 HUP
 # A signal ends a wait early.
 while true; do
   code=0

@@ -23,12 +23,11 @@ namespace fs = std::filesystem;
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags, const char* step)
-      : Descriptor(path, flags, step, path) {}
-  // Errors name `shown`.
-  Descriptor(const fs::path& path, int flags, const char* step, const fs::path& shown)
-      : path_(shown), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0) fail(path_, step, errno);
   }
+  // Owns an open one; errors name `path`.
+  Descriptor(fs::path path, int opened) : path_(std::move(path)), descriptor_(opened) {}
   ~Descriptor() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -60,11 +59,26 @@ fs::path temporary_name(const fs::path& target) {
          fmt::format(".tmp-{}-{}-{}", target.filename().string(), ::getpid(), counter++);
 }
 
+// `make` is given a name, and refuses one that is taken: a killed process of the same number, or
+// one in another container, may have left it.
+template <class Make>
+fs::path make_temporary(const fs::path& target, const char* step, const Make& make) {
+  while (true) {
+    fs::path name = temporary_name(target);
+    if (make(name.c_str()) >= 0) return name;
+    if (errno != EEXIST) fail(target, step, errno);
+  }
+}
+
 }  // namespace
 
 void write_file_atomically(const fs::path& file, std::span<const std::byte> content) {
-  AtomicFile atomic(file);
-  Descriptor descriptor(atomic.temporary(), O_WRONLY | O_CREAT | O_EXCL, "create", file);
+  int opened = -1;
+  AtomicFile atomic(file, make_temporary(file, "create", [&opened](const char* name) {
+                      opened = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+                      return opened;
+                    }));
+  Descriptor descriptor(file, opened);
   while (!content.empty()) {
     const ssize_t written = ::write(descriptor.get(), content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
@@ -111,8 +125,9 @@ void sync_folder(const fs::path& folder) {
 }
 
 void replace_symlink(const fs::path& link, const fs::path& target) {
-  AtomicFile atomic(link);
-  if (::symlink(target.c_str(), atomic.temporary().c_str()) != 0) fail(link, "link", errno);
+  AtomicFile atomic(link, make_temporary(link, "link", [&target](const char* name) {
+                      return ::symlink(target.c_str(), name);
+                    }));
   // Not commit(): syncing through the link would sync the target.
   if (::rename(atomic.temporary().c_str(), link.c_str()) != 0) fail(link, "rename to", errno);
   sync_folder(folder_of(link));

@@ -34,7 +34,7 @@ std::optional<FileLock> FileLock::take(const std::filesystem::path& file) {
 }
 
 bool FileLock::is_taken(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return false;
   struct flock lock = whole_file();
   const bool asked = ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0;

@@ -6,15 +6,27 @@
 #include "outerloop/base/error.h"
 
 namespace outerloop {
+namespace {
+
+// A library that is there and lacks another has the other's name in these words.
+bool has_no_file(const std::string& name, const std::string& error) {
+  return error == name + ": cannot open shared object file: No such file or directory";
+}
+
+}  // namespace
 
 SharedLibrary::SharedLibrary(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle_ != nullptr) {
       name_ = name;
+      was_found_ = true;
       return;
     }
-    why_not_ = dlerror();
+    const std::string error = dlerror();
+    if (was_found_) continue;
+    was_found_ = !has_no_file(name, error);
+    if (was_found_ || why_not_.empty()) why_not_ = error;
   }
 }
 

@@ -21,7 +21,7 @@ void add_lease_flag(Command command, FarmFlags& flags) {
       .add_option(
           "--lease", flags.lease,
           "longest time for a cell; then another rank runs it too, and a rank that does not "
-          "answer for so long is left behind")
+          "answer for so long is left behind; before and after the cells it ends the run")
       .capture_default_str();
 }
 

@@ -37,6 +37,15 @@ struct Work {
   std::function<void(const farm::Results&)> conclude;
 };
 
+constexpr std::chrono::milliseconds kLeastSilence{3000};  // a slow rank may keep a shorter one
+
+// While it lives a rank that does not answer for as long as a lease ends the run. The farm needs
+// none: it leaves such a rank behind. Collective.
+comm::Watchdog watch_outside_farm(comm::Communicator& ranks, std::chrono::milliseconds lease) {
+  return watch(ranks, {.silence = std::max(lease, kLeastSilence), .stall = std::chrono::hours(1)},
+               /*log=*/{});
+}
+
 void name_files(const std::vector<std::filesystem::path>& files) {
   for (const auto& file : files) fmt::print("{}\n", file.string());
 }
@@ -114,24 +123,29 @@ int run_in_rounds(comm::Communicator& ranks, const ImportanceArguments& options,
   std::optional<interp::RunBudget> budget;
   const interp::ImportanceFolder folder{run_importance_folder(options.source, options.of_run),
                                         "--out"};
-  comm::fail_together(ranks, "command line and config", [&] {
+  comm::fail_together(ranks, "command line", [&] {
     settings = farm_options(options.farm);
     if (settings.shard.count > 1) {
       throw BadInput(
           "--budget auto decides after each round from all of its results, which a shard does not "
           "have; give --tasks and --repeats, or start it on several ranks");
     }
-    spec = run_importance_spec(options.source, options.words, options.of_run);
-    budget.emplace(spec);
-    if (leads) folder.prepare(interp::Repeats::in_rounds);
   });
+  {
+    const comm::Watchdog watchdog = watch_outside_farm(ranks, settings.lease);
+    comm::fail_together(ranks, "config", [&] {
+      spec = run_importance_spec(options.source, options.words, options.of_run);
+      budget.emplace(spec);
+      if (leads) folder.prepare(interp::Repeats::in_rounds);
+    });
+  }
   FarmSession session(leads && !options.farm.quiet, color);
   session.attend(settings);
   ThreadPool pool(spec.threads);
   std::vector<int64_t> plan(budget->plan_size());
   const Stopwatch since_begin;
   const auto max_wall = settings.max_wall;
-  do {
+  while (true) {
     if (max_wall) {
       const auto left =
           *max_wall - std::chrono::seconds(static_cast<int64_t>(since_begin.seconds()));
@@ -147,6 +161,7 @@ int run_in_rounds(comm::Communicator& ranks, const ImportanceArguments& options,
       if (!outcome.hung.empty()) say_hung(ranks, outcome, kStopped);
     }
     if (!goes_on) return kStopped;
+    const comm::Watchdog watchdog = watch_outside_farm(ranks, settings.lease);
     bool stops = false;
     comm::fail_together(ranks, "budget", [&] {
       if (!leads) return;
@@ -160,12 +175,15 @@ int run_in_rounds(comm::Communicator& ranks, const ImportanceArguments& options,
       session.log().info("stopped after round {}; the same command goes on", budget->number());
       return kStopped;
     }
-  } while (budget->begin(plan));
-  if (!leads) return kDone;
-  const interp::RunImportance result = budget->fold();
-  fmt::print("{}", interp::to_text(result));
-  name_files(report::write_importance(folder, result));
-  return kDone;
+    const bool is_over = !budget->begin(plan);
+    if (is_over && leads) {
+      const interp::RunImportance result = budget->fold();
+      fmt::print("{}", interp::to_text(result));
+      name_files(report::write_importance(folder, result));
+    }
+    ranks.barrier("end of round");
+    if (is_over) return kDone;
+  }
 }
 
 int run_on(comm::Communicator& ranks, const ImportanceArguments& options, ColorMode color) {
@@ -173,20 +191,27 @@ int run_on(comm::Communicator& ranks, const ImportanceArguments& options, ColorM
   farm::RunOptions settings;
   Work work;
   const bool leads = ranks.rank() == 0;
-  comm::fail_together(ranks, "command line and config", [&] {
-    settings = farm_options(options.farm);
-    work = is_run(options.source) ? work_on_run(options) : work_on_table(options);
-    settings.journal = work.folder.journal(settings.shard);
-    if (leads) work.folder.prepare(interp::Repeats::fixed);
-  });
+  comm::fail_together(ranks, "command line", [&] { settings = farm_options(options.farm); });
+  {
+    const comm::Watchdog watchdog = watch_outside_farm(ranks, settings.lease);
+    comm::fail_together(ranks, "config", [&] {
+      work = is_run(options.source) ? work_on_run(options) : work_on_table(options);
+      settings.journal = work.folder.journal(settings.shard);
+      if (leads) work.folder.prepare(interp::Repeats::fixed);
+    });
+  }
   FarmSession session(leads && !options.farm.quiet, color);
   session.attend(settings);
   ThreadPool pool(work.threads);
   const farm::Outcome outcome = farm::run(*work.job, ranks, pool, settings);
   session.finish();
+  if (!outcome.hung.empty()) {
+    say_hung(ranks, outcome, conclude(work, outcome, settings, session.log()));
+  }
+  const comm::Watchdog watchdog = watch_outside_farm(ranks, settings.lease);
   const int code = leads ? conclude(work, outcome, settings, session.log())
                          : (outcome.stopped.empty() ? kDone : kStopped);
-  if (!outcome.hung.empty()) say_hung(ranks, outcome, code);
+  ranks.barrier("end");
   return code;
 }
 

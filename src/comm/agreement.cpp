@@ -31,18 +31,6 @@ std::string said_by(const Communicator& ranks, const FirstFailure& first) {
                      ranks.hosts()[static_cast<size_t>(first.rank)], others, first.failure.message);
 }
 
-// "rank 2 on node07, rank 3 on node08"; of many the first few.
-std::string names_of(const Communicator& ranks, const std::vector<int>& members) {
-  constexpr size_t kNamed = 4;
-  std::string text;
-  for (size_t i = 0; i < std::min(members.size(), kNamed); ++i) {
-    text += fmt::format("{}rank {} on {}", i == 0 ? "" : ", ", members[i],
-                        ranks.hosts()[static_cast<size_t>(members[i])]);
-  }
-  if (members.size() > kNamed) text += fmt::format(" and {} more", members.size() - kNamed);
-  return text;
-}
-
 }  // namespace
 
 std::vector<std::string> all_gather_strings(Communicator& ranks, Label label,
@@ -61,6 +49,17 @@ std::vector<std::string> all_gather_strings(Communicator& ranks, Label label,
     begin += static_cast<size_t>(l);
   }
   return strings;
+}
+
+std::string names_of(const std::vector<std::string>& hosts, const std::vector<int>& ranks) {
+  constexpr size_t kNamed = 4;
+  std::string text;
+  for (size_t i = 0; i < std::min(ranks.size(), kNamed); ++i) {
+    text += fmt::format("{}rank {} on {}", i == 0 ? "" : ", ", ranks[i],
+                        hosts[static_cast<size_t>(ranks[i])]);
+  }
+  if (ranks.size() > kNamed) text += fmt::format(" and {} more", ranks.size() - kNamed);
+  return text;
 }
 
 std::optional<FirstFailure> first_failure(Communicator& ranks, Label label,
@@ -108,7 +107,8 @@ void require_equal(Communicator& ranks, Label label, std::string_view what,
   std::string text = fmt::format("{} is not the same on all ranks: {} on {} of {} ranks", what,
                                  most->first, most->second.size(), ranks.size());
   for (const auto& [value, group] : members) {
-    if (value != most->first) text += fmt::format(", {} on {}", value, names_of(ranks, group));
+    if (value != most->first)
+      text += fmt::format(", {} on {}", value, names_of(ranks.hosts(), group));
   }
   throw AgreedBadInput(fmt::format("{}; {}", text, advice));
 }

@@ -17,9 +17,16 @@
 namespace outerloop::comm {
 namespace {
 
+bool lacks_descriptors() {
+  return errno == EMFILE || errno == ENFILE;
+}
+
 SystemFailure failure(const char* call) {
+  const char* advice = lacks_descriptors() ? "; raise the limit of open files (ulimit -n), which "
+                                             "must be well above the number of ranks"
+                                           : "";
   return SystemFailure(
-      fmt::format("the watchdog cannot listen: {}: {}", call, std::strerror(errno)));
+      fmt::format("the watchdog cannot connect: {}: {}{}", call, std::strerror(errno), advice));
 }
 
 bool would_wait() {
@@ -49,6 +56,7 @@ void send_at_once(const Socket& socket) {
 
 Socket connect_within(in_addr host, uint16_t port, std::chrono::milliseconds most) {
   Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.open() && lacks_descriptors()) throw failure("socket");
   if (!socket.open()) return {};
   send_at_once(socket);
   sockaddr_in address{};
@@ -133,6 +141,7 @@ std::pair<Socket, Invitation> listen_anywhere() {
 
 Socket accept_from(const Socket& listener) {
   Socket socket(accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket.open() && lacks_descriptors()) throw failure("accept4");
   if (socket.open()) send_at_once(socket);
   return socket;
 }

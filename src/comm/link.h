@@ -88,7 +88,9 @@ struct Invitation {
   uint16_t port = 0;  // network order
 };
 
-// Any port of all interfaces. Throws SystemFailure.
+// These throw SystemFailure, also where there are too many open files.
+//
+// Any port of all interfaces.
 std::pair<Socket, Invitation> listen_anywhere();
 // A waiting connection; not open: none.
 Socket accept_from(const Socket& listener);

@@ -1,6 +1,7 @@
 #include "comm/meeting.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -13,6 +14,21 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kConnectTime{2000};    // for one address
 constexpr milliseconds kMeetingTime{20'000};  // for all ranks to find the one that listens
+
+// Who listens has a connection to every other rank, and the usual limit is for a thousand.
+void allow_as_many_files_as_may_be() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);  // accept_from() says what comes of a refusal
+}
+
+// "over TCP, port 40001; what to do"
+std::string way_to(const std::string& host, const Invitation& invitation) {
+  const std::string advice = invitation.count > 0 ? "allow connections between the hosts over IPv4"
+                                                  : host + " has no IPv4 address, which it needs";
+  return fmt::format("over TCP, port {}; {}", ntohs(invitation.port), advice);
+}
 
 Message hello(int rank, uint64_t token) {
   return {.token = token, .rank = rank, .kind = MessageKind::hello};
@@ -33,14 +49,23 @@ Peer join(const Communicator& ranks, int listening, const Invitation& invitation
     wait_readable({link.fd()}, milliseconds(100));
   }
   throw SystemFailure(
-      fmt::format("cannot connect to rank {} on {} over TCP, port {}; allow connections between "
-                  "the hosts",
-                  listening, host, ntohs(invitation.port)));
+      fmt::format("cannot connect to rank {} on {} {}", listening, host, way_to(host, invitation)));
 }
 
-// Until there are `wanted` peers.
-void receive_all(const Communicator& ranks, const Socket& listener, uint64_t token, size_t wanted,
+std::vector<int> missing_from(const std::vector<Peer>& peers, const Communicator& ranks) {
+  std::vector<int> missing;
+  for (int rank = 0; rank < ranks.size(); ++rank) {
+    const bool is_here = rank == ranks.rank() || std::ranges::count(peers, rank, &Peer::rank) > 0;
+    if (!is_here) missing.push_back(rank);
+  }
+  return missing;
+}
+
+// Until all other ranks are peers.
+void receive_all(const Communicator& ranks, const Socket& listener, const Invitation& invitation,
                  std::vector<Peer>& peers) {
+  const uint64_t token = invitation.token;
+  const auto wanted = static_cast<size_t>(ranks.size() - 1);
   std::vector<Link> strangers;
   const Clock::time_point deadline = Clock::now() + kMeetingTime;
   while (peers.size() < wanted && Clock::now() < deadline) {
@@ -60,8 +85,8 @@ void receive_all(const Communicator& ranks, const Socket& listener, uint64_t tok
     std::erase_if(strangers, [](const Link& link) { return link.closed(); });
   }
   if (peers.size() < wanted) {
-    throw SystemFailure(fmt::format("{} of {} ranks connected to the watchdog of rank {}",
-                                    peers.size(), wanted, ranks.rank()));
+    throw SystemFailure(
+        describe_missing(ranks.hosts(), missing_from(peers, ranks), ranks.rank(), invitation));
   }
 }
 
@@ -72,13 +97,21 @@ int deputy_of(const std::vector<std::string>& hosts) {
   return elsewhere == hosts.end() ? 1 : static_cast<int>(elsewhere - hosts.begin());
 }
 
+std::string describe_missing(const std::vector<std::string>& hosts, const std::vector<int>& missing,
+                             int listening, const Invitation& invitation) {
+  const std::string& host = hosts[static_cast<size_t>(listening)];
+  return fmt::format("{} did not connect to rank {} on {} {}", names_of(hosts, missing), listening,
+                     host, way_to(host, invitation));
+}
+
 std::vector<Peer> meet(Communicator& ranks, int deputy) {
   const std::array<int, 2> listening{0, deputy};
   Socket listener;
   Invitation mine;
   fail_together(ranks, "watchdog", [&] {
-    if (std::ranges::count(listening, ranks.rank()) > 0)
-      std::tie(listener, mine) = listen_anywhere();
+    if (std::ranges::count(listening, ranks.rank()) == 0) return;
+    allow_as_many_files_as_may_be();
+    std::tie(listener, mine) = listen_anywhere();
   });
   std::array<Invitation, 2> invitations;
   for (size_t i = 0; i < listening.size(); ++i) {
@@ -91,9 +124,7 @@ std::vector<Peer> meet(Communicator& ranks, int deputy) {
       if (ranks.rank() == 0 || ranks.rank() == listening[i]) continue;
       peers.push_back(join(ranks, listening[i], invitations[i]));
     }
-    if (listener.open()) {
-      receive_all(ranks, listener, mine.token, static_cast<size_t>(ranks.size() - 1), peers);
-    }
+    if (listener.open()) receive_all(ranks, listener, mine, peers);
   });
   return peers;
 }

@@ -18,6 +18,10 @@ struct Peer {
 // ranks or more.
 int deputy_of(const std::vector<std::string>& hosts);
 
+// Why the ranks `missing` are not connected to the one that listens, and what to do.
+std::string describe_missing(const std::vector<std::string>& hosts, const std::vector<int>& missing,
+                             int listening, const Invitation& invitation);
+
 // Collective. Of this rank's connections, one for each rank that it is to hear of: all others for
 // rank 0 and the deputy, these two for the rest. Throws AgreedFailure when one cannot be made.
 std::vector<Peer> meet(Communicator& ranks, int deputy);

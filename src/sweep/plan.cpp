@@ -3,13 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <system_error>
+#include <utility>
 
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/program_files.h"
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
+#include "outerloop/config/schema.h"
 #include "sweep/spec.h"
 
 namespace outerloop::sweep {
@@ -24,14 +30,49 @@ std::vector<std::string> words(const std::vector<Override>& overrides) {
   return result;
 }
 
-// A data set that only lies beside the base config is named by its whole path.
-void keep_dataset_in_reach(config::Config& config, const fs::path& from, const fs::path& sweep) {
-  if (!config::has_dataset(config)) return;
-  const fs::path found = config::find_file(config.tasks.dataset, from);
+// Whether the file has this name for the program on every host: it comes with the program, or the
+// name is a whole path.
+bool is_known_by_name(const std::string& name, const fs::path& file) {
+  const fs::path beside = program_files().command.parent_path();
+  return std::ranges::any_of(std::array{"../../configs", "../share/outerloop/configs"},
+                             [&](const char* shipped) {
+                               std::error_code none;
+                               return fs::equivalent(beside / shipped / name, file, none);
+                             });
+}
+
+// Trainings look names up from the sweep's folder, in any working directory, and are to find what
+// the base config finds.
+std::string name_in_reach(const std::string& name, const fs::path& from, const fs::path& sweep) {
+  const fs::path found = config::find_file(name, from);
+  if (is_known_by_name(name, found) && fs::equivalent(config::find_file(name, sweep), found)) {
+    return name;
+  }
+  return fs::absolute(found).lexically_normal().string();
+}
+
+// Returns the name of the data set that it puts in the place of another one, if it does.
+std::optional<std::string> keep_dataset_in_reach(config::Resolved& resolved, const Spec& spec,
+                                                 const SweepFolder& folder) {
+  std::string& name = resolved.config.tasks.dataset;
+  if (!config::has_dataset(resolved.config)) return std::nullopt;
   try {
-    config::find_file(config.tasks.dataset, sweep);
-  } catch (const BadInput&) {
-    config.tasks.dataset = fs::absolute(found).string();
+    const std::string earlier =
+        std::exchange(name, name_in_reach(name, spec.config.parent_path(), folder.root));
+    return name == earlier ? std::nullopt : std::optional(name);
+  } catch (const BadInput& missing) {
+    const auto key =
+        static_cast<size_t>(config::find_key("tasks.dataset") - config::schema().data());
+    throw config::ConfigErrors({fmt::format("{}: {}", resolved.origins[key], missing.what())});
+  }
+}
+
+void put(std::vector<Override>& overrides, const std::string& key, const std::string& value) {
+  const auto found = std::ranges::find(overrides, key, &Override::key);
+  if (found != overrides.end()) {
+    found->value = value;
+  } else {
+    overrides.insert(overrides.begin(), {key, value});
   }
 }
 
@@ -74,15 +115,23 @@ class PointErrors {
 config::Config base_config(const Spec& spec, const SweepFolder& folder) {
   PointErrors errors(spec);
   try {
-    config::Config config = config::read_config(spec.config, words(spec.fixed)).config;
-    config.run_dir.clear();
-    keep_dataset_in_reach(config, spec.config.parent_path(), folder.root);
-    return config;
+    config::Resolved resolved = config::read_config(spec.config, words(spec.fixed));
+    resolved.config.run_dir.clear();
+    keep_dataset_in_reach(resolved, spec, folder);
+    return resolved.config;
   } catch (const config::ConfigErrors& wrong) {
     errors.add(wrong, spec.fixed, "");
     errors.throw_any();
     throw;
   }
+}
+
+// With `seeds` of each.
+void require_few(size_t combinations, size_t seeds, const Spec& spec) {
+  if (combinations <= static_cast<size_t>(kMostPoints) / std::max<size_t>(seeds, 1)) return;
+  throw BadInput(fmt::format(
+      "{}: {} combinations with {} seeds each are more than {} points; take fewer values or seeds",
+      spec.name, combinations, seeds, kMostPoints));
 }
 
 std::vector<std::string> seeds_of(const Spec& spec, int64_t first) {
@@ -103,6 +152,15 @@ std::vector<std::vector<Override>> with_seeds(const std::vector<Override>& overr
     result.back().push_back({"seed", seed});
   }
   return result;
+}
+
+// What the grid, the list and the draws give, less what is left out.
+std::vector<std::vector<Override>> combinations_of(const Spec& spec) {
+  std::vector<std::vector<Override>> combinations = expand(spec);
+  std::erase_if(combinations, [&spec](const auto& one) {
+    return std::ranges::any_of(spec.leave_out, [&](const auto& c) { return matches(c, one); });
+  });
+  return combinations;
 }
 
 // Reads a point's config. Keys that others of the point leave without effect, such as inner.rate of
@@ -144,7 +202,8 @@ Point read_line(const std::string& line) {
 }
 
 bool holds(const fs::path& file, const std::string& content) {
-  return fs::is_regular_file(file) && read_file(file) == content;
+  std::error_code ignored;  // writing the file says what is wrong
+  return fs::is_regular_file(file, ignored) && read_file(file) == content;
 }
 
 }  // namespace
@@ -155,12 +214,16 @@ Plan read_spec(const fs::path& file, const SweepFolder& folder) {
   Plan plan{.base = config::to_yaml(base)};
   PointErrors errors(spec);
   std::set<std::string> hashes;
-  for (const auto& combination : expand(spec)) {
-    if (std::ranges::any_of(spec.leave_out, [&](const auto& c) { return matches(c, combination); }))
-      continue;
-    for (auto& overrides : with_seeds(combination, seeds_of(spec, base.seed))) {
+  const auto combinations = combinations_of(spec);
+  const std::vector<std::string> seeds = seeds_of(spec, base.seed);
+  require_few(combinations.size(), seeds.size(), spec);
+  for (const auto& combination : combinations) {
+    for (auto& overrides : with_seeds(combination, seeds)) {
       try {
-        std::string hash = config::config_hash(settle(overrides, plan, spec).config);
+        config::Resolved resolved = settle(overrides, plan, spec);
+        const auto dataset = keep_dataset_in_reach(resolved, spec, folder);
+        if (dataset) put(overrides, "tasks.dataset", *dataset);
+        std::string hash = config::config_hash(resolved.config);
         if (!hashes.insert(hash).second) continue;
         plan.points.push_back(
             {static_cast<int64_t>(plan.points.size()), std::move(overrides), std::move(hash)});
@@ -181,20 +244,23 @@ Plan read_spec(const fs::path& file, const SweepFolder& folder) {
 bool write_plan(const Plan& plan, const SweepFolder& folder) {
   const std::string lines = to_lines(plan);
   if (holds(folder.manifest(), lines) && holds(folder.base(), plan.base)) return false;
-  if (fs::exists(folder.points())) {
+  std::error_code error;
+  if (fs::exists(folder.points(), error)) {
     throw BadInput(fmt::format(
         "{}: points of another plan have begun here; plan into a new folder with --out, or remove "
         "{} to give them up",
         folder.root.string(), folder.points().string()));
   }
-  std::error_code error;
+  const auto require = [&error](const fs::path& path, const char* done) {
+    if (!error) return;
+    throw BadInput(fmt::format("{}: cannot be {}: {}; choose another folder with --out",
+                               path.string(), done, error.message()));
+  };
   fs::create_directories(folder.root, error);
-  if (error) {
-    throw BadInput(fmt::format("{}: cannot be created: {}; choose another folder with --out",
-                               folder.root.string(), error.message()));
-  }
+  require(folder.root, "created");
   // The list of points last: without it there is no plan.
-  fs::remove(folder.manifest());
+  fs::remove(folder.manifest(), error);
+  require(folder.manifest(), "replaced");
   write_file_atomically(folder.base(), plan.base);
   write_file_atomically(folder.manifest(), lines);
   return true;

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <thread>
 
 #include "outerloop/base/atomic_file.h"
@@ -39,23 +41,41 @@ bool was_asked_to_stop(const Ended& ended) {
 // What became of a point, as the value of its cell.
 enum class Fate { done, failed, elsewhere };
 
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error) return;
+  throw SystemFailure(fmt::format(
+      "{}: cannot be created: {}; make the sweep's folder writable, or plan into another one",
+      folder.string(), error.message()));
+}
+
+std::vector<std::string> gpus_for(int workers) {
+  if (workers == 1) return {};
+  return shared_gpus(std::getenv(kVisibleGpus));
+}
+
 // Every point is a cell, which waits for the training. Results are the run folders: the farm only
 // deals the points out, and locks keep other processes off those that are being trained.
 class Trainings final : public farm::Job {
  public:
   Trainings(const SweepFolder& folder, const Plan& plan, const RunOptions& options)
-      : folder_(folder), plan_(plan), options_(options), threads_(threads_of_each()) {
+      : folder_(folder),
+        plan_(plan),
+        options_(options),
+        gpus_(gpus_for(options.workers)),
+        threads_(threads_of_each()) {
     for (const Point& point : plan.points) cells_.push_back({.key = point.hash});
-    fs::create_directories(folder.points());
-    fs::create_directories(folder.state());
+    make_folder(folder.points());
+    make_folder(folder.state());
   }
 
   const farm::Manifest& manifest() const override { return manifest_; }
   const std::vector<farm::Cell>& cells() const override { return cells_; }
   const std::vector<std::string>& columns() const override { return columns_; }
 
-  void run(size_t cell, int, std::span<double> values) override {
-    values[0] = static_cast<double>(fate_of(plan_.points[cell]));
+  void run(size_t cell, int worker, std::span<double> values) override {
+    values[0] = static_cast<double>(fate_of(plan_.points[cell], worker));
   }
 
  private:
@@ -67,17 +87,23 @@ class Trainings final : public farm::Job {
     return static_cast<size_t>(std::max(1, fitting_threads() / options_.workers));
   }
 
-  Fate fate_of(const Point& point) {
+  // Workers take the GPUs in turn.
+  std::string gpu_of(int worker) const {
+    return gpus_.empty() ? std::string() : gpus_[static_cast<size_t>(worker) % gpus_.size()];
+  }
+
+  Fate fate_of(const Point& point, int worker) {
     const auto lock = FileLock::take(folder_.lease(point));
     if (!lock) return Fate::elsewhere;
     if (fs::exists(folder_.failure(point))) return Fate::failed;
     if (!why_not_done(folder_, point)) return Fate::done;
-    // A result that does not verify would pass for one.
-    std::error_code ignored;
-    fs::remove(folder_.run(point).summary(), ignored);
+    if (const auto damage = discard_result(folder_, point)) {
+      options_.farm.log->warning("point {} ({}) begins anew: {}", point.number, words_of(point),
+                                 *damage);
+    }
     if (stop_requested()) throw farm::Stopped();
     for (int start = 0; start <= kMostResumes; ++start) {
-      const Ended ended = end_of_training(point, *lock);
+      const Ended ended = end_of_training(point, *lock, worker);
       if (!was_asked_to_stop(ended)) return conclude(point, ended);
       if (stop_requested()) throw farm::Stopped();
     }
@@ -85,8 +111,9 @@ class Trainings final : public farm::Job {
                 fmt::format("stopped {} times before its end", kMostResumes));
   }
 
-  Ended end_of_training(const Point& point, const FileLock& lock) {
-    Training training(folder_, point, lock.descriptor(), options_.program, words(point), cores_);
+  Ended end_of_training(const Point& point, const FileLock& lock, int worker) {
+    Training training(folder_, point, lock.descriptor(), options_.program, words(point),
+                      {.cores = cores_, .gpu = gpu_of(worker)});
     bool asked = false;
     while (true) {
       if (const auto ended = training.poll()) return *ended;
@@ -140,6 +167,7 @@ class Trainings final : public farm::Job {
   const Plan& plan_;
   const RunOptions& options_;
   const std::vector<int> cores_ = allowed_cores();
+  std::vector<std::string> gpus_;
   std::optional<size_t> threads_;
   farm::Manifest manifest_{"sweep", ""};
   std::vector<farm::Cell> cells_;

@@ -47,7 +47,7 @@ Spec read_spec_file(const std::filesystem::path& file);
 inline constexpr int64_t kMostPoints = 100'000;
 
 // Every combination of overrides, without seeds, in the order grid, list, random; nothing is left
-// out yet. At most kMostPoints, else BadInput.
+// out yet. At most kMostPoints, else BadInput; with seeds there may be more.
 std::vector<std::vector<Override>> expand(const Spec& spec);
 
 // Whether the choices hold for all the keys they name.

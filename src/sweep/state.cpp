@@ -6,10 +6,12 @@
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/file_lock.h"
 #include "outerloop/checkpoint/checkpoint.h"
+#include "outerloop/checkpoint/store.h"
 
 namespace outerloop::sweep {
 namespace {
@@ -26,7 +28,7 @@ std::string text(const nlohmann::json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-// The file that the summary names, wherever the sweep's folder lies by now.
+// Of a file that the summary names, wherever the sweep's folder lies by now.
 std::optional<std::string> why_not_whole(const train::RunFolder& run, const std::string& name,
                                          const std::string& hash) {
   const fs::path file = run.checkpoints() / fs::path(name).filename();
@@ -35,6 +37,33 @@ std::optional<std::string> why_not_whole(const train::RunFolder& run, const std:
   }
   if (checkpoint::content_hash(file) == hash) return std::nullopt;
   return fmt::format("{}: its content is not what summary.json names", file.string());
+}
+
+// The summary against the files that it names.
+std::optional<std::string> why_not_whole(const train::RunFolder& run,
+                                         const nlohmann::json& summary) {
+  for (const auto& [file, hash] :
+       {std::pair{"final_checkpoint", "final_content_hash"}, {"checkpoint", "content_hash"}}) {
+    if (auto why = why_not_whole(run, text(summary, file), text(summary, hash))) return why;
+  }
+  return std::nullopt;
+}
+
+// Why the summary is none of this point; nothing when it is, and then it is in `summary`.
+std::optional<std::string> why_no_summary(const train::RunFolder& run, const Point& point,
+                                          nlohmann::json& summary) {
+  const fs::path file = run.summary();
+  if (!fs::is_regular_file(file)) return file.string() + ": no such file";
+  summary = parse(file);
+  if (!summary.is_object()) return file.string() + ": damaged: it is no JSON";
+  if (text(summary, "config_hash") != point.hash) return file.string() + ": is of another config";
+  return std::nullopt;
+}
+
+void require_removed(const fs::path& what, const std::error_code& error) {
+  if (!error) return;
+  throw SystemFailure(fmt::format("{}: cannot be removed: {}; it must go before the point can run",
+                                  what.string(), error.message()));
 }
 
 std::string error_of(const fs::path& failure) {
@@ -46,17 +75,22 @@ std::string error_of(const fs::path& failure) {
 
 std::optional<std::string> why_not_done(const SweepFolder& folder, const Point& point) {
   const train::RunFolder run = folder.run(point);
-  if (!fs::is_regular_file(run.summary())) return run.summary().string() + ": no such file";
-  const nlohmann::json summary = parse(run.summary());
-  if (!summary.is_object()) return run.summary().string() + ": damaged: it is no JSON";
-  if (text(summary, "config_hash") != point.hash) {
-    return run.summary().string() + ": is of another config";
-  }
-  if (auto why = why_not_whole(run, text(summary, "final_checkpoint"),
-                               text(summary, "final_content_hash"))) {
-    return why;
-  }
-  return why_not_whole(run, text(summary, "checkpoint"), text(summary, "content_hash"));
+  nlohmann::json summary;
+  if (auto why = why_no_summary(run, point, summary)) return why;
+  return why_not_whole(run, summary);
+}
+
+std::optional<std::string> discard_result(const SweepFolder& folder, const Point& point) {
+  const train::RunFolder run = folder.run(point);
+  std::error_code error;
+  if (!fs::exists(run.summary(), error)) return std::nullopt;
+  nlohmann::json summary;
+  std::optional<std::string> damage;
+  if (!why_no_summary(run, point, summary)) damage = why_not_whole(run, summary);
+  if (damage) checkpoint::Store(run.checkpoints()).set_aside_later_than(-1);
+  fs::remove(run.summary(), error);
+  require_removed(run.summary(), error);
+  return damage;
 }
 
 PointState state_of(const SweepFolder& folder, const Point& point) {
@@ -99,8 +133,11 @@ int64_t retry_failed(const SweepFolder& folder, const Plan& plan, bool fresh) {
     if (!fs::exists(folder.failure(point))) continue;
     const auto lease = FileLock::take(folder.lease(point));
     if (!lease) continue;
-    if (fresh) fs::remove_all(folder.run(point).root);
-    fs::remove(folder.failure(point));
+    std::error_code error;
+    if (fresh) fs::remove_all(folder.run(point).root, error);
+    require_removed(folder.run(point).root, error);
+    fs::remove(folder.failure(point), error);
+    require_removed(folder.failure(point), error);
     ++count;
   }
   return count;

@@ -50,6 +50,26 @@ TEST_F(AtomicFileTest, ErrorsNameThePathAndTheReason) {
   EXPECT_THROW(read_file(folder_ / "missing"), BadInput);
 }
 
+// In a container the next process often has the number of the one that was killed.
+TEST_F(AtomicFileTest, WhatAKilledProcessOfTheSameNumberLeftIsNotInTheWay) {
+  const auto leave_next = [this] {
+    const std::string used = AtomicFile(folder_ / "a").temporary().string();
+    const size_t number = used.rfind('-') + 1;
+    const fs::path next =
+        used.substr(0, number) + std::to_string(std::stoi(used.substr(number)) + 1);
+    std::ofstream(next) << "left";
+    return next;
+  };
+  fs::path left = leave_next();
+  write_file_atomically(folder_ / "a", "one");
+  EXPECT_EQ(read_file(folder_ / "a"), "one");
+  EXPECT_EQ(read_file(left), "left");
+  left = leave_next();
+  replace_symlink(folder_ / "a", "b");
+  EXPECT_EQ(fs::read_symlink(folder_ / "a"), "b");
+  EXPECT_EQ(read_file(left), "left");
+}
+
 TEST_F(AtomicFileTest, LinksAreReplaced) {
   replace_symlink(folder_ / "latest", "a");
   replace_symlink(folder_ / "latest", "b");

@@ -288,8 +288,8 @@ TEST(RunImportance, SaysWhyNoTaskHasAScore) {
   for (const Case& c :
        {Case{table_run(),
              {"test.queries=1", "--metrics", "r2"},
-             "10 of 10 tasks gave numbers that are not finite: r2 of task 0 before any step: it "
-             "takes two rows or more; raise test.queries"},
+             "10 of 10 tasks gave numbers that are not finite, or a loss above test.diverged_loss "
+             "= 20: r2 of task 0 before any step: it takes two rows or more; raise test.queries"},
         Case{wild,
              {"test.steps=40"},
              " steps: the learner diverges there; lower test.steps, or train with a lower"}}) {
@@ -298,6 +298,93 @@ TEST(RunImportance, SaysWhyNoTaskHasAScore) {
     EXPECT_EQ(result.code, kBadInput) << result.out;
     EXPECT_TRUE(contains(result.error, c.says)) << result.error;
   }
+}
+
+// By evaluation's rule, whatever the metrics.
+TEST(RunImportance, LeavesOutTheTasksThatAnEvaluationCallsDiverged) {
+  const TemporaryFolder folder;
+  const auto evaluation = [](const Words& more) {
+    Words words{"eval", sine_run().string(), "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return json::parse(call(words).out);
+  };
+  const double median = evaluation({})["loss"]["median"];
+  const std::string limit = fmt::format("test.diverged_loss={}", median);
+  const json by_limit = evaluation({limit});
+  ASSERT_EQ(by_limit["diverged"], 30);  // of 60
+  std::vector<json> left_out;
+  for (const char* metric : {"mse", "mae", "r2"}) {
+    const Words words{"--estimands", "query", "--metrics", metric, limit};
+    const Result result = importance(sine_run(), folder / metric, words);
+    ASSERT_EQ(result.code, kDone) << result.error;
+    EXPECT_PRED2(contains, result.out, "a loss above test.diverged_loss");
+    left_out.push_back(result_of(folder / metric)["left_out"]);
+    EXPECT_EQ(left_out.back().size(), 30u);
+    EXPECT_EQ(left_out.back(), left_out.front());
+  }
+  const json found = result_of(folder / "mse");
+  EXPECT_EQ(found["tasks"], 30);
+  EXPECT_NEAR(found["metrics"][0]["score"].back()["mean"], -by_limit["loss"]["mean"].get<double>(),
+              1e-5);
+}
+
+// With the schemes "quarter", "other" and "tests", which has no training classes.
+std::string word_for_schemes(const TemporaryFolder& folder) {
+  data::ImageSet set = train::tiny_set();
+  for (int32_t c = 0; c < 16; ++c) {
+    set.splits["other"].classes[c % 4 == 2 ? 2 : c % 4 == 3 ? 1 : 0].push_back(c);
+    set.splits["tests"].classes[2].push_back(c);
+  }
+  data::save_image_set(set, folder / "schemes.h5");
+  return "tasks.dataset=" + (folder / "schemes.h5").string();
+}
+
+TEST(RunImportance, AnotherSplitSchemeIsAnotherJob) {
+  const TemporaryFolder folder;
+  const std::string dataset = word_for_schemes(folder);
+  const auto by = [&](const Words& scheme) {
+    Words words{"--estimands", "query", "--tasks", "6", dataset};
+    words.insert(words.end(), scheme.begin(), scheme.end());
+    return importance(image_run(), folder / "out", words);
+  };
+  ASSERT_EQ(by({"tasks.split=quarter"}).code, kDone);
+  EXPECT_EQ(result_of(folder / "out")["split_scheme"], "quarter");
+  const Result other = by({"tasks.split=other"});
+  EXPECT_EQ(other.code, kBadInput);
+  EXPECT_PRED2(contains, other.error, "is the journal of another job");
+  EXPECT_EQ(by({}).code, kDone) << "the default scheme is the same one";
+}
+
+TEST(RunImportance, WithoutTrainingTasksNothingIsLeftOutByTheirMean) {
+  const TemporaryFolder folder;
+  std::string rows;
+  for (const std::string& line : lines_of(train::tiny_table())) {
+    if (line.starts_with("line,") || contains(line, ",test,")) rows += line + "\n";
+  }
+  write_file_atomically(folder / "tests.csv", rows);
+  write_file_atomically(folder / "whole.csv", train::tiny_table());
+  const std::string tests = "tasks.dataset=" + (folder / "tests.csv").string();
+  const std::string whole = "tasks.dataset=" + (folder / "whole.csv").string();
+  const Result result = importance(table_run(), folder / "out", {tests});
+  ASSERT_EQ(result.code, kDone) << result.error;
+  EXPECT_TRUE(group_of(result_of(folder / "out"), "drop", "place").is_null());
+  EXPECT_FALSE(group_of(result_of(folder / "out"), "support", "place").is_null());
+  EXPECT_FALSE(contains(result.out, "Training tasks"));
+  const Result asked =
+      importance(table_run(), folder / "asked", {"--estimands", "query,drop", tests});
+  EXPECT_EQ(asked.code, kBadInput);
+  EXPECT_EQ(asked.error, "error: --estimands drop needs training tasks, and the train split of " +
+                             (folder / "tests.csv").string() +
+                             " gives none of the training's shape; leave it out, or name another "
+                             "tasks.dataset\n");
+  const Words regions{"--superpixels", "9", word_for_schemes(folder), "tasks.split=tests"};
+  EXPECT_PRED2(contains, importance(image_run(), folder / "asked", regions).error,
+               "--superpixels needs training tasks");
+  // Where they are, it says whose.
+  const Result own = importance(table_run(), folder / "own", {"--estimands", "drop"});
+  EXPECT_PRED2(contains, own.out, "Training tasks are those of tiny.csv. ");
+  const Result others = importance(table_run(), folder / "others", {"--estimands", "drop", whole});
+  EXPECT_PRED2(contains, others.out, "Training tasks are those of whole.csv. ");
 }
 
 TEST(RunImportance, DonorsOfTheClassLeaveOtherTasksOut) {

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -193,19 +195,69 @@ TEST_F(Sweep, AFailedPointIsKeptWithItsFirstErrorLineUntilRetried) {
   EXPECT_EQ(run_process(run_words(sweep)).code, kDone);
 }
 
+// Flips the lowest bit of a character.
+void flip(const fs::path& file, size_t place) {
+  std::string content = read_file(file);
+  content[place] = static_cast<char>(content[place] ^ 1);
+  std::ofstream(file, std::ios::binary) << content;
+}
+
 TEST_F(Sweep, AResultThatDoesNotVerifyIsMadeAgain) {
-  const SweepFolder sweep = planned("sweep", "  outer.iterations: 2\nseeds: 1\n");
+  const SweepFolder sweep = planned(
+      "sweep", "  outer.iterations: 12\n  outer.rate: 0.1\n  validation.every: 1\nseeds: 6\n");
   EXPECT_EQ(run_process(run_words(sweep)).code, kDone);
   const auto before = reports(sweep);
-  const auto point = sweep::read_plan(sweep).points[0];
-  const fs::path summary = sweep.run(point).summary();
-  std::string text = read_file(summary);
-  const auto hash = text.find("\"content_hash\": \"") + 17;
-  text[hash] = text[hash] == '0' ? '1' : '0';
-  std::ofstream(summary) << text;
-  EXPECT_CONTAINS(status(sweep), "0 done, 0 failed, 0 running, 1 interrupted");
-  EXPECT_EQ(run_process(run_words(sweep)).code, kDone);
-  EXPECT_EQ(reports(sweep), before);
+  const auto points = sweep::read_plan(sweep).points;
+  const auto name_of = [&](const sweep::Point& point, const char* link) {
+    return fs::read_symlink(sweep.run(point).checkpoints() / link);
+  };
+  // Where the best is not the last, the last does not give the same result.
+  const auto point = std::ranges::find_if(
+      points, [&](const auto& one) { return name_of(one, "best") != name_of(one, "latest"); });
+  ASSERT_NE(point, points.end());
+  const train::RunFolder run = sweep.run(*point);
+  const std::pair<const char*, std::function<void()>> damages[] = {
+      {"a hash of the summary",
+       [&] {
+         const std::string key = "\"content_hash\": \"";
+         flip(run.summary(), read_file(run.summary()).find(key) + key.size());
+       }},
+      {"a byte of the best checkpoint",
+       [&] {
+         const fs::path best = run.checkpoints() / name_of(*point, "best");
+         flip(best, fs::file_size(best) / 2);
+       }},
+      {"the best checkpoint is gone",
+       [&] { fs::remove(run.checkpoints() / name_of(*point, "best")); }},
+      {"the last checkpoint is gone",
+       [&] { fs::remove(run.checkpoints() / name_of(*point, "latest")); }},
+  };
+  for (const auto& [name, damage] : damages) {
+    damage();
+    EXPECT_CONTAINS(status(sweep), "5 done, 0 failed, 0 running, 1 interrupted");
+    const Ended ended = run_process(run_words(sweep));
+    EXPECT_EQ(ended.code, kDone) << name << ended.error;
+    EXPECT_CONTAINS(ended.error, " begins anew: ");
+    EXPECT_EQ(reports(sweep), before) << name;
+  }
+}
+
+// A running program knows its own place so.
+std::string without_links(const fs::path& path) {
+  return fs::canonical(path).string();
+}
+
+TEST_F(Sweep, NamesOfTheProgramsDataSetsStay) {
+  std::ofstream(folder_ / "images.yaml") << "model: {kind: conv4}\ntasks: {family: images, ways: "
+                                            "5, dataset: datasets/omniglot28.h5}\n";
+  std::ofstream(folder_ / "images_spec.yaml") << "config: images.yaml\nseeds: 2\n";
+  const SweepFolder sweep{folder_ / "images"};
+  const Ended planned = run_process(
+      {"sweep", "plan", (folder_ / "images_spec.yaml").string(), "--out", sweep.root.string()});
+  EXPECT_EQ(planned.code, kDone) << planned.error;
+  const std::string base = read_file(sweep.base());
+  EXPECT_NE(base.find("datasets/omniglot28.h5"), base.npos);
+  EXPECT_EQ(base.find("/datasets/omniglot28.h5"), base.npos) << "a place of this host";
 }
 
 TEST_F(Sweep, SubmitShowsTheCommandOfTheArray) {
@@ -213,9 +265,27 @@ TEST_F(Sweep, SubmitShowsTheCommandOfTheArray) {
   const Ended ended = run_process({"sweep", "submit", sweep.root.string(), "--print", "--tasks",
                                    "4", "--sbatch=--time=2:00:00"});
   EXPECT_EQ(ended.code, kDone) << ended.error;
-  EXPECT_EQ(ended.out, fmt::format("sbatch --array=0-3 --time=2:00:00 {} {} {}\n",
-                                   OUTERLOOP_SOURCE_DIR "/launch/sweep.sbatch", sweep.root.string(),
-                                   OUTERLOOP_BINARY_DIR "/outerloop"));
+  EXPECT_EQ(ended.out,
+            fmt::format("sbatch --array=0-3 --time=2:00:00 {} {} {}\n",
+                        without_links(OUTERLOOP_SOURCE_DIR "/launch/sweep.sbatch"),
+                        sweep.root.string(), without_links(OUTERLOOP_BINARY_DIR "/outerloop")));
+}
+
+TEST_F(Sweep, SubmitShowsACommandThatAShellReadsAsItIsMeant) {
+  const SweepFolder sweep = planned("a \"sweep\" of $5, it's *", kSmall);
+  const std::string constraint = "--constraint=a&b|c";
+  const Ended ended =
+      run_process({"sweep", "submit", sweep.root.string(), "--print", "--sbatch=" + constraint});
+  ASSERT_EQ(ended.code, kDone) << ended.error;
+  std::ofstream(folder_ / "sbatch") << "#!/bin/sh\nprintf '%s\\n' \"$@\"\n";
+  fs::permissions(folder_ / "sbatch", fs::perms::owner_all);
+  const std::string path = folder_.path().string() + ":" + std::getenv("PATH");
+  const auto prepare = [&path] { return setenv("PATH", path.c_str(), 1) == 0; };
+  const Ended shell = Process({"-c", ended.out}, prepare, "/bin/sh").wait();
+  EXPECT_EQ(shell.out,
+            fmt::format("--array=0-7\n{}\n{}\n{}\n{}\n", constraint,
+                        without_links(OUTERLOOP_SOURCE_DIR "/launch/sweep.sbatch"),
+                        sweep.root.string(), without_links(OUTERLOOP_BINARY_DIR "/outerloop")));
 }
 
 // The shipped script as Slurm would start it, with the variables of one array task.

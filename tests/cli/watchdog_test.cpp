@@ -1,4 +1,4 @@
-// Trainings on several ranks of which one is stopped or killed.
+// Runs on several ranks of which one is stopped or killed.
 
 #include <fmt/format.h>
 
@@ -121,6 +121,45 @@ INSTANTIATE_TEST_SUITE_P(All, FailedRank,
                                          Fault{
                                              "KilledBoth", {0, 1}, SIGKILL, 128 + SIGKILL, kGone}),
                          [](const auto& one) { return one.param.name; });
+
+int64_t bytes_read_by(pid_t process) {
+  std::ifstream io(fs::path("/proc") / std::to_string(process) / "io");
+  std::string name;
+  int64_t bytes = 0;
+  io >> name >> bytes;
+  return bytes;
+}
+
+// Of a table that takes a while to read.
+TEST(WatchedImportance, ARankThatIsStoppedWhileItLoadsEndsTheRunWithOneLine) {
+  const TemporaryFolder folder;
+  std::string table = "a,b,y,note\n";
+  const std::string note(400, 'x');
+  for (int row = 0; row < 100'000; ++row) {
+    table += fmt::format("{},{},{},{}\n", row % 7, row % 11, row % 5, note);
+  }
+  write_file_atomically(folder / "table.csv", table);
+  std::ofstream(folder / "spec.yaml")
+      << "table: table.csv\nfeatures: [a, b]\ntarget: y\nmodel: linear\nmetrics: [r2]\n";
+  Process process({"-q", "-np", "3", OUTERLOOP_BINARY_DIR "/outerloop", "importance",
+                   (folder / "spec.yaml").string(), "run_dir=" + (folder / "run").string(),
+                   "threads=1", "--lease", "3s", "--quiet"},
+                  {}, OUTERLOOP_MPIEXEC);
+  pid_t loading = 0;
+  const auto loads = [&] {
+    if (loading == 0) loading = find_rank(process.id(), 1);
+    return loading != 0 && bytes_read_by(loading) > 1'000'000;
+  };
+  ASSERT_TRUE(process.await(loads)) << process.wait().error;
+  kill(loading, SIGSTOP);
+  const Ended ended = process.wait();
+  EXPECT_EQ(ended.code, kFailed) << ended.error;
+  const size_t line = ended.error.find("error: rank 1 on ");
+  ASSERT_NE(line, std::string::npos) << ended.error;
+  EXPECT_EQ(ended.error.find("error: ", line + 1), std::string::npos) << ended.error;
+  EXPECT_CONTAINS(ended.error.substr(line), "gave no sign of life for 3 s; it ");
+  EXPECT_FALSE(fs::exists(folder / "run/importance.json"));
+}
 
 TEST_F(WatchedTraining, RefusesASilenceThatSlowRanksWouldKeep) {
   const Result result = call(train("run", 10) + Words{"--rank-silence", "1s"});

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from places import WORK, await_that, call
+from places import PROJECT, WORK, await_that, call
 
 NODES = ["n1", "n2", "n3", "n4"]
 HOME = WORK / "slurm"
@@ -114,6 +114,10 @@ class Job:
 
     def text(self):
         return self.out.read_text() if self.out.exists() else ""
+
+    def starts(self):
+        """Where slurm.sbatch keeps how many of its starts came before the last stop."""
+        return PROJECT / f"outerloop-{self.id}.starts"
 
     def field(self, name):
         found = re.search(rf"\b{name}=(\S+)", call("scontrol", "show", "job", self.id))

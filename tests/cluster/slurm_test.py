@@ -37,12 +37,14 @@ class SlurmTraining(unittest.TestCase):
         self.assertGreaterEqual(int(job.field("Restarts")), 1)
         self.assertIn(f"resuming {run.folder} at iteration {stopped} on cpu\n", job.text())
         self.assertEqual(run.hosts(), list(self.slurm.nodes))
+        self.assertFalse(job.starts().exists())
         run.expect_bytes_of_an_undisturbed_run(self)
 
     def test_mpirun_on_one_node_is_stopped_before_the_time_limit_too(self):
         run = Training("mpirun")
         job = Job(SCRIPT, run.words(), "--nodes=1", "--time=1", "--signal=B:USR1@20",
                   "--export=ALL,OUTERLOOP_LAUNCH=mpirun")
+        self.addCleanup(job.starts().unlink, missing_ok=True)
         job.await_text("stopped by SIGUSR1 at iteration", LONG)
         await_that(lambda: int(job.field("Restarts")) > 0, LONG, "a new place in the queue",
                    job.told)

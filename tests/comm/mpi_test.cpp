@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include "comm/conformance.h"
 #include "outerloop/comm/slot_reduction.h"
@@ -17,6 +18,13 @@ long allocations();  // so far
 namespace {
 
 World* world = nullptr;
+
+TEST(MpiWorld, HasTheRanksThatWereStarted) {
+  const char* expected = std::getenv("OUTERLOOP_EXPECTED_RANKS");
+  if (expected == nullptr) return;
+  EXPECT_EQ(std::to_string(world->ranks().size()), expected)
+      << "is the launcher of the MPI library that is linked, " << mpi_version() << "?";
+}
 
 class Mpi : public testing::TestWithParam<ConformanceCase> {};
 

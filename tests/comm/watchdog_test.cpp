@@ -1,14 +1,18 @@
 #include "outerloop/comm/watchdog.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <functional>
 #include <mutex>
 #include <thread>
 
 #include "comm/judge.h"
 #include "comm/meeting.h"
+#include "io/temporary_folder.h"
 #include "outerloop/comm/local.h"
 
 namespace outerloop::comm {
@@ -105,6 +109,42 @@ TEST(Deputy, IsOnAnotherHostIfThereIsOne) {
   EXPECT_EQ(deputy_of({"a", "a", "b", "c"}), 2);
 }
 
+TEST(Meeting, NamesTheRanksThatDidNotConnectAndWhatToDo) {
+  const std::vector<std::string> hosts{"a", "b", "b", "c", "c", "d", "d"};
+  const Invitation reachable{.count = 1, .port = htons(4711)};
+  const Invitation without_address{.count = 0, .port = htons(4711)};
+  EXPECT_EQ(describe_missing(hosts, {1}, 0, reachable),
+            "rank 1 on b did not connect to rank 0 on a over TCP, port 4711; allow connections "
+            "between the hosts over IPv4");
+  EXPECT_EQ(describe_missing(hosts, {0, 2, 3, 4, 5, 6}, 1, reachable),
+            "rank 0 on a, rank 2 on b, rank 3 on c, rank 4 on c and 2 more did not connect to rank "
+            "1 on b over TCP, port 4711; allow connections between the hosts over IPv4");
+  EXPECT_EQ(describe_missing(hosts, {1, 2}, 0, without_address),
+            "rank 1 on b, rank 2 on b did not connect to rank 0 on a over TCP, port 4711; a has no "
+            "IPv4 address, which it needs");
+}
+
+// While it lives this process may open few files more.
+class FewFiles {
+ public:
+  explicit FewFiles(int more) {
+    getrlimit(RLIMIT_NOFILE, &earlier_);
+    const Socket first_free(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    rlimit few = earlier_;
+    few.rlim_cur = static_cast<rlim_t>(first_free.fd() + more);
+    is_set_ = setrlimit(RLIMIT_NOFILE, &few) == 0;
+  }
+  ~FewFiles() { setrlimit(RLIMIT_NOFILE, &earlier_); }
+  FewFiles(const FewFiles&) = delete;
+  FewFiles& operator=(const FewFiles&) = delete;
+
+  bool is_set() const { return is_set_; }
+
+ private:
+  rlimit earlier_{};
+  bool is_set_ = false;
+};
+
 constexpr WatchdogOptions kQuick{.interval = 20ms, .silence = 20s, .stall = 200ms};
 
 // Where both were lost between two looks, who was first tells which one ended the other.
@@ -134,6 +174,49 @@ TEST(Link, KnowsWhenItWasClosed) {
   }
   EXPECT_GT(links[0].closed_at() - links[1].closed_at(), 40ms);
   EXPECT_GT(Clock::now() - links[0].closed_at(), 40ms);
+}
+
+TEST(Link, SaysThatThereAreTooManyOpenFiles) {
+  const auto listening = listen_anywhere();
+  const Socket& listener = listening.first;
+  const Invitation& invitation = listening.second;
+  const Socket other = connect_to(invitation, /*same_host=*/true, 1s);
+  ASSERT_TRUE(other.open());
+  wait_readable({listener.fd()}, 1s);
+  const FewFiles none(0);
+  ASSERT_TRUE(none.is_set());
+  const std::vector<std::function<void()>> openings{
+      [&] { accept_from(listener); },
+      [&] { connect_to(invitation, /*same_host=*/true, 1s); },
+      [] { listen_anywhere(); },
+  };
+  for (const auto& opens : openings) {
+    EXPECT_CONTAINS(message_of<SystemFailure>(opens),
+                    "Too many open files; raise the limit of open files (ulimit -n)");
+  }
+}
+
+TEST(Watchdog, RaisesTheLimitOfOpenFilesToWhatItMay) {
+  std::atomic<int> ended = 0;
+  const FewFiles few(12);  // of 26
+  ASSERT_TRUE(few.is_set());
+  run_ranks(6, [&](Communicator& ranks) {
+    Watchdog watchdog(ranks, kQuick, [&](const Verdict&) { ++ended; });
+    ranks.barrier("together");
+  });
+  EXPECT_EQ(ended, 0);
+}
+
+TEST(Watchdog, CanBeStartedAgainAfterItsEnd) {
+  std::atomic<int> ended = 0;
+  run_ranks(4, [&](Communicator& ranks) {
+    for (int i = 0; i < 5; ++i) {
+      Watchdog watchdog(ranks, kQuick, [&](const Verdict&) { ++ended; });
+      if (i % 4 == ranks.rank()) std::this_thread::sleep_for(30ms);
+      ranks.barrier("part");
+    }
+  });
+  EXPECT_EQ(ended, 0);
 }
 
 TEST(Watchdog, TellsAllRanksWhichOneIsStuck) {

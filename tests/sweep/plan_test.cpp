@@ -4,6 +4,7 @@
 
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
+#include "support/variable.h"
 #include "sweep/sweep_folder.h"
 
 namespace outerloop::sweep {
@@ -126,6 +127,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"TooMany",
                 "grid: {inner.steps: {from: 1, to: 1000}, inner.batch: {from: 1, to: 1000}}\n",
                 "the grid has more than 100000 points"},
+        Refusal{"TooManyWithSeeds", "grid: {inner.steps: {from: 1, to: 1000}}\nseeds: 101\n",
+                "spec.yaml: 1000 combinations with 101 seeds each are more than 100000 points; "
+                "take fewer values or seeds"},
         Refusal{"KeysThatDoNotGoTogether", "grid: {inner.steps: [1, 5], inner.batch: [0, 11]}\n",
                 "spec.yaml:2:29: inner.batch: expected 0 (all) to ways x shots = 10, got 11 (with "
                 "inner.steps=1 inner.batch=11); change it or leave_out such points"},
@@ -196,6 +200,12 @@ TEST_F(PlanTest, AnotherPlanReplacesOneThatHasNotBegunAndNoOther) {
   }
 }
 
+TEST_F(PlanTest, AListOfPointsThatCannotBeReplacedIsNamed) {
+  std::filesystem::create_directories(sweep_.manifest() / "a folder that is not empty");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { write_plan(plan("seeds: 2\n"), sweep_); }),
+                  "sweep.jsonl: cannot be replaced: ");
+}
+
 TEST_F(PlanTest, ADamagedListOfPointsIsNamed) {
   write_plan(plan("seeds: 2\n"), sweep_);
   std::ofstream(sweep_.manifest(), std::ios::app) << "{\"point\":2\n";
@@ -205,6 +215,79 @@ TEST_F(PlanTest, ADamagedListOfPointsIsNamed) {
   } catch (const BadInput& error) {
     EXPECT_NE(std::string(error.what()).find("sweep.jsonl:3: damaged"), std::string::npos);
   }
+}
+
+// A training looks its data set up from the sweep's folder, in any working directory.
+class DataSets : public SweepTest {
+ protected:
+  DataSets() {
+    name_in_base("set.h5");
+    for (const char* folder : {"datasets", "elsewhere", "elsewhere/datasets"}) {
+      std::filesystem::create_directories(folder_ / folder);
+    }
+  }
+  void name_in_base(const std::string& dataset) {
+    write("base.yaml",
+          "outer: {iterations: 5}\nmodel: {kind: conv4}\n"
+          "tasks: {family: images, ways: 5, dataset: " +
+              dataset + "}\n");
+  }
+  std::string place_of(const std::string& name) {
+    return std::filesystem::absolute(folder_ / name).lexically_normal().string();
+  }
+  static std::string dataset_of(const Plan& plan) {
+    return config::read_config_text(plan.base, "base").config.tasks.dataset;
+  }
+};
+
+TEST_F(DataSets, ThoseBesideTheBaseConfigComeBeforeOthersOfTheirName) {
+  write("set.h5", "mine");
+  write("elsewhere/set.h5", "another");
+  const testing_support::Variable data("OUTERLOOP_DATA", (folder_ / "elsewhere").string());
+  EXPECT_EQ(dataset_of(plan("")), place_of("set.h5"));
+}
+
+TEST_F(DataSets, ThoseOfTheWorkingDirectoryAreFoundFromElsewhere) {
+  write("elsewhere/set.h5", "here");
+  const std::filesystem::path earlier = std::filesystem::current_path();
+  std::filesystem::current_path(folder_ / "elsewhere");
+  const Plan made = plan("");
+  std::filesystem::current_path(earlier);
+  EXPECT_EQ(dataset_of(made), place_of("elsewhere/set.h5"));
+}
+
+TEST_F(DataSets, ThoseOfPointsLieBesideTheBaseConfigToo) {
+  for (const char* name : {"set.h5", "a.h5", "b.h5"}) write(name, "images");
+  EXPECT_EQ(words(plan("grid: {tasks.dataset: [a.h5, ./a.h5, b.h5]}\n")),
+            (Words{"tasks.dataset=" + place_of("a.h5"), "tasks.dataset=" + place_of("b.h5")}));
+  EXPECT_EQ(words(plan("list: [{tasks.dataset: a.h5}]\nrandom: {points: 1, keys: {tasks.dataset: "
+                       "[b.h5]}}\nseeds: 1\n")),
+            (Words{"tasks.dataset=" + place_of("a.h5") + " seed=0",
+                   "tasks.dataset=" + place_of("b.h5") + " seed=0"}));
+  EXPECT_EQ(
+      words(plan("grid: {tasks.dataset: [a.h5, b.h5]}\nleave_out: [{tasks.dataset: a.h5}]\n")),
+      Words{"tasks.dataset=" + place_of("b.h5")});
+}
+
+TEST_F(DataSets, ThatAreNotThereAreNamedWhereTheyAreSet) {
+  EXPECT_CONTAINS(message_of<BadInput>([&] { plan(""); }), "base.yaml:3:");
+  write("set.h5", "images");
+  EXPECT_CONTAINS(message_of<BadInput>([&] { plan("grid: {tasks.dataset: [set.h5, none.h5]}\n"); }),
+                  "spec.yaml:2:8: none.h5: no such file; looked for " + place_of("none.h5"));
+}
+
+TEST_F(DataSets, NamedLikeThoseOfTheProgramComeBeforeThem) {
+  const std::string shipped = "datasets/omniglot28.h5";
+  name_in_base(OUTERLOOP_SOURCE_DIR "/configs/" + shipped);
+  EXPECT_EQ(dataset_of(plan("")), OUTERLOOP_SOURCE_DIR "/configs/" + shipped);
+  name_in_base(shipped);
+  write("elsewhere/" + shipped, "another");
+  {
+    const testing_support::Variable data("OUTERLOOP_DATA", (folder_ / "elsewhere").string());
+    EXPECT_EQ(dataset_of(plan("")), place_of("elsewhere/" + shipped));
+  }
+  write(shipped, "mine");
+  EXPECT_EQ(dataset_of(plan("")), place_of(shipped));
 }
 
 }  // namespace

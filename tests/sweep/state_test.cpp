@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kCheckpoint = "ckpt-000000001.h5";
+
 class StateTest : public SweepTest {
  protected:
   StateTest() : plan_(plan("seeds: 2\n")), point_(plan_.points[0]), run_(sweep_.run(point_)) {
@@ -20,12 +22,13 @@ class StateTest : public SweepTest {
   // The files that a finished training leaves and that are looked at.
   void finish() {
     fs::create_directories(run_.checkpoints());
-    std::ofstream(run_.checkpoints() / "ckpt-1.h5") << "content";
-    const std::string hash = checkpoint::content_hash(run_.checkpoints() / "ckpt-1.h5");
+    std::ofstream(run_.checkpoints() / kCheckpoint) << "content";
+    const std::string hash = checkpoint::content_hash(run_.checkpoints() / kCheckpoint);
+    const std::string earlier_place = std::string("/elsewhere/ckpt/") + kCheckpoint;
     summary_ = {{"config_hash", point_.hash},
-                {"final_checkpoint", "/elsewhere/ckpt/ckpt-1.h5"},
+                {"final_checkpoint", earlier_place},
                 {"final_content_hash", hash},
-                {"checkpoint", "/elsewhere/ckpt/ckpt-1.h5"},
+                {"checkpoint", earlier_place},
                 {"content_hash", hash}};
     write_summary();
   }
@@ -71,13 +74,13 @@ TEST_F(StateTest, AResultWhoseCheckpointHasChangedIsNotDone) {
     EXPECT_EQ(state(), State::interrupted) << key;
   }
   finish();
-  std::ofstream(run_.checkpoints() / "ckpt-1.h5", std::ios::app) << "!";
+  std::ofstream(run_.checkpoints() / kCheckpoint, std::ios::app) << "!";
   EXPECT_EQ(state(), State::interrupted);
 }
 
 TEST_F(StateTest, AResultWhoseCheckpointIsMissingOrThatIsTornIsNotDone) {
   finish();
-  fs::remove(run_.checkpoints() / "ckpt-1.h5");
+  fs::remove(run_.checkpoints() / kCheckpoint);
   EXPECT_EQ(state(), State::interrupted);
   finish();
   std::ofstream(run_.summary()) << summary_.dump().substr(0, 40);
@@ -108,6 +111,28 @@ TEST_F(StateTest, FailedPointsAreListedUntilTheyAreRetried) {
   fail("error: again");
   EXPECT_EQ(retry_failed(sweep_, plan_, true), 1);
   EXPECT_EQ(state(), State::waiting);
+}
+
+TEST_F(StateTest, AFailureThatCannotBeRemovedIsNamed) {
+  fs::create_directories(sweep_.failure(point_) / "a folder that is not empty");
+  EXPECT_CONTAINS(message_of<SystemFailure>([&] { retry_failed(sweep_, plan_, false); }),
+                  ".failed.json: cannot be removed: ");
+}
+
+TEST_F(StateTest, AResultIsDiscardedWithItsCheckpointsWhereTheyAreDamaged) {
+  EXPECT_EQ(discard_result(sweep_, point_), std::nullopt);
+  finish();
+  std::ofstream(run_.summary()) << "torn";
+  EXPECT_EQ(discard_result(sweep_, point_), std::nullopt);
+  EXPECT_FALSE(fs::exists(run_.summary()));
+  EXPECT_TRUE(fs::exists(run_.checkpoints() / kCheckpoint));
+  finish();
+  std::ofstream(run_.checkpoints() / kCheckpoint, std::ios::app) << "!";
+  const auto damage = discard_result(sweep_, point_);
+  ASSERT_TRUE(damage);
+  EXPECT_CONTAINS(*damage, "its content is not what summary.json names");
+  EXPECT_FALSE(fs::exists(run_.summary()));
+  EXPECT_FALSE(fs::exists(run_.checkpoints() / kCheckpoint));
 }
 
 TEST(FirstError, IsTheFirstErrorLineElseTheLastLine) {

@@ -39,7 +39,17 @@ foreach(module IN LISTS OUTERLOOP_PKGCONFIG_MODULES)
   pkg_check_modules(${module} REQUIRED IMPORTED_TARGET ${module})
 endforeach()
 
-# The interpreter that Debian's Python packages belong to.
+# The interpreter of scripts, some of which import h5py: the one that Debian's Python packages belong
+# to, unless only another has it.
+function(ol_has_h5py result python)
+  execute_process(COMMAND ${python} -c "import h5py"
+    RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+  if(NOT status EQUAL 0)
+    set(${result} FALSE PARENT_SCOPE)
+  endif()
+endfunction()
+find_program(OUTERLOOP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH VALIDATOR ol_has_h5py)
+find_program(OUTERLOOP_PYTHON python3 VALIDATOR ol_has_h5py)
 find_program(OUTERLOOP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
 find_program(OUTERLOOP_PYTHON python3)
 if(NOT OUTERLOOP_PYTHON)
@@ -165,12 +175,14 @@ set(OUTERLOOP_MPI_ENVIRONMENT
 
 # ol_test_on_ranks(NAME RANKS…)
 # Runs a test program of ol_test under the MPI launcher too, once with each number of ranks: CTest
-# tests NAME_<ranks>.
+# tests NAME_<ranks>. The program checks that there are OUTERLOOP_EXPECTED_RANKS: a launcher of another
+# MPI than the linked one starts as many worlds of one rank.
 function(ol_test_on_ranks name)
   foreach(ranks IN LISTS ARGN)
     add_test(NAME ${name}_${ranks} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks}
       ${MPIEXEC_PREFLAGS} $<TARGET_FILE:${name}> ${MPIEXEC_POSTFLAGS} --gtest_brief=1)
     set_tests_properties(${name}_${ranks} PROPERTIES
-      TIMEOUT 120 PROCESSORS 2 ENVIRONMENT "${OUTERLOOP_MPI_ENVIRONMENT}")
+      TIMEOUT 120 PROCESSORS 2
+      ENVIRONMENT "${OUTERLOOP_MPI_ENVIRONMENT};OUTERLOOP_EXPECTED_RANKS=${ranks}")
   endforeach()
 endfunction()

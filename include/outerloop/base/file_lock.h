@@ -12,7 +12,8 @@ class FileLock {
  public:
   // Nothing when somebody holds it. Makes the file if there is none; throws SystemFailure.
   static std::optional<FileLock> take(const std::filesystem::path& file);
-  // Asks without taking: a look never makes another process miss the lock.
+  // Asks without taking: a look never makes another process miss the lock. Who may read the file
+  // may ask.
   static bool is_taken(const std::filesystem::path& file);
 
   FileLock(FileLock&& other) noexcept;

@@ -14,7 +14,10 @@ class SharedLibrary {
 
   bool is_open() const { return handle_ != nullptr; }
   const std::string& name() const { return name_; }
-  const std::string& why_not() const { return why_not_; }  // of the last name, where none opened
+  // Where none opened: of the first name that has a file, else of the first.
+  const std::string& why_not() const { return why_not_; }
+  // Whether a name had a file, be it one that does not open.
+  bool was_found() const { return was_found_; }
   // Of a library that is open; nullptr where it lacks the name.
   void* find(const char* name) const;
   // The same; throws BadInput with `advice` there.
@@ -23,6 +26,7 @@ class SharedLibrary {
  private:
   std::string name_;
   std::string why_not_;
+  bool was_found_ = false;
   void* handle_ = nullptr;
 };
 

@@ -15,6 +15,9 @@ namespace outerloop::comm {
 std::vector<std::string> all_gather_strings(Communicator& ranks, Label label,
                                             std::string_view mine);
 
+// "rank 2 on node07, rank 3 on node08"; of many the first few.
+std::string names_of(const std::vector<std::string>& hosts, const std::vector<int>& ranks);
+
 // Why a rank cannot go on, with the exit code for it: 2 the user's fault, 1 anything else.
 struct Failure {
   std::string message;

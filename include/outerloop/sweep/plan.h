@@ -15,6 +15,8 @@
 //   leave_out: [{inner.steps: 5, inner.rate: {from: 0.5, to: 1}}]   # where all of these hold
 //   seeds: 3                                 # each of the above with so many seeds, or a list
 //
+// Data sets are looked up as the base config's is: from its folder. At most 100,000 points.
+//
 // A point goes without the keys that its others leave without effect, such as inner.rate where
 // learner.algorithm is protonet; of points that then are equal there is one.
 

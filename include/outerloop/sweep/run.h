@@ -11,7 +11,7 @@ namespace outerloop::sweep {
 
 struct RunOptions {
   std::filesystem::path program;  // that `train` is a subcommand of
-  int workers = 1;                // trainings at a time
+  int workers = 1;                // trainings at a time; several take this machine's GPUs in turn
   farm::RunOptions farm;          // shard, stop, progress and log, which is not null; no journal
 };
 

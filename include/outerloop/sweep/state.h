@@ -21,6 +21,12 @@ struct PointState {
 // config, and the checkpoints it names are there with the content that it names.
 std::optional<std::string> why_not_done(const SweepFolder& folder, const Point& point);
 
+// So that a result that does not verify is made again, by who holds the point's lease: removes its
+// summary. Where that names a checkpoint that is damaged or gone, all checkpoints are set aside: a
+// training that went on from a later one would have nothing left to train and test another. Returns
+// why, if so. Throws SystemFailure.
+std::optional<std::string> discard_result(const SweepFolder& folder, const Point& point);
+
 PointState state_of(const SweepFolder& folder, const Point& point);
 
 // In the order of the points.
@@ -30,7 +36,7 @@ std::vector<PointState> states_of(const SweepFolder& folder, const Plan& plan);
 std::string describe(const Plan& plan, const std::vector<PointState>& states);
 
 // Makes failed points waiting (or interrupted) ones. `fresh`: what they trained is removed too.
-// Returns how many.
+// Returns how many. Throws SystemFailure.
 int64_t retry_failed(const SweepFolder& folder, const Plan& plan, bool fresh);
 
 // "inner.rate=0.1 seed=3"
