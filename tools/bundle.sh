@@ -6,6 +6,7 @@
 #   cd FOLDER && bin/outerloop train configs/sinusoid_maml.yaml
 #   cd FOLDER && bin/mpirun -np 4 bin/outerloop train configs/omniglot_maml.yaml
 # An earlier bundle in FOLDER is replaced; another folder that is not empty is refused.
+# OUTERLOOP_BUNDLE_AS_BUILT=1 takes the release build as it is. Exit 77: the MPI here is not Open MPI 4.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=$(realpath -m "${1:-build/bundle/outerloop}")
@@ -13,7 +14,13 @@ if [[ -e $target && ! -e $target/libexec/outerloop && -n $(ls -A "$target" 2>&1)
   echo "bundle: $target is not empty and no bundle; name another folder" >&2
   exit 2
 fi
-tools/build.sh release outerloop check_reference
+build() { [[ -n ${OUTERLOOP_BUNDLE_AS_BUILT:-} ]] || tools/build.sh release "$@"; }
+build outerloop check_reference
+mpirun=$(realpath "$(command -v mpirun)")
+if [[ ! -x ${mpirun%/*}/orted ]]; then
+  echo "bundle: bundles need Open MPI 4, which has an orted beside mpirun; $mpirun has none" >&2
+  exit 77
+fi
 new=$target.new
 rm -rf "$new"
 mkdir -p "$new"/{bin,lib,libexec,share/outerloop}
@@ -23,12 +30,17 @@ libraries_of() {
   ldd "$@" 2>/dev/null | sed -nE 's/^.*=> (\/[^ ]+) .*$/\1/p; s/^\t(\/[^ ]+ld-linux[^ ]+) .*$/\1/p' |
     sort -u
 }
-mpirun=$(realpath "$(command -v mpirun)")
-programs=(build/release/{outerloop,check_reference} "$mpirun" "$(dirname "$mpirun")/orted")
+programs=(build/release/{outerloop,check_reference} "$mpirun" "${mpirun%/*}/orted")
 prefix=$(ompi_info --path prefix --parsable | cut -d: -f3)
 parts=$(ompi_info --path pkglibdir --parsable | cut -d: -f3)
 for library in $(libraries_of "${programs[@]}" "$parts"/mca_pmix_*.so); do
   cp -L "$library" "$new/lib/"
+done
+# Libraries of GPUs need these by name. They are parts of the C library, and the host's may be of
+# another one.
+libc=$(libraries_of build/release/outerloop | grep '/libc\.so')
+for name in libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1; do
+  [[ ! -e ${libc%/*}/$name ]] || cp -L "${libc%/*}/$name" "$new/lib/"
 done
 for program in "${programs[@]}"; do
   install -s -m 755 "$program" "$new/libexec/"
@@ -59,7 +71,7 @@ done
 if ! grep -q '^build kernel_pack:' build/release/build.ninja; then
   echo "bundle: without kernels for GPUs, as the build is without CUDA" >&2
 else
-  tools/build.sh release kernel_pack
+  build kernel_pack
   status=0
   tools/kernels/pack.sh || status=$?
   case $status in
@@ -78,7 +90,7 @@ wrapper() {  # name in bin, name in libexec, more lines
 # Runs libexec/$2 with the libraries of this bundle, wherever it lies.
 program=\$0
 [ ! -L "\$program" ] || program=\$(readlink -f "\$program")
-root=\$(cd "\$(dirname "\$program")/.." && pwd)
+root=\$(CDPATH="" cd "\$(dirname "\$program")/.." && pwd)
 pmix=\$root/${pmix#"$prefix"/}
 export OPAL_PREFIX="\$root" PMIX_PKGLIBDIR="\$pmix/lib/pmix" PMIX_PKGDATADIR="\$pmix/share/pmix"
 ${3:-}libraries=\$root/lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}

@@ -152,7 +152,12 @@ Finding clock(const fs::path& folder) {
 }
 
 Finding gpus(const fs::path&) {
-  const std::vector<std::string> names = exec::cuda::visible_devices();
+  std::vector<std::string> names;
+  try {
+    names = exec::cuda::visible_devices();
+  } catch (const Error& error) {
+    return {Verdict::notice, "a driver that this program cannot use", error.what()};
+  }
   if (names.empty()) {
     if (!fs::exists("/dev/nvidia0")) return {.text = "none seen; none is needed"};
     return {Verdict::notice, "/dev/nvidia0 is there, and no driver that this program can use",
@@ -168,9 +173,17 @@ Finding gpus(const fs::path&) {
                               kernels)};
 }
 
+bool has_gpu() {
+  try {
+    return !exec::cuda::visible_devices().empty();
+  } catch (const Error&) {  // as gpus() says
+    return false;
+  }
+}
+
 // For the sums of several ranks.
 Finding nccl(const fs::path&) {
-  if (exec::cuda::visible_devices().empty()) return {.text = "none is needed without GPUs"};
+  if (!has_gpu()) return {.text = "none is needed without GPUs"};
   try {
     return {.text = fmt::format("{}: ranks with a GPU each use it", comm::nccl_version())};
   } catch (const BadInput& error) {  // trainings refuse it too

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/config/print.h"
@@ -12,12 +14,32 @@
 namespace outerloop::train {
 namespace {
 
-// Place among the ranks of this host.
-int place_on_host(const comm::Communicator* ranks) {
-  if (ranks == nullptr) return 0;
+// Of one rank.
+struct Choice {
+  std::shared_ptr<exec::Device> device;
+  std::string note;
+};
+
+// The ranks of this host, and the place of this one among them.
+struct RanksOfHost {
+  int count = 1;
+  int place = 0;
+};
+RanksOfHost ranks_of_host(const comm::Communicator* ranks) {
+  if (ranks == nullptr) return {};
   const auto& hosts = ranks->hosts();
   const auto own = hosts.begin() + ranks->rank();
-  return static_cast<int>(std::count(hosts.begin(), own, *own));
+  return {.count = static_cast<int>(std::count(hosts.begin(), hosts.end(), *own)),
+          .place = static_cast<int>(std::count(hosts.begin(), own, *own))};
+}
+
+std::string note_on_idle_gpus(int visible, int ranks) {
+  if (visible <= ranks) return {};
+  return fmt::format(
+      "{} GPUs on a host with {}, and a rank computes on one: start {} ranks there "
+      "(--ntasks-per-node={} under Slurm, -np {} of one host's mpirun), or hide the others by "
+      "CUDA_VISIBLE_DEVICES",
+      visible, counted(ranks, "rank"), visible, visible, visible);
 }
 
 exec::cuda::Products products_of(const config::Runtime& runtime) {
@@ -41,20 +63,28 @@ exec::cuda::Products products_of(const config::Runtime& runtime) {
                   config::word(runtime.device), why));
 }
 
-// Leaves null where the processor is to compute.
-void open(const config::Config& config, const comm::Communicator* ranks,
-          std::shared_ptr<exec::Device>& device) {
+Choice open(const config::Config& config, const comm::Communicator* ranks) {
   const config::Runtime& runtime = config.runtime;
-  const bool may = runtime.device != config::Device::cpu;
-  const size_t visible = may ? exec::cuda::visible_devices().size() : 0;
-  if (visible > 0 || runtime.device == config::Device::cuda) {
-    // One that is not there says what is missing.
-    const int place = place_on_host(ranks);
-    const int ordinal = visible > 0 ? place % static_cast<int>(visible) : place;
-    device = exec::cuda::open_device(ordinal, products_of(runtime));
-  } else if (may && runtime.numerics == config::Numerics::fast) {
-    refuse_fast_products(runtime, "finds none");
+  if (runtime.device == config::Device::cpu) return {};
+  const bool is_asked_for = runtime.device == config::Device::cuda;
+  const bool is_fast = runtime.numerics == config::Numerics::fast;
+  int visible = 0;
+  try {
+    visible = static_cast<int>(exec::cuda::visible_devices().size());
+  } catch (const Error& broken) {
+    if (is_asked_for || is_fast) throw;
+    return {.device = nullptr,
+            .note = fmt::format("runtime.device=auto takes the processor: {}", broken.what())};
   }
+  if (visible == 0 && !is_asked_for) {
+    if (is_fast) refuse_fast_products(runtime, "finds none");
+    return {};
+  }
+  // One that is not there says what is missing.
+  const RanksOfHost host = ranks_of_host(ranks);
+  const int ordinal = visible > 0 ? host.place % visible : host.place;
+  return {.device = exec::cuda::open_device(ordinal, products_of(runtime)),
+          .note = note_on_idle_gpus(visible, host.count)};
 }
 
 }  // namespace
@@ -66,17 +96,21 @@ void check_device(const config::Config& config) {
   }
 }
 
-std::shared_ptr<exec::Device> choose_device(const config::Config& config,
-                                            comm::Communicator* ranks) {
-  std::shared_ptr<exec::Device> device;
-  if (ranks == nullptr || ranks->size() == 1) {
-    open(config, ranks, device);
-    return device;
+std::shared_ptr<exec::Device> choose_device(const config::Config& config, comm::Communicator* ranks,
+                                            std::vector<std::string>* notes) {
+  if (ranks == nullptr) return open(config, ranks).device;
+  Choice own;
+  comm::fail_together(*ranks, "GPUs", [&] { own = open(config, ranks); });
+  std::set<std::string> all;
+  std::string advice = "give every rank a GPU, or set runtime.device=cpu";
+  for (const std::string& note : comm::all_gather_strings(*ranks, "notes on GPUs", own.note)) {
+    if (note.empty() || !all.insert(note).second) continue;
+    advice += "; " + note;
   }
-  comm::fail_together(*ranks, "GPUs", [&] { open(config, ranks, device); });
-  comm::require_equal(*ranks, "kind of device", "the kind of device", device ? "cuda" : "cpu",
-                      "give every rank a GPU, or set runtime.device=cpu");
-  return device;
+  comm::require_equal(*ranks, "kind of device", "the kind of device", own.device ? "cuda" : "cpu",
+                      advice);
+  if (notes != nullptr) notes->assign(all.begin(), all.end());
+  return own.device;
 }
 
 std::string name_of(const exec::Device* device) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "outerloop/comm/communicator.h"
 #include "outerloop/config/config.h"
@@ -17,9 +18,11 @@ void check_device(const config::Config& config);
 // By runtime.device, with the products of runtime.numerics; null: the processor, whose products are
 // ordered. The ranks of a host take the GPUs that they see in turn. Collective: throws the same on
 // all ranks where one cannot have what is asked for, or where some have a GPU and others none.
-// `ranks` may be null: this process alone.
-std::shared_ptr<exec::Device> choose_device(const config::Config& config,
-                                            comm::Communicator* ranks);
+// `ranks` may be null: this process alone. With ranks, `notes` are lines for people, the same on
+// all: hosts with more GPUs than ranks, and drivers that do not work, for which device=auto takes
+// the processor.
+std::shared_ptr<exec::Device> choose_device(const config::Config& config, comm::Communicator* ranks,
+                                            std::vector<std::string>* notes = nullptr);
 
 // For people: the GPU's name, or "cpu".
 std::string name_of(const exec::Device* device);

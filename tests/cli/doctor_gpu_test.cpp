@@ -4,6 +4,7 @@
 
 #include "cli/call.h"
 #include "io/temporary_folder.h"
+#include "support/variable.h"
 
 namespace outerloop::cli {
 namespace {
@@ -15,7 +16,7 @@ Result doctor(const char* library) {
   Result result = call({"doctor", folder.path().string()});
   EXPECT_TRUE(contains(result.out, "gpus          Fake")) << result.out;
   EXPECT_TRUE(contains(result.out, "runtime.device=cuda uses them, with NVRTC ") ||
-              contains(result.out, "NVRTC, which was not found"))
+              contains(result.out, "NVRTC, which cannot be loaded"))
       << result.out;
   return result;
 }
@@ -34,6 +35,17 @@ TEST(DoctorOnGpus, NamesTheNcclThatRanksUse) {
   EXPECT_EQ(result.code, kDone) << result.out;
   EXPECT_TRUE(contains(result.out, "ok   nccl          2.")) << result.out;
   EXPECT_TRUE(contains(result.out, ": ranks with a GPU each use it")) << result.out;
+}
+
+TEST(DoctorOnGpus, SaysThatADriverDoesNotWork) {
+  const testing_support::Variable mismatch("FAKE_CUDA_INIT", "803");
+  const TemporaryFolder folder;
+  const Result result = call({"doctor", folder.path().string()});
+  EXPECT_EQ(result.code, kDone) << result.out;
+  EXPECT_TRUE(contains(result.out, "note gpus          a driver that this program cannot use"))
+      << result.out;
+  EXPECT_TRUE(contains(result.out, "-> the NVIDIA driver does not start, ")) << result.out;
+  EXPECT_TRUE(contains(result.out, "ok   nccl          none is needed")) << result.out;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a bundle of the build and runs it in a root file system that holds nothing else but a static
-# busybox: no C library, no MPI, no HDF5, no compiler. Exit 77: this machine cannot make such a root.
+# busybox: no C library, no MPI, no HDF5, no compiler. Exit 77: this machine cannot make such a root, or
+# no bundle.
 #   check_bundle.sh WORK
 set -euo pipefail
 work=$1
@@ -29,9 +30,32 @@ chroot_here() {
 }
 chroot_here /bin/sh -c : 2>/dev/null || skip "busybox is not static, or chroot is not allowed"
 
-tools/bundle.sh "$root/opt/any where/outerloop"  # a place of its own, with a space
+export OUTERLOOP_BUNDLE_AS_BUILT=1 # other tests run what a build would replace
+
+# An MPI that is not Open MPI 4.
+mkdir "$work/other_mpi"
+printf '#!/bin/sh\n' >"$work/other_mpi/mpirun"
+chmod +x "$work/other_mpi/mpirun"
+status=0
+PATH=$work/other_mpi:$PATH tools/bundle.sh "$work/none" 2>"$work/said" || status=$?
+if [[ $status != 77 || $(<"$work/said") != "bundle: bundles need Open MPI 4"* ]]; then
+  echo "of another MPI, exit code $status: $(<"$work/said")"
+  exit 1
+fi
+
+# A place of its own, with a space.
+status=0
+tools/bundle.sh "$root/opt/any where/outerloop" 2>"$work/said" || status=$?
+[[ $status != 77 ]] || skip "$(<"$work/said")"
+cat "$work/said" >&2
+((status == 0)) || exit "$status"
 size=$(du -sm "$root/opt" | cut -f1)
 ((size <= 60)) || { echo "the bundle takes $size MiB: expected at most 60"; exit 1; }
+
+# What the driver of GPUs, NVRTC and NCCL need of the C library.
+for name in libdl.so.2 libpthread.so.0 librt.so.1; do
+  [[ -e "$root/opt/any where/outerloop/lib/$name" ]] || { echo "the bundle lacks $name"; exit 1; }
+done
 
 # GPU kernels, wherever they can be made.
 pack="$root/opt/any where/outerloop/share/outerloop/kernels.pack"

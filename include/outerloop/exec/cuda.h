@@ -37,7 +37,8 @@ enum class Products : uint8_t { ordered, float32, tf32, bfloat16 };
 // asked for: NVRTC, else the pack of a bundle.
 std::shared_ptr<Device> open_device(int ordinal, Products products = Products::ordered);
 
-// Names of the GPUs that this process sees; none without a driver, or in a build without CUDA.
+// Names of the GPUs that this process sees; none without a driver or a GPU, or in a build without
+// CUDA. Throws an Error with the reason where there is a driver and it does not work.
 std::vector<std::string> visible_devices();
 
 // How the steps of a program are launched.

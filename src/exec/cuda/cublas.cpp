@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "exec/cuda/checked.h"
+#include "exec/cuda/cuda_version.h"
 #include "exec/cuda/gemm_calls.h"
 #include "outerloop/base/shared_library.h"
 
@@ -16,11 +17,10 @@ constexpr const char* kCublasAdvice =
     "install the CUDA toolkit's cuBLAS library (libcublas.so.12 or newer), name its file in "
     "OUTERLOOP_CUBLAS, or set runtime.numerics=ordered, which needs none";
 
-SharedLibrary open_library() {
+SharedLibrary open_library(int driver_major) {
   const char* named = std::getenv("OUTERLOOP_CUBLAS");
   if (named != nullptr && *named != '\0') return SharedLibrary({named});
-  return SharedLibrary(
-      {"libcublas.so.13", "libcublas.so.12", "/usr/local/cuda/lib64/libcublas.so"});
+  return SharedLibrary(library_names("cublas", driver_major));
 }
 
 // How float32 is multiplied.
@@ -76,8 +76,9 @@ struct Cublas::Impl {
 
 #define OL_CUBLAS(expression) OL_CHECKED(expression, impl_->cublasGetStatusString)
 
-Cublas::Cublas(Products products, DeviceMemory workspace) : impl_(std::make_unique<Impl>()) {
-  const SharedLibrary library = open_library();
+Cublas::Cublas(Products products, DeviceMemory workspace, int driver_version)
+    : impl_(std::make_unique<Impl>()) {
+  const SharedLibrary library = open_library(driver_version / 1000);
   if (!library.is_open()) {
     throw BadInput(fmt::format("fast products are made by cuBLAS, which cannot be loaded ({}): {}",
                                library.why_not(), kCublasAdvice));
@@ -90,7 +91,11 @@ Cublas::Cublas(Products products, DeviceMemory workspace) : impl_(std::make_uniq
       library.symbol("cublasGemmStridedBatchedEx", kCublasAdvice));
   impl_->mode = mode_of(products);
   impl_->workspace = std::move(workspace);
-  OL_CUBLAS(impl_->cublasCreate_v2(&impl_->handle));
+  OL_CHECKED(impl_->cublasCreate_v2(&impl_->handle), [&](cublasStatus_t failure) {
+    return fmt::format("{}, of {} with a driver of CUDA {}: {}",
+                       impl_->cublasGetStatusString(failure), library.name(),
+                       cuda_version(driver_version), kCublasAdvice);
+  });
   // What the mode allows is in each call; sums of parts are not rounded in between.
   const auto math = CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
   OL_CUBLAS(impl_->cublasSetMathMode(impl_->handle, static_cast<cublasMath_t>(math)));

@@ -1,7 +1,7 @@
 #pragma once
-// cuBLAS, loaded when it is first asked for: libcublas.so.13 or .12, or the file that the variable
-// OUTERLOOP_CUBLAS names. It works in memory that it is given once, so that its results are the
-// same from run to run on one GPU model, and its calls can be recorded.
+// cuBLAS, loaded when it is first asked for: the latest libcublas.so that suits the driver, or the
+// file that the variable OUTERLOOP_CUBLAS names. It works in memory that it is given once, so that
+// its results are the same from run to run on one GPU model, and its calls can be recorded.
 
 #include <memory>
 #include <string>
@@ -14,9 +14,10 @@ class Cublas {
  public:
   static constexpr size_t kWorkspaceBytes = size_t{32} << 20;
 
-  // For the thread's current GPU. The workspace is kept. Throws BadInput where there is no library
-  // that can be used, with what to do, SystemFailure where it does not start.
-  Cublas(Products products, DeviceMemory workspace);
+  // For the thread's current GPU and a driver of this version (12080: of CUDA 12.8). The workspace
+  // is kept. Throws BadInput where there is no library that can be used, SystemFailure where it
+  // does not start, both with what to do.
+  Cublas(Products products, DeviceMemory workspace, int driver_version);
   ~Cublas();
   Cublas(const Cublas&) = delete;
   Cublas& operator=(const Cublas&) = delete;

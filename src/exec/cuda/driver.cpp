@@ -20,14 +20,17 @@ constexpr const char* kDriverAdvice =
 
 Driver::Driver() : library({"libcuda.so.1", "libcuda.so"}) {
   if (!library.is_open()) {
-    throw BadInput(fmt::format("there is no NVIDIA driver (libcuda.so.1): {}", kDriverAdvice));
+    const std::string why = fmt::format("({}): {}", library.why_not(), kDriverAdvice);
+    if (library.was_found()) throw BadInput("the NVIDIA driver cannot be loaded " + why);
+    throw NoGpu("there is no NVIDIA driver " + why);
   }
   OL_DRIVER_FUNCTIONS(OL_LOAD)
   uuid_of_whole =
       reinterpret_cast<decltype(uuid_of_whole)>(library.symbol("cuDeviceGetUuid", kDriverAdvice));
   if (const CUresult result = cuInit(0); result != CUDA_SUCCESS) {
-    throw BadInput(
-        fmt::format("the NVIDIA driver does not start, {}: {}", describe(result), kDriverAdvice));
+    const std::string why = fmt::format("{}: {}", describe(result), kDriverAdvice);
+    if (result == CUDA_ERROR_NO_DEVICE) throw NoGpu("the NVIDIA driver finds no GPU, " + why);
+    throw BadInput("the NVIDIA driver does not start, " + why);
   }
 }
 

@@ -10,6 +10,12 @@
 
 namespace outerloop::exec::cuda {
 
+// This machine has no GPU, rather than one that does not work.
+class NoGpu : public BadInput {
+ public:
+  using BadInput::BadInput;
+};
+
 #define OL_DRIVER_FUNCTIONS(X) \
   X(cuInit)                    \
   X(cuDriverGetVersion)        \
@@ -57,7 +63,8 @@ namespace outerloop::exec::cuda {
 
 // The functions by their names in the header, which stand for the versions that it declares.
 struct Driver {
-  // Throws BadInput where there is no driver, or one too old.
+  // Throws NoGpu where there is no driver or it finds no GPU, BadInput where it is too old or does
+  // not work.
   Driver();
 
   SharedLibrary library;

@@ -78,7 +78,9 @@ class DriverDevice : public Device {
     if (bytes == 0) return {};
     use();
     CUdeviceptr data = 0;
-    OL_CUDA(driver_->cuMemAlloc(&data, bytes));
+    const CUresult allocation = driver_->cuMemAlloc(&data, bytes);
+    if (allocation == CUDA_ERROR_OUT_OF_MEMORY) throw_full(bytes);
+    OL_CUDA(allocation);
     return counted({owner(reinterpret_cast<void*>(data),
                           [](const Driver& driver, void* p) {
                             driver.cuMemFree(reinterpret_cast<CUdeviceptr>(p));
@@ -196,6 +198,7 @@ class DriverDevice : public Device {
 
   void begin_recording(const DeviceStream& stream) override {
     use();
+    if (cublas_ != nullptr) make_any_product(stream);
     OL_CUDA(driver_->cuStreamBeginCapture(as<CUstream>(stream.handle),
                                           CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
     recording_ = stream.handle.get();
@@ -227,6 +230,14 @@ class DriverDevice : public Device {
 
   void use() const { OL_CUDA(driver_->cuCtxSetCurrent(context_->context)); }
 
+  [[noreturn]] void throw_full(size_t bytes) const {
+    throw CudaFailure(
+        fmt::format("the memory of {} is full: {} bytes were asked for beside the {} that this "
+                    "process has there; lower outer.meta_batch, set inner.segment=1, or use more "
+                    "GPUs",
+                    name_, bytes, held_bytes()));
+  }
+
   // What is recorded counts when its graph is launched.
   void count_launch(const DeviceStream& stream) {
     if (recording_ == nullptr || stream.handle.get() != recording_) count_kernels(1);
@@ -246,11 +257,23 @@ class DriverDevice : public Device {
 
   void open_library(Products products) {
     const DeviceMemory workspace = allocate(Cublas::kWorkspaceBytes);
-    cublas_ = {new Cublas(products, workspace), [context = context_](Cublas* library) {
+    int version = 0;
+    OL_CUDA(driver_->cuDriverGetVersion(&version));
+    cublas_ = {new Cublas(products, workspace, version), [context = context_](Cublas* library) {
                  context->driver.cuCtxSetCurrent(context->context);
                  delete library;
                }};
     name_ += ", " + cublas_->name();
+  }
+
+  // A library's first product may allocate or wait, which a stream that records refuses.
+  void make_any_product(const DeviceStream& stream) {
+    constexpr DeviceProduct kOne{.m = 1, .n = 1, .k = 1, .a_row = 1, .b_k = 1, .c_row = 1};
+    constexpr size_t kApart = 256;
+    const DeviceMemory memory = allocate(3 * kApart);
+    cublas_->multiply(stream.handle.get(), kOne, 1, {memory.data}, {memory.data + kApart},
+                      {memory.data + 2 * kApart});
+    synchronize(stream);
   }
 
   // As nvidia-smi writes it.
@@ -305,21 +328,23 @@ std::shared_ptr<Device> open_device(int ordinal, Products products) {
 }
 
 std::vector<std::string> visible_devices() {
-  std::optional<Driver> driver;
+  std::optional<Driver> found;
   try {
-    driver.emplace();
-  } catch (const BadInput&) {  // no driver, or one without a GPU
+    found.emplace();
+  } catch (const NoGpu&) {
     return {};
   }
+  const Driver& driver = *found;
+  const auto describe = [&](CUresult failure) { return driver.describe(failure); };
   std::vector<std::string> names;
   int count = 0;
-  if (driver->cuDeviceGetCount(&count) != CUDA_SUCCESS) count = 0;
+  OL_CHECKED(driver.cuDeviceGetCount(&count), describe);
   for (int i = 0; i < count; ++i) {
     std::array<char, 256> name{};
     CUdevice device = 0;
-    if (driver->cuDeviceGet(&device, i) != CUDA_SUCCESS) break;
-    if (driver->cuDeviceGetName(name.data(), static_cast<int>(name.size()), device) != CUDA_SUCCESS)
-      break;
+    OL_CHECKED(driver.cuDeviceGet(&device, i), describe);
+    OL_CHECKED(driver.cuDeviceGetName(name.data(), static_cast<int>(name.size()), device),
+               describe);
     names.emplace_back(name.data());
   }
   return names;

@@ -15,10 +15,16 @@ namespace {
 
 class NvrtcMaker : public KernelMaker {
  public:
-  NvrtcMaker(int driver_major, std::string architecture)
+  NvrtcMaker(int driver_major, const Architecture& gpu)
       : nvrtc_(driver_major),
-        architecture_(std::move(architecture)),
-        about_{.name = "NVRTC " + nvrtc_.version(), .takes_any = true} {}
+        architecture_(gpu.name()),
+        about_{.name = "NVRTC " + nvrtc_.version(), .takes_any = true} {
+    if (nvrtc_.knows(architecture_)) return;
+    throw BadInput(fmt::format(
+        "{} of the CUDA toolkit here makes no code for this GPU, of compute capability {}.{}: "
+        "install a toolkit that does, or set runtime.device=cpu",
+        about_.name, gpu.major, gpu.minor));
+  }
 
   const DeviceCompiler& about() const override { return about_; }
   std::string name() const override { return "nvrtc" + nvrtc_.version(); }
@@ -46,7 +52,7 @@ std::unique_ptr<KernelMaker> find_kernel_maker(const Driver& driver, void* conte
   try {
     int version = 0;  // 12080: of CUDA 12.8
     driver.cuDriverGetVersion(&version);
-    return std::make_unique<NvrtcMaker>(version / 1000, architecture.name());
+    return std::make_unique<NvrtcMaker>(version / 1000, architecture);
   } catch (const BadInput&) {
     const std::filesystem::path pack = kernel_pack_file();
     if (!std::filesystem::exists(pack)) throw;

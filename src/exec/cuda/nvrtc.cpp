@@ -12,33 +12,20 @@
 #include "outerloop/base/shared_library.h"
 
 namespace outerloop::exec::cuda {
-#define OL_NVRTC_FUNCTIONS(X) \
-  X(nvrtcVersion)             \
-  X(nvrtcGetErrorString)      \
-  X(nvrtcCreateProgram)       \
-  X(nvrtcDestroyProgram)      \
-  X(nvrtcCompileProgram)      \
-  X(nvrtcGetProgramLogSize)   \
-  X(nvrtcGetProgramLog)       \
-  X(nvrtcGetCUBINSize)        \
-  X(nvrtcGetCUBIN)            \
-  X(nvrtcGetPTXSize)          \
+#define OL_NVRTC_FUNCTIONS(X)  \
+  X(nvrtcVersion)              \
+  X(nvrtcGetErrorString)       \
+  X(nvrtcGetNumSupportedArchs) \
+  X(nvrtcGetSupportedArchs)    \
+  X(nvrtcCreateProgram)        \
+  X(nvrtcDestroyProgram)       \
+  X(nvrtcCompileProgram)       \
+  X(nvrtcGetProgramLogSize)    \
+  X(nvrtcGetProgramLog)        \
+  X(nvrtcGetCUBINSize)         \
+  X(nvrtcGetCUBIN)             \
+  X(nvrtcGetPTXSize)           \
   X(nvrtcGetPTX)
-
-namespace {
-
-// The latest that suits first.
-std::vector<std::string> libraries(int newest_major) {
-  std::vector<std::string> names;
-  for (int major = std::min(newest_major, kNewestMajor); major >= 12; --major) {
-    names.push_back(fmt::format("libnvrtc.so.{}", major));
-  }
-  names.push_back("libnvrtc.so");
-  names.push_back("/usr/local/cuda/lib64/libnvrtc.so");
-  return names;
-}
-
-}  // namespace
 
 struct Nvrtc::Functions {
   SharedLibrary library;
@@ -46,10 +33,11 @@ struct Nvrtc::Functions {
   OL_NVRTC_FUNCTIONS(OL_MEMBER)
 #undef OL_MEMBER
 
-  explicit Functions(int newest_major) : library(libraries(newest_major)) {
+  explicit Functions(int newest_major) : library(library_names("nvrtc", newest_major)) {
     if (!library.is_open()) {
       throw BadInput(
-          fmt::format("GPU kernels are compiled by NVRTC, which was not found: {}", kNvrtcAdvice));
+          fmt::format("GPU kernels are compiled by NVRTC, which cannot be loaded ({}): {}",
+                      library.why_not(), kNvrtcAdvice));
     }
 #define OL_LOAD(name) \
   name = reinterpret_cast<decltype(&::name)>(library.symbol(#name, kNvrtcAdvice));
@@ -93,6 +81,16 @@ std::string Nvrtc::version() const {
   int major = 0, minor = 0;
   OL_NVRTC(functions_->nvrtcVersion(&major, &minor));
   return fmt::format("{}.{}", major, minor);
+}
+
+bool Nvrtc::knows(const std::string& architecture) const {
+  int count = 0;
+  OL_NVRTC(functions_->nvrtcGetNumSupportedArchs(&count));
+  std::vector<int> known(static_cast<size_t>(count));
+  OL_NVRTC(functions_->nvrtcGetSupportedArchs(known.data()));
+  return std::ranges::any_of(known, [&](int number) {  // 90 of "sm_90"
+    return architecture == fmt::format("sm_{}", number);
+  });
 }
 
 // A program that was compiled, and what the compiler says.

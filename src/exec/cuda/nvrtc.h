@@ -5,7 +5,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "exec/cuda/cuda_version.h"
 #include "outerloop/exec/device.h"
 
 namespace outerloop::exec::cuda {
@@ -18,7 +20,6 @@ inline constexpr const char* kNvrtcAdvice =
 // ISA" has the table in its release notes).
 inline constexpr int kPtxMajor = 8, kPtxMinor = 7;
 inline constexpr int kPtxDriver = 12080;
-inline constexpr int kNewestMajor = 13;  // of CUDA, that was tried
 
 // Machine code, and what the compiler says about each kernel: registers, spills, memory.
 struct CompiledKernels {
@@ -29,12 +30,14 @@ struct CompiledKernels {
 class Nvrtc {
  public:
   // For code that a driver of CUDA `newest_major` loads: that of a later toolkit it does not.
-  // Throws BadInput where the library is missing or later.
+  // Throws BadInput where the library is missing, does not load, or is later.
   explicit Nvrtc(int newest_major = kNewestMajor);
   ~Nvrtc();
 
   // "13.0"
   std::string version() const;
+  // Whether it makes code for GPUs of this architecture, "sm_90".
+  bool knows(const std::string& architecture) const;
   // For `architecture`, "sm_90". Several kernels at a time share the cost of the prelude. Throws
   // SystemFailure with the compiler's words: generated text compiles unless the compiler is broken.
   CompiledKernels compile(std::string_view prelude, std::span<const KernelSource* const> kernels,

@@ -6,10 +6,13 @@
 #include <thread>
 #include <vector>
 
+#include "outerloop/base/cpu_quota.h"
+
 namespace outerloop::exec::cuda {
 
-// Runs work(0) … work(count - 1), which take long, on all cores. After a failure nothing more is
-// begun, and when all have ended the one of the lowest number is thrown.
+// Runs work(0) … work(count - 1), which take long, on all cores that this process may use, but no
+// more than 16: other ranks of the host do the same. After a failure nothing more is begun, and
+// when all have ended the one of the lowest number is thrown.
 template <class Work>
 void on_all_cores(size_t count, const Work& work) {
   std::atomic<size_t> next = 0;
@@ -25,7 +28,7 @@ void on_all_cores(size_t count, const Work& work) {
     }
   };
   {
-    const size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
+    const auto cores = static_cast<size_t>(std::min(fitting_threads(), 16));
     std::vector<std::jthread> workers;
     for (size_t i = 1; i < std::min(cores, count); ++i) workers.emplace_back(loop);
     loop();

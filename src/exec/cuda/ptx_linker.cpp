@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "exec/cuda/cuda_version.h"
 #include "exec/cuda/nvrtc.h"
 
 namespace outerloop::exec::cuda {
@@ -17,10 +18,6 @@ constexpr const char* kNoAssembler =
     "install "
     "all of the driver, start a container with NVIDIA_DRIVER_CAPABILITIES=compute,utility, or set "
     "runtime.device=cpu";
-
-std::string cuda_version(int version) {
-  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
-}
 
 }  // namespace
 

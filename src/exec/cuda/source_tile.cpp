@@ -59,6 +59,7 @@ constexpr int64_t kStateBytes = 8;  // of a step, at most
 struct Problem {
   DType dtype = DType::f32;
   int64_t batch = 1, m = 0, n = 0, k = 0;
+  int64_t a_elements = 0;  // of one batch: a convolution's windows overlap
   int64_t a_batch = 0, b_batch = 0, b_k = 0;
   std::string parts;  // structs that come before
   std::string base;   // of the problem: states
@@ -104,9 +105,14 @@ std::string store_function(const Problem& problem, const Epilogue& epilogue) {
 KernelCode tile_kernel(const Problem& problem, const Epilogue& epilogue, const Team& team) {
   KernelCode code;
   code.operands = static_cast<int>(2 + epilogue.inputs.size() + epilogue.outputs.size());
-  OL_ASSERT(problem.m * std::max(problem.n, problem.k) < int64_t{1} << 31 &&
-                problem.k * problem.n < int64_t{1} << 31,
-            "a product has an operand of more than 2^31 elements");
+  const int64_t largest = std::max(
+      {problem.m * problem.n, problem.k * problem.n, problem.m, problem.k, problem.a_elements});
+  if (largest >= int64_t{1} << 31) {
+    throw BadInput(
+        fmt::format("a product or convolution has an operand of {} elements: GPU kernels take less "
+                    "than 2^31; give fewer images or rows at a time, or use the CPU",
+                    largest));
+  }
   const TileShape tile = choose_tile(problem.m, problem.n, team);
   const int64_t columns = blocks_for(problem.n, tile.n);
   const int64_t per_batch = blocks_for(problem.m, tile.m) * columns;
@@ -164,6 +170,7 @@ KernelCode matmul_kernel(const MatmulSpec& spec, const Team& team) {
        .m = spec.m,
        .n = spec.n,
        .k = spec.k,
+       .a_elements = spec.m * spec.k,
        .a_batch = spec.a_batch,
        .b_batch = spec.b_batch,
        .b_k = spec.b_k,
@@ -186,6 +193,9 @@ KernelCode conv_kernel(const ConvSpec& spec, const Team& team) {
   problem.parts = geometry_struct(g);
   problem.state = taps <= 32 ? "unsigned" : "unsigned long long";
   const int64_t out_pixels = g.images * g.out_height * g.out_width;
+  const int64_t in_pixels = g.images * g.height * g.width;
+  problem.a_elements = spec.direction == ConvDirection::input ? out_pixels * g.out_channels
+                                                              : in_pixels * g.in_channels;
   std::string_view direction;
   switch (spec.direction) {
     case ConvDirection::forward:
@@ -195,7 +205,7 @@ KernelCode conv_kernel(const ConvSpec& spec, const Team& team) {
       break;
     case ConvDirection::input:
       direction = "ConvInput";
-      problem.m = g.images * g.height * g.width, problem.n = g.in_channels;
+      problem.m = in_pixels, problem.n = g.in_channels;
       problem.k = taps * g.out_channels;
       problem.unit = g.out_channels;
       break;

@@ -194,6 +194,19 @@ class IndexTest : public ::testing::Test {
     std::ranges::copy(expected, wanted.begin() + kSentinels);
     return std::memcmp(framed.data(), wanted.data(), framed.size() * sizeof(T)) == 0;
   }
+  // Every one that this processor has; the others are named as skipped.
+  template <class Test>
+  static void on_each_isa(const Test& test) {
+    std::string missing;
+    for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
+      if (machine_runs(isa)) {
+        test(isa);
+      } else {
+        missing += fmt::format(" {}", name_of(isa));
+      }
+    }
+    if (!missing.empty()) GTEST_SKIP() << "this processor has no" << missing;
+  }
   static constexpr DType kType = outerloop::dtype_of<T>;
   std::mt19937_64 random_{11};
 };
@@ -201,8 +214,7 @@ using FloatTypes = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(IndexTest, FloatTypes);
 
 TYPED_TEST(IndexTest, RowsAreGatheredAndAdded) {
-  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
-    if (!machine_runs(isa)) continue;
+  this->on_each_isa([&](Isa isa) {
     for (const int64_t outer : {1, 3}) {
       for (const int64_t inner : {1, 2, 7, 40, 65}) {
         const RowsSpec spec{this->kType, outer, 6, inner, 17};
@@ -225,7 +237,7 @@ TYPED_TEST(IndexTest, RowsAreGatheredAndAdded) {
         EXPECT_TRUE(this->gives(make_scatter_add_rows(spec, isa), {u.data(), index.data()}, added));
       }
     }
-  }
+  });
 }
 
 TYPED_TEST(IndexTest, SingleElementsAreTakenAndAdded) {
@@ -259,8 +271,7 @@ TYPED_TEST(IndexTest, OneElementPerRow) {
 
 TYPED_TEST(IndexTest, MaximaOfPoolingWindows) {
   using T = TypeParam;
-  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
-    if (!machine_runs(isa)) continue;
+  this->on_each_isa([&](Isa isa) {
     for (const int64_t channels : {1, 3, 16, 64, 70}) {
       for (const auto& [height, width, window, stride] :
            {std::array<int64_t, 4>{6, 8, 2, 2}, {7, 7, 2, 2}, {7, 9, 3, 2}, {4, 4, 1, 1}}) {
@@ -297,7 +308,7 @@ TYPED_TEST(IndexTest, MaximaOfPoolingWindows) {
         EXPECT_EQ(actual, expected) << name_of(isa) << " " << height << "x" << width;
       }
     }
-  }
+  });
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "exec/cuda/cuda_version.h"
 #include "exec/cuda/fake_driver.h"
 #include "exec/cuda/kernel_maker.h"
 #include "exec/cuda/kernel_pack.h"
@@ -18,9 +19,12 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
+#include "support/variable.h"
 
 namespace outerloop::exec::cuda {
 namespace {
+
+using testing_support::Variable;
 
 // What the stand-in has seen.
 FakeDriver& seen() {
@@ -28,20 +32,6 @@ FakeDriver& seen() {
   const auto find = reinterpret_cast<FakeDriver* (*)()>(dlsym(library, "fake_driver"));
   return *find();
 }
-
-// Set as long as the object lives.
-class Variable {
- public:
-  Variable(const char* name, const std::string& value) : name_(name) {
-    setenv(name, value.c_str(), 1);
-  }
-  ~Variable() { unsetenv(name_); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* name_;
-};
 
 class OnFakeDriver : public ::testing::Test {
  protected:
@@ -68,6 +58,18 @@ TEST_F(OnFakeDriver, SaysWhatIsMissing) {
       "CUDA 12.8 or newer (nvidia-smi shows it), or set runtime.device=cpu",
       message_of_opening(0));
   EXPECT_EQ(0, seen().live);
+}
+
+TEST_F(OnFakeDriver, IsNotThereOrDoesNotWork) {
+  EXPECT_EQ(std::vector<std::string>{"Fake"}, visible_devices());
+  {
+    const Variable without("FAKE_CUDA_INIT", std::to_string(CUDA_ERROR_NO_DEVICE));
+    EXPECT_TRUE(visible_devices().empty());
+    EXPECT_CONTAINS(message_of_opening(0), "the NVIDIA driver finds no GPU, ");
+  }
+  const Variable mismatch("FAKE_CUDA_INIT", std::to_string(CUDA_ERROR_SYSTEM_DRIVER_MISMATCH));
+  EXPECT_CONTAINS(message_of<BadInput>([] { visible_devices(); }),
+                  "the NVIDIA driver does not start, CUDA_ERROR (something else): ");
 }
 
 TEST_F(OnFakeDriver, LaunchesGraphsAndGivesEverythingBack) {
@@ -291,24 +293,47 @@ TEST(Compiler, MakesNoCodeThatTheDriverDoesNotLoad) {
     EXPECT_TRUE(Nvrtc(12).version().starts_with("12.")) << "code of a later toolkit";
   } catch (const BadInput& error) {
     const std::string words = error.what();
-    const bool is_none = words.find("which was not found") != std::string::npos;
+    const bool is_none = words.find("which cannot be loaded") != std::string::npos;
     EXPECT_TRUE(is_none || words.find("of CUDA 12, does not load: install") != std::string::npos)
         << words;
   }
 }
 
+TEST(Compiler, IsRefusedWhereItMakesNoCodeForTheGpu) {
+  const Variable any_toolkit("FAKE_CUDA_VERSION", "99000"), much_later("FAKE_CUDA_MAJOR", "99");
+  const std::string words = message_of<BadInput>([] { open_device(0)->compiler(); });
+  const bool is_none = words.find("which cannot be loaded") != std::string::npos;
+  EXPECT_TRUE(is_none || words.find(" of the CUDA toolkit here makes no code for this GPU, of "
+                                    "compute capability 99.0: install") != std::string::npos)
+      << words;
+}
+
+TEST(ToolkitLibraries, AreNotLaterThanTheDriver) {
+  const std::vector<std::string> of_12{"libcublas.so.12", "libcublas.so",
+                                       "/usr/local/cuda/lib64/libcublas.so"};
+  EXPECT_EQ(of_12, library_names("cublas", 12));
+  EXPECT_EQ("libcublas.so.13", library_names("cublas", 13)[0]);
+  EXPECT_EQ("libcublas.so.13", library_names("cublas", 14)[0]) << "none was tried";
+}
+
+TEST_F(OnFakeDriver, SaysWhatToDoWhereItsMemoryIsFull) {
+  const std::shared_ptr<Device> device = open_device(0);
+  const DeviceMemory held = device->allocate(64);
+  const Variable little("FAKE_CUDA_MEMORY", "1000");
+  EXPECT_EQ(
+      "the memory of Fake 0 (sm_90) is full: 1001 bytes were asked for beside the 64 that this "
+      "process has there; lower outer.meta_batch, set inner.segment=1, or use more GPUs",
+      message_of<SystemFailure>([&] { device->allocate(1001); }));
+}
+
 TEST_F(OnFakeDriver, NamesTheCallThatFails) {
   const std::shared_ptr<Device> device = open_device(0);
-  const Variable little("FAKE_CUDA_MEMORY", "1000");
-  try {
-    device->allocate(1001);
-    ADD_FAILURE() << "1001 bytes were given";
-  } catch (const SystemFailure& error) {
-    const std::string words = error.what();
-    EXPECT_NE(std::string::npos, words.find("cuMemAlloc")) << words;
-    EXPECT_NE(std::string::npos, words.find("CUDA_ERROR_OUT_OF_MEMORY (out of memory)")) << words;
-    EXPECT_NE(std::string::npos, words.find("driver_device.cpp")) << words;
-  }
+  const DeviceStream stream = device->make_stream();
+  const Variable busy("FAKE_CUDA_CAPTURE", "900");
+  const std::string words = message_of<SystemFailure>([&] { device->begin_recording(stream); });
+  EXPECT_CONTAINS(words, "cuStreamBeginCapture");
+  EXPECT_CONTAINS(words, "CUDA_ERROR (something else)");
+  EXPECT_CONTAINS(words, "driver_device.cpp");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 //   FAKE_CUDA_LINKER    what cuLinkCreate gives
 //   FAKE_CUDA_DEVICES   how many GPUs there are (1)
 //   FAKE_CUDA_MEMORY    bytes that one allocation may have
+//   FAKE_CUDA_CAPTURE   what cuStreamBeginCapture gives
 
 #include "exec/cuda/fake_driver.h"
 
@@ -187,6 +188,7 @@ CUresult cuStreamWaitEvent(CUstream, CUevent, unsigned) {
   return CUDA_SUCCESS;
 }
 CUresult cuStreamBeginCapture(CUstream, CUstreamCaptureMode) {
+  if (const long failure = number("FAKE_CUDA_CAPTURE", 0)) return static_cast<CUresult>(failure);
   capture = new Launches;
   ++state.live;
   return CUDA_SUCCESS;

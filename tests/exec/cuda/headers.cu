@@ -8,6 +8,7 @@
 #include "exec/cuda/device/operands.h"
 #include "exec/cuda/device/philox.h"
 #include "exec/cuda/device/reduce.h"
+#include "exec/cuda/device/slots.h"
 #include "exec/cuda/device/tile.h"
 
 namespace headers_check {
@@ -78,6 +79,16 @@ __global__ void other_kernels(const ol::Operands<3> operands) {
   y[e] = ol::scale2(ol::mantissa(v), ol::exponent(v));
   y[e] = ol::select(ol::less_equal(v, y[e]), ol::neg(v), ol::round(ol::abs(v)));
   y[e] = ol::div(ol::min(v, ol::sub(v, y[e])), ol::sqrt(ol::mul(v, ol::equal(v, ol::less(v, v)))));
+}
+
+__global__ void slot_kernels(const float* values, const unsigned char* counts, float* sums) {
+  __shared__ unsigned votes[256];
+  const float v = values[threadIdx.x];
+  const bool finite = ol::is_finite(__float_as_uint(v));
+  if (!ol::all_of_block(finite, votes)) return;
+  const ol::SlotNode one = ol::subtree<0>(values, 256, counts);
+  const ol::SlotNode many = ol::subtree<5>(values + threadIdx.x, 256, counts);
+  sums[threadIdx.x] = ol::parent(one, many).sum;
 }
 
 template __global__ void tile_kernel<Problem<Product, float, unsigned>>(ol::Operands<3>);

@@ -9,7 +9,7 @@ namespace outerloop::testing_support {
 class MultiplyingDevice : public HostDevice {
  public:
   explicit MultiplyingDevice(exec::cuda::Products products)
-      : cublas_(products, allocate(exec::cuda::Cublas::kWorkspaceBytes)) {}
+      : cublas_(products, allocate(exec::cuda::Cublas::kWorkspaceBytes), 13000) {}
 
   std::string name() const override { return "host, " + cublas_.name(); }
   bool multiplies() const override { return true; }

@@ -20,7 +20,8 @@ class Sanitizer(unittest.TestCase):
             if has_tool:
                 self.write(root / "bin/compute-sanitizer", "echo ran $2 on ${@: -1}")
             environment = {"PATH": str(root), "CUDA_HOME": folder, "OUTERLOOP_REQUIRE_GPU": required}
-            done = subprocess.run(["/bin/bash", SCRIPT, "memcheck", root / "program", "Some*"],
+            done = subprocess.run(["/bin/bash", SCRIPT, "memcheck", root / "program", "Probe",
+                                   "Some*"],
                                   env=environment, capture_output=True, text=True, check=False)
             return done.returncode, done.stdout.strip()
 

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "exec/cuda/device_check.h"
+#include "exec/cuda/source.h"
+#include "outerloop/base/error.h"
 #include "outerloop/ops/ops.h"
 #include "support/sample_inputs.h"
 
@@ -103,6 +105,22 @@ TEST(Convolutions, OfOddShapes) {
         name("filter"));
   }
   check.run();
+}
+
+// 300 images of 224 x 224 in the second block of a conv4: its windows have more than 2^31 elements,
+// its tensors have not.
+TEST(Convolutions, AreLimitedByTheirTensorsAlone) {
+  ConvSpec spec{.dtype = DType::f32};
+  ConvGeometry& g = spec.geometry;
+  g.images = 300, g.height = g.width = 112, g.out_height = g.out_width = 56;
+  g.in_channels = g.out_channels = 64, g.kernel_height = g.kernel_width = 3, g.stride = 2;
+  for (const auto direction :
+       {ConvDirection::forward, ConvDirection::input, ConvDirection::filter}) {
+    spec.direction = direction;
+    EXPECT_FALSE(conv_kernel(spec, {}).run.empty());
+  }
+  g.images = 3000;
+  EXPECT_THROW(conv_kernel(spec, {}), BadInput);
 }
 
 TEST(Reductions, OfOddShapes) {

@@ -114,10 +114,12 @@ class SlotSum : public ::testing::Test {
       places.numbers.push_back(numbers.back().data);
     }
     constexpr int64_t kWords = 2 * sizeof(uint32_t);
-    BitSums(device_, kEnds)
-        .run(stream_, tasks, {gradients.data, kEnds.back() * static_cast<int64_t>(sizeof(float))},
-             {hashes.data, kWords}, {finite.data, kWords});
-    SlotSums(device_, {c.levels, kEnds.back(), 2}, which).run(stream_, places);
+    BitSums bit_sums(device_, kEnds);
+    bit_sums.run(stream_, tasks,
+                 {gradients.data, kEnds.back() * static_cast<int64_t>(sizeof(float))},
+                 {hashes.data, kWords}, {finite.data, kWords});
+    SlotSums slot_sums(device_, {c.levels, kEnds.back(), 2}, which);
+    slot_sums.run(stream_, places);
 
     const Vector counted = downloaded(counts);
     for (size_t t = 0; t < leaves_.size(); ++t) EXPECT_EQ(counted[t], leaves_[t] ? 1 : 0) << t;
