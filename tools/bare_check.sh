@@ -5,7 +5,7 @@
 # Needs root, debootstrap and Debian's archive. The bare system stays in $OUTERLOOP_BARE_DIR
 # (/tmp/outerloop-bare) as base/; each check runs in a new copy of it, run/.
 set -euo pipefail
-repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+repository=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 place=${OUTERLOOP_BARE_DIR:-/tmp/outerloop-bare}
 mirror=http://deb.debian.org/debian
 

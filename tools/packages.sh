@@ -9,7 +9,7 @@
 set -euo pipefail
 
 # package, what shows that it is there: a command, a header, a pkg-config module, a Python module, or
-# HDF5, which HDF5_ROOT may point to
+# a serial HDF5, which HDF5_ROOT may point to
 build_packages='
   g++                 command  g++
   cmake               command  cmake
@@ -19,7 +19,7 @@ build_packages='
   libfmt-dev          header   fmt/format.h
   libgtest-dev        header   gtest/gtest.h
   libhdf5-dev         hdf5     hdf5
-  libjpeg62-turbo-dev header   jpeglib.h
+  libjpeg-dev         header   jpeglib.h
   libopenmpi-dev      command  mpicc
   libpng-dev          module   libpng
   librandom123-dev    header   Random123/philox.h
@@ -70,9 +70,18 @@ has_header() {
   fi
 }
 
+# Where src/io/CMakeLists.txt looks. Debian's hdf5.pc may be of a parallel one.
 has_hdf5() {
-  [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || is_in include/hdf5.h "$prefixes" ||
-    pkg-config --exists hdf5 2>/dev/null
+  [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || has_header hdf5.h || has_header hdf5/serial/hdf5.h
+}
+
+# CMake takes either of them for what needs h5py, tools/python.sh for a venv.
+has_python_module() {
+  local python
+  for python in /usr/bin/python3 python3; do
+    ! "$python" -c "import $1" &>/dev/null || return 0
+  done
+  return 1
 }
 
 is_present() {
@@ -81,7 +90,7 @@ is_present() {
     header) has_header "$2" ;;
     module) pkg-config --exists "$2" 2>/dev/null ;;
     hdf5) has_hdf5 ;;
-    python) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
+    python) has_python_module "$2" ;;
   esac
 }
 

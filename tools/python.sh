@@ -10,7 +10,10 @@ is_complete() { "$python" -c 'import h5py, numpy, safetensors, tensorboard' &>/d
 
 if ! is_complete; then
   echo "outerloop: installing tensorboard, safetensors, numpy and h5py into build/python" >&2
-  /usr/bin/python3 -m venv build/python >&2
+  for base in /usr/bin/python3 python3; do
+    ! "$base" -c 'import ensurepip' &>/dev/null || break
+  done
+  "$base" -m venv build/python >&2
   "$python" -m pip install --quiet --disable-pip-version-check \
     tensorboard safetensors numpy h5py 'setuptools<81' >&2
 fi

@@ -5,8 +5,10 @@ import argparse
 import importlib.machinery
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -72,6 +74,19 @@ class Predictions(unittest.TestCase):
                                    "100"], capture_output=True, text=True)
             self.assertEqual(done.returncode, 2)
             self.assertIn(f"{given} wants {beside} beside it", done.stderr)
+
+    def test_the_disk_measured_is_that_of_dir_or_of_the_current_folder(self):
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder) / "tools/scale_model"  # no build beside it
+            script.parent.mkdir()
+            shutil.copy(SCRIPT, script)
+            words = [sys.executable, script, ROOT / "configs/sinusoid_maml.yaml", "--task-us", "100",
+                     "--slots", "16", "--alpha-us", "1", "--gbytes-per-s", "1"]
+            for more, cwd, code in (([], folder, 0), (["--dir", folder], ROOT, 0),
+                                    (["--dir", f"{folder}/none"], folder, 2)):
+                done = subprocess.run([*words, *more], cwd=cwd, capture_output=True, text=True)
+                self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn("--dir wants a folder to write to", done.stderr)
 
     def test_predictions_stand_beside_trainings_on_this_machine(self):
         done = subprocess.run(

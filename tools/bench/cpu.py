@@ -145,7 +145,8 @@ def run_case(case, options):
     """The program's JSON, or {"error": why not}."""
     if case.program != OURS and not (PEERS / f"{case.program}.ready").exists():
         log = PEERS / f"{case.program}.log"
-        why = [line for line in log.read_text().splitlines() if line] if log.exists() else []
+        said = log.read_text(encoding="utf-8") if log.exists() else ""
+        why = [line for line in said.splitlines() if line]
         return {"error": f"not installed: {why[-1][:80]}" if why else "not installed"}
     environment = {**os.environ, "PYTHONPATH": str(PEERS / "learn2learn"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
@@ -205,7 +206,8 @@ def about_machine():
                                   check=False).stdout.strip()
         except OSError:
             return ""
-    names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line]
+    cores = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.split(":")[1].strip() for line in cores if "model name" in line]
     changed = git("status", "--porcelain", "--", "src", "include", "configs")
     return {"date": datetime.date.today().isoformat(),
             "commit": (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("+" if changed else ""),
@@ -283,8 +285,8 @@ def main():
     text = render(report, cases)
     print(text)
     if cases == CASES:
-        (HERE / "results.json").write_text(json.dumps(report, indent=1) + "\n")
-        (HERE / "RESULTS.md").write_text(text)
+        (HERE / "results.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -352,7 +352,7 @@ def main():
     options.python, options.peers = find_peers(options)
     options.environment = gpu_checks.environment_with_libraries(options.python)
     about = about_run(options)
-    known = json.loads(options.known.read_text()) if options.known else {}
+    known = json.loads(options.known.read_text(encoding="utf-8")) if options.known else {}
     different = [key for key in ("commit", "device") if known and known["about"][key] != about[key]]
     if different:
         parser.error(f"{options.known} is of another {' and '.join(different)}")
@@ -377,8 +377,8 @@ def main():
     out = options.out or (None if options.cpu else HERE)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
-        (out / "GPU.md").write_text(text)
+        (out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (out / "GPU.md").write_text(text, encoding="utf-8")
     return exit_code(report)
 
 

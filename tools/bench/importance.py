@@ -63,7 +63,7 @@ def peak(report):
 def known_reports():
     """One of each kind of core, the fastest first."""
     file = HERE / "importance.json"
-    return json.loads(file.read_text()) if file.exists() else []
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
 
 
 def with_report(reports, new):
@@ -125,8 +125,8 @@ def main():
         print(f"{number + 1}/{options.rounds}: {text} cells/s", file=sys.stderr)
     print(render_machine(report))
     reports = with_report(known_reports(), report)
-    (HERE / "importance.json").write_text(json.dumps(reports, indent=1) + "\n")
-    (HERE / "IMPORTANCE.md").write_text(render(reports))
+    (HERE / "importance.json").write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+    (HERE / "IMPORTANCE.md").write_text(render(reports), encoding="utf-8")
 
 
 if __name__ == "__main__":

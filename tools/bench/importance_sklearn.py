@@ -54,7 +54,8 @@ def write_files(folder, x, y, model):
     numpy.savez(folder / "net.npz", **layers)
     (folder / "importance.yaml").write_text(
         "table: table.h5\ntarget: y\nmodel: mlp\nparameters: net.npz\n"
-        f"metrics: [r2]\nrng: sklearn\nseed: {SEED}\nrepeats: {REPEATS}\nthreads: 1\n")
+        f"metrics: [r2]\nrng: sklearn\nseed: {SEED}\nrepeats: {REPEATS}\nthreads: 1\n",
+        encoding="utf-8")
     return folder / "importance.yaml"
 
 
@@ -65,7 +66,7 @@ def outerloop(program, *words):
 def values_of(program, config, precision):
     run = config.parent / f"run-{precision}"
     outerloop(program, "importance", config, f"precision={precision}", f"run_dir={run}", "--quiet")
-    metric = json.loads((run / "importance.json").read_text())["metrics"][0]
+    metric = json.loads((run / "importance.json").read_text(encoding="utf-8"))["metrics"][0]
     return numpy.array([group["values"] for group in metric["groups"]])
 
 
@@ -133,8 +134,9 @@ MLPRegressor {FEATURES}-{"-".join(map(str, HIDDEN))}-1, {ROWS:,} rows, {REPEATS}
 
 {table_of(results)}
 """
-    (HERE / "IMPORTANCE_SKLEARN.md").write_text(text)
-    (HERE / "importance_sklearn.json").write_text(json.dumps(results, indent=1) + "\n")
+    (HERE / "IMPORTANCE_SKLEARN.md").write_text(text, encoding="utf-8")
+    (HERE / "importance_sklearn.json").write_text(json.dumps(results, indent=1) + "\n",
+                                                  encoding="utf-8")
     print(text)
     return 0 if all(r["largest_difference"] < 1e-6 for r in results) else 1
 

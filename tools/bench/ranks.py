@@ -53,7 +53,7 @@ def train(options, folder):
 def windows(options, folder):
     """Seconds of the iterations of the second window and of the third: without the start, and without the
     end, which waits for the last checkpoint."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     ends = [line["wall_s"] for line in map(json.loads, lines) if line["kind"] == "train"]
     seconds = [end - begin for begin, end in zip(ends, ends[1:])][options.iterations - 1:]
     return [seconds[:options.iterations], seconds[options.iterations:]]
@@ -197,8 +197,8 @@ def main():
     report["collectives"] = collectives(options)
     text = render(report)
     print(text)
-    (HERE / "ranks.json").write_text(json.dumps(report, indent=1) + "\n")
-    (HERE / "RANKS.md").write_text(text)
+    (HERE / "ranks.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (HERE / "RANKS.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

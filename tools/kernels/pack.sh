@@ -18,7 +18,8 @@ else
 fi
 
 sources=$({
-  echo "${OUTERLOOP_DATA-}"
+  echo "${OUTERLOOP_DATA-}" # where configs find data sets, whose shapes are those of kernels
+  [[ -z ${OUTERLOOP_DATA-} ]] || find -L "$OUTERLOOP_DATA" -type f -printf '%P %s %T@\n' | sort
   find configs -type f -print0 | sort -z | xargs -0 cat build/release/kernel_pack $list
 } | sha256sum)
 if [[ -s $pack && -e $pack.sources && $(<$pack.sources) == "$sources" ]]; then

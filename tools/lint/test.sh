@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every lint check, then prints the table of sizes. The suite runs the checks too (label lint).
 set -uo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 status=0
 "$here/layers.py" || status=1
 "$here/format.sh" || (($? == 77)) || status=1
