@@ -45,10 +45,6 @@ bool RunFiles::has_begun_from(const std::string& hash) const {
   return begun_from == hash && !store_.list().empty();
 }
 
-void RunFiles::mark_beginning() const {
-  if (!start_hash_.empty()) write_file_atomically(folder_.begun_from(), start_hash_ + "\n");
-}
-
 std::optional<checkpoint::Checkpoint> RunFiles::start_point(const Check& check) {
   std::optional<checkpoint::Checkpoint> found;
   if (resume_from_) {
@@ -152,7 +148,11 @@ void RunFiles::save(const checkpoint::Checkpoint& checkpoint, bool is_best, cons
     for (const fs::path& log : logs) sync_file(log);
   };
   std::function<void()> mark;
-  if (!std::exchange(has_saved_, true)) mark = [this] { mark_beginning(); };
+  if (!std::exchange(has_saved_, true) && !start_hash_.empty()) {
+    mark = [file = folder_.begun_from(), hash = start_hash_] {
+      write_file_atomically(file, hash + "\n");
+    };
+  }
   waited_s_ += saver_.save(checkpoint, is_best, sync_logs, std::move(mark));
   if (before < kWarnWaited_s && waited_s_ >= kWarnWaited_s) {
     warn_(fmt::format(

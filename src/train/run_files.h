@@ -70,7 +70,6 @@ class RunFiles {
 
  private:
   bool has_begun_from(const std::string& hash) const;
-  void mark_beginning() const;
   void restore_best(int64_t best_iteration);
   void warn_of_lost_best(int64_t best_iteration, std::string_view why) const;
 
