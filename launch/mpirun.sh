@@ -48,7 +48,8 @@ mpirun -q "${launcher[@]}" "$OUTERLOOP" "$@" </dev/null &
 job=$!
 stop() {
   kill -USR1 "$job"
-  trap 'kill "$job"' INT TERM USR1 HUP
+  trap 'kill "$job"' INT TERM USR1
+  trap '' HUP # a closed terminal sends two
 }
 trap stop INT TERM USR1 HUP
 # A signal ends a wait early.

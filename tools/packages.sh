@@ -70,9 +70,11 @@ has_header() {
   fi
 }
 
-# Where src/io/CMakeLists.txt looks. Debian's hdf5.pc may be of a parallel one.
+# Where src/io/CMakeLists.txt looks, which is not where a compiler does. Debian's hdf5.pc may be of a
+# parallel one.
 has_hdf5() {
-  [[ -e ${HDF5_ROOT:-}/include/hdf5.h ]] || has_header hdf5.h || has_header hdf5/serial/hdf5.h
+  local places=${HDF5_ROOT:-}:$prefixes:/usr/local:/usr/
+  is_in include/hdf5.h "$places" || is_in include/hdf5/serial/hdf5.h "$places"
 }
 
 # CMake takes either of them for what needs h5py, tools/python.sh for a venv.

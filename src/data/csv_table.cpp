@@ -74,6 +74,10 @@ std::string_view without_plus(std::string_view number) {
 
 }  // namespace
 
+bool is_missing(std::string_view cell) {
+  return cell.empty() || cell == "NA" || cell == "NaN" || cell == "nan";
+}
+
 std::string_view trimmed(std::string_view text) {
   const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
   text.remove_prefix(begin);

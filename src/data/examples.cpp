@@ -112,6 +112,14 @@ std::vector<size_t> numbered_columns(const CsvTable& table, const std::string& s
   return columns;
 }
 
+bool has_targets(const CsvTable& table, int64_t outputs) {
+  if (outputs == 1 && table.column("y")) return true;
+  for (int64_t i = 1; i <= outputs; ++i) {
+    if (!table.column(fmt::format("y{}", i))) return false;
+  }
+  return true;
+}
+
 float number_in(const std::string& text, const fs::path& file, size_t line,
                 const std::string& column) {
   if (const auto value = parse_number<float>(text)) return *value;
@@ -119,14 +127,14 @@ float number_in(const std::string& text, const fs::path& file, size_t line,
                              file.string(), line, column, text));
 }
 
-// NaN for empty cells where these may be.
+// NaN for missing cells where these may be.
 std::vector<float> numbers(const CsvTable& table, const std::vector<size_t>& columns,
                            const fs::path& file, Targets cells = Targets::required) {
   std::vector<float> values;
   for (size_t row = 0; row < table.rows.size(); ++row) {
     for (const size_t column : columns) {
       const std::string& cell = table.rows[row][column];
-      const bool is_unknown = cells == Targets::where_known && trimmed(cell).empty();
+      const bool is_unknown = cells == Targets::where_known && is_missing(trimmed(cell));
       values.push_back(is_unknown ? std::numeric_limits<float>::quiet_NaN()
                                   : number_in(cell, file, table.lines[row], table.columns[column]));
     }
@@ -169,7 +177,7 @@ ExamplePoints read_example_points(const fs::path& file, int64_t inputs, int64_t 
   ExamplePoints points{.rows = static_cast<int64_t>(table.rows.size())};
   for (const size_t column : x) points.columns.push_back(table.columns[column]);
   points.x = numbers(table, x, file);
-  if (targets == Targets::required || table.column("y") || table.column("y1")) {
+  if (targets == Targets::required || has_targets(table, outputs)) {
     points.y = numbers(table, numbered_columns(table, "y", outputs, file), file, targets);
   }
   return points;

@@ -32,10 +32,10 @@ bool is_hidden(const std::string& name) {
 // The links to folders that lead to a place, to refuse one that leads back.
 class FollowedLinks {
  public:
-  // Throws BadInput when `entry` is a link to a folder which it lies in.
+  // At a folder. Throws BadInput when it is a link to one which it lies in.
   void arrive(const fs::directory_entry& entry, int depth) {
     std::erase_if(from_, [&](const auto& link) { return link.depth >= depth; });
-    if (!entry.is_symlink() || !entry.is_directory()) return;
+    if (!entry.is_symlink()) return;
     from_.push_back({depth, fs::canonical(entry.path().parent_path())});
     const fs::path target = fs::canonical(entry.path());
     for (const auto& [at, folder] : from_) {
@@ -82,10 +82,15 @@ class Folder final : public FileTree {
     for (fs::recursive_directory_iterator it(root_, kFollow, error), end; it != end;
          it.increment(error)) {
       if (error) break;
-      links.arrive(*it, it.depth());
-      if (it->status(error).type() != type) continue;
       std::string name = it->path().lexically_relative(root_).generic_string();
-      if (!is_hidden(name)) result.push_back(std::move(name));
+      std::error_code no_target;
+      const fs::file_type found = it->status(no_target).type();
+      if (is_hidden(name) || found != fs::file_type::directory) {
+        it.disable_recursion_pending();
+      } else {
+        links.arrive(*it, it.depth());
+      }
+      if (found == type && !is_hidden(name)) result.push_back(std::move(name));
     }
     if (error) {
       throw SystemFailure(fmt::format("{}: cannot be listed: {}", root_.string(), error.message()));

@@ -21,10 +21,6 @@ namespace {
 constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
 constexpr size_t kMostColumnsShown = 20;
 
-bool is_missing(std::string_view cell) {
-  return cell.empty() || cell == "NA" || cell == "NaN" || cell == "nan";
-}
-
 // That begins with HDF5's own bytes, not with a seal.
 bool is_plain_hdf5(const std::filesystem::path& file) {
   std::string head(kHdf5Signature.size(), '\0');

@@ -33,8 +33,8 @@ struct Moments {
   double mean = 0, scale = 1;
 };
 
-// A constant has itself as mean, which a sum may miss, and scale 1. Two passes, in the order of the
-// rows.
+// A constant has itself as mean, which a sum may miss, and scale 1, as have numbers that differ by
+// rounding. Two passes, in the order of the rows.
 Moments moments(const std::vector<double>& values) {
   if (values.empty()) return {};
   const auto [least, greatest] = std::ranges::minmax(values);
@@ -45,7 +45,8 @@ Moments moments(const std::vector<double>& values) {
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   const double deviation = std::sqrt(squares / static_cast<double>(values.size()));
-  return {mean, deviation > 0 ? deviation : 1.0};
+  const bool is_noise = deviation <= 1e-12 * std::max(std::abs(least), std::abs(greatest));
+  return {mean, is_noise ? 1.0 : deviation};
 }
 
 // Of an even count the mean of the middle two.

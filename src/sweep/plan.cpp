@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -30,9 +31,15 @@ std::vector<std::string> words(const std::vector<Override>& overrides) {
   return result;
 }
 
-// Whether the file has this name for the program on every host: it comes with the program, or the
-// name is a whole path.
+// Whether the file has this name for the program on every host: it comes with the program, lies
+// where OUTERLOOP_DATA says by a whole path, or the name is a whole path.
 bool is_known_by_name(const std::string& name, const fs::path& file) {
+  const char* data = std::getenv("OUTERLOOP_DATA");
+  std::error_code no_data;
+  if (data != nullptr && fs::path(data).is_absolute() &&
+      fs::equivalent(fs::path(data) / name, file, no_data)) {
+    return true;
+  }
   const fs::path beside = program_files().command.parent_path();
   return std::ranges::any_of(std::array{"../../configs", "../share/outerloop/configs"},
                              [&](const char* shipped) {

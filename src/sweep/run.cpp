@@ -97,9 +97,13 @@ class Trainings final : public farm::Job {
     if (!lock) return Fate::elsewhere;
     if (fs::exists(folder_.failure(point))) return Fate::failed;
     if (!why_not_done(folder_, point)) return Fate::done;
-    if (const auto damage = discard_result(folder_, point)) {
-      options_.farm.log->warning("point {} ({}) begins anew: {}", point.number, words_of(point),
-                                 *damage);
+    try {
+      if (const auto damage = discard_result(folder_, point)) {
+        options_.farm.log->warning("point {} ({}) begins anew: {}", point.number, words_of(point),
+                                   *damage);
+      }
+    } catch (const SystemFailure& error) {
+      return fail(point, {.code = 1}, error.what());
     }
     if (stop_requested()) throw farm::Stopped();
     for (int start = 0; start <= kMostResumes; ++start) {

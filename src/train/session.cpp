@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "outerloop/base/error.h"
@@ -16,6 +18,11 @@
 
 namespace outerloop::train {
 namespace {
+
+// Slurm's script asks for this signal before each limit; elsewhere it is a person's.
+bool is_time_limit(std::string_view why) {
+  return why == kMaxWall || (why == "SIGUSR1" && std::getenv("SLURM_JOB_ID") != nullptr);
+}
 
 bool due(int64_t iteration, int64_t every) {
   return every > 0 && iteration % every == 0;
@@ -35,6 +42,7 @@ class Session {
     window_began_at_ = state_.iteration;
     if (state_.owes_validation) {
       if (std::string why = settle(); !why.empty()) return stop_in_evaluation(std::move(why));
+      has_progress_ = true;
     }
     while (!training_.is_over()) {
       if (std::string why = training_.reason_to_stop(); !why.empty()) return stop(std::move(why));
@@ -81,8 +89,8 @@ class Session {
   // again, and who starts it again after each stop would do so for ever.
   TrainResult stop_in_evaluation(std::string why) {
     TrainResult stopped = stop(why);
-    const bool is_limit = why == kMaxWall || why == kWarnedOfLimit;
-    if (!is_limit || state_.iteration != training_.resumed_from) return stopped;
+    has_progress_ = has_progress_ || state_.iteration != training_.resumed_from;
+    if (has_progress_ || !is_time_limit(why)) return stopped;
     throw comm::AgreedFailure(fmt::format(
         "{} came before the end of the evaluation of iteration {}, with which this process began; "
         "give it more time, or set validation.tasks or test.tasks lower",
@@ -230,6 +238,7 @@ class Session {
   TrainingState& state_;
   Stopwatch window_;  // since the last line of metrics
   double validating_s_ = 0;
+  bool has_progress_ = false;  // something that the next process need not do again
   int64_t window_began_at_ = 0;
   std::vector<bool> warned_;  // by measure
 };

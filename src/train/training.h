@@ -17,9 +17,7 @@
 
 namespace outerloop::train {
 
-// Reasons to stop that a time limit gives: the second one is Slurm's warning before its own.
-inline constexpr const char* kMaxWall = "--max-wall";
-inline constexpr const char* kWarnedOfLimit = "SIGUSR1";
+inline constexpr const char* kMaxWall = "--max-wall";  // as a reason to stop
 
 // What was evaluated, or why it was ended before.
 struct Evaluated {

@@ -254,6 +254,8 @@ TEST(ReadImages, FollowsLinksToFolders) {
   fs::copy_file(test_file("grey.png"), folder / "set/dog/1.png");
   fs::copy_file(test_file("grey.png"), folder / "elsewhere/2.png");
   fs::create_directory_symlink(folder / "elsewhere", folder / "set/cat");
+  fs::create_directory_symlink("..", folder / "set/.up");
+  fs::create_symlink("itself", folder / "set/itself");
   const std::vector<NamedImage> images = read_images(folder / "set", {});
   ASSERT_EQ(images.size(), 2U);
   EXPECT_EQ(images[0].name, "cat/2.png");

@@ -193,15 +193,17 @@ TEST(RawTable, Hdf5HoldsWholeNumbersOf64Bits) {
 
 // A sum of many equal numbers misses them by a little; small units are no constants.
 TEST(TableSet, TellsConstantsFromSmallNumbers) {
-  std::string text = "task,split,a,b,y\n";
+  std::string text = "task,split,a,b,c,y\n";
   for (int row = 0; row < 100000; ++row) {
-    text += fmt::format("t,train,36.6,{}e-13,{}\n", row % 9 + 1, row % 2);
+    text += fmt::format("t,train,36.6,{}e-13,{},{}\n", row % 9 + 1,
+                        row % 2 == 0 ? "0.3" : "0.30000000000000004", row % 2);
   }
   const TableSet set = load_table_set(written(text), {.target = "y"});
   const std::vector<TableFeature>& features = set.preparation.features;
   EXPECT_EQ(features[0].mean, 36.6);
   EXPECT_EQ(features[0].scale, 1);
   EXPECT_NEAR(features[1].scale, 2.58e-13, 1e-15);
+  EXPECT_EQ(features[2].scale, 1) << "what rounding leaves is no scale";
 }
 
 TEST(TableSet, Hdf5RefusesWhatIsNoColumn) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 #include "data/image_sets.h"
 #include "io/python.h"
@@ -11,6 +12,7 @@
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/evaluate_run.h"
+#include "support/variable.h"
 #include "train/evaluations.h"
 #include "train/runs.h"
 
@@ -249,6 +251,7 @@ TEST_F(Running, StopsEarlyWhenValidationNoLongerImproves) {
 
 // Or who starts it again after each time limit would do so for ever.
 TEST_F(Running, ATimeLimitThatNoTestFitsIntoIsAFailure) {
+  std::optional<testing_support::Variable> slurm(std::in_place, "SLURM_JOB_ID", "7");
   const Words words{"test.tasks=2000", "runtime.threads=2"};
   const config::Resolved resolved = shipped("sinusoid_maml", folder_ / "run", kShort + words);
   int asked = 0, stop_at = 130;
@@ -259,6 +262,9 @@ TEST_F(Running, ATimeLimitThatNoTestFitsIntoIsAFailure) {
   stop_at = 3;
   EXPECT_CONTAINS(message_of<SystemFailure>([&] { train(resolved, options); }),
                   "SIGUSR1 came before the end of the evaluation of iteration 120");
+  slurm.reset();
+  asked = 0;
+  EXPECT_EQ(train(resolved, options).outcome, Outcome::stopped) << "by a person";
   train(resolved, {});
   EXPECT_TRUE(fs::exists(folder_ / "run/summary.json"));
 }

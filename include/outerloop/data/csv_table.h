@@ -27,6 +27,9 @@ CsvTable parse_csv(std::string_view text, const std::string& name);
 // numbers, else nothing.
 std::string header_hint(std::span<const std::string> columns);
 
+// Whether a cell, without blanks around it, says that there is none: "", NA, NaN or nan.
+bool is_missing(std::string_view cell);
+
 // Without blanks around it.
 std::string_view trimmed(std::string_view text);
 

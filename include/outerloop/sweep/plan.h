@@ -69,7 +69,8 @@ struct SweepFolder {
 };
 
 // The points of a spec, for a sweep in `folder`. Points of equal configs are one. A pure function
-// of the files' content. Throws config::ConfigErrors with all that is wrong.
+// of the files' content and of where the data sets that they name are found. Throws
+// config::ConfigErrors with all that is wrong.
 Plan read_spec(const std::filesystem::path& spec, const SweepFolder& folder);
 
 // Whether the folder changed: the same plan again leaves it as it is. Throws BadInput when points
