@@ -33,20 +33,18 @@ struct Moments {
   double mean = 0, scale = 1;
 };
 
-// A constant has itself as mean, which a sum may miss, and scale 1, as have numbers that differ by
-// rounding. Two passes, in the order of the rows.
+// A constant has itself as mean, which a sum may miss, and scale 1; numbers that differ by rounding
+// alone are one. Two passes, in the order of the rows.
 Moments moments(const std::vector<double>& values) {
   if (values.empty()) return {};
   const auto [least, greatest] = std::ranges::minmax(values);
-  if (least == greatest) return {least, 1};
+  if (greatest - least <= 1e-12 * std::max(std::abs(least), std::abs(greatest))) return {least, 1};
   double sum = 0;
   for (const double value : values) sum += value;
   const double mean = sum / static_cast<double>(values.size());
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
-  const double deviation = std::sqrt(squares / static_cast<double>(values.size()));
-  const bool is_noise = deviation <= 1e-12 * std::max(std::abs(least), std::abs(greatest));
-  return {mean, is_noise ? 1.0 : deviation};
+  return {mean, std::sqrt(squares / static_cast<double>(values.size()))};
 }
 
 // Of an even count the mean of the middle two.
