@@ -15,11 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_due(const Training& training) {
-  const int64_t every = training.config.validation.every;
-  return every > 0 && training.state.iteration % every == 0;
-}
-
 void read_start_point(Training& training, OuterState& outer) {
   const config::Config& config = training.config;
   const auto check = [&](const checkpoint::Checkpoint& found, const fs::path& source) {
@@ -38,7 +33,7 @@ void read_start_point(Training& training, OuterState& outer) {
   outer = read_outer_state(*found, step.state(), step.layout(), source);
   training.state = read_state(*found, training.setup->learner);
   if (training.state.iteration < config.outer.iterations) {
-    training.state.forget_end(is_due(training));
+    training.state.forget_end(training.is_due(config.validation.every));
   }
   training.files->read_best(training.state.best_iteration, check);
   training.resumed_from = training.state.iteration;

@@ -24,10 +24,6 @@ bool is_time_limit(std::string_view why) {
   return why == kMaxWall || (why == "SIGUSR1" && std::getenv("SLURM_JOB_ID") != nullptr);
 }
 
-bool due(int64_t iteration, int64_t every) {
-  return every > 0 && iteration % every == 0;
-}
-
 // From the start to the end.
 class Session {
  public:
@@ -125,9 +121,9 @@ class Session {
     }
     count(step);
     const bool last = state_.iteration == config_.outer.iterations;
-    if (last || due(state_.iteration, config_.log.every_iterations)) log_window();
+    if (last || training_.is_due(config_.log.every_iterations)) log_window();
     const int64_t every = config_.validation.every;
-    state_.owes_validation = due(state_.iteration, every) || (last && every > 0) ? 1 : 0;
+    state_.owes_validation = training_.is_due(every) || (last && every > 0) ? 1 : 0;
     if (std::string why = settle(); !why.empty()) return why;
     if (training_.options.on_iteration) {
       const bool any_finite = step.nonfinite < config_.outer.meta_batch;
@@ -163,7 +159,7 @@ class Session {
     const bool goes_out_of_date = training_.is_saved();
     if (is_best && state_.validated_at_end == 1 && training_.files) training_.files->keep_best();
     if (is_best || goes_out_of_date || training_.is_over() ||
-        due(state_.iteration, config_.checkpoint.every)) {
+        training_.is_due(config_.checkpoint.every)) {
       training_.save(is_best);
     }
     require_finite();
@@ -191,7 +187,7 @@ class Session {
     training_.record(line);
     validating_s_ += validating.seconds();
     say(LogLevel::info, describe_validation(state_.iteration, *evaluated.result));
-    if (!due(state_.iteration, config_.validation.every)) state_.remember_before_end();
+    if (!training_.is_due(config_.validation.every)) state_.remember_before_end();
     const double value = score(*evaluated.result);
     if (state_.best_iteration >= 0 && !(value > state_.best)) {
       ++state_.without_improvement;

@@ -41,6 +41,9 @@ class Training {
            state.without_improvement >= config.validation.patience;
   }
 
+  // Whether this iteration is one of every so many; 0: none is.
+  bool is_due(int64_t every) const { return every > 0 && state.iteration % every == 0; }
+
   // The same on every rank; the leader says it to the user.
   void say(LogLevel level, const std::string& message);
   // Collective. For the iterations from here on; the time counts from now.

@@ -38,4 +38,31 @@ class AnswersRows : public TaskLearner {
   size_t row_inputs_ = 0;
 };
 
+// Two classes by a rule that no support set changes.
+class SaysOdds : public AnswersRows {
+ public:
+  explicit SaysOdds(size_t inputs) : inputs_(inputs) {}
+  int64_t steps() const override { return 0; }
+  size_t width() const override { return 2; }
+  bool couples_rows() const override { return false; }
+  double adapt_cost() const override { return 1; }
+  double answer_cost(size_t) const override { return 1; }
+  void begin(const data::Episode& episode) override { look_at(episode); }
+  void relabel(std::span<const float>) override {}
+  void adapt(std::span<const float>) override {}
+  void answer(int64_t, std::span<double> predictions) override {
+    for (size_t row = 0; 2 * row < predictions.size(); ++row) {
+      const double odds = odds_of(asked().subspan(inputs_ * row, inputs_));
+      predictions[2 * row] = 1 / (1 + odds);
+      predictions[2 * row + 1] = odds / (1 + odds);
+    }
+  }
+
+ protected:
+  virtual double odds_of(std::span<const float> x) const = 0;  // of class 1
+
+ private:
+  size_t inputs_;
+};
+
 }  // namespace outerloop::interp

@@ -15,23 +15,13 @@ namespace {
 double odds_of(float x0, float x1, float x2) {
   return std::exp(static_cast<double>(x0 + x1 * x2));
 }
-class ReadsThreeInputs final : public AnswersRows {
+class ReadsThreeInputs final : public SaysOdds {
  public:
-  int64_t steps() const override { return 0; }
-  size_t width() const override { return 2; }
-  bool couples_rows() const override { return false; }
-  double adapt_cost() const override { return 1; }
-  double answer_cost(size_t) const override { return 1; }
-  void begin(const data::Episode& episode) override { look_at(episode); }
-  void relabel(std::span<const float>) override {}
-  void adapt(std::span<const float>) override {}
-  void answer(int64_t, std::span<double> predictions) override {
-    for (size_t row = 0; 2 * row < predictions.size(); ++row) {
-      const auto x = asked().subspan(3 * row, 3);
-      const double odds = odds_of(x[0], x[1], x[2]);
-      predictions[2 * row] = 1 / (1 + odds);
-      predictions[2 * row + 1] = odds / (1 + odds);
-    }
+  ReadsThreeInputs() : SaysOdds(3) {}
+
+ private:
+  double odds_of(std::span<const float> x) const override {
+    return interp::odds_of(x[0], x[1], x[2]);
   }
 };
 

@@ -2,7 +2,6 @@
 
 #include "exec/cuda/cublas.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -10,7 +9,7 @@
 
 #include "exec/check.h"
 #include "exec/cuda/bound_lanes.h"
-#include "exec/cuda/fake_cublas.h"
+#include "exec/cuda/loaded_cublas.h"
 #include "exec/cuda/multiplying_device.h"
 #include "exec/cuda/product_cases.h"
 #include "exec/sample_programs.h"
@@ -26,12 +25,6 @@ using testing_support::BoundLanes;
 using testing_support::draw_inputs;
 using testing_support::kLanes;
 using testing_support::MultiplyingDevice;
-
-FakeCublas& fake() {
-  static const auto find = reinterpret_cast<FakeCublas* (*)()>(
-      dlsym(dlopen(OUTERLOOP_FAKE_CUBLAS, RTLD_NOW), "fake_cublas"));
-  return *find();
-}
 
 class FastProducts : public ::testing::Test {
  protected:

@@ -1,9 +1,8 @@
 // Fast products on the device behind the CUDA driver: stand-ins for the driver and for cuBLAS.
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 
-#include "exec/cuda/fake_cublas.h"
+#include "exec/cuda/loaded_cublas.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
@@ -13,12 +12,6 @@ namespace outerloop::exec::cuda {
 namespace {
 
 using testing_support::Variable;
-
-FakeCublas& fake() {
-  static const auto find = reinterpret_cast<FakeCublas* (*)()>(
-      dlsym(dlopen(OUTERLOOP_FAKE_CUBLAS, RTLD_NOW), "fake_cublas"));
-  return *find();
-}
 
 class ProductsBehindTheDriver : public ::testing::Test {
  protected:
