@@ -6,7 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <cstdlib>
 #include <utility>
 
 #include "outerloop/base/error.h"
@@ -16,8 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kTemporary = ".tmp-";
+
 [[noreturn]] void fail(const fs::path& path, const char* step, int error) {
-  throw SystemFailure(fmt::format("{}: cannot {}: {}", path.string(), step, std::strerror(error)));
+  throw SystemFailure(fmt::format("{}: cannot {}: {}", path.string(), step, errno_text(error)));
 }
 
 class Descriptor {
@@ -56,7 +58,7 @@ fs::path folder_of(const fs::path& file) {
 fs::path temporary_name(const fs::path& target) {
   static std::atomic<int> counter = 0;
   return folder_of(target) /
-         fmt::format(".tmp-{}-{}-{}", target.filename().string(), ::getpid(), counter++);
+         fmt::format("{}{}-{}-{}", kTemporary, target.filename().string(), ::getpid(), counter++);
 }
 
 // `make` is given a name, and refuses one that is taken: a killed process of the same number, or
@@ -111,6 +113,20 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(target_, "rename to", errno);
   committed_ = true;
   sync_folder(folder_of(target_));
+}
+
+std::optional<Temporary> temporary_named(std::string_view name) {
+  if (!name.starts_with(kTemporary)) return std::nullopt;
+  name.remove_prefix(kTemporary.size());
+  pid_t process = 0;
+  for (int numbers = 0; numbers < 2; ++numbers) {  // which of the process's files, and the process
+    const size_t dash = name.rfind('-');
+    if (dash == name.npos || dash + 1 == name.size()) return std::nullopt;
+    if (name.find_first_not_of("0123456789", dash + 1) != name.npos) return std::nullopt;
+    process = static_cast<pid_t>(std::atoll(std::string(name.substr(dash + 1)).c_str()));
+    name = name.substr(0, dash);
+  }
+  return Temporary{std::string(name), process};
 }
 
 void sync_file(const fs::path& file) {

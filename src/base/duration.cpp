@@ -19,7 +19,9 @@ constexpr std::int64_t kMost = 10'000 * 86400;
 
 [[noreturn]] void refuse(std::string_view text) {
   throw BadInput(fmt::format(
-      "'{}' is no duration: write days, hours, minutes, seconds as in 3h50m, 90s or 2d", text));
+      "'{}' is no duration: write days, hours, minutes, seconds as in 3h50m, 90s or 2d, each "
+      "number with its unit",
+      text));
 }
 
 }  // namespace
@@ -33,13 +35,10 @@ std::chrono::seconds parse_duration(std::string_view text) {
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
     if (error != std::errc{} || number < 0 || number > kMost) refuse(text);
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    if (rest.empty()) refuse(text);
     std::size_t unit = next_unit;
-    if (rest.empty()) {
-      if (next_unit == 0) unit = kUnits.size() - 1;
-    } else {
-      while (unit < kUnits.size() && kUnits[unit].letter != rest.front()) ++unit;
-      rest.remove_prefix(1);
-    }
+    while (unit < kUnits.size() && kUnits[unit].letter != rest.front()) ++unit;
+    rest.remove_prefix(1);
     if (unit >= kUnits.size()) refuse(text);
     total += number * kUnits[unit].seconds;
     next_unit = unit + 1;

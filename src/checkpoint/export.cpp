@@ -35,25 +35,37 @@ Tensor mean_of(std::span<const io::TensorTree* const> trees, size_t index) {
   return mean;
 }
 
-void require_alike(const io::TensorTree& a, const io::TensorTree& b) {
+struct Tree {
+  const char* name;
+  io::TensorTree Checkpoint::*tensors;
+};
+
+// "net/w f32 (8, 8)"
+std::string described(const io::NamedTensor& tensor) {
+  return fmt::format("{} {} {}", tensor.name, name_of(tensor.value.dtype()),
+                     to_string(tensor.value.shape()));
+}
+
+// How the second differs from the first, "4 tensors of …, expected 6"; empty: it does not.
+std::string unlike(const io::TensorTree& a, const io::TensorTree& b, const char* name) {
   if (a.size() != b.size())
-    throw BadInput(fmt::format("average: {} tensors against {}: expected checkpoints of one model",
-                               a.size(), b.size()));
+    return fmt::format("{} tensors of {}, expected {}", b.size(), name, a.size());
   for (size_t i = 0; i < a.size(); ++i) {
-    const Tensor &x = a[i].value, &y = b[i].value;
-    if (a[i].name != b[i].name || x.dtype() != y.dtype() || x.shape() != y.shape())
-      throw BadInput(fmt::format("average: {} {} {} against {} {} {}", a[i].name,
-                                 name_of(x.dtype()), to_string(x.shape()), b[i].name,
-                                 name_of(y.dtype()), to_string(y.shape())));
+    const std::string found = described(b[i]), expected = described(a[i]);
+    if (found != expected) return fmt::format("{}, expected {}", found, expected);
   }
+  return {};
 }
 
 io::TensorTree average_trees(std::span<const Checkpoint> checkpoints,
-                             io::TensorTree Checkpoint::*tree) {
+                             std::span<const std::string> paths, const Tree& tree) {
   std::vector<const io::TensorTree*> trees;
-  for (const Checkpoint& checkpoint : checkpoints) {
-    trees.push_back(&(checkpoint.*tree));
-    require_alike(*trees[0], *trees.back());
+  for (size_t i = 0; i < checkpoints.size(); ++i) {
+    trees.push_back(&(checkpoints[i].*tree.tensors));
+    const std::string difference = unlike(*trees[0], *trees[i], tree.name);
+    if (difference.empty()) continue;
+    throw BadInput(fmt::format("{}: {} as in {}; average checkpoints of one model", paths[i],
+                               difference, paths[0]));
   }
   io::TensorTree means;
   for (size_t i = 0; i < trees[0]->size(); ++i)
@@ -71,11 +83,13 @@ void write_model(Checkpoint checkpoint, const std::filesystem::path& file, Expor
 
 }  // namespace
 
-Checkpoint average(std::span<const Checkpoint> checkpoints) {
+Checkpoint average(std::span<const Checkpoint> checkpoints, std::span<const std::string> paths) {
+  OL_ASSERT(checkpoints.size() == paths.size(), "a path for each checkpoint");
   if (checkpoints.empty()) throw BadInput("average: expected at least one checkpoint");
   Checkpoint result = deep_copy(checkpoints.back());
-  result.parameters = average_trees(checkpoints, &Checkpoint::parameters);
-  result.ema = average_trees(checkpoints, &Checkpoint::ema);
+  result.parameters =
+      average_trees(checkpoints, paths, {"the parameters", &Checkpoint::parameters});
+  result.ema = average_trees(checkpoints, paths, {"the running mean", &Checkpoint::ema});
   return result;
 }
 

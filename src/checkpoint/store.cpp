@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "ckpt-", kSuffix = ".h5", kTemporary = ".tmp-";
 constexpr const char* kLatest = "latest";
 constexpr const char* kBest = "best";
+constexpr const char* kSuperseded = ".superseded";
 
 // The iteration in "ckpt-000001200.h5"; nothing for other names.
 std::optional<int64_t> iteration_of(std::string_view name) {
@@ -55,6 +56,10 @@ Store Store::open_read(fs::path folder) {
   store.folder_ = std::move(folder);
   store.writing_ = false;
   return store;
+}
+
+bool Store::gives_name(std::string_view name) {
+  return iteration_of(name) || name.ends_with(kSuperseded) || name == kLatest || name == kBest;
 }
 
 fs::path Store::file_of(int64_t iteration) const {
@@ -163,17 +168,20 @@ void Store::remove_stale() const {
   for (const fs::path& file : stale) fs::remove(file, ignored);
 }
 
-void Store::set_aside_later_than(int64_t iteration) const {
+int64_t Store::set_aside_later_than(int64_t iteration) const {
+  int64_t count = 0;
   for (const StoredFile& later : list()) {
     if (later.iteration <= iteration) continue;
     fs::path aside = later.file;
-    aside += ".superseded";
+    aside += kSuperseded;
     std::error_code error;
     fs::rename(later.file, aside, error);
     if (error)
       throw SystemFailure(fmt::format("{}: cannot rename to {}: {}", later.file.string(),
                                       aside.filename().string(), error.message()));
+    ++count;
   }
+  return count;
 }
 
 void Store::remove_old() const {

@@ -139,7 +139,7 @@ checkpoint::ExportFormat format_of(const fs::path& file) {
 }
 
 // What is tested of a run: its best checkpoint, the newest where there is no best.
-fs::path chosen_checkpoint(const fs::path& path, const std::string& which) {
+fs::path exported_checkpoint(const fs::path& path, const std::string& which) {
   if (!fs::is_directory(path)) {
     if (which.empty()) return checkpoint_file(path);
     throw BadInput(
@@ -158,8 +158,8 @@ std::string exported_values(const Checkpoint& content, checkpoint::ExportFormat 
 
 int export_to(const fs::path& path, const std::string& which, const fs::path& out, bool last) {
   const checkpoint::ExportFormat format = format_of(out);
-  const fs::path in = chosen_checkpoint(path, which);
-  require_place_for(out, {in});
+  const fs::path in = exported_checkpoint(path, which);
+  require_place_for(out, with_dataset(in));
   const Checkpoint content = checkpoint::read_checkpoint(in);
   if (last && content.ema.empty()) {
     throw BadInput(fmt::format("{}: holds no running mean (outer.ema was none): leave --no-ema out",
@@ -179,7 +179,7 @@ int average(const std::vector<std::string>& paths, const fs::path& out) {
   std::vector<Checkpoint> checkpoints;
   for (const std::string& path : paths) checkpoints.push_back(read(path));
   AtomicFile file(out);
-  checkpoint::write_checkpoint(checkpoint::average(checkpoints), file.temporary());
+  checkpoint::write_checkpoint(checkpoint::average(checkpoints, paths), file.temporary());
   file.commit();
   return kDone;
 }

@@ -13,6 +13,7 @@
 
 #include "outerloop/base/edit_distance.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/home.h"
 
 namespace outerloop::cli {
 namespace {
@@ -139,6 +140,19 @@ void let_lists_take_one_word(CLI::App& app) {
   }
 }
 
+// Shells read `~/` in a word of its own, not in `--out=~/a`. Words behind `--` are another
+// program's.
+std::vector<std::string> words_with_home(int argc, const char* const* argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  for (std::string& word : words) {
+    if (word == "--") break;
+    const size_t value = word.find('=') + 1;
+    if (!word.starts_with("--") || value == 0) continue;
+    word.replace(value, word.npos, with_home(std::string_view(word).substr(value)));
+  }
+  return words;
+}
+
 }  // namespace
 
 Option Option::required() {
@@ -261,8 +275,11 @@ Command CommandLine::root() {
 
 bool CommandLine::read(int argc, const char* const* argv) {
   let_lists_take_one_word(*app_);
+  const std::vector<std::string> words = words_with_home(argc, argv);
+  std::vector<const char*> given;
+  for (const std::string& word : words) given.push_back(word.c_str());
   try {
-    app_->parse(argc, argv);
+    app_->parse(argc, given.data());
   } catch (const CLI::ParseError& error) {
     // Help and version come as "errors" with exit code 0.
     if (error.get_exit_code() == 0) {

@@ -38,7 +38,20 @@ void add_config(Program& program) {
   auto options = std::make_shared<ConfigArguments>();
   Command command = program.app.add_subcommand("config", "Help on config keys; show a config");
 
-  // `config --help KEY` as well as `config help KEY`.
+  Command help = command.add_subcommand("help", "Describe all keys, a section or one key");
+  help.add_option("KEY", options->key, "Such as inner.steps or inner");
+  help.callback(
+      [&program, options] { program.action = [options] { return show_help(*options); }; });
+
+  Command print = command.add_subcommand("print", "Check a config and print it in full");
+  print.add_option("CONFIG", options->file, "YAML file").required();
+  print.add_option("WORDS", options->words, "key=value, over the file").type_name("key=value");
+  print.add_flag("--origins", options->origins, "Say where each value comes from");
+  print.add_flag("--hash", options->hash, "Print only the hash that identifies the results");
+  print.callback(
+      [&program, options] { program.action = [options] { return print_config(*options); }; });
+
+  // `config --help KEY` as well as `config help KEY`. After the subcommands, which keep theirs.
   command.remove_help_flag();
   const Option help_flag =
       command.add_option("-h,--help", options->key, "Describe a key or a section")
@@ -54,19 +67,6 @@ void add_config(Program& program) {
       return show_help(*options);
     };
   });
-
-  Command help = command.add_subcommand("help", "Describe all keys, a section or one key");
-  help.add_option("KEY", options->key, "Such as inner.steps or inner");
-  help.callback(
-      [&program, options] { program.action = [options] { return show_help(*options); }; });
-
-  Command print = command.add_subcommand("print", "Check a config and print it in full");
-  print.add_option("CONFIG", options->file, "YAML file").required();
-  print.add_option("WORDS", options->words, "key=value, over the file").type_name("key=value");
-  print.add_flag("--origins", options->origins, "Say where each value comes from");
-  print.add_flag("--hash", options->hash, "Print only the hash that identifies the results");
-  print.callback(
-      [&program, options] { program.action = [options] { return print_config(*options); }; });
 }
 
 }  // namespace outerloop::cli

@@ -8,6 +8,7 @@
 #include "cli/output_file.h"
 #include "cli/program.h"
 #include "outerloop/base/error.h"
+#include "outerloop/data/image_file.h"
 #include "outerloop/data/import.h"
 #include "outerloop/data/raw_table.h"
 
@@ -30,11 +31,11 @@ int save(const data::ImageSet& set, const fs::path& out) {
 }
 
 int import_omniglot(const DataArguments& options) {
-  require_place_for(options.out);
   const fs::path folder = options.input;
-  return save(data::import_omniglot(folder / "images_background.zip",
-                                    folder / "images_evaluation.zip", options.size),
-              options.out);
+  const fs::path background = folder / "images_background.zip";
+  const fs::path evaluation = folder / "images_evaluation.zip";
+  require_place_for(options.out, {background, evaluation});
+  return save(data::import_omniglot(background, evaluation, options.size), options.out);
 }
 
 data::ImageImportOptions image_options(const DataArguments& options) {
@@ -46,7 +47,7 @@ data::ImageImportOptions image_options(const DataArguments& options) {
 }
 
 int import_images(const DataArguments& options) {
-  require_place_for(options.out, {options.input});
+  require_place_for(options.out, data::image_files(options.input));
   return save(data::import_images(options.input, image_options(options)), options.out);
 }
 
@@ -58,6 +59,12 @@ int import_idx(const DataArguments& options) {
 }
 
 int show(const DataArguments& options) {
+  if (fs::is_directory(options.input)) {
+    throw BadInput(fmt::format(
+        "{0}: is a folder; expected a data set file, which `outerloop data import images {0} --out "
+        "FILE` makes of folders of images",
+        options.input));
+  }
   fmt::print("{}", data::RawTable::is_table(options.input)
                        ? data::summary(data::RawTable::read(options.input))
                        : data::summary(data::load_image_set(options.input)));

@@ -81,8 +81,25 @@ Finding memory(const fs::path&) {
           "set inner.segment=1 and fewer runtime.threads, or end other programs"};
 }
 
+// Why no file can be written there; empty: one can.
+std::string refusal_of_files(const fs::path& folder) {
+  const ScratchFile scratch(folder, "file");
+  try {
+    write_file_atomically(scratch.path, "check");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+// Of the checks that need a file, where the check of the disk says why there is none.
+Finding not_tried() {
+  return {Verdict::notice, "not tried: no file can be written", "see the check of the disk"};
+}
+
 // Writes and reads back a file by the library that checkpoints use.
 Finding hdf5(const fs::path& folder) {
+  if (!refusal_of_files(folder).empty()) return not_tried();
   const ScratchFile scratch(folder, "hdf5.h5");
   const std::string text = io::hdf5_version() + "; written, read back";
   try {
@@ -98,6 +115,7 @@ Finding hdf5(const fs::path& folder) {
 }
 
 Finding locking(const fs::path& folder) {
+  if (!refusal_of_files(folder).empty()) return not_tried();
   const ScratchFile scratch(folder, "lock");
   const int fd = open(scratch.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const auto reason_unless = [](bool locked) {
@@ -121,11 +139,8 @@ Finding locking(const fs::path& folder) {
 }
 
 Finding disk(const fs::path& folder) {
-  const ScratchFile scratch(folder, "disk");
-  try {
-    write_file_atomically(scratch.path, "check");
-  } catch (const Error& error) {
-    return {Verdict::bad, error.what(), "choose a run_dir that you may write to"};
+  if (const std::string refusal = refusal_of_files(folder); !refusal.empty()) {
+    return {Verdict::bad, refusal, "choose a run_dir that you may write to and that has space"};
   }
   struct statvfs info {};
   if (statvfs(folder.c_str(), &info) != 0) return {Verdict::bad, std::strerror(errno), "check it"};
@@ -138,6 +153,7 @@ Finding disk(const fs::path& folder) {
 
 // Hosts with one file system compare their times with those that it stamps on files.
 Finding clock(const fs::path& folder) {
+  if (!refusal_of_files(folder).empty()) return not_tried();
   const ScratchFile scratch(folder, "clock");
   write_file_atomically(scratch.path, "check");
   const auto stamped = std::chrono::file_clock::to_sys(fs::last_write_time(scratch.path));

@@ -8,6 +8,7 @@
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/train/evaluate_run.h"
+#include "outerloop/train/stored_run.h"
 
 namespace outerloop::cli {
 namespace {
@@ -19,8 +20,20 @@ struct EvalArguments {
   train::EvaluateOptions evaluate;
 };
 
+// As evaluate_run() finds them.
+std::vector<std::filesystem::path> files_read(const EvalArguments& options) {
+  const train::StoredRun run =
+      train::open_run(options.run, options.evaluate.checkpoint, options.evaluate.overrides);
+  std::vector<std::filesystem::path> files{run.checkpoint_file};
+  const config::Config& config = run.config.config;
+  if (config::has_dataset(config)) {
+    files.push_back(config::find_file(config.tasks.dataset, run.config.folder));
+  }
+  return files;
+}
+
 int run(const EvalArguments& options) {
-  if (!options.per_task.empty()) require_place_for(options.per_task, {options.run});
+  if (!options.per_task.empty()) require_place_for(options.per_task, files_read(options));
   const train::RunEvaluation evaluation = train::evaluate_run(options.run, options.evaluate);
   if (!options.per_task.empty()) {
     write_file_atomically(options.per_task, train::per_task_csv(evaluation.result));
@@ -54,7 +67,8 @@ void add_eval(Program& program) {
   command.add_option("--seed", evaluate.seed, "Of the tasks; default: the run's")
       .range(0, 1'000'000'000'000);
   command.add_flag("--json", options->json, "The fields of \"test\" in summary.json, for scripts");
-  command.add_option("--per-task", options->per_task, "CSV file with the results of each task");
+  command.add_option("--per-task", options->per_task,
+                     "CSV file with the results of each task, and its name in a table");
   command.callback([&program, options] { program.action = [options] { return run(*options); }; });
 }
 

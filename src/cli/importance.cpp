@@ -142,6 +142,7 @@ int run_in_rounds(comm::Communicator& ranks, const ImportanceArguments& options,
   FarmSession session(leads && !options.farm.quiet, color);
   session.attend(settings);
   ThreadPool pool(spec.threads);
+  settings.way_out = folder.way_out();
   std::vector<int64_t> plan(budget->plan_size());
   const Stopwatch since_begin;
   const auto max_wall = settings.max_wall;
@@ -197,6 +198,7 @@ int run_on(comm::Communicator& ranks, const ImportanceArguments& options, ColorM
     comm::fail_together(ranks, "config", [&] {
       work = is_run(options.source) ? work_on_run(options) : work_on_table(options);
       settings.journal = work.folder.journal(settings.shard);
+      settings.way_out = work.folder.way_out();
       if (leads) work.folder.prepare(interp::Repeats::fixed);
     });
   }

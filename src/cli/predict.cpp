@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -185,9 +186,21 @@ void predict_values(const PredictOptions& options, const train::Predictor& predi
   warn_of_divergence(answers);
 }
 
+std::vector<std::filesystem::path> files_read(const PredictOptions& options,
+                                              const train::Predictor& predictor) {
+  std::vector<std::filesystem::path> files = with_dataset(options.run);
+  files.push_back(predictor.checkpoint_file());
+  for (const std::string& source : {options.support, options.query}) {
+    files.emplace_back(source);
+    if (!predictor.image_preparation()) continue;
+    std::ranges::move(data::example_image_files(source), std::back_inserter(files));
+  }
+  return files;
+}
+
 int run(const PredictOptions& options) {
-  require_place_for(options.out, {options.support, options.query, options.run});
   const auto predictor = train::Predictor::open(options.run, options.predictor);
+  require_place_for(options.out, files_read(options, predictor));
   const bool images = predictor.image_preparation().has_value();
   if (options.invert && !images) throw BadInput("--invert is for images; this run knows none");
   if (images) {

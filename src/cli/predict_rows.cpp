@@ -1,6 +1,7 @@
 // Prediction from rows of a table: the run's columns by name, values in the file's units.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -8,6 +9,7 @@
 #include "cli/predict_options.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/csv_field.h"
 
 namespace outerloop::cli {
@@ -79,12 +81,41 @@ void answer_values(const PredictOptions& options, const train::Predictor& predic
 
 }  // namespace
 
+namespace {
+
+void warn_of_tasks(const std::string& file, const data::TableRows& support,
+                   const std::string& column) {
+  if (support.tasks < 2) return;
+  tell(fmt::format("warning: {}: rows of {} values of '{}' are adapted to as one task\n", file,
+                   support.tasks, column));
+}
+
+void warn_of_categories(const std::string& file, const data::TableRows& rows,
+                        const data::TablePreparation& preparation) {
+  std::vector<std::string> counts;
+  for (size_t f = 0; f < preparation.features.size(); ++f) {
+    const int64_t count = rows.unknown_categories[f];
+    if (count == 0) continue;
+    counts.push_back(
+        fmt::format("{} of '{}'", counted(count, "cell"), preparation.features[f].name));
+  }
+  if (counts.empty()) return;
+  tell(fmt::format("warning: {}: categories that the training never saw count as none: {}\n", file,
+                   fmt::join(counts, ", ")));
+}
+
+}  // namespace
+
 void predict_rows(const PredictOptions& options, const train::Predictor& predictor) {
   const data::TablePreparation& preparation = *predictor.table_preparation();
+  const std::string& task = predictor.task_column();
   const data::TableRows support =
-      data::read_table_rows(options.support, preparation, data::Targets::required);
+      data::read_table_rows(options.support, preparation, data::Targets::required, task);
   const data::TableRows queries =
-      data::read_table_rows(options.query, preparation, data::Targets::where_known);
+      data::read_table_rows(options.query, preparation, data::Targets::where_known, task);
+  warn_of_tasks(options.support, support, task);
+  warn_of_categories(options.support, support, preparation);
+  warn_of_categories(options.query, queries, preparation);
   say_how(predictor, static_cast<size_t>(queries.rows));
   fmt::print("{} support rows, {} query rows -> {}\n", support.rows, queries.rows, options.out);
   predictor.classification() ? answer_classes(options, predictor, support, queries)

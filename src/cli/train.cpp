@@ -11,10 +11,12 @@
 #include "cli/program.h"
 #include "cli/ranks.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/memory.h"
 #include "outerloop/base/stop_signal.h"
 #include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/config/print.h"
+#include "outerloop/config/schema.h"
 #include "outerloop/optim/outer.h"
 #include "outerloop/report/report.h"
 #include "outerloop/train/forecast.h"
@@ -114,6 +116,25 @@ class Display {
   bool is_new_;
 };
 
+// The config of a run means that run, whatever it says.
+void tell_whose_run(const TrainArguments& options, const config::Resolved& resolved) {
+  const auto place = static_cast<size_t>(config::find_key("run_dir") - config::schema().data());
+  if (options.quiet || !resolved.origins[place].starts_with("the folder of ")) return;
+  tell(fmt::format("run_dir is {}, where the config lies; run_dir=FOLDER means another\n",
+                   resolved.config.run_dir));
+}
+
+void show_forecast(const TrainArguments& options, const config::Resolved& resolved) {
+  const train::MemoryForecast forecast = train::forecast_memory(resolved);
+  fmt::print("{}", train::describe(forecast));
+  const int64_t needed = forecast.buffer_bytes + forecast.data_bytes;
+  const std::optional<int64_t> available = available_memory();
+  if (options.quiet || forecast.is_for_gpu || !available || needed <= *available) return;
+  constexpr int64_t kMiB = 1 << 20;
+  tell(fmt::format("warning: buffers and data set need {} MiB, and this machine has {} MiB left\n",
+                   needed / kMiB, *available / kMiB));
+}
+
 int train_on(comm::Communicator& ranks, const TrainArguments& options, ColorMode color) {
   train::TrainOptions settings;
   comm::WatchdogOptions watching;
@@ -129,7 +150,7 @@ int train_on(comm::Communicator& ranks, const TrainArguments& options, ColorMode
     return kDone;
   }
   if (options.dry_run) {
-    if (leads) fmt::print("{}", train::describe(train::forecast_memory(resolved)));
+    if (leads) show_forecast(options, resolved);
     return kDone;
   }
   const StopSignal signal;
@@ -139,7 +160,10 @@ int train_on(comm::Communicator& ranks, const TrainArguments& options, ColorMode
   const comm::Watchdog watchdog =
       watch(ranks, watching, train::RunFolder{resolved.config.run_dir}.log(ranks.rank()));
   Display display(options, resolved.config, color);
-  if (leads) display.show_in(settings);
+  if (leads) {
+    display.show_in(settings);
+    tell_whose_run(options, resolved);
+  }
   train::TrainResult result;
   try {
     result = train::train(resolved, settings);

@@ -77,7 +77,7 @@ class Checker {
     refuse_if(c.tasks.ways != 1, {"tasks.ways", "tasks.family", "tasks.table.kind"},
               "tasks of {} have no classes: set 1", family);
     refuse_if(c.test.ways > 1, {"test.ways", "tasks.family", "tasks.table.kind"},
-              "tasks of {} have no classes: set 0", family);
+              "tasks of {} have no classes: leave it out", family);
     refuse_if(algorithm.only_classes, {"learner.algorithm", "tasks.family", "tasks.table.kind"},
               "{} classifies; tasks of {} have no classes", c.learner.algorithm, family);
   }
@@ -88,6 +88,17 @@ class Checker {
     refuse_if(c.tasks.table.flag_missing && c.tasks.table.missing == MissingCells::refuse,
               {"tasks.table.flag_missing", "tasks.table.missing"},
               "needs tasks.table.missing = mean or median");
+    refuse_repeats("tasks.table.features", c.tasks.table.features);
+    refuse_repeats("tasks.table.left_out", c.tasks.table.left_out);
+    refuse_repeats("tasks.table.categories", c.tasks.table.categories);
+  }
+
+  void refuse_repeats(std::string_view key, std::vector<std::string> names) {
+    std::ranges::sort(names);
+    const auto repeated = std::ranges::adjacent_find(names);
+    if (repeated == names.end()) return;
+    refuse_if(true, {key, "tasks.family"}, "'{}' is named twice; name it once", *repeated);
+    complaints_.back().is_harmless = true;
   }
 
   void check_no_images() {

@@ -82,7 +82,7 @@ class ConfigReader {
       read_map(document, "");
       if (is_stored_config()) std::ranges::fill(sources_, Source::none);
     } catch (const YAML::Exception& error) {
-      give_up(place(error.mark), fmt::format("not readable as YAML: {}", error.msg));
+      give_up(place(error.mark), not_yaml(text, error.mark.line, error.msg));
     }
   }
 
@@ -207,12 +207,18 @@ class ConfigReader {
   // Anything but a scalar, and scalars with a tag of their own (!!int), become Kind::none.
   static RawValue raw_scalar(const YAML::Node& node) {
     RawValue value;
-    if (!node.IsScalar() || (node.Tag() != "?" && node.Tag() != "!")) {
-      value.kind = RawValue::Kind::none;
+    value.kind = RawValue::Kind::none;
+    if (!node.IsScalar()) return value;
+    std::string tag = node.Tag();
+    if (tag != "?" && tag != "!") {
+      constexpr std::string_view kStandard = "tag:yaml.org,2002:";  // written as !!
+      if (tag.starts_with(kStandard)) tag.replace(0, kStandard.size(), "!!");
+      value.text = fmt::format("{} {}", tag, node.Scalar());
       return value;
     }
+    value.kind = RawValue::Kind::scalar;
     value.text = node.Scalar();
-    value.quoted = node.Tag() == "!";
+    value.quoted = tag == "!";
     return value;
   }
 
@@ -251,10 +257,11 @@ class ConfigReader {
     return is_refused(complaint.key) || std::ranges::any_of(complaint.causes, is_refused);
   }
 
-  // Whether a key lost its effect by what was set after it.
+  // Whether a key lost its effect by what was set after it, or is of a run that has it.
   bool is_overruled(const Complaint& complaint) const {
-    if (!complaint.is_idle) return false;
     const Source source = source_of(complaint.key);
+    if (complaint.is_harmless && source == Source::none) return true;
+    if (!complaint.is_idle) return false;
     return source == Source::none || source < source_of(complaint.causes.front());
   }
 
@@ -302,7 +309,29 @@ Resolved read(std::string_view text, std::string_view name, const std::filesyste
   return resolved;
 }
 
+// The config.yaml of a run means the run that it lies in: what it stores is where that was begun,
+// seen from another folder maybe, and the run may have been moved or copied since.
+void stay_in_run(const std::filesystem::path& file, Resolved& resolved) {
+  std::string& origin = resolved.origins[number_of("run_dir")];
+  if (file.filename() != "config.yaml" || !origin.starts_with(file.string() + ":")) return;
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  std::error_code error;
+  if (!is_run_folder(folder)) return;
+  if (std::filesystem::equivalent(resolved.config.run_dir, folder, error)) return;
+  resolved.config.run_dir = folder.string();
+  origin = fmt::format("the folder of {}", file.string());
+}
+
 }  // namespace
+
+bool is_run_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::path manifest = folder / "manifest.json";
+  return std::filesystem::is_regular_file(folder / "config.yaml", error) &&
+         std::filesystem::is_directory(folder / "ckpt", error) &&
+         std::filesystem::is_regular_file(manifest, error) &&
+         read_file(manifest).find("\"config_hash\"") != std::string::npos;
+}
 
 ConfigErrors::ConfigErrors(std::vector<std::string> lines)
     : BadInput(fmt::format("{}", fmt::join(lines, "\n"))), lines_(std::move(lines)) {}
@@ -317,7 +346,10 @@ Resolved read_config(const std::filesystem::path& file, std::span<const std::str
   if (!std::filesystem::is_regular_file(file, error)) {
     throw ConfigErrors({fmt::format("{}: no such config file", file.string())});
   }
-  return read(read_file(file), file.string(), file.parent_path(), file.stem().string(), overrides);
+  Resolved resolved =
+      read(read_file(file), file.string(), file.parent_path(), file.stem().string(), overrides);
+  stay_in_run(file, resolved);
+  return resolved;
 }
 
 std::optional<std::string> refusal_of_word(std::string_view word) {

@@ -54,12 +54,14 @@ constexpr Bounds count_from(double low) {
 constexpr auto kSchema = std::to_array<Key>({
     {OL_KEY(seed), .bounds = count_from(0), .help = "every random number follows from it"},
     {OL_KEY(run_dir), .help = "folder of the run; empty = runs/<config name>-seed<seed>",
-     .changes_results = false},
+     .is_path = true, .changes_results = false},
 
     {OL_KEY(tasks.family), .help = "where tasks come from"},
-    {OL_KEY(tasks.dataset), .help = "images, table: data set file, looked up from the config's "
-                                    "folder, the working directory and "
-                                    "$OUTERLOOP_DATA"},
+    {OL_KEY(tasks.dataset),
+     .help = "images, table: data set file, looked up from the config's "
+             "folder, the working directory and "
+             "$OUTERLOOP_DATA",
+     .is_path = true},
     {OL_KEY(tasks.split),
      .help = "images: split scheme stored in the data set; empty = its default"},
     {OL_KEY(tasks.ways), .bounds = between(1, 10000), .unit = "classes",

@@ -89,4 +89,14 @@ std::string unknown_key(std::string_view path) {
   return text + "; `outerloop config help` lists all keys";
 }
 
+std::string not_yaml(std::string_view text, int line, std::string_view reason) {
+  for (int i = 0; i < line; ++i) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const bool may_be_tab =
+      reason.find("map value") != reason.npos || reason.find("tab") != reason.npos;
+  const bool has_tab = may_be_tab && line >= 0 &&
+                       text.substr(0, text.find_first_not_of(" \t")).find('\t') != text.npos;
+  return fmt::format("not readable as YAML: {}{}", reason,
+                     has_tab ? "; the line is indented with a tab: write spaces" : "");
+}
+
 }  // namespace outerloop::config

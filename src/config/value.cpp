@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "outerloop/base/edit_distance.h"
+#include "outerloop/base/home.h"
 #include "outerloop/base/utf8.h"
 
 namespace outerloop::config {
@@ -31,10 +32,14 @@ std::string shown(std::string_view text) {
   return text.size() > kLongest ? result + "..." : result;
 }
 
+bool is_tagged(const RawValue& value) {
+  return value.kind == RawValue::Kind::none && !value.text.empty();
+}
+
 std::string shown(const RawValue& value) {
   switch (value.kind) {
     case RawValue::Kind::none:
-      return "nothing";
+      return is_tagged(value) ? fmt::format("'{}'", shown(value.text)) : "nothing";
     case RawValue::Kind::list: {
       std::string text;
       for (const RawValue& element : value.elements) {
@@ -145,13 +150,18 @@ bool take(const Key& key, const RawValue& raw, std::string& value) {
   const auto words = split_words(key.words);
   const bool allowed = words.empty() || std::ranges::find(words, raw.text) != words.end();
   if (!allowed || !is_clean_text(raw.text)) return false;
-  value = raw.text;
+  value = key.is_path ? with_home(raw.text) : raw.text;
   return true;
+}
+
+bool are_scalars(const std::vector<RawValue>& elements) {
+  return std::ranges::all_of(
+      elements, [](const RawValue& element) { return element.kind == RawValue::Kind::scalar; });
 }
 
 bool take(const Key& key, const RawValue& raw, Interval& value) {
   Interval read;
-  if (raw.elements.size() != 2) return false;
+  if (raw.elements.size() != 2 || !are_scalars(raw.elements)) return false;
   if (!take(key, raw.elements[0], read.low) || !take(key, raw.elements[1], read.high)) return false;
   if (read.low > read.high) return false;
   value = read;
@@ -165,7 +175,7 @@ bool take(const Key& key, const RawValue& raw, std::vector<T>& value) {
   for (std::size_t i = 0; i < read.size(); ++i) {
     if (!take(key, raw.elements[i], read[i])) return false;
   }
-  if (raw.elements.size() > kMost) return false;
+  if (raw.elements.size() > kMost || !are_scalars(raw.elements)) return false;
   value = std::move(read);
   return true;
 }
@@ -198,6 +208,8 @@ std::string why_refused(const Key& key, const RawValue& raw) {
   std::string text = fmt::format("expected {}, got {}", expectation(key), shown(raw));
   if (raw.kind == RawValue::Kind::scalar && raw.quoted && words.empty())
     text += "; write it without quotes";
+  if (is_tagged(raw) || std::ranges::any_of(raw.elements, is_tagged))
+    return text + "; write values without tags";
   if (std::holds_alternative<Member<std::string>>(key.field) && words.empty()) return text;
   if (raw.kind == RawValue::Kind::scalar && !raw.quoted && words.empty())
     text += hint_for(raw.text);

@@ -14,7 +14,7 @@ namespace outerloop::config {
 struct RawValue {
   enum class Kind { scalar, list, none };
   Kind kind = Kind::scalar;
-  std::string text;                // scalar
+  std::string text;                // scalar; none: a scalar with its tag, else empty
   bool quoted = false;             // scalar
   std::vector<RawValue> elements;  // list; scalars all
 };

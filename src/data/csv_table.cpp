@@ -113,6 +113,9 @@ std::string header_hint(std::span<const std::string> columns) {
 CsvTable parse_csv(std::string_view text, const std::string& name) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // as spreadsheets write it
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    throw BadInput(fmt::format("{}: is UTF-16, expected UTF-8: save the file as UTF-8", name));
+  }
   CsvParser parser;
   for (const char c : text) parser.feed(c);
   if (!parser.finish()) throw BadInput(fmt::format("{}: a quoted field is not closed", name));

@@ -77,6 +77,10 @@ size_t path_column(const CsvTable& table, const fs::path& file) {
                              file.string(), fmt::join(table.columns, ",")));
 }
 
+fs::path image_named_in(const fs::path& table, const std::string& cell) {
+  return table.parent_path() / trimmed(cell);
+}
+
 ExampleImages from_table(const fs::path& file, const ImagePreparation& preparation, Labels labels) {
   const CsvTable table = read_table(file);
   const size_t path = path_column(table, file);
@@ -86,7 +90,7 @@ ExampleImages from_table(const fs::path& file, const ImagePreparation& preparati
   for (size_t i = 0; i < table.rows.size(); ++i) {
     const auto& row = table.rows[i];
     const std::string name(trimmed(row[path]));
-    const fs::path image = file.parent_path() / name;
+    const fs::path image = image_named_in(file, row[path]);
     if (std::error_code error; !fs::is_regular_file(image, error)) {
       throw BadInput(fmt::format("{}: row {}, column path: no such file: {}", file.string(),
                                  table.lines[i], image.string()));
@@ -165,6 +169,17 @@ ExampleImages read_example_images(const fs::path& source, const ImagePreparation
   }
   if (labels == Labels::required) require_class_folders(images, source);
   return images;
+}
+
+std::vector<fs::path> example_image_files(const fs::path& source) {
+  const Source kind = source_of(source);
+  if (kind == Source::tree) return image_files(source);
+  std::vector<fs::path> files{source};
+  if (kind == Source::image) return files;
+  const CsvTable table = read_table(source);
+  const size_t path = path_column(table, source);
+  for (const auto& row : table.rows) files.push_back(image_named_in(source, row[path]));
+  return files;
 }
 
 ExamplePoints read_example_points(const fs::path& file, int64_t inputs, int64_t outputs,

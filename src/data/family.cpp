@@ -41,6 +41,9 @@ void TaskFamily::check(Split) const {}
 int64_t TaskFamily::tasks(Split) const {
   return 0;
 }
+std::vector<std::string> TaskFamily::task_names(Split) const {
+  return {};
+}
 
 void TaskFamily::draw(const TaskKey& key, const EpisodeBuffers& buffers) const {
   require_size("support_x", buffers.support_x, &spec_.support_x);

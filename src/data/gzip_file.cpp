@@ -21,6 +21,9 @@ struct Close {
 
 std::string read_maybe_gzip(const std::filesystem::path& path) {
   const std::string where = path.string();
+  if (std::filesystem::is_directory(path)) {
+    throw BadInput(fmt::format("{}: is a folder, not a file", where));
+  }
   if (!std::filesystem::is_regular_file(path)) {
     throw BadInput(fmt::format("{}: no such file", where));
   }

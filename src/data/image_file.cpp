@@ -64,6 +64,14 @@ bool is_wanted(const std::string& name, const std::filesystem::path& where) {
   return ends_with_one_of(name, kRead);
 }
 
+std::vector<std::string> wanted_names(const FileTree& tree, const std::filesystem::path& where) {
+  std::vector<std::string> wanted;
+  for (const std::string& name : tree.names()) {
+    if (is_wanted(name, where)) wanted.push_back(name);
+  }
+  return wanted;
+}
+
 // A folder as deep as those of the images is a class: without an image it would go missing without
 // a word, and another class be answered in its place.
 void require_images_in_classes(const FileTree& tree, const std::vector<std::string>& images,
@@ -138,13 +146,20 @@ std::vector<float> load_image(const std::filesystem::path& path,
   return values;
 }
 
+std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder_or_zip) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder_or_zip, ignored)) return {folder_or_zip};
+  std::vector<std::filesystem::path> files;
+  for (const std::string& name : wanted_names(*open_file_tree(folder_or_zip), folder_or_zip)) {
+    files.push_back(folder_or_zip / name);
+  }
+  return files;
+}
+
 std::vector<NamedImage> read_images(const std::filesystem::path& folder_or_zip,
                                     const ImagePreparation& preparation) {
   const std::unique_ptr<FileTree> tree = open_file_tree(folder_or_zip);
-  std::vector<std::string> wanted;
-  for (const std::string& name : tree->names()) {
-    if (is_wanted(name, folder_or_zip)) wanted.push_back(name);
-  }
+  const std::vector<std::string> wanted = wanted_names(*tree, folder_or_zip);
   require_images_in_classes(*tree, wanted, folder_or_zip);
   std::vector<NamedImage> images;
   for (const std::string& name : wanted) {

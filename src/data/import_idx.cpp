@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -9,6 +10,7 @@
 #include "data/gzip_file.h"
 #include "data/image_set_builder.h"
 #include "data/splits.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/csv_table.h"
 #include "outerloop/data/image_file.h"
@@ -30,7 +32,9 @@ uint32_t big_endian(std::string_view bytes) {
   return value;
 }
 
-Idx parse_idx(std::string_view file, const std::string& where) {
+// `axes`: the names of the dimensions that it must have.
+Idx parse_idx(std::string_view file, const std::string& where,
+              const std::vector<std::string_view>& axes) {
   const auto fail = [&](const std::string& what) {
     throw BadInput(fmt::format("{}: not a good IDX file: {}", where, what));
   };
@@ -39,7 +43,11 @@ Idx parse_idx(std::string_view file, const std::string& where) {
   const auto type = bytes_of_type.find(static_cast<uint8_t>(file[2]));
   if (type == bytes_of_type.end()) fail("its elements are not bytes, shorts or ints");
   const auto rank = static_cast<size_t>(static_cast<uint8_t>(file[3]));
-  if (rank < 1 || rank > 3 || file.size() < 4 + 4 * rank) fail("its header is cut short");
+  if (rank != axes.size()) {
+    fail(fmt::format("it has {}, expected {} ({})", counted(rank, "dimension"), axes.size(),
+                     fmt::join(axes, ", ")));
+  }
+  if (file.size() < 4 + 4 * rank) fail("its header is cut short");
   Idx idx{.element_bytes = type->second};
   uint64_t bytes = static_cast<uint64_t>(idx.element_bytes);
   for (size_t axis = 0; axis < rank; ++axis) {
@@ -120,14 +128,16 @@ ImageSet import_idx(const std::filesystem::path& images, const std::filesystem::
                     const std::filesystem::path& class_table, const ImageImportOptions& options) {
   const std::string image_file = read_maybe_gzip(images);
   const std::string label_file = read_maybe_gzip(labels);
-  const Idx pixels = parse_idx(image_file, images.string());
-  const Idx classes = parse_idx(label_file, labels.string());
-  if (pixels.extents.size() != 3 || pixels.element_bytes != 1) {
-    throw BadInput(fmt::format("{}: expected bytes (images, height, width)", images.string()));
+  const Idx pixels = parse_idx(image_file, images.string(), {"images", "height", "width"});
+  const Idx classes = parse_idx(label_file, labels.string(), {"labels"});
+  if (pixels.element_bytes != 1) {
+    throw BadInput(fmt::format("{}: expected a byte for each pixel, its elements have {}",
+                               images.string(), pixels.element_bytes));
   }
-  if (classes.extents.size() != 1 || classes.extents[0] != pixels.extents[0]) {
-    throw BadInput(fmt::format("{}: expected {} labels, one for each image", labels.string(),
-                               pixels.extents[0]));
+  if (classes.extents[0] != pixels.extents[0]) {
+    throw BadInput(fmt::format("{}: expected {} labels, one for each image of {}, got {}",
+                               labels.string(), pixels.extents[0], images.string(),
+                               classes.extents[0]));
   }
   const auto table =
       class_table.empty() ? std::map<int64_t, ClassInfo>{} : read_class_table(class_table);

@@ -88,11 +88,17 @@ class TableFamily final : public TaskFamily {
     return static_cast<int64_t>(tasks_[static_cast<size_t>(split)].size());
   }
 
+  std::vector<std::string> task_names(Split split) const override {
+    std::vector<std::string> names;
+    for (const Task& task : tasks_[static_cast<size_t>(split)]) names.push_back(task_name(task));
+    return names;
+  }
+
   TaskDescription describe(const TaskKey& key) const override {
     check(key.split);
     HostDealer dealer(task_stream(key));
     const Task& task = drawing_.choose_task(dealer, which_task(key));
-    TaskDescription result{.group = set_->task_names[static_cast<size_t>(task.place)]};
+    TaskDescription result{.group = task_name(task)};
     if (!spec().classification) return result;
     std::vector<int32_t> classes(static_cast<size_t>(shape().ways));
     drawing_.choose_classes(dealer, task, classes.data());
@@ -116,6 +122,10 @@ class TableFamily final : public TaskFamily {
 
  private:
   using Task = TableDrawing::Task;
+
+  const std::string& task_name(const Task& task) const {
+    return set_->task_names[static_cast<size_t>(task.place)];
+  }
 
   // Unless it has fewer than `ways` classes with rows enough.
   void add_task(int32_t task, std::vector<Task>& tasks) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "data/table_encoding.h"
 #include "outerloop/base/error.h"
@@ -116,12 +117,38 @@ void RowEncoder::refuse_missing(size_t column, size_t row) const {
       table_.place(column, row)));
 }
 
+namespace {
+
+size_t distinct_values(const RawTable& table, size_t column) {
+  std::set<std::string> values;
+  for (size_t row = 0; row < table.rows(); ++row) values.insert(table.text(column, row));
+  return values.size();
+}
+
+int64_t count_unknown(const RawTable& table, const TableFeature& feature) {
+  if (!feature.is_category) return 0;
+  const size_t column = table.column(feature.name, "a feature");
+  int64_t count = 0;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    const std::string cell = table.text(column, row);
+    count +=
+        !cell.empty() && std::ranges::find(feature.categories, cell) == feature.categories.end();
+  }
+  return count;
+}
+
+}  // namespace
+
 TableRows read_table_rows(const std::filesystem::path& file, const TablePreparation& preparation,
-                          Targets targets) {
+                          Targets targets, std::string_view task) {
   const RawTable table = RawTable::read(file);
   const RowEncoder encoder(table, preparation);
   TableRows result{.rows = static_cast<int64_t>(table.rows())};
   for (size_t row = 0; row < table.rows(); ++row) encoder.append(row, result.x);
+  if (const auto column = table.find(task)) result.tasks = distinct_values(table, *column);
+  for (const TableFeature& feature : preparation.features) {
+    result.unknown_categories.push_back(count_unknown(table, feature));
+  }
   const bool required = targets == Targets::required;
   const std::optional<size_t> target =
       required ? table.column(preparation.target, "the target") : table.find(preparation.target);

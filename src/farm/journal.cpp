@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "farm/identity.h"
 #include "farm/journal_file.h"
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "outerloop-journal";
 constexpr int64_t kVersion = 1;
+constexpr size_t kLongestShown = 40;  // of values that differ; hashes are longer
 
 void make_empty(const fs::path& file, const Manifest& manifest, const Results& results) {
   io::create_row_file(file, static_cast<int64_t>(results.cells()), std::ssize(results.columns()),
@@ -47,13 +49,44 @@ fs::path unused_name(const fs::path& file) {
   return name;
 }
 
+// The first key that two contents of JSON differ in, with its values where they are short.
+std::string difference(const std::string& a_content, const std::string& b_content) {
+  using Json = nlohmann::ordered_json;
+  const Json a = Json::parse(a_content, nullptr, /*allow_exceptions=*/false);
+  const Json b = Json::parse(b_content, nullptr, /*allow_exceptions=*/false);
+  if (!a.is_object() || !b.is_object()) return "its manifest has another content";
+  for (const auto& [key, value] : a.items()) {
+    if (!b.contains(key)) return fmt::format("it has {}", key);
+    if (value == b[key]) continue;
+    const std::string in_a = value.dump(), in_b = b[key].dump();
+    const bool short_ones = std::max(in_a.size(), in_b.size()) <= kLongestShown;
+    return short_ones ? fmt::format("{} is {} instead of {}", key, in_a, in_b)
+                      : fmt::format("it has another {}", key);
+  }
+  for (const auto& [key, value] : b.items()) {
+    if (!a.contains(key)) return fmt::format("it has no {}", key);
+  }
+  return "its manifest has another content";
+}
+
+// Of cells or their values: their numbers, or the first two that differ.
+std::string difference(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  if (a.size() != b.size()) return fmt::format("{} instead of {}", a.size(), b.size());
+  const auto [in_a, in_b] = std::ranges::mismatch(a, b);
+  return fmt::format("{} instead of {}", *in_a, *in_b);
+}
+
 // Why the two are of different jobs, or nothing.
 std::string difference(const Manifest& a, const Results& a_results, const Manifest& b,
                        const Results& b_results) {
   if (a.name != b.name) return fmt::format("{} instead of {}", a.name, b.name);
-  if (a.content != b.content) return "its manifest has another content";
-  if (a_results.columns() != b_results.columns()) return "its cells have other values";
-  if (a_results.keys() != b_results.keys()) return "it has other cells";
+  if (a.content != b.content) return difference(a.content, b.content);
+  if (a_results.columns() != b_results.columns()) {
+    return "its cells have other values, " + difference(a_results.columns(), b_results.columns());
+  }
+  if (a_results.keys() != b_results.keys()) {
+    return "it has other cells, " + difference(a_results.keys(), b_results.keys());
+  }
   return {};
 }
 
@@ -70,13 +103,14 @@ io::RowLayout layout_for(const fs::path& beside, const Manifest& manifest, const
 
 // Keeps what is whole of a file whose structure is damaged.
 void mend(const fs::path& file, const Manifest& manifest, Results& results, const std::string& why,
-          Log& log) {
+          const std::string& way_out, Log& log) {
   const io::RowLayout layout = layout_for(file, manifest, results);
   const bool is_journal =
       io::looks_like_row_file(file) || static_cast<int64_t>(fs::file_size(file)) == layout.bytes;
-  if (!is_journal)
-    throw BadInput(file.string() +
-                   ": is no journal of results; move it away, or choose another folder");
+  if (!is_journal) {
+    throw BadInput(
+        fmt::format("{}: is no journal of results; move it away, or {}", file.string(), way_out));
+  }
   take_rows(io::RowSnapshot(file, layout), results);
   const fs::path kept = unused_name(file);
   fs::copy_file(file, kept);
@@ -85,7 +119,7 @@ void mend(const fs::path& file, const Manifest& manifest, Results& results, cons
               results.done(), results.cells(), kept.string());
 }
 
-FileLock locked(const fs::path& file) {
+FileLock locked(const fs::path& file, const std::string& way_out) {
   std::error_code error;
   if (file.has_parent_path()) fs::create_directories(file.parent_path(), error);
   if (error) {
@@ -93,38 +127,36 @@ FileLock locked(const fs::path& file) {
   }
   auto lock = FileLock::take(lock_of(file));
   if (!lock) {
-    throw BadInput(
-        fmt::format("{}: another process is writing it; wait for its end or choose another folder",
-                    file.string()));
+    throw BadInput(fmt::format("{}: another process is writing it; wait for its end or {}",
+                               file.string(), way_out));
   }
   return std::move(*lock);
 }
 
 // Leaves a file that is there and holds `results`.
 io::RowWriter open_rows(const fs::path& file, const Manifest& manifest, Results& results,
-                        Log& log) {
+                        const std::string& way_out, Log& log) {
   if (!fs::exists(file)) make_empty(file, manifest, results);
   if (fs::is_directory(file)) {
-    throw BadInput(file.string() +
-                   ": expected a journal of results, it is a folder; move it away, or choose "
-                   "another folder");
+    throw BadInput(
+        fmt::format("{}: expected a journal of results, it is a folder; move it away, or {}",
+                    file.string(), way_out));
   }
   try {
     if (!io::looks_like_row_file(file)) throw CorruptFile(file.string() + ": damaged at its begin");
     const JournalContent content = read_journal(file);
     const std::string other = difference(content.manifest, content.results, manifest, results);
     if (!other.empty()) {
-      throw BadInput(fmt::format(
-          "{}: is the journal of another job ({} where {} is run): {}; choose another folder",
-          file.string(), id_of(content.manifest, content.results), id_of(manifest, results),
-          other));
+      throw BadInput(fmt::format("{}: is the journal of another job ({} where {} is run): {}; {}",
+                                 file.string(), id_of(content.manifest, content.results),
+                                 id_of(manifest, results), other, way_out));
     }
     results = content.results;
     if (!content.damaged.empty()) {
       log.warning("{}: {} damaged results will run again", file.string(), content.damaged.size());
     }
   } catch (const CorruptFile& error) {
-    mend(file, manifest, results, error.what(), log);
+    mend(file, manifest, results, error.what(), way_out, log);
   }
   return {file, io::RowSnapshot(file).layout()};
 }
@@ -195,7 +227,7 @@ JournalContent merge_journals(const fs::path& target, const std::vector<fs::path
   JournalContent all = read_journal(journals.front());
   for (const fs::path& file : std::span(journals).subspan(1)) add(all, journals.front(), file);
   if (fs::exists(target)) read_journal(target);  // no lock beside what is no journal
-  const FileLock lock = locked(target);
+  const FileLock lock = locked(target, "choose another file");
   if (fs::exists(target)) add(all, journals.front(), target);
   std::ranges::sort(all.damaged);
   all.damaged.erase(std::ranges::unique(all.damaged).begin(), all.damaged.end());
@@ -204,8 +236,9 @@ JournalContent merge_journals(const fs::path& target, const std::vector<fs::path
   return all;
 }
 
-JournalFile::JournalFile(const fs::path& file, const Manifest& manifest, Results& results, Log& log)
-    : lock_(locked(file)), rows_(open_rows(file, manifest, results, log)) {}
+JournalFile::JournalFile(const fs::path& file, const Manifest& manifest, Results& results,
+                         const std::string& way_out, Log& log)
+    : lock_(locked(file, way_out)), rows_(open_rows(file, manifest, results, way_out, log)) {}
 
 void JournalFile::write(size_t cell, std::span<const double> values) {
   rows_.write(static_cast<int64_t>(cell), values);

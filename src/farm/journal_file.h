@@ -22,9 +22,9 @@ class JournalFile {
   // Makes the journal if there is none; else puts what it holds into `results`, which has the job's
   // keys and columns and no values yet. One that is damaged in more than rows is kept under another
   // name, and a new one gets its whole rows. Throws BadInput when it is in use, of another job or
-  // no journal.
+  // no journal; `way_out` says what to do then (RunOptions).
   JournalFile(const std::filesystem::path& file, const Manifest& manifest, Results& results,
-              Log& log);
+              const std::string& way_out, Log& log);
 
   void write(size_t cell, std::span<const double> values);
   // Waits until all that was written is on stable storage; beside write() in another thread.

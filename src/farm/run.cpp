@@ -114,7 +114,7 @@ Outcome run(Job& job, comm::Communicator& ranks, ThreadPool& pool, const RunOpti
     if (ranks.rank() != 0) return;
     results = Results(keys_of(job), job.columns());
     if (options.journal.empty()) return;
-    journal.emplace(options.journal, job.manifest(), results, log);
+    journal.emplace(options.journal, job.manifest(), results, options.way_out, log);
   });
   comm::require_equal(ranks, "farm", "the farm's job", identity(job),
                       "all ranks must read the same config and data");

@@ -43,6 +43,11 @@ fs::path ImportanceFolder::journal_of_round(size_t round) const {
   return root / "journal" / fmt::format("{}{}.h5", kRound, round);
 }
 
+std::string ImportanceFolder::way_out() const {
+  return fmt::format("choose another folder with {}{}FOLDER", chosen_by,
+                     chosen_by.starts_with("--") ? ' ' : '=');
+}
+
 void ImportanceFolder::prepare(Repeats repeats) const {
   std::error_code error;
   fs::create_directories(root, error);
@@ -60,9 +65,9 @@ void ImportanceFolder::prepare(Repeats repeats) const {
   if (const auto other =
           journal_with(by_budget ? Repeats::fixed : Repeats::in_rounds, journal().parent_path())) {
     throw BadInput(fmt::format(
-        "{} is of an importance {} --budget auto, whose results one {} it would replace; choose "
-        "another folder, or remove {}",
-        other->string(), by_budget ? "without" : "with", by_budget ? "with" : "without",
+        "{} is of an importance {} --budget auto, whose results one {} it would replace; {}, or "
+        "remove {}",
+        other->string(), by_budget ? "without" : "with", by_budget ? "with" : "without", way_out(),
         other->parent_path().string()));
   }
   fs::create_directories(journal().parent_path(), error);

@@ -10,7 +10,9 @@
 
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/edit_distance.h"
+#include "outerloop/base/home.h"
 #include "outerloop/config/read.h"
+#include "outerloop/config/suggest.h"
 #include "outerloop/interp/metrics.h"
 #include "outerloop/interp/simple_models.h"
 
@@ -43,6 +45,13 @@ Refusal read_text(const YAML::Node& node, ImportanceSpec& spec) {
   if (!node.IsScalar() || node.Scalar().empty()) return expected("a text", node);
   spec.*Member = node.Scalar();
   return std::nullopt;
+}
+
+template <auto Member>
+Refusal read_path(const YAML::Node& node, ImportanceSpec& spec) {
+  Refusal refusal = read_text<Member>(node, spec);
+  spec.*Member = with_home(spec.*Member);
+  return refusal;
 }
 
 template <auto Member>
@@ -125,7 +134,7 @@ using Spec = ImportanceSpec;
 const std::vector<Key> kKeys = {
     {"table",
      "CSV with a header line (maybe .gz) or HDF5 of columns; looked up from this folder first",
-     read_text<&Spec::table>},
+     read_path<&Spec::table>},
     {"target", "column to predict; words count as classes 0, 1, … in alphabetical order",
      read_text<&Spec::target>},
     {"features", "list of columns; all others without", read_texts<&Spec::features>},
@@ -136,7 +145,7 @@ const std::vector<Key> kKeys = {
      "of mlp: .safetensors, .npz or .h5 of `outerloop ckpt export`, or with layer1.weight "
      "(outputs, "
      "inputs), layer1.bias, layer2.weight, …; several outputs are classes",
-     read_text<&Spec::parameters>},
+     read_path<&Spec::parameters>},
     {"activation", "of mlp, after all layers but the last: relu or tanh [relu]",
      read_choice<&Spec::activation>},
     {"precision", "of mlp: float32 or float64 [float32]", read_choice<&Spec::precision>},
@@ -165,7 +174,7 @@ const std::vector<Key> kKeys = {
     {"threads", "0: one per core that the process may use [0]",
      [](const YAML::Node& n, Spec& s) { return read_number<&Spec::threads>(n, s, 0, 1024); }},
     {"run_dir", "folder of the results [runs/<name of the file>-seed<seed>]",
-     read_text<&Spec::run_dir>},
+     read_path<&Spec::run_dir>},
 };
 
 // By the sections that such configs begin with.
@@ -201,7 +210,7 @@ class Reader {
         }
       }
     } catch (const YAML::Exception& error) {
-      complain(place(error.mark), fmt::format("not readable as YAML: {}", error.msg));
+      complain(place(error.mark), config::not_yaml(text, error.mark.line, error.msg));
     }
   }
 

@@ -10,7 +10,6 @@
 #include "interp/run_importance_impl.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/schema.h"
-#include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
 
@@ -117,7 +116,7 @@ std::vector<std::string> overrides_of(const RunImportanceSpec& spec) {
                     "numerics; leave it out",
                     word));
   }
-  return train::protocol_overrides(spec.overrides);
+  return spec.overrides;
 }
 
 std::vector<FeatureGroup> groups_of(RunProblem& job) {

@@ -1,11 +1,9 @@
 #include "outerloop/io/append_file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "outerloop/base/error.h"
@@ -23,12 +21,13 @@ AppendFile::~AppendFile() {
 }
 
 void AppendFile::append(std::string_view record) {
-  ssize_t written;
-  do written = ::write(descriptor_, record.data(), record.size());
-  while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(record.size())) return;
-  const char* reason = written < 0 ? std::strerror(errno) : "the disk is full";
-  throw SystemFailure(fmt::format("{}: cannot write: {}", path_.string(), reason));
+  while (!record.empty()) {
+    const ssize_t written = ::write(descriptor_, record.data(), record.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_errno(path_.string(), "write");
+    // The rest was refused: the next call is told why.
+    record.remove_prefix(static_cast<size_t>(written));
+  }
 }
 
 }  // namespace outerloop::io

@@ -38,6 +38,7 @@ class Pieces {
  public:
   explicit Pieces(const fs::path& file) : name_(file.string()) {
     std::error_code ignored;
+    if (fs::is_directory(file, ignored)) throw BadInput(name_ + ": is a folder, not a file");
     if (!fs::is_regular_file(file, ignored)) throw BadInput(name_ + ": no such file");
     descriptor_ = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor_ < 0) throw_errno(name_, "open");

@@ -110,7 +110,9 @@ std::string adaptation_chart(const ReportData& data, bool accuracy) {
       to_svg(plot),
       fmt::format("{} over {} test {}{}.", intervals ? "Mean and 95 % interval" : "Mean",
                   with_commas(data.test_tasks), noun(data.test_tasks, "task"),
-                  !accuracy && diverged ? ", without those that diverged" : ""));
+                  accuracy || !diverged               ? ""
+                  : data.test_draws > data.test_tasks ? ", without draws that diverged"
+                                                      : ", without those that diverged"));
 }
 
 std::string task_chart(const ReportData& data) {
@@ -130,9 +132,10 @@ std::string task_chart(const ReportData& data) {
   const auto diverged = data.test.back().diverged;
   std::string note;
   if (diverged > 0) {
-    note = fmt::format("{} of {} tasks diverged{}.", with_commas(diverged),
-                       with_commas(data.test_tasks),
-                       data.classification ? "" : " and are not in the picture");
+    note =
+        fmt::format("{} of {} {} diverged{}.", with_commas(diverged), with_commas(data.test_draws),
+                    data.test_draws > data.test_tasks ? "draws of tasks" : "tasks",
+                    data.classification ? "" : " and are not in the picture");
   }
   return card("Task by task", to_svg(plot), note);
 }

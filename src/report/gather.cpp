@@ -14,6 +14,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
+#include "outerloop/data/csv_table.h"
 #include "outerloop/meta/learner.h"
 #include "outerloop/train/run_folder.h"
 #include "report/gather_examples.h"
@@ -80,7 +81,8 @@ Statistic statistic(const Json& json) {
 }
 
 void read_test(const Json& test, ReportData& data) {
-  data.test_tasks = test.value("tasks", int64_t{0});
+  data.test_draws = test.value("tasks", int64_t{0});
+  data.test_tasks = std::min(test.value("distinct", data.test_draws), data.test_draws);
   for (const Json& point : test.value("curve", Json::array())) {
     StepResult result{.step = point.value("step", int64_t{0}),
                       .loss = statistic(point.at("loss")),
@@ -119,26 +121,23 @@ double measured(const std::string& field, const fs::path& file) {
 // Columns <measure>_0 and <measure>_K of test_tasks.csv.
 void read_task_results(const fs::path& file, double diverged_loss, ReportData& data) {
   if (!fs::exists(file) || data.test.empty()) return;
-  std::istringstream lines(read_file(file));
-  std::string text;
-  std::getline(lines, text);
-  const size_t steps = data.test.size();
-  const size_t first = 1 + (data.classification ? steps : 0);
-  while (std::getline(lines, text)) {
-    std::istringstream fields(text);
-    std::vector<double> values;
-    for (std::string field; std::getline(fields, field, ',');) {
-      values.push_back(measured(field, file));
+  const data::CsvTable csv = data::parse_csv(read_file(file), file.string());
+  const auto of_tasks = [&](size_t step) {
+    const std::string name = fmt::format("{}_{}", data.classification ? "accuracy" : "loss", step);
+    const std::optional<size_t> column = csv.column(name);
+    if (!column) throw BadInput(fmt::format("{}: damaged: no column {}", file.string(), name));
+    std::vector<float> draws;
+    std::vector<uint8_t> diverged;
+    for (const auto& row : csv.rows) {
+      const double value = measured(row[*column], file);
+      draws.push_back(static_cast<float>(value));
+      diverged.push_back(!std::isfinite(value) || (!data.classification && value > diverged_loss));
     }
-    if (values.size() < first + steps) {
-      throw BadInput(fmt::format("{}: damaged: a row of {} fields", file.string(), values.size()));
-    }
-    for (double& value : values) {
-      if (!data.classification && value > diverged_loss) value = std::nan("");
-    }
-    data.task_results.before.push_back(values[first]);
-    data.task_results.after.push_back(values[first + steps - 1]);
-  }
+    std::vector<double> means = train::means_of_tasks(draws, diverged, data.test_tasks);
+    means.resize(static_cast<size_t>(data.test_tasks), std::nan(""));
+    return means;
+  };
+  data.task_results = {.before = of_tasks(0), .after = of_tasks(data.test.size() - 1)};
 }
 
 std::string text_of(const Json& value) {
@@ -217,7 +216,9 @@ void describe_config(const config::Config& config, ReportData& data) {
 ReportData gather(const fs::path& run) {
   const train::RunFolder folder{run};
   train::require_run(folder);
-  const config::Config config = config::read_config(folder.config()).config;
+  // As it was stored, wherever the run lies now.
+  const config::Config config =
+      config::read_config_text(read_file(folder.config()), folder.config().string()).config;
   ReportData data{.title = name_of(run)};
   describe_config(config, data);
   reading(folder.metrics(), [&] { read_metrics(folder.metrics(), data); });

@@ -62,9 +62,10 @@ std::string tiles(const ReportData& data) {
     if (data.test.size() > 1)
       html += tile(measure_of(data.test.front()).mean(), "before adaptation");
     html += tile(measure_of(data.test.back()).median(), "median over tasks");
-    html += tile(fmt::format("{} of {}", with_commas(data.test.back().diverged),
-                             with_commas(data.test_tasks)),
-                 "test tasks diverged");
+    html += tile(
+        fmt::format("{} of {}", with_commas(data.test.back().diverged),
+                    with_commas(data.test_draws)),
+        data.test_draws > data.test_tasks ? "draws of test tasks diverged" : "test tasks diverged");
   }
   html += tile(with_commas(data.iterations), "outer iterations");
   html += tile(with_commas(data.nonfinite), "training tasks not finite");

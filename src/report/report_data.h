@@ -36,7 +36,8 @@ struct StepResult {
   int64_t diverged = 0;
 };
 
-// Results of each test task: accuracies, or losses of regression; NaN where it diverged.
+// Results of each test task, means over its draws: accuracies, or losses of regression; NaN where
+// all of them diverged.
 struct TaskResults {
   std::vector<double> before;  // any step
   std::vector<double> after;
@@ -102,6 +103,7 @@ struct ReportData {
   std::vector<ValidationPoint> validation;
   std::vector<StepResult> test;  // after 0 … K steps; empty: no test
   int64_t test_tasks = 0;        // diverged ones too
+  int64_t test_draws = 0;        // of them: more where they are drawn several times
   TaskResults task_results;
 
   std::vector<ImageTask> image_tasks;

@@ -43,7 +43,8 @@ std::string words_of(const Table& table, const Setting& setting) {
 }
 
 std::string score_name(const Table& table) {
-  return fmt::format("{} {}", table.validated ? "best validation" : "test", table.measure);
+  return table.validated ? "best " + measure_in_words(table, "validation")
+                         : measure_in_words(table, "test");
 }
 
 std::string tiles(const Table& table) {
@@ -60,7 +61,7 @@ std::string tiles(const Table& table) {
   row += tile(with_commas(static_cast<long long>(table.settings.size())), "settings");
   if (table.validated && !html.empty()) {
     row += tile(with_interval(table.settings[0].test, unit_of(table)),
-                "test " + table.measure + " of the best");
+                measure_in_words(table, "test") + " of the best");
   }
   return html + "<div class=\"tiles\">\n" + row + "</div>\n";
 }
@@ -68,7 +69,7 @@ std::string tiles(const Table& table) {
 std::string curves(const Table& table) {
   Plot plot{.about = "Validation of the best settings over outer iterations",
             .x = {.label = "outer iteration", .whole_numbers = true, .from_zero = true},
-            .y = {.label = "validation " + table.measure, .unit = unit_of(table)}};
+            .y = {.label = measure_in_words(table, "validation"), .unit = unit_of(table)}};
   std::vector<Fact> legend;
   double low = INFINITY;
   double high = 0;
@@ -117,7 +118,8 @@ std::string board(const Table& table) {
   std::vector<std::string> head{"rank"};
   std::ranges::copy(table.keys, std::back_inserter(head));
   head.push_back(score_name(table));
-  if (table.validated) head.push_back("test " + table.measure);
+  if (table.validated) head.push_back(measure_in_words(table, "test"));
+  if (any_diverged(table)) head.emplace_back("diverged");
   head.emplace_back("seeds");
   std::string rows = cells("th", head);
   size_t rank = 0;
@@ -126,6 +128,7 @@ std::string board(const Table& table) {
     std::ranges::copy(setting.values, std::back_inserter(row));
     row.push_back(with_interval(setting.score, unit));
     if (table.validated) row.push_back(with_interval(setting.test, unit));
+    if (any_diverged(table)) row.push_back(diverged_in_words(setting));
     row.push_back(seeds_in_words(setting));
     rows += cells("td", row);
   }

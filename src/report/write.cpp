@@ -8,8 +8,12 @@ namespace outerloop::report {
 
 std::filesystem::path write(const std::filesystem::path& run) {
   const std::filesystem::path file = train::RunFolder{run}.report();
-  write_file_atomically(file, page(gather(run)));
+  write(run, file);
   return file;
+}
+
+void write(const std::filesystem::path& run, const std::filesystem::path& file) {
+  write_file_atomically(file, page(gather(run)));
 }
 
 }  // namespace outerloop::report

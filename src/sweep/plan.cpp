@@ -213,6 +213,19 @@ bool holds(const fs::path& file, const std::string& content) {
   return fs::is_regular_file(file, ignored) && read_file(file) == content;
 }
 
+// Its report would take the place of the other's.
+void require_nothing_else(const SweepFolder& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder.manifest(), ignored)) return;
+  for (const char* name : {"config.yaml", "ckpt", "manifest.json", "importance.h5"}) {
+    if (!fs::exists(folder.root / name, ignored)) continue;
+    throw BadInput(
+        fmt::format("{}: holds '{}' but no sweep.jsonl, so it is no sweep; choose another folder "
+                    "with --out",
+                    folder.root.string(), name));
+  }
+}
+
 }  // namespace
 
 Plan read_spec(const fs::path& file, const SweepFolder& folder) {
@@ -258,6 +271,7 @@ bool write_plan(const Plan& plan, const SweepFolder& folder) {
         "{} to give them up",
         folder.root.string(), folder.points().string()));
   }
+  require_nothing_else(folder);
   const auto require = [&error](const fs::path& path, const char* done) {
     if (!error) return;
     throw BadInput(fmt::format("{}: cannot be {}: {}; choose another folder with --out",

@@ -45,7 +45,7 @@ class Reader {
     try {
       read_top(YAML::Load(text));
     } catch (const YAML::Exception& error) {
-      complain(error.mark, fmt::format("not readable as YAML: {}", error.msg));
+      complain(error.mark, config::not_yaml(text, error.mark.line, error.msg));
     }
     if (!errors_.empty()) throw config::ConfigErrors(std::move(errors_));
     return std::move(spec_);

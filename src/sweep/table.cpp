@@ -34,8 +34,9 @@ struct Measure {
   }
   double in_test(const nlohmann::json& test) const {
     const auto found = test.find(accuracy ? "accuracy" : "loss");
-    return found == test.end() ? kNone : number(*found, accuracy ? "mean" : "median");
+    return found == test.end() ? kNone : number(*found, statistic());
   }
+  const char* statistic() const { return accuracy ? "mean" : "median"; }
   bool better(double a, double b) const { return accuracy ? a > b : a < b; }
 };
 
@@ -65,6 +66,7 @@ Course read_course(const SweepFolder& folder, const Point& point, const Measure&
     if (const auto test = summary.find("test"); test != summary.end()) {
       course.result.test = measure.in_test(*test);
       course.result.diverged = test->value("diverged", int64_t{0});
+      course.result.tasks = test->value("tasks", int64_t{0});
     }
     read_curve(run.metrics(), measure, course);
   } catch (const nlohmann::json::exception&) {
@@ -166,6 +168,7 @@ Table tabulate(const SweepFolder& folder, const Plan& plan) {
   std::vector<Group> groups = grouped(folder, plan, base, keys, measure);
   Table table{.keys = keys,
               .measure = measure.accuracy ? "accuracy" : "loss",
+              .statistic = measure.statistic(),
               .greater_is_better = measure.accuracy,
               .points = static_cast<int64_t>(plan.points.size())};
   bool all_validated = true;

@@ -18,9 +18,9 @@ std::string csv_number(double value) {
   return std::isfinite(value) ? fmt::format("{}", value) : std::string();
 }
 
-int64_t diverged(const Setting& setting) {
+int64_t test_tasks(const Setting& setting) {
   int64_t sum = 0;
-  for (const SeedResult& seed : setting.seeds) sum += seed.diverged;
+  for (const SeedResult& seed : setting.seeds) sum += seed.tasks;
   return sum;
 }
 
@@ -35,7 +35,8 @@ Json to_json(const Setting& setting) {
                      {"seed", seed.seed},
                      {"score", seed.score},
                      {"test", seed.test},
-                     {"diverged", seed.diverged}});
+                     {"diverged", seed.diverged},
+                     {"tasks", seed.tasks}});
   }
   Json curve = Json::array();
   for (const auto& [iteration, value] : setting.curve) {
@@ -90,18 +91,41 @@ std::string seeds_in_words(const Setting& setting) {
   return lost == 0 ? done : fmt::format("{}, {} without a score", done, lost);
 }
 
+int64_t diverged(const Setting& setting) {
+  int64_t sum = 0;
+  for (const SeedResult& seed : setting.seeds) sum += seed.diverged;
+  return sum;
+}
+
+std::string diverged_in_words(const Setting& setting) {
+  const int64_t tasks = test_tasks(setting);
+  return tasks == 0 ? "-" : fmt::format("{} of {}", diverged(setting), tasks);
+}
+
+bool any_diverged(const Table& table) {
+  return std::ranges::any_of(table.settings, [](const Setting& s) { return diverged(s) > 0; });
+}
+
+std::string measure_in_words(const Table& table, const std::string& split) {
+  const char* statistic = table.statistic == "median" ? "median " : "";
+  return fmt::format("{}{} {}", statistic, split, table.measure);
+}
+
 std::string to_csv(const Table& table) {
   std::string text = "rank";
   for (const std::string& key : table.keys) text += "," + key;
-  text += ",score,score_ci95,test,test_ci95,seeds,without_score,planned,diverged\n";
+  text +=
+      ",score,score_ci95,test,test_ci95,seeds,without_score,planned,diverged,test_tasks,measure,"
+      "statistic\n";
   size_t rank = 0;
   for (const Setting& setting : table.settings) {
     text += fmt::format("{}", ++rank);
     for (const std::string& value : setting.values) text += "," + csv_field(value);
-    text += fmt::format(",{},{},{},{},{},{},{},{}\n", csv_number(setting.score.mean),
+    text += fmt::format(",{},{},{},{},{},{},{},{},{},{},{}\n", csv_number(setting.score.mean),
                         csv_number(setting.score.half), csv_number(setting.test.mean),
                         csv_number(setting.test.half), setting.seeds.size(),
-                        seeds_without_score(setting), setting.planned, diverged(setting));
+                        seeds_without_score(setting), setting.planned, diverged(setting),
+                        test_tasks(setting), table.measure, table.statistic);
   }
   return text;
 }
@@ -110,6 +134,7 @@ std::string to_json(const Table& table) {
   Json settings = Json::array();
   for (const Setting& setting : table.settings) settings.push_back(to_json(setting));
   const Json json{{"measure", table.measure},
+                  {"statistic", table.statistic},
                   {"score", table.validated ? "best validation" : "test"},
                   {"greater_is_better", table.greater_is_better},
                   {"points", table.points},
@@ -122,8 +147,9 @@ std::string to_json(const Table& table) {
 std::string to_text(const Table& table, size_t most) {
   std::vector<std::vector<std::string>> rows{{"rank"}};
   std::ranges::copy(table.keys, std::back_inserter(rows[0]));
-  rows[0].push_back((table.validated ? "validation " : "test ") + table.measure);
-  if (table.validated) rows[0].push_back("test " + table.measure);
+  rows[0].push_back(measure_in_words(table, table.validated ? "validation" : "test"));
+  if (table.validated) rows[0].push_back(measure_in_words(table, "test"));
+  if (any_diverged(table)) rows[0].emplace_back("diverged");
   rows[0].emplace_back("seeds");
   for (const Setting& setting : table.settings) {
     if (rows.size() > most) break;
@@ -131,6 +157,7 @@ std::string to_text(const Table& table, size_t most) {
     std::ranges::copy(setting.values, std::back_inserter(rows.back()));
     rows.back().push_back(in_words(setting.score));
     if (table.validated) rows.back().push_back(in_words(setting.test));
+    if (any_diverged(table)) rows.back().push_back(diverged_in_words(setting));
     rows.back().push_back(seeds_in_words(setting));
   }
   std::string text = aligned(rows);

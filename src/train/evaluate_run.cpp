@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
-#include "outerloop/config/schema.h"
 #include "outerloop/io/json_text.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
@@ -22,34 +20,8 @@
 namespace outerloop::train {
 namespace {
 
-struct Renamed {
-  std::string_view from, to;
-};
-constexpr auto kRenamed = std::to_array<Renamed>({{"tasks.ways", "test.ways"},
-                                                  {"tasks.shots", "test.shots"},
-                                                  {"tasks.queries", "test.queries"},
-                                                  {"tasks.rotation", "test.rotation"},
-                                                  {"tasks.within", "test.within"},
-                                                  {"inner.steps", "test.steps"}});
-
 std::string_view key_of(std::string_view word) {
   return word.substr(0, word.find('='));
-}
-
-std::string protocol_override(const std::string& word) {
-  const std::string_view key = key_of(word);
-  for (const Renamed& renamed : kRenamed) {
-    if (key == renamed.from) return std::string(renamed.to) + word.substr(key.size());
-  }
-  if (key.starts_with("test.") || key.starts_with("runtime.") || key == "tasks.dataset" ||
-      key == "tasks.split") {
-    return word;
-  }
-  if (config::find_key(key) == nullptr) return word;  // refused by the reader, by the nearest key
-  throw BadInput(
-      fmt::format("'{}' would change what was learned; test.*, tasks.ways, tasks.shots, "
-                  "tasks.queries, tasks.dataset, tasks.split and runtime.* can be set here",
-                  word));
 }
 
 nlohmann::ordered_json json_of(const RunEvaluation& evaluation) {
@@ -101,27 +73,8 @@ void use_own_numerics(std::span<const std::string> words, config::Runtime& runti
 
 }  // namespace
 
-std::vector<std::string> protocol_overrides(std::span<const std::string> words) {
-  std::vector<std::string> result;
-  for (size_t i = 0; i < words.size(); ++i) {
-    // By the key that was written: 0 steps are no steps, but test.steps = 0 means those of
-    // training.
-    if (const auto refusal = config::refusal_of_word(words[i])) {
-      throw BadInput(fmt::format("command line: word {}: {}", i + 1, *refusal));
-    }
-    std::string word = protocol_override(words[i]);
-    const auto earlier = std::ranges::find(result, key_of(word), key_of);
-    if (earlier != result.end()) {
-      throw BadInput(fmt::format("'{}' and '{}' set the same thing here; remove one",
-                                 words[static_cast<size_t>(earlier - result.begin())], words[i]));
-    }
-    result.push_back(std::move(word));
-  }
-  return result;
-}
-
 RunEvaluation evaluate_run(const std::filesystem::path& run, const EvaluateOptions& options) {
-  const std::vector<std::string> words = protocol_overrides(options.overrides);
+  const std::vector<std::string>& words = options.overrides;
   const StoredRun stored = open_run(run, options.checkpoint, words);
   RunEvaluation evaluation{.config = stored.config.config,
                            .checkpoint_file = stored.checkpoint_file,

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "outerloop/base/csv_field.h"
 #include "outerloop/base/error.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/train/theta.h"
@@ -33,11 +34,12 @@ data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps) {
 }
 
 std::string per_task_csv(const EvaluationResult& result) {
-  std::string text = "task";
+  std::string text = result.names.empty() ? "task" : "task,name";
   for (size_t k = 0; k < result.task_loss.size(); ++k) text += fmt::format(",loss_{}", k);
   for (size_t k = 0; k < result.task_accuracy.size(); ++k) text += fmt::format(",accuracy_{}", k);
   for (size_t task = 0; task < static_cast<size_t>(result.tasks); ++task) {
     text += fmt::format("\n{}", task);
+    if (!result.names.empty()) text += "," + csv_field(result.names[task % result.names.size()]);
     for (const auto& losses : result.task_loss) text += fmt::format(",{:.6g}", losses[task]);
     for (const auto& shares : result.task_accuracy) text += fmt::format(",{:.6g}", shares[task]);
   }
@@ -89,7 +91,8 @@ struct Evaluator::Impl {
 
   std::optional<EvaluationResult> evaluate(const std::function<bool()>& cancelled, uint64_t seed,
                                            data::Split split, int64_t tasks, double diverged_loss) {
-    EvaluationResult result{.tasks = tasks, .distinct = family->tasks(split)};
+    EvaluationResult result{
+        .tasks = tasks, .distinct = family->tasks(split), .names = family->task_names(split)};
     const auto count = static_cast<size_t>(tasks);
     result.task_loss.assign(times, std::vector<float>(count));
     if (classification) result.task_accuracy.assign(times, std::vector<float>(count));

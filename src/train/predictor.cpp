@@ -10,7 +10,6 @@
 #include "outerloop/base/error.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/train/adapter.h"
-#include "outerloop/train/evaluate_run.h"
 #include "outerloop/train/evaluation.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
@@ -196,7 +195,7 @@ std::vector<std::string> overrides_of(const PredictorOptions& options) {
                                    ? "the support and query examples decide"
                                    : "one thread of the processor answers, by ordered numerics"));
   }
-  return protocol_overrides(options.overrides);
+  return options.overrides;
 }
 
 }  // namespace
@@ -261,6 +260,9 @@ const std::optional<data::ImagePreparation>& Predictor::image_preparation() cons
 }
 const std::optional<data::TablePreparation>& Predictor::table_preparation() const {
   return impl_->table;
+}
+const std::string& Predictor::task_column() const {
+  return impl_->config.tasks.table.task;
 }
 const std::filesystem::path& Predictor::checkpoint_file() const {
   return impl_->run.checkpoint_file;

@@ -7,6 +7,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/comm/agreement.h"
 #include "train/outer_state.h"
+#include "train/outer_update.h"
 #include "train/same_run.h"
 #include "train/summary.h"
 
@@ -14,6 +15,15 @@ namespace outerloop::train {
 namespace {
 
 namespace fs = std::filesystem;
+
+void check_length(const checkpoint::Checkpoint& found, const fs::path& source,
+                  const config::Config& config) {
+  if (found.iteration <= config.outer.iterations) return;
+  throw BadInput(
+      fmt::format("{} has {} iterations already, more than outer.iterations = {}; raise that, "
+                  "or choose another run_dir",
+                  source.string(), found.iteration, config.outer.iterations));
+}
 
 void read_start_point(Training& training, OuterState& outer) {
   const config::Config& config = training.config;
@@ -23,12 +33,7 @@ void read_start_point(Training& training, OuterState& outer) {
   const std::optional<checkpoint::Checkpoint> found = training.files->start_point(check);
   if (!found) return;
   const fs::path source = training.files->source();
-  if (found->iteration > config.outer.iterations) {
-    throw BadInput(
-        fmt::format("{} has {} iterations already, more than outer.iterations = {}; raise that, "
-                    "or choose another run_dir",
-                    source.string(), found->iteration, config.outer.iterations));
-  }
+  check_length(*found, source, config);
   const MetaStep& step = *training.step;
   outer = read_outer_state(*found, step.state(), step.layout(), source);
   training.state = read_state(*found, training.setup->learner);
@@ -44,6 +49,17 @@ void read_start_point(Training& training, OuterState& outer) {
 }
 
 }  // namespace
+
+void check_file_to_begin_from(const Training& training) {
+  if (!training.options.resume_from) return;
+  const fs::path& file = *training.options.resume_from;
+  const checkpoint::Checkpoint found = checkpoint::read_checkpoint(file);
+  check_same_run(found, file, training.config, training.setup->data.fingerprint);
+  check_length(found, file, training.config);
+  const nn::ParameterSpecs& parameters = training.setup->learner.parameters;
+  const optim::ThetaLayout layout = layout_of(parameters);
+  read_outer_state(found, initial_state(training.config, parameters, layout), layout, file);
+}
 
 void resume(Training& training) {
   comm::Communicator& ranks = training.ranks;

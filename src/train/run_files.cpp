@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <csignal>
 #include <fstream>
 #include <utility>
 
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
 
@@ -24,6 +27,23 @@ void remove_file(const fs::path& file) {
   }
 }
 
+bool is_running(pid_t process) {
+  return ::kill(process, 0) == 0 || errno == EPERM;
+}
+
+// What killed processes of this host were writing, and those of others, which only a report that is
+// made there at this moment may miss. The run's checkpoints have their own in ckpt/.
+void remove_temporaries(const RunFolder& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> stale;
+  for (const auto& entry : fs::directory_iterator(folder.root, ignored)) {
+    const auto temporary = temporary_named(entry.path().filename().string());
+    if (!temporary || is_running(temporary->process)) continue;
+    if (folder.owns(folder.root / temporary->target)) stale.push_back(entry.path());
+  }
+  for (const fs::path& file : stale) fs::remove(file, ignored);
+}
+
 }  // namespace
 
 RunFiles::RunFiles(const config::Config& config, const TrainOptions& options, Warn warn)
@@ -36,7 +56,9 @@ RunFiles::RunFiles(const config::Config& config, const TrainOptions& options, Wa
       store_(folder_.checkpoints(), {.keep_last = static_cast<int>(config.checkpoint.keep_last),
                                      .keep_every = config.checkpoint.keep_every,
                                      .keep_best = config.checkpoint.best}),
-      saver_(store_, config.checkpoint.every) {}
+      saver_(store_, config.checkpoint.every) {
+  remove_temporaries(folder_);
+}
 
 bool RunFiles::has_begun_from(const std::string& hash) const {
   std::ifstream file(folder_.begun_from());
@@ -81,8 +103,7 @@ fs::path RunFiles::source() const {
 
 void RunFiles::open(const config::Config& config, const std::string& manifest,
                     const HashNames& hashed, int64_t iteration, int64_t best_iteration) {
-  // Before their lines leave the logs.
-  if (begins_from_file()) store_.set_aside_later_than(iteration);
+  if (begins_from_file()) give_up_later_than(iteration);
   write_file_atomically(folder_.config(), config::to_yaml(config));
   write_file_atomically(folder_.manifest(), manifest);
   metrics_.emplace(folder_, iteration);
@@ -95,6 +116,17 @@ void RunFiles::open(const config::Config& config, const std::string& manifest,
   restore_best(best_iteration);
   // The run goes on: the result that it had is no longer its result.
   remove_file(folder_.summary());
+}
+
+// Before their lines leave the logs.
+void RunFiles::give_up_later_than(int64_t iteration) const {
+  const int64_t aside = store_.set_aside_later_than(iteration);
+  if (aside == 0) return;
+  warn_(fmt::format(
+      "{} goes back to iteration {}: {} renamed to {}/ckpt-*.h5.superseded, which may be deleted, "
+      "and later lines of metrics.jsonl removed",
+      folder_.root.string(), iteration, counted(aside, "later checkpoint"),
+      store_.folder().string()));
 }
 
 // A kill may come between a checkpoint and its link `best`, a damaged checkpoint may have taken

@@ -23,7 +23,8 @@ class RunFiles {
   // `warn` takes one line on something that was passed over.
   using Warn = std::function<void(const std::string&)>;
 
-  // Claims the folder. Throws BadInput when that cannot be.
+  // Claims the folder and removes what killed processes were writing in it. Throws BadInput when
+  // it cannot be claimed.
   RunFiles(const config::Config& config, const TrainOptions& options, Warn warn);
 
   // Throws where the checkpoint, read at this place, is of another run.
@@ -70,6 +71,7 @@ class RunFiles {
 
  private:
   bool has_begun_from(const std::string& hash) const;
+  void give_up_later_than(int64_t iteration) const;
   void restore_best(int64_t best_iteration);
   void warn_of_lost_best(int64_t best_iteration, std::string_view why) const;
 

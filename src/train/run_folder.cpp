@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <fstream>
@@ -11,7 +12,9 @@
 
 #include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
+#include "outerloop/checkpoint/store.h"
 #include "outerloop/config/print.h"
+#include "outerloop/config/read.h"
 #include "outerloop/io/json_text.h"
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/setup.h"
@@ -22,6 +25,25 @@ namespace outerloop::train {
 
 std::filesystem::path RunFolder::log(int rank) const {
   return root / "log" / fmt::format("rank-{:03}.log", rank);
+}
+
+bool RunFolder::owns(const std::filesystem::path& file) const {
+  const std::filesystem::path own[] = {config(),    manifest(),   metrics(),     time(),
+                                       hashes(),    summary(),    test_tasks(),  report(),
+                                       stop_file(), begun_from(), root / ".lock"};
+  if (std::ranges::find(own, file) != std::end(own)) return true;
+  const std::filesystem::path folder = file.parent_path();
+  if (folder == checkpoints()) return checkpoint::Store::gives_name(file.filename().string());
+  return folder == events() || folder == log().parent_path();
+}
+
+std::optional<RunFolder> run_around(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::filesystem::path folder = std::filesystem::absolute(path, ignored).lexically_normal();
+  for (; folder.has_relative_path(); folder = folder.parent_path()) {
+    if (config::is_run_folder(folder)) return RunFolder{folder};
+  }
+  return std::nullopt;
 }
 
 void require_run(const RunFolder& folder) {
@@ -88,8 +110,9 @@ std::string describe_summary(const RunFolder& folder) {
     if (test.contains("accuracy")) line("accuracy", test["accuracy"], measure_of(true));
     line("loss", test["loss"], measure_of(false));
     if (test["diverged"].get<int64_t>() > 0) {
-      text += fmt::format("{} of {} test tasks diverged\n", test["diverged"].get<int64_t>(),
-                          test["tasks"].get<int64_t>());
+      const auto draws = test["tasks"].get<int64_t>();
+      text += fmt::format("{} of {} {}test tasks diverged\n", test["diverged"].get<int64_t>(),
+                          draws, test.value("distinct", draws) < draws ? "draws of " : "");
     }
   }
   text += fmt::format("checkpoint {}\n", summary["checkpoint"].get<std::string>());

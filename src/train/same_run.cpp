@@ -41,9 +41,11 @@ void check_config(const checkpoint::Checkpoint& found, const std::filesystem::pa
                   const config::Config& config) {
   if (found.config_hash == config::config_hash(config)) return;
   std::vector<config::KeyDifference> keys;
+  bool length_matters = optim::rate_needs_the_end(config.outer);
   try {
     const config::Config stored = config::read_config_text(found.config, "checkpoint").config;
     keys = config::differences(stored, config);
+    length_matters = length_matters || optim::rate_needs_the_end(stored.outer);
   } catch (const BadInput&) {
     // A config of another version, with keys that this one does not know.
   }
@@ -55,12 +57,12 @@ void check_config(const checkpoint::Checkpoint& found, const std::filesystem::pa
   }
   // The fingerprint tells whether the data are the same, wherever they lie, and the size of the
   // test changes nothing before it.
-  std::erase_if(keys, [](const config::KeyDifference& one) {
-    return one.key == "tasks.dataset" || one.key == "test.tasks";
+  std::erase_if(keys, [length_matters](const config::KeyDifference& one) {
+    return one.key == "tasks.dataset" || one.key == "test.tasks" ||
+           (one.key == "outer.iterations" && !length_matters);
   });
   if (keys.empty()) return;
   const bool length_alone = keys.size() == 1 && keys.front().key == "outer.iterations";
-  if (length_alone && !optim::rate_needs_the_end(config.outer)) return;
   throw BadInput(fmt::format("{} holds a run of another config: {}{}; {}, or {}", source.string(),
                              listed(keys),
                              length_alone ? fmt::format(", and outer.schedule={} depends on it",

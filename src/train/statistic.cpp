@@ -17,12 +17,15 @@ double median_of(std::vector<double> values) {
   return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+size_t count_of_tasks(size_t draws, int64_t distinct) {
+  return distinct > 0 ? std::min(static_cast<size_t>(distinct), draws) : draws;
+}
+
 }  // namespace
 
 std::vector<double> means_of_tasks(std::span<const float> values, std::span<const uint8_t> left_out,
                                    int64_t distinct) {
-  const size_t tasks =
-      distinct > 0 ? std::min(static_cast<size_t>(distinct), values.size()) : values.size();
+  const size_t tasks = count_of_tasks(values.size(), distinct);
   std::vector<double> means;
   for (size_t task = 0; task < tasks; ++task) {
     double sum = 0;
@@ -49,11 +52,8 @@ Statistic statistic(std::span<const float> values, std::span<const uint8_t> left
     for (const double mean : means) squares += std::pow(mean - result.mean, 2);
     result.ci95 = student_t_quantile(0.975, result.tasks - 1) * std::sqrt(squares / (n - 1) / n);
   }
-  std::vector<double> all;
-  for (size_t i = 0; i < values.size(); ++i) {
-    all.push_back(left_out[i] != 0 ? std::numeric_limits<double>::infinity()
-                                   : static_cast<double>(values[i]));
-  }
+  std::vector<double> all = means;
+  all.resize(count_of_tasks(values.size(), distinct), std::numeric_limits<double>::infinity());
   result.median = median_of(std::move(all));
   return result;
 }

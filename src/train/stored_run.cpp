@@ -9,6 +9,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/config/schema.h"
+#include "outerloop/train/protocol_overrides.h"
 #include "train/preparation.h"
 
 namespace outerloop::train {
@@ -40,16 +41,6 @@ bool dataset_was_overridden(const config::Resolved& resolved) {
   return resolved.origins.at(place).starts_with("command line");
 }
 
-// Where the training found its data set; empty when that is not known or there is nothing any more.
-fs::path known_dataset(const RunFolder& folder) {
-  std::ifstream file(folder.manifest());
-  const auto manifest = nlohmann::json::parse(file, nullptr, false);
-  if (!manifest.is_object()) return {};
-  const fs::path dataset = manifest.value("dataset", "");
-  std::error_code error;
-  return fs::is_regular_file(dataset, error) ? dataset : fs::path();
-}
-
 // The run that a checkpoint file lies in, else its folder.
 RunFolder folder_around(const fs::path& checkpoint_file) {
   const fs::path folder = fs::absolute(checkpoint_file).parent_path();
@@ -73,8 +64,20 @@ void require_family_of(const RunFolder& folder, const StoredRun& run) {
 
 }  // namespace
 
+fs::path known_dataset(const RunFolder& folder) {
+  std::ifstream file(folder.manifest());
+  const auto manifest = nlohmann::json::parse(file, nullptr, false);
+  if (!manifest.is_object()) return {};
+  const auto found = manifest.find("dataset");
+  if (found == manifest.end() || !found->is_string()) return {};
+  const fs::path dataset = found->get<std::string>();
+  std::error_code error;
+  return fs::is_regular_file(dataset, error) ? dataset : fs::path();
+}
+
 StoredRun open_run(const fs::path& path, const std::string& which,
                    std::span<const std::string> overrides) {
+  const std::vector<std::string> words = protocol_overrides(overrides);
   StoredRun run{.folder = {path}};
   if (fs::is_regular_file(path)) {
     if (which != "best") {
@@ -95,8 +98,12 @@ StoredRun open_run(const fs::path& path, const std::string& which,
   }
   checkpoint::require_checkpoint(run.checkpoint_file);
   run.checkpoint = checkpoint::read_checkpoint(run.checkpoint_file);
-  run.config =
-      config::read_config_text(run.checkpoint.config, run.checkpoint_file.string(), overrides);
+  try {
+    run.config =
+        config::read_config_text(run.checkpoint.config, run.checkpoint_file.string(), words);
+  } catch (const config::ConfigErrors& refused) {
+    throw by_written_keys(refused, overrides);
+  }
   run.config.folder = run.folder.root;
   if (run.checkpoint_file == which) require_family_of(run.folder, run);
   if (!dataset_was_overridden(run.config)) {

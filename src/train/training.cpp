@@ -11,6 +11,7 @@
 #include "train/device_choice.h"
 #include "train/outer_state.h"
 #include "train/preparation.h"
+#include "train/resume.h"
 
 namespace outerloop::train {
 
@@ -30,6 +31,7 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
   if (device && ranks.size() > 1) between_devices.emplace(ranks, device, options.nccl);
   comm::fail_together(ranks, "run folder", [&] {
     if (!leads()) return;
+    check_file_to_begin_from(*this);
     files.emplace(config, options,
                   [this](const std::string& text) { say(LogLevel::warning, text); });
   });

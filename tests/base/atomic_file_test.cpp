@@ -70,6 +70,18 @@ TEST_F(AtomicFileTest, WhatAKilledProcessOfTheSameNumberLeftIsNotInTheWay) {
   EXPECT_EQ(read_file(left), "left");
 }
 
+TEST_F(AtomicFileTest, TemporaryNamesSayWhatTheyStandFor) {
+  const fs::path temporary = AtomicFile(folder_ / "a-1.csv").temporary();
+  const auto found = temporary_named(temporary.filename().string());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->target, "a-1.csv");
+  EXPECT_EQ(found->process, ::getpid());
+  for (const char* other : {"a-1.csv", ".tmp-a.csv", ".tmp-a.csv-7", ".tmp-a.csv-7-",
+                            ".tmp-20-7.h5", ".tmp-a.csv-x-7", "-7-7"}) {
+    EXPECT_FALSE(temporary_named(other)) << other;
+  }
+}
+
 TEST_F(AtomicFileTest, LinksAreReplaced) {
   replace_symlink(folder_ / "latest", "a");
   replace_symlink(folder_ / "latest", "b");

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/checkpoint/tools.h"
+#include "support/file_size_limit.h"
 #include "support/small_disk.h"
 
 namespace outerloop::checkpoint {
@@ -74,26 +74,6 @@ TEST(KilledStore, TheNewestCheckpointIsAlwaysWhole) {
   EXPECT_GT(6 * torn, kills) << "too few kills fell into the writing";
 }
 
-// Files may not grow past a limit: writing fails as on a full disk, at a place that we choose.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  sighandler_t handler_;
-  rlimit before_{};
-};
-
 TEST(FullDisk, AFailedSaveLeavesTheOlderCheckpoint) {
   const TemporaryFolder folder;
   Store store(folder.path());
@@ -102,11 +82,11 @@ TEST(FullDisk, AFailedSaveLeavesTheOlderCheckpoint) {
   for (rlim_t limit = 0; limit < size; limit += 1 + size / 60) {
     std::string message;
     {
-      const FileSizeLimit full(limit);
+      const testing_support::FileSizeLimit full(limit);
       message = message_of<SystemFailure>([&] { store.save(example(2, 60)); });
     }
     EXPECT_CONTAINS(message, ": cannot ");
-    EXPECT_CONTAINS(message, "File too large");
+    EXPECT_CONTAINS(message, "File too large: larger than this process may write (ulimit -f)");
     const auto left =
         std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator());
     EXPECT_EQ(left, 2) << "only the checkpoint and the link `latest`; limit " << limit;

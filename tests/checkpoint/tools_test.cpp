@@ -1,5 +1,6 @@
 #include "outerloop/checkpoint/tools.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -118,7 +119,8 @@ TEST(Average, TakesTheMeanOfParameters) {
   for (Checkpoint& checkpoint : checkpoints) {
     checkpoint.ema = example(10 + checkpoint.iteration).parameters;
   }
-  const Checkpoint mean = average(checkpoints);
+  const std::vector<std::string> paths = {"a", "b", "c"};
+  const Checkpoint mean = average(checkpoints, paths);
   for (const auto tree : {&Checkpoint::parameters, &Checkpoint::ema}) {
     ASSERT_EQ((mean.*tree).size(), (checkpoints[0].*tree).size());
     for (size_t t = 0; t < (mean.*tree).size(); ++t) {
@@ -132,14 +134,27 @@ TEST(Average, TakesTheMeanOfParameters) {
     }
   }
   EXPECT_EQ(mean.iteration, 3);
-  EXPECT_EQ(to_text(diff(average(std::span(checkpoints).first(1)), checkpoints[0])), "identical\n");
+  const Checkpoint of_one =
+      average(std::span(checkpoints).first(1), std::span<const std::string>(paths).first(1));
+  EXPECT_EQ(to_text(diff(of_one, checkpoints[0])), "identical\n");
 }
 
 TEST(Average, RefusesUnlikeCheckpoints) {
-  std::vector<Checkpoint> checkpoints = {example(1), example(2, 8)};
-  EXPECT_CONTAINS(message_of<BadInput>([&] { average(checkpoints); }),
-                  "average: net/layer2/weight f32 (16, 16) against net/layer2/weight f32 (8, 8)");
-  EXPECT_THROW(average({}), BadInput);
+  const std::vector<std::string> paths = {"a", "b"};
+  const auto refusal = [&paths](const std::vector<Checkpoint>& checkpoints) {
+    return message_of<BadInput>([&] { average(checkpoints, paths); });
+  };
+  EXPECT_EQ(refusal({example(1), example(2, 8)}),
+            "b: net/layer2/weight f32 (8, 8), expected net/layer2/weight f32 (16, 16) as in a; "
+            "average checkpoints of one model");
+  std::vector<Checkpoint> mean_in_one = {example(1), example(2)};
+  const size_t tensors = mean_in_one[0].parameters.size();
+  mean_in_one[0].ema = example(3).parameters;
+  EXPECT_EQ(refusal(mean_in_one),
+            fmt::format("b: 0 tensors of the running mean, expected {} as in a; average "
+                        "checkpoints of one model",
+                        tensors));
+  EXPECT_THROW(average({}, {}), BadInput);
 }
 
 TEST(Export, WritesParametersUnderTheirPlainNames) {

@@ -11,6 +11,8 @@
 #include "cli/faults.h"
 #include "cli/process.h"
 #include "io/temporary_folder.h"
+#include "outerloop/base/home.h"
+#include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/io/export.h"
 #include "train/tiny_runs.h"
 
@@ -40,6 +42,9 @@ const fs::path& folder() {
     fs::remove(d / "no_hashes/hashes.bin");
     copy(sine, "other_hashes");
     write_file_atomically(d / "other_hashes/hashes.bin", "something else\n");
+    checkpoint::Checkpoint exported = checkpoint::read_checkpoint(sine / "ckpt/latest");
+    exported.optimizer.clear();
+    checkpoint::write_checkpoint(exported, d / "export.h5");
     copy(sine, "damaged");
     truncate_checkpoints(d / "damaged");
     copy(train::train_tiny("bad_input_images", train::kTinyImages, few), "images");
@@ -63,6 +68,8 @@ const fs::path& folder() {
     train::write_images(d / "one", {0}, 2);
     train::write_images(d / "broken", {0, 4}, 1);
     write_file_atomically(d / "broken/square10/9.png", "no image");
+    write_file_atomically(d / "listed.csv",
+                          "path,label\nthree/square10/0.png,a\nthree/square14/0.png,b\n");
     write_file_atomically(d / "ab.csv", "a,b\n1,2\n");
     write_file_atomically(d / "xy.csv", "x,y\n1,2\n");
     io::write_npz(d / "net.npz", {{"layer1.weight", Tensor(DType::f32, {1, 2})}});
@@ -76,7 +83,8 @@ const fs::path& folder() {
 
 std::string filled_in(std::string text) {
   const std::map<std::string, std::string> places{{"{d}", folder().string()},
-                                                  {"{c}", (folder() / "case.yaml").string()}};
+                                                  {"{c}", (folder() / "case.yaml").string()},
+                                                  {"{h}", with_home("~")}};
   for (const auto& [place, value] : places) {
     for (size_t at; (at = text.find(place)) != std::string::npos;) text.replace(at, 3, value);
   }
@@ -209,11 +217,20 @@ const std::vector<Fault> kConfigs{
      "train {d}/sine.yaml --resume=sometimes",
      2,
      {"--resume: expected auto, never or a checkpoint file, got 'sometimes'"}},
+    {"ResumeBelowHome",
+     "train {d}/sine.yaml --resume=~/no/such.h5",
+     2,
+     {"--resume: expected auto, never or a checkpoint file, got '{h}/no/such.h5'"}},
     {"NoDuration",
      "train {d}/sine.yaml --max-wall 3x",
      2,
      {"--max-wall: '3x' is no duration: write days, hours, minutes, seconds as in"}},
-    {"NoTimeAtAll", "train {d}/sine.yaml --max-wall 0", 2, {"--max-wall: expected more than 0s"}},
+    {"DurationWithoutUnit",
+     "train {d}/sine.yaml --max-wall 3h50",
+     2,
+     {"--max-wall: '3h50' is no duration: write days, hours, minutes, seconds as in 3h50m, 90s or "
+      "2d, each number with its unit"}},
+    {"NoTimeAtAll", "train {d}/sine.yaml --max-wall 0s", 2, {"--max-wall: expected more than 0s"}},
     {"EmptyDuration",
      "train {d}/sine.yaml --max-wall=",
      2,
@@ -313,6 +330,17 @@ const std::vector<Fault> kRunFolders{
      "train {d}/sine.yaml run_dir={d}/new --resume={d}/text.txt",
      2,
      {"{d}/text.txt: is no checkpoint"}},
+    {"ResumeFromAnExport",
+     "train {d}/sine.yaml run_dir={d}/new outer.iterations=20 validation.every=10 "
+     "--resume={d}/export.h5",
+     2,
+     {"{d}/export.h5: the checkpoint lacks the optimiser's 'mean', without which a training"}},
+    {"ResumeFromAnotherConfig",
+     "train {d}/sine.yaml run_dir={d}/new validation.every=10 inner.rate=0.5 "
+     "--resume={d}/sine/ckpt/latest",
+     2,
+     {"{d}/sine/ckpt/latest holds a run of another config: inner.rate was 0.02 and is now 0.5; "
+      "resume another checkpoint, or set them as they were"}},
     {"ResumeFromDamage",
      "train {d}/sine.yaml run_dir={d}/new --resume={d}/damaged/ckpt/latest",
      1,

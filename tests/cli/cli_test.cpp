@@ -109,6 +109,14 @@ TEST(ConfigCommand, DescribesKeys) {
   EXPECT_EQ(call({"config", "help", "iner"}).code, kBadInput);
 }
 
+TEST(ConfigCommand, ItsSubcommandsHaveHelp) {
+  for (const std::string name : {"print", "help"}) {
+    const Result result = call({"config", name, "--help"});
+    EXPECT_EQ(result.code, kDone) << result.error;
+    EXPECT_TRUE(contains(result.out, "Usage: outerloop config " + name)) << result.out;
+  }
+}
+
 TEST(ConfigCommand, PrintsAConfigInFull) {
   const Result result = call({"config", "print", kSinusoid, "inner.steps=3", "seed=9"});
   EXPECT_EQ(result.code, kDone);
@@ -215,6 +223,13 @@ TEST(DoctorCommand, SaysWhatIsWrongAndWhatToDo) {
   EXPECT_EQ(result.code, kFailed);
   EXPECT_TRUE(contains(result.out, "BAD  disk")) << result.out;
   EXPECT_TRUE(contains(result.out, "-> choose a run_dir")) << result.out;
+  for (const char* check : {"hdf5", "locking", "clock"}) {
+    const std::string line = "note " + std::string(check);
+    EXPECT_TRUE(contains(result.out, line)) << result.out;
+  }
+  EXPECT_TRUE(contains(result.out, "not tried: no file can be written")) << result.out;
+  EXPECT_FALSE(contains(result.out, "HDF5_USE_FILE_LOCKING")) << result.out;
+  EXPECT_FALSE(contains(result.out, "twice at once")) << result.out;
 }
 
 }  // namespace

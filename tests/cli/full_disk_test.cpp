@@ -106,7 +106,7 @@ TEST(FullDisk, FailsInOneLineAndKeepsWhatWasThere) {
     const Ended ended = run_process(command(run, 120), [most] { return limit_files(most); });
     // Standard error is a file under the limit, too.
     EXPECT_EQ(ended.code, kFailed) << part << ended.error;
-    if (part > 0.02) expect_failed(ended, "File too large");
+    if (part > 0.02) expect_failed(ended, "larger than this process may write (ulimit -f)");
     before.expect_kept();
   }
   expect_the_same_end(run, folder / "whole");
@@ -221,8 +221,13 @@ TEST(ReadOnlyDisk, IsNamedWhenTrainingAndReadAllTheSame) {
   EXPECT_EQ(call({"ckpt", "verify", run}).code, kDone);
   EXPECT_EQ(call({"stop", run}).code, kBadInput);
   const Result report = call({"report", run});
-  EXPECT_EQ(report.code, kFailed);
-  EXPECT_CONTAINS(report.error, "Read-only file system");
+  EXPECT_EQ(report.code, kBadInput);
+  EXPECT_EQ(report.error, "error: " + run + "/report.html: cannot be written: folder " + run +
+                              ": Read-only file system; name a file elsewhere with --out\n");
+  const Result elsewhere = call({"report", run, "--out", (folder / "r.html").string()});
+  EXPECT_EQ(elsewhere.code, kDone) << elsewhere.error;
+  EXPECT_EQ(elsewhere.out, (folder / "r.html").string() + "\n");
+  EXPECT_CONTAINS(read_file(folder / "r.html"), "<html");
 }
 
 }  // namespace

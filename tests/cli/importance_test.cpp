@@ -246,7 +246,9 @@ TEST(ImportanceCommand, RefusesTheFolderOfAnotherJob) {
   const std::string before = read_file(run / "importance.json");
   const Result result = call({"importance", kIris, "run_dir=" + run.string(), "seed=1", "--quiet"});
   EXPECT_EQ(result.code, kBadInput);
-  EXPECT_TRUE(contains(result.error, "is the journal of another job")) << result.error;
+  EXPECT_TRUE(contains(result.error,
+                       "): seed is 42 instead of 1; choose another folder with run_dir=FOLDER\n"))
+      << result.error;
   EXPECT_EQ(read_file(run / "importance.json"), before);
 }
 

@@ -170,6 +170,32 @@ TEST(PredictCommand, AnswersRowsInTheUnitsOfTheTable) {
   EXPECT_NEAR(std::stod(rows[2][1]), 510, 5);
 }
 
+TEST(PredictCommand, WarnsOfRowsOfSeveralTasksAndOfUnknownCategories) {
+  const fs::path folder = fresh_folder("results_several_tasks");
+  const fs::path run =
+      train::train_tiny("results_categories", train::kTinyTable,
+                        {"tasks.table.categories=[note]", "tasks.table.left_out=[]",
+                         "outer.iterations=2", "validation.every=0", "test.tasks=0"});
+  write_file_atomically(folder / "one.csv",
+                        "line,note,place,other,height\na,x,10,3,486\na,x,12,9,490\n");
+  write_file_atomically(folder / "two.csv",
+                        "line,note,place,other,height\na,x,10,3,486\nb,y,12,9,490\n");
+  const auto said = [&](const char* support, const char* query) {
+    const Result result =
+        call({"predict", run.string(), "--support", (folder / support).string(), "--query",
+              (folder / query).string(), "--out", (folder / "out.csv").string()});
+    EXPECT_EQ(result.code, kDone) << result.error;
+    return result.error;
+  };
+  const std::string two = "warning: " + (folder / "two.csv").string();
+  const std::string unknown =
+      two + ": categories that the training never saw count as none: 1 cell of 'note'\n";
+  EXPECT_EQ(said("one.csv", "one.csv"), "");
+  EXPECT_EQ(said("one.csv", "two.csv"), unknown);
+  EXPECT_EQ(said("two.csv", "one.csv"),
+            two + ": rows of 2 values of 'line' are adapted to as one task\n" + unknown);
+}
+
 // Batch norm over one query is no estimate of anything; beside the support set it is.
 TEST(PredictCommand, WarnsOfASingleTransductiveQueryAndNamesTheCure) {
   const fs::path folder = fresh_folder("results_single");

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <sstream>
 
@@ -97,6 +99,54 @@ TEST(EvalCommand, WritesTheResultsOfEachTask) {
     EXPECT_NEAR(mean(1 + k), test["curve"][k]["loss"]["mean"], 1e-5) << k;
     EXPECT_NEAR(mean(4 + k), test["curve"][k]["accuracy"]["mean"], 1e-5) << k;
   }
+}
+
+// Twenty draws of ten tasks: mean and median are over the means of each task's draws.
+TEST(EvalCommand, TheResultsOfATablesTasksGiveItsMeanAndMedian) {
+  const auto rows = table(table_run() / "test_tasks.csv");
+  ASSERT_EQ(rows.size(), 21u);
+  EXPECT_EQ(rows[0], (Words{"task", "name", "loss_0", "loss_1", "loss_2", "loss_3"}));
+  std::map<std::string, std::vector<double>> losses;
+  for (size_t i = 1; i < rows.size(); ++i) losses[rows[i][1]].push_back(std::stod(rows[i][5]));
+  ASSERT_EQ(losses.size(), 10u);
+  EXPECT_EQ(losses.count("line1"), 1u);
+  std::vector<double> means;
+  for (const auto& [name, draws] : losses) {
+    ASSERT_EQ(draws.size(), 2u) << name;
+    means.push_back((draws[0] + draws[1]) / 2);
+  }
+  std::ranges::sort(means);
+  const json loss = json::parse(read_file(table_run() / "summary.json"))["test"]["loss"];
+  EXPECT_EQ(loss["tasks"], 10);
+  EXPECT_NEAR(std::accumulate(means.begin(), means.end(), 0.0) / 10, loss["mean"], 1e-5 * means[9]);
+  EXPECT_NEAR((means[4] + means[5]) / 2, loss["median"], 1e-5 * means[9]);
+}
+
+TEST(EvalCommand, WritesIntoTheRunsFolderButNotOverTheRunsOwnFiles) {
+  const fs::path run = train::train_tiny("results_own_files", train::kTinyTable,
+                                         {"outer.iterations=5", "validation.every=0"});
+  fs::create_directory_symlink(run, run.parent_path() / "link");
+  const auto test_into = [&run](const fs::path& file) {
+    return call({"eval", run.string(), "--tasks", "2", "--per-task", file.string()});
+  };
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(test_into(run / "per_task.csv").code, kDone) << time;
+    EXPECT_EQ(test_into(run / "ckpt/mine.csv").code, kDone) << time;
+  }
+  const fs::path table = run.parent_path() / "tiny.csv";
+  const std::string rows = read_file(table);
+  EXPECT_CONTAINS(test_into(table).error, "tiny.csv: is read from and would be written over");
+  EXPECT_EQ(read_file(table), rows);
+  for (const char* own :
+       {"run/config.yaml", "run/../link/config.yaml", "run/test_tasks.csv", "run/report.html",
+        "run/STOP", "run/ckpt/best", "run/ckpt/ckpt-000000009.h5", "run/log/rank-000.log",
+        "run/tensorboard/mine.csv"}) {
+    const Result result = test_into(run.parent_path() / own);
+    EXPECT_EQ(result.code, kBadInput) << own;
+    EXPECT_CONTAINS(result.error, ": belongs to the run " + fs::canonical(run).string() +
+                                      "; name a file elsewhere");
+  }
+  EXPECT_EQ(call({"eval", run.string(), "--tasks", "2"}).code, kDone);
 }
 
 TEST(EvalCommand, ShowsTheCurveWithIntervals) {
@@ -307,6 +357,14 @@ TEST(TrainCommand, ShowsOriginsAndMemoryWithoutARun) {
   ASSERT_EQ(memory.code, kDone) << memory.error;
   EXPECT_TRUE(contains(memory.out, "arena per thread")) << memory.out;
   EXPECT_FALSE(contains(memory.out, "GPU")) << memory.out;
+  EXPECT_EQ(memory.error, "");
+  std::string wide = "65536";
+  for (int layer = 1; layer < 12; ++layer) wide += ",65536";
+  const Result too_large =
+      call({"train", config, "run_dir=" + run, "model.hidden=[" + wide + "]", "--dry-run"});
+  EXPECT_EQ(too_large.code, kDone);
+  EXPECT_TRUE(contains(too_large.error, "warning: buffers and data set need ")) << too_large.error;
+  EXPECT_EQ(std::ranges::count(too_large.error, '\n'), 1) << too_large.error;
   const Result of_gpu =
       call({"train", config, "run_dir=" + run, "runtime.device=cuda", "--dry-run"});
   EXPECT_TRUE(contains(of_gpu.out, "buffers are those of threads: what a GPU holds"))
@@ -320,6 +378,20 @@ TEST(ReportCommand, PrintsWhereTheReportIs) {
   EXPECT_EQ(result.out, (sine_run() / "report.html").string() + "\n");
   EXPECT_TRUE(fs::exists(sine_run() / "report.html"));
   EXPECT_EQ(call({"report", "/no/run"}).code, kBadInput);
+}
+
+TEST(ReportCommand, WritesElsewhereWhatItWritesIntoTheRun) {
+  const fs::path run = image_run(), own = run / "report.html";
+  const fs::path file = fresh_folder("results_report") / "mine.html";
+  const auto report_to = [&run](const fs::path& out) {
+    return call({"report", run.string(), "--out", out.string()});
+  };
+  EXPECT_EQ(report_to(file).out, file.string() + "\n");
+  EXPECT_EQ(report_to(own).code, kDone);
+  EXPECT_EQ(read_file(file), read_file(own));
+  EXPECT_CONTAINS(report_to(run.parent_path() / "tiny.h5").error, "is read from");
+  EXPECT_CONTAINS(report_to(run / "summary.json").error, "belongs to the run");
+  EXPECT_CONTAINS(report_to(sine_run() / "report.html").error, "belongs to the run");
 }
 
 }  // namespace

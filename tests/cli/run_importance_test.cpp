@@ -224,7 +224,7 @@ TEST(RunImportance, ABudgetAndFixedRepeatsDoNotShareAFolder) {
     const Result result = importance(table_run(), folder / name, words);
     EXPECT_EQ(result.code, kBadInput);
     EXPECT_PRED2(contains, result.error, told);
-    EXPECT_PRED2(contains, result.error, "choose another folder, or remove ");
+    EXPECT_PRED2(contains, result.error, "choose another folder with --out FOLDER, or remove ");
     EXPECT_EQ(read_file(folder / name / "importance.json"), before);
   };
   expect_refused("fixed", budget,
@@ -352,6 +352,11 @@ TEST(RunImportance, AnotherSplitSchemeIsAnotherJob) {
   const Result other = by({"tasks.split=other"});
   EXPECT_EQ(other.code, kBadInput);
   EXPECT_PRED2(contains, other.error, "is the journal of another job");
+  const Result fewer =
+      importance(image_run(), folder / "out", {"--estimands", "query", "--tasks", "5", dataset});
+  EXPECT_EQ(fewer.code, kBadInput);
+  EXPECT_PRED2(contains, fewer.error,
+               "): it has other cells, 6 instead of 5; choose another folder with --out FOLDER\n");
   EXPECT_EQ(by({}).code, kDone) << "the default scheme is the same one";
 }
 

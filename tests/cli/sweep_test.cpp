@@ -103,6 +103,7 @@ TEST_F(Sweep, OneWorkerAndFourGiveTheSameReportBytesAndShareThePoints) {
   EXPECT_EQ(reports(shared), expected);
   EXPECT_CONTAINS(expected.at("html"), "Sweep over inner.rate, model.activation");
   EXPECT_CONTAINS(expected.at("html"), "95 % interval");
+  EXPECT_CONTAINS(expected.at("html"), "best median validation loss of the best setting");
   EXPECT_EQ(expected.at("html").find("http"), std::string::npos) << "needs the network";
 }
 
@@ -302,11 +303,15 @@ TEST_F(Sweep, TheArrayScriptWorksOffItsShard) {
 TEST_F(Sweep, WrongInputEndsWithCodeTwo) {
   const SweepFolder sweep = planned("sweep", kSmall);
   const std::string root = sweep.root.string();
+  fs::create_directories(folder_ / "training/ckpt");
   const std::pair<Words, const char*> cases[] = {
       {{"sweep", "run", (folder_ / "none").string()}, "none is no sweep: it has no sweep.jsonl"},
       {{"sweep", "run", root, "--shard", "3/3"}, "--shard: expected I/N with I from 0 to below N"},
       {{"sweep", "run", root, "-j", "0"}, "--jobs"},
       {{"sweep", "plan", (folder_ / "none").string()}, "none: no such file"},
+      {{"sweep", "plan", (folder_ / "spec.yaml").string(), "--out",
+        (folder_ / "training").string()},
+       "training: holds 'ckpt' but no sweep.jsonl, so it is no sweep"},
       {{"sweep"}, "A subcommand is required"},
   };
   for (const auto& [words, error] : cases) {

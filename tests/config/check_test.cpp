@@ -41,6 +41,15 @@ TEST(CrossCheck, NamesTheKeyAndItsPlace) {
             "command line: word 2: tasks.dataset: ");
 }
 
+TEST(CrossCheck, RefusesColumnsThatAreNamedTwice) {
+  for (const std::string key : {"features", "left_out", "categories"}) {
+    EXPECT_EQ(errors({"tasks.family=table", "tasks.dataset=x.csv", "tasks.table.target=y",
+                      "tasks.table." + key + "=[temp, dewp, temp]"}),
+              std::vector<std::string>{"command line: word 4: tasks.table." + key +
+                                       ": 'temp' is named twice; name it once"});
+  }
+}
+
 TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
   for (const auto& words : std::vector<std::vector<std::string>>{
            {"tasks.ways=2"},

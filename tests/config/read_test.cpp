@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "io/temporary_folder.h"
 #include "outerloop/config/word.h"
+#include "support/variable.h"
 
 namespace outerloop::config {
 namespace {
@@ -82,6 +84,46 @@ TEST(ReadConfig, NamesTheRunFolderAfterConfigAndSeed) {
   EXPECT_EQ(read("run_dir: elsewhere").config.run_dir, "elsewhere");
 }
 
+// Wherever it was begun, moved or copied.
+TEST(ReadConfig, OfARunMeansTheFolderThatItLiesIn) {
+  const std::filesystem::path folder = fresh_folder("config_of_a_run");
+  const std::filesystem::path run = folder / "run", file = run / "config.yaml";
+  std::filesystem::create_directories(run);
+  const auto run_dir_of = [&file](const std::string& run_dir, const Lines& words = {}) {
+    std::ofstream(file) << "run_dir: \"" << run_dir << "\"\n";
+    const Resolved resolved = read_config(file, words);
+    return std::pair(resolved.config.run_dir, resolved.origins[1]);
+  };
+  EXPECT_EQ(run_dir_of("runs/a").first, "runs/a") << "a person's own config";
+  std::ofstream(run / "manifest.json") << "{}";
+  std::filesystem::create_directories(run / "ckpt");
+  EXPECT_EQ(run_dir_of("runs/a").first, "runs/a") << "another program's manifest";
+  std::ofstream(run / "manifest.json") << R"({"config_hash": "0"})";
+  const auto here = std::pair(run.string(), "the folder of " + file.string());
+  EXPECT_EQ(run_dir_of("runs/a"), here);
+  EXPECT_EQ(run_dir_of(folder.string()), here) << "which is another folder that there is";
+  EXPECT_EQ(run_dir_of(run.string() + "/.").first, run.string() + "/.") << "named otherwise";
+  EXPECT_EQ(run_dir_of("runs/a", {"run_dir=b"}),
+            std::pair(std::string("b"), std::string("command line: word 1")));
+  std::ofstream(run / "mine.yaml") << "run_dir: runs/a\n";
+  EXPECT_EQ(read_config(run / "mine.yaml").config.run_dir, "runs/a");
+}
+
+TEST(ReadConfig, ReadsPathsAsAShellDoes) {
+  const testing_support::Variable home("HOME", "/home/me");
+  const auto run_dir = [](const std::string& path) {
+    return read("", {"run_dir=" + path}).config.run_dir;
+  };
+  EXPECT_EQ(run_dir("~/a"), "/home/me/a");
+  EXPECT_EQ(run_dir("~"), "/home/me");
+  EXPECT_EQ(run_dir("a/~/b"), "a/~/b");
+  EXPECT_EQ(run_dir("./~/a"), "./~/a");
+  EXPECT_EQ(read("run_dir: ~/a").config.run_dir, "/home/me/a");
+  const Lines table{"tasks.family=table", "tasks.dataset=~/t.csv", "tasks.table.target=~/y"};
+  EXPECT_EQ(read("", table).config.tasks.dataset, "/home/me/t.csv");
+  EXPECT_EQ(read("", table).config.tasks.table.target, "~/y") << "a column's name is no path";
+}
+
 TEST(ReadConfig, RemembersWhereValuesCameFrom) {
   const Resolved resolved = read("seed: 7\n\nrun_dir: x", Lines{"run_dir=y"});
   EXPECT_EQ(resolved.origins[0], "a.yaml:1:7");
@@ -135,7 +177,8 @@ TEST(ReadConfig, RefusesNumbersThatYamlWouldReadOtherwise) {
                                        "the quoted text '1'; write it without quotes"});
   EXPECT_EQ(errors("seed: +1"),
             Lines{"a.yaml:1:7: seed: " + expected + "'+1'; write it without '+'"});
-  EXPECT_EQ(errors("seed: !!int 1"), Lines{"a.yaml:1:7: seed: " + expected + "nothing"});
+  EXPECT_EQ(errors("seed: !!int 1"),
+            Lines{"a.yaml:1:7: seed: " + expected + "'!!int 1'; write values without tags"});
   for (const char* text : {".inf", ".nan", "inf", "nan", "0x1p3", "010.5", "1,5"}) {
     EXPECT_EQ(errors(fmt::format("inner.rate: {}", text)).size(), 1u) << text;
   }
@@ -161,6 +204,14 @@ TEST(ReadConfig, RefusesValuesOfTheWrongShape) {
                   "[a, b], got '40'"});
   for (const char* text : {"[0]", "[1, x]", "[[1]]", "[1, ~]", "{a: 1}"}) {
     EXPECT_EQ(errors(fmt::format("model.hidden: {}", text)).size(), 1u) << text;
+  }
+  EXPECT_EQ(errors("model.hidden: [!!int 8, 16]"),
+            Lines{"a.yaml:1:15: model.hidden: expected a list of whole numbers from 1 to 65536 as "
+                  "[a, b], got [!!int 8, 16]; write values without tags"});
+  for (const char* text : {"[~]", "[[a]]", "[!!str a]"}) {
+    const Lines refused = errors(fmt::format("tasks.table.features: {}", text));
+    ASSERT_EQ(refused.size(), 1u) << text;
+    EXPECT_NE(refused[0].find("expected a list of texts"), std::string::npos) << refused[0];
   }
   for (const char* text : {"[1]", "[2, 1]", "[1, 2, 3]", "1"}) {
     EXPECT_EQ(errors(fmt::format("tasks.sinusoid.x: {}", text)).size(), 1u) << text;
@@ -206,6 +257,10 @@ TEST(ReadConfig, RefusesWordsThatAreNoAssignments) {
 
 TEST(ReadConfig, SaysWhereAFileIsNotYaml) {
   EXPECT_EQ(errors("inner: [1, 2\n").at(0).substr(0, 32), "a.yaml:2:1: not readable as YAML");
+  EXPECT_EQ(errors("seed: 1\ninner:\n\tsteps: 2\n"),
+            Lines{"a.yaml:3:7: not readable as YAML: illegal map value; the line is indented with "
+                  "a tab: write spaces"});
+  EXPECT_EQ(errors("inner: [1, 2\n").at(0).find("tab"), std::string::npos);
   EXPECT_EQ(errors("- 1\n- 2"), Lines{"a.yaml:1:1: expected `key: value` lines"});
   EXPECT_EQ(errors("seed: 1\n---\nseed: 2").size(), 1u);
   EXPECT_EQ(errors("[1]: 2"), Lines{"a.yaml:1:1: expected the name of a key"});

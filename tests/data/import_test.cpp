@@ -301,13 +301,31 @@ TEST(ImportIdx, RefusesDamagedFiles) {
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.images.resize(6); }), "cut short");
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.images[4] = 127; }), "extents");
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.labels = idx(0x08, {3}, "abc"); }),
-                  "expected 4 labels");
+                  "/labels: expected 4 labels, one for each image of ");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.labels = idx(0x08, {3}, "abc"); }), "images, got 3");
+  EXPECT_CONTAINS(message([](SmallIdx& f) {
+                    f.images = idx(0x08, {4, 1, 2, 1}, "abcdefgh");
+                  }),
+                  "it has 4 dimensions, expected 3 (images, height, width)");
+  EXPECT_CONTAINS(message([](SmallIdx& f) { f.labels = f.images; }),
+                  "it has 3 dimensions, expected 1 (labels)");
+  EXPECT_CONTAINS(message([](SmallIdx& f) {
+                    f.images = idx(0x0B, {1, 1, 2}, "abcd");
+                  }),
+                  "expected a byte for each pixel, its elements have 2");
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class\n7\n8\n"; }), "label 300");
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "name\nx\n"; }), "column 'class'");
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class,split\n7,x\n8,x\n300,x\n"; }),
                   "split 'x'");
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class,split\n7\n"; }), "row 2 has 1");
   EXPECT_CONTAINS(message([](SmallIdx& f) { f.table = "class\n\"7\n"; }), "not closed");
+  for (const std::string bytes : {"\xFF\xFE"
+                                  "c",
+                                  "\xFE\xFF"
+                                  "c"}) {
+    EXPECT_CONTAINS(message([&](SmallIdx& f) { f.table = bytes; }),
+                    "/table: is UTF-16, expected UTF-8: save the file as UTF-8");
+  }
 }
 
 TEST(Splits, SizesAddUpAndNoShareIsLost) {

@@ -240,10 +240,21 @@ TEST(TableSet, PreparationSurvivesItsText) {
 TEST(TableSet, RowsOfAPersonAreEncodedAsTheTables) {
   const TableSet set = load_table_set(written(kTable), columns());
   const TableRows rows = read_table_rows(written("c,note,b,a,y\nred,x,7,1,10\ngreen,y,7,3,\n"),
-                                         set.preparation, Targets::where_known);
+                                         set.preparation, Targets::where_known, "task");
   EXPECT_EQ(rows.x, std::vector<float>(set.x.begin(), set.x.begin() + 10));
   EXPECT_EQ(rows.y[0], 10);
   EXPECT_TRUE(std::isnan(rows.y[1]));
+}
+
+TEST(TableSet, CountsTasksAndUnknownCategoriesOfAPersonsRows) {
+  const TableSet set = load_table_set(written(kTable), columns());
+  const auto rows = [&](const std::string& task) {
+    return read_table_rows(written("t,c,b,a\n1,blue,7,1\n2,,7,3\n1,red,7,3\n2,Red,7,3\n"),
+                           set.preparation, Targets::where_known, task);
+  };
+  EXPECT_EQ(rows("t").tasks, 2U);
+  EXPECT_EQ(rows("task").tasks, 0U);
+  EXPECT_EQ(rows("t").unknown_categories, (std::vector<int64_t>{0, 0, 2}));
 }
 
 TEST(TableSet, RefusesWhatIsNotWhatItShouldBe) {
@@ -355,6 +366,11 @@ TEST(TableFamily, TestsGoRoundTheTasks) {
   // Of the ten tasks, two have five rows only.
   ASSERT_EQ(seen.size(), 8U);
   for (const auto& [name, times] : seen) EXPECT_EQ(times, 3) << name;
+  const std::vector<std::string> names = family->task_names(Split::test);
+  ASSERT_EQ(names.size(), 8U);
+  for (uint32_t slot = 0; slot < 24; ++slot) {
+    EXPECT_EQ(names[slot % 8], family->describe({.split = Split::test, .slot = slot}).group);
+  }
   const Bits first = bits(drawn(*family, {.split = Split::test, .slot = 0}));
   EXPECT_NE(first, bits(drawn(*family, {.split = Split::test, .slot = 8}))) << "rows anew";
 }

@@ -21,6 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kWayOut = "choose another folder";
+
 class JournalTest : public testing::Test {
  protected:
   Results empty() const { return {keys_of(job_), job_.columns()}; }
@@ -31,7 +33,7 @@ class JournalTest : public testing::Test {
     Log log;
     log.add(LogLevel::info, [&said](LogLevel, std::string_view text) { said += text; });
     Results results = empty();
-    JournalFile journal(file, job_.manifest(), results, log);
+    JournalFile journal(file, job_.manifest(), results, kWayOut, log);
     std::vector<double> values(job_.columns().size());
     for (const size_t cell : cells) {
       job_.run(cell, 0, values);
@@ -125,14 +127,17 @@ TEST_F(JournalTest, OfAnotherJobIsRefusedAndStays) {
   for (const Case& c :
        {Case{{"toy", "other seed"}, keys, job_.columns(), "its manifest has another content"},
         Case{{"shap", "toy"}, keys, job_.columns(), "toy instead of shap"},
-        Case{job_.manifest(), keys, {"mean", "sd", "n"}, "its cells have other values"},
-        Case{job_.manifest(), fewer, job_.columns(), "it has other cells"}}) {
+        Case{job_.manifest(),
+             keys,
+             {"mean", "sd", "n"},
+             "its cells have other values, repeats instead of n"},
+        Case{job_.manifest(), fewer, job_.columns(), "it has other cells, 40 instead of 39"}}) {
     Log log;
     Results results(c.keys, c.columns);
     const std::string said =
-        error_of<BadInput>([&] { JournalFile(file_, c.manifest, results, log); });
+        error_of<BadInput>([&] { JournalFile(file_, c.manifest, results, kWayOut, log); });
     EXPECT_NE(said.find(c.said), said.npos) << said;
-    EXPECT_NE(said.find("choose another folder"), said.npos) << said;
+    EXPECT_TRUE(said.ends_with(std::string("; ") + kWayOut)) << said;
     EXPECT_EQ(said.find('\n'), said.npos);
   }
   EXPECT_EQ(read_file(file_), before);
@@ -141,10 +146,10 @@ TEST_F(JournalTest, OfAnotherJobIsRefusedAndStays) {
 TEST_F(JournalTest, IsWrittenByOneProcessAtATime) {
   Log log;
   Results results = empty();
-  const JournalFile held(file_, job_.manifest(), results, log);
+  const JournalFile held(file_, job_.manifest(), results, kWayOut, log);
   Results more = empty();
   const std::string said =
-      error_of<BadInput>([&] { JournalFile(file_, job_.manifest(), more, log); });
+      error_of<BadInput>([&] { JournalFile(file_, job_.manifest(), more, kWayOut, log); });
   EXPECT_NE(said.find("another process is writing it"), said.npos) << said;
 }
 
@@ -277,7 +282,7 @@ TEST_F(JournalTest, AMergeRefusesOtherJobsAndOtherValues) {
   const ToyJob job(40, "other seed");
   Log log;
   Results results(keys_of(job), job.columns());
-  { const JournalFile other(folder_ / "other.h5", job.manifest(), results, log); }
+  { const JournalFile other(folder_ / "other.h5", job.manifest(), results, kWayOut, log); }
   std::string said = error_of<BadInput>([&] {
     merge_journals(folder_ / "m.h5", {file_, folder_ / "other.h5"});
   });
@@ -285,7 +290,7 @@ TEST_F(JournalTest, AMergeRefusesOtherJobsAndOtherValues) {
 
   Results wrong = empty();
   const std::vector<double> values{1, 2, 3};
-  { JournalFile(folder_ / "wrong.h5", job_.manifest(), wrong, log).write(2, values); }
+  { JournalFile(folder_ / "wrong.h5", job_.manifest(), wrong, kWayOut, log).write(2, values); }
   said = error_of<SystemFailure>([&] {
     merge_journals(folder_ / "m.h5", {file_, folder_ / "wrong.h5"});
   });

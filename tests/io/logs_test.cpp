@@ -15,6 +15,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/io/jsonl.h"
 #include "outerloop/io/tensorboard.h"
+#include "support/file_size_limit.h"
 
 namespace outerloop::io {
 namespace {
@@ -59,6 +60,15 @@ TEST(Jsonl, AnUnwritableFileIsNamed) {
   JsonlWriter full("/dev/full");
   EXPECT_EQ(message_of<SystemFailure>([&] { full.append("{}"); }),
             "/dev/full: cannot write: No space left on device");
+}
+
+TEST(Jsonl, SaysWhyALineWasCutShort) {
+  const TemporaryFolder folder;
+  JsonlWriter log(folder / "m.jsonl");
+  const testing_support::FileSizeLimit limit(10);
+  EXPECT_CONTAINS(message_of<SystemFailure>([&] { log.append("{\"iteration\":1}"); }),
+                  "m.jsonl: cannot write: File too large: larger than this process may write "
+                  "(ulimit -f)");
 }
 
 template <class T>

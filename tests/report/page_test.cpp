@@ -36,7 +36,7 @@ ReportData classification() {
   data.validation = {{20, 0.6, 0.05, 0.75, 0.03}};
   data.test = {{0, statistic(0.7, 0.01), statistic(0.5, 0.02)},
                {1, statistic(0.2, 0.01), statistic(0.964, 0.003)}};
-  data.test_tasks = 600;
+  data.test_tasks = data.test_draws = 600;
   data.task_results = {.before = {0, 0.5, 1}, .after = {1, 1, 0.5}};
   data.protocol = {{"Ways", "2"}, {"Transductive", "yes"}};
   data.environment = {{"Processor", "a fast one"}};
@@ -52,7 +52,7 @@ ReportData classification() {
 ReportData regression() {
   ReportData data{.title = "sine", .iterations = 20, .planned_iterations = 20, .finished = true};
   data.test = {{0, statistic(3, 0.1), {}, 2}, {1, statistic(0.188, 0.012), {}, 3}};
-  data.test_tasks = 603;
+  data.test_tasks = data.test_draws = 603;
   data.curve_tasks = {{.name = "amplitude 2",
                        .truth = {{0, 0}, {1, 1}},
                        .support = {{0.5, 0.5}},
@@ -96,6 +96,16 @@ TEST(Page, LeadsWithTheResultItsIntervalAndTasks) {
   EXPECT_TRUE(contains(html, "<b>3 of 603</b><span>test tasks diverged"));
 }
 
+TEST(Page, CountsTasksThatWereDrawnSeveralTimesOnce) {
+  ReportData data = regression();
+  data.test_tasks = 600;
+  data.test_draws = 1200;
+  const std::string html = page(data);
+  EXPECT_TRUE(contains(html, "mean squared error on 600 unseen test tasks"));
+  EXPECT_TRUE(contains(html, "interval over 600 test tasks, without draws that diverged."));
+  EXPECT_TRUE(contains(html, "<b>3 of 1,200</b><span>draws of test tasks diverged"));
+}
+
 TEST(Page, ShowsHowItLearnedAndWhere) {
   const std::string html = page(classification());
   EXPECT_TRUE(contains(html, "<h3>Accuracy while learning</h3>"));
@@ -114,7 +124,7 @@ TEST(Page, OneTestTaskHasNoInterval) {
       }
     }
     data.validation = {{20, 0.6, NAN, 0.75, NAN}};
-    data.test_tasks = 1;
+    data.test_tasks = data.test_draws = 1;
     const std::string html = page(data);
     EXPECT_TRUE(contains(html, " on 1 unseen test task after 1 inner step, without an interval"));
     EXPECT_TRUE(contains(html, "Mean over 1 test task."));

@@ -8,6 +8,7 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/report/report.h"
+#include "outerloop/report/sweep_report.h"
 #include "outerloop/train/stored_run.h"
 #include "report/gather.h"
 #include "train/tiny_runs.h"
@@ -20,9 +21,11 @@ namespace fs = std::filesystem;
 TEST(Report, ShowsRowsOfATable) {
   const fs::path run = train::train_tiny("report_table", train::kTinyTable);
   const std::string page = read_file(write(run));
-  for (const std::string words : {"height from tiny, 6 rows a task", "true height", "line1"}) {
+  for (const std::string words : {"height from tiny, 6 rows a task", "true height", "line1",
+                                  "on 10 unseen test tasks", "interval over 10 test tasks"}) {
     EXPECT_NE(page.find(words), page.npos) << words;
   }
+  EXPECT_EQ(gather(run).task_results.after.size(), 10u) << "of twenty draws";
 }
 
 TEST(Report, ShowsFunctionsBeforeAndAfterAdaptation) {
@@ -125,7 +128,31 @@ TEST(Report, NamesTheFileThatIsDamaged) {
   expect("summary.json", R"({"test":3})", other_type);
   expect("metrics.jsonl", R"({"iteration":"x"})", other_type);
   expect("test_tasks.csv", "task,loss_0\n0,four\n", "expected a number, got 'four'");
+  expect("test_tasks.csv", "task,loss_0\n0,4\n", "no column loss_3");
   EXPECT_EQ(complaint(run, "metrics.jsonl", R"({"iteration":)"), "");  // half a line is no damage
+}
+
+TEST(Report, OfASweepSaysWhatItsLossesAreAndHowManyTasksDiverged) {
+  sweep::Table table{.keys = {"inner.rate"},
+                     .measure = "loss",
+                     .statistic = "median",
+                     .validated = true,
+                     .points = 1,
+                     .done = 1};
+  table.settings = {{.values = {"0.1"},
+                     .score = {.mean = 3, .half = 1, .seeds = 1},
+                     .test = {.mean = 4, .half = 1, .seeds = 1},
+                     .seeds = {{.score = 3, .test = 4, .diverged = 7, .tasks = 600}},
+                     .planned = 1}};
+  const sweep::SweepFolder folder{fresh_folder("report_sweep")};
+  const auto page_of = [&] { return read_file(write_sweep(folder, table).front()); };
+  const std::string page = page_of();
+  for (const char* words : {"<th>best median validation loss</th>", "<th>median test loss</th>",
+                            "<th>diverged</th>", "<td>7 of 600</td>"}) {
+    EXPECT_NE(page.find(words), page.npos) << words;
+  }
+  table.settings[0].seeds[0].diverged = 0;
+  EXPECT_EQ(page_of().find("diverged"), page.npos);
 }
 
 TEST(Report, RefusesWhatIsNoRunFolder) {

@@ -135,7 +135,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "inner.steps=1 inner.batch=11); change it or leave_out such points"},
         Refusal{"KeyWithoutEffect", "grid: {outer.momentum: [0, 0.5]}\n",
                 "spec.yaml:2:8: outer.momentum: has no effect with outer.optimizer = adam"},
-        Refusal{"NoYaml", "grid: {\n", "not readable as YAML"}),
+        Refusal{"NoYaml", "grid: {\n", "not readable as YAML"},
+        Refusal{"Tab", "grid:\n\tinner.steps: [1]\n", "the line is indented with a tab"}),
     [](const auto& one) { return one.param.name; });
 
 TEST_F(PlanTest, RandomPointsLieInTheirRangesAndFollowFromTheSeed) {
@@ -204,6 +205,17 @@ TEST_F(PlanTest, AListOfPointsThatCannotBeReplacedIsNamed) {
   std::filesystem::create_directories(sweep_.manifest() / "a folder that is not empty");
   EXPECT_CONTAINS(message_of<BadInput>([&] { write_plan(plan("seeds: 2\n"), sweep_); }),
                   "sweep.jsonl: cannot be replaced: ");
+}
+
+TEST_F(PlanTest, AFolderOfSomethingElseIsRefusedButNotOneOfAKilledPlanning) {
+  std::filesystem::create_directories(sweep_.root);
+  std::ofstream(sweep_.base()) << "seed: 1\n";
+  std::ofstream(sweep_.root / ".tmp-sweep.jsonl-17-1") << "half";
+  EXPECT_TRUE(write_plan(plan("seeds: 2\n"), sweep_));
+  std::filesystem::remove(sweep_.manifest());
+  std::ofstream(sweep_.root / "config.yaml") << "seed: 1\n";
+  EXPECT_CONTAINS(message_of<BadInput>([&] { write_plan(plan("seeds: 2\n"), sweep_); }),
+                  "holds 'config.yaml' but no sweep.jsonl, so it is no sweep; choose another");
 }
 
 TEST_F(PlanTest, ADamagedListOfPointsIsNamed) {

@@ -25,7 +25,7 @@ class TableTest : public SweepTest {
                                          {"final_content_hash", hash},
                                          {"checkpoint", "ckpt-1.h5"},
                                          {"content_hash", hash},
-                                         {"test", {{"loss", statistic}, {"diverged", 2}}}}
+                                         {"test", test_of(statistic)}}
                                         .dump();
     std::ofstream metrics(run.metrics());
     metrics << R"({"iteration":1,"kind":"train","loss":0.0})" << '\n';
@@ -36,6 +36,11 @@ class TableTest : public SweepTest {
           << '\n';
     }
   }
+  Json test_of(const Json& loss) const {
+    return {{"loss", loss}, {"tasks", 10}, {"diverged", lost_}};
+  }
+  int lost_ = 2;  // test tasks that diverged
+
   // Rates 0.1 and 0.2, two seeds each.
   Plan two_by_two() { return plan("grid: {inner.rate: [0.1, 0.2]}\nseeds: 2\n"); }
 };
@@ -73,17 +78,20 @@ TEST_F(TableTest, WithoutValidationTheTestRanksAndSettingsWithoutAResultComeLast
   EXPECT_TRUE(std::isnan(table.settings[0].score.half));
   EXPECT_EQ(table.settings[1].score.seeds, 0);
   EXPECT_EQ(to_csv(table),
-            "rank,inner.rate,score,score_ci95,test,test_ci95,seeds,without_score,planned,diverged\n"
-            "1,0.2,0.7,,0.7,,1,0,2,2\n"
-            "2,0.1,,,,,0,0,2,0\n");
+            "rank,inner.rate,score,score_ci95,test,test_ci95,seeds,without_score,planned,diverged,"
+            "test_tasks,measure,statistic\n"
+            "1,0.2,0.7,,0.7,,1,0,2,2,10,loss,median\n"
+            "2,0.1,,,,,0,0,2,0,0,loss,median\n");
   EXPECT_EQ(to_text(table, 1),
-            "rank  inner.rate  test loss  seeds\n"
-            "1     0.2         0.7        1 of 2\n"
+            "rank  inner.rate  median test loss  diverged  seeds\n"
+            "1     0.2         0.7               2 of 10   1 of 2\n"
             "… and 1 more settings\n");
+  EXPECT_EQ(diverged_in_words(table.settings[1]), "-");
 }
 
 TEST_F(TableTest, ASeedThatDivergedPutsItsSettingBehindThoseWithout) {
   const Plan planned = two_by_two();
+  lost_ = 0;
   finish(planned.points[0], {}, 0.7);
   finish(planned.points[1], {}, 0.8);
   finish(planned.points[2], {}, 0.1);
@@ -91,9 +99,9 @@ TEST_F(TableTest, ASeedThatDivergedPutsItsSettingBehindThoseWithout) {
   const Table table = tabulate(sweep_, planned);
   EXPECT_EQ(table.settings[0].values, std::vector<std::string>{"0.1"});
   EXPECT_EQ(to_text(table, 2),
-            "rank  inner.rate  test loss    seeds\n"
-            "1     0.1         0.75 ± 0.64  2 of 2\n"
-            "2     0.2         0.1          2 of 2, 1 without a score\n");
+            "rank  inner.rate  median test loss  seeds\n"
+            "1     0.1         0.75 ± 0.64       2 of 2\n"
+            "2     0.2         0.1               2 of 2, 1 without a score\n");
 }
 
 TEST_F(TableTest, OfClassesTheMostAccurateComesFirst) {
@@ -109,7 +117,8 @@ TEST_F(TableTest, OfClassesTheMostAccurateComesFirst) {
     std::ofstream(sweep_.run(point).summary()) << summary.dump();
   }
   const Table table = tabulate(sweep_, planned);
-  EXPECT_EQ(table.measure, "accuracy");
+  EXPECT_EQ(measure_in_words(table, "test"), "test accuracy");
+  EXPECT_EQ(table.statistic, "mean");
   EXPECT_EQ(table.settings[0].values, std::vector<std::string>{"0.2"});
   EXPECT_DOUBLE_EQ(table.settings[0].score.mean, 0.6);
 }
@@ -127,10 +136,14 @@ TEST_F(TableTest, JsonHoldsSeedsAndCurves) {
   finish(planned.points[0], {5, 3}, 0.1);
   const auto json = nlohmann::json::parse(to_json(tabulate(sweep_, planned)));
   EXPECT_EQ(json["score"], "best validation");
+  EXPECT_EQ(json["measure"], "loss");
+  EXPECT_EQ(json["statistic"], "median");
   const auto& best = json["settings"][0];
   EXPECT_EQ(best["values"][0], "0.1");
   EXPECT_EQ(best["seeds"][0]["seed"], "0");
   EXPECT_EQ(best["seeds"][0]["score"], 3);
+  EXPECT_EQ(best["seeds"][0]["diverged"], 2);
+  EXPECT_EQ(best["seeds"][0]["tasks"], 10);
   EXPECT_EQ(best["validation"][1]["mean"], 3);
   EXPECT_TRUE(best["score"]["ci95"].is_null());
 }

@@ -1,7 +1,8 @@
 // How an evaluation's protocol is overridden.
 
+#include "outerloop/train/protocol_overrides.h"
+
 #include "outerloop/base/error.h"
-#include "outerloop/train/evaluate_run.h"
 #include "train/runs.h"
 
 namespace outerloop::train {
@@ -36,6 +37,19 @@ TEST(ProtocolOverrides, AreCheckedByTheKeyThatWasWritten) {
   }
   EXPECT_EQ(protocol_overrides(std::vector<std::string>{"test.steps=0"}),
             std::vector<std::string>{"test.steps=0"});
+}
+
+TEST(ProtocolOverrides, AreRefusedByTheKeyThatWasWritten) {
+  const std::vector<std::string> words = {"tasks.ways=3", "test.shots=2", "inner.steps=9"};
+  const config::ConfigErrors refused(
+      {"a.h5:1:1: test.ways: wrong", "command line: word 1: test.ways: wrong",
+       "command line: word 1: test.batch: wrong", "command line: word 2: test.shots: wrong",
+       "command line: word 3: test.steps: wrong"});
+  const std::vector<std::string> expected = {
+      "a.h5:1:1: test.ways: wrong", "command line: word 1: tasks.ways, here test.ways: wrong",
+      "command line: word 1: test.batch: wrong", "command line: word 2: test.shots: wrong",
+      "command line: word 3: inner.steps, here test.steps: wrong"};
+  EXPECT_EQ(by_written_keys(refused, words).lines(), expected);
 }
 
 }  // namespace

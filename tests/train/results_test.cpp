@@ -19,6 +19,18 @@ TEST_F(Running, OneTaskHasNoInterval) {
   EXPECT_CONTAINS(describe_summary(RunFolder{run}), " (one task: no interval), median ");
 }
 
+TEST_F(Running, TheSummaryTellsTasksThatDivergedFromDraws) {
+  const fs::path run = go("run", {"outer.iterations=5", "test.tasks=3"});
+  nlohmann::json summary = summary_of(run);
+  summary["test"]["diverged"] = 2;
+  for (const auto& [distinct, said] : {std::pair{7, "\n2 of 3 test tasks diverged\n"},
+                                       std::pair{2, "\n2 of 3 draws of test tasks diverged\n"}}) {
+    summary["test"]["distinct"] = distinct;
+    write_file_atomically(run / "summary.json", summary.dump());
+    EXPECT_CONTAINS(describe_summary(RunFolder{run}), said);
+  }
+}
+
 TEST_F(Running, TheSummaryHoldsWhatScriptsRead) {
   const config::Config config =
       shipped("sinusoid_maml", folder_ / "run", kShort + Words{"validation.every=40"}).config;

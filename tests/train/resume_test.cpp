@@ -52,8 +52,9 @@ TEST_F(Resuming, ARunOfAnotherConfigIsRefusedByTheKeysThatDiffer) {
   go("run", {"outer.iterations=100"});
   const auto before = files_of("run");
   const std::string message = message_of<BadInput>([&] {
-    go("run", {"outer.iterations=100", "inner.rate=0.02", "outer.optimizer=sgd"});
+    go("run", {"outer.iterations=200", "inner.rate=0.02", "outer.optimizer=sgd"});
   });
+  EXPECT_EQ(message.find("outer.iterations"), std::string::npos) << "which may differ: " << message;
   EXPECT_CONTAINS(message, "inner.rate was 0.01 and is now 0.02, ");
   EXPECT_CONTAINS(message, "outer.optimizer was adam and is now sgd");
   EXPECT_CONTAINS(message, "choose another run_dir");
@@ -62,6 +63,19 @@ TEST_F(Resuming, ARunOfAnotherConfigIsRefusedByTheKeysThatDiffer) {
   after[(folder_ / "run/log/rank-000.log").string()] =
       before.at((folder_ / "run/log/rank-000.log").string());
   EXPECT_EQ(after, before) << "a refused start changed the folder";
+}
+
+TEST_F(Resuming, WhatAKilledProcessWasWritingIsRemoved) {
+  train_until(sinusoid("run", {"outer.iterations=150"}), 70);
+  const fs::path run = folder_ / "run";
+  const std::string left[] = {".tmp-test_tasks.csv-99999999-4", ".tmp-report.html-99999999-5"};
+  const std::string of_others[] = {".tmp-mine.csv-16719-4", ".tmp-summary.json",
+                                   fmt::format(".tmp-report.html-{}-999", ::getppid())};
+  for (const std::string& name : left) std::ofstream(run / name) << "half";
+  for (const std::string& name : of_others) std::ofstream(run / name) << "mine";
+  go("run", {"outer.iterations=150"});
+  for (const std::string& name : left) EXPECT_FALSE(fs::exists(run / name)) << name;
+  for (const std::string& name : of_others) EXPECT_TRUE(fs::exists(run / name)) << name;
 }
 
 TEST_F(Resuming, KeysThatCannotChangeResultsMayDiffer) {
@@ -182,6 +196,7 @@ TEST_F(Resuming, ACheckpointFileStartsARunInANewFolder) {
                       "and is now 0.02; resume another checkpoint");
   EXPECT_CONTAINS(message_of<BadInput>([&] { go("third", {"outer.iterations=100"}, options); }),
                   newest("first").string() + " has 120 iterations already");
+  EXPECT_FALSE(fs::exists(folder_ / "third")) << "a refused start made a folder";
 }
 
 TEST_F(Resuming, AnEarlierCheckpointFileGoesBackInTheSameFolder) {
@@ -192,6 +207,11 @@ TEST_F(Resuming, AnEarlierCheckpointFileGoesBackInTheSameFolder) {
             Outcome::stopped);
   EXPECT_EQ(newest("run").filename(), "ckpt-000000150.h5");
   EXPECT_EQ(metrics_of(folder_ / "run").back()["iteration"], 150);
+  const std::string ckpt = (folder_ / "run/ckpt").string();
+  EXPECT_CONTAINS(read_file(folder_ / "run/log/rank-000.log"),
+                  "goes back to iteration 100: 2 later checkpoints renamed to " + ckpt +
+                      "/ckpt-*.h5.superseded");
+  EXPECT_TRUE(fs::exists(ckpt + "/ckpt-000000300.h5.superseded"));
   EXPECT_FALSE(fs::exists(folder_ / "run/summary.json")) << "of a result that was given up";
   go("run", {"outer.iterations=300"});
   EXPECT_EQ(read_file(newest("run")), whole);

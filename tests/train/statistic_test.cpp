@@ -27,6 +27,12 @@ TEST(Statistic, CountsATaskOnceHoweverOftenItWasDrawn) {
   EXPECT_EQ(2, s.tasks);
 }
 
+// The draws of three tasks are 0 1 9, 8 2 2 and 3 3; over all of them the median would be 2.5.
+TEST(Statistic, TheMedianCountsATaskOnceToo) {
+  const std::vector<float> values{0, 8, 3, 1, 2, 3, 9, 2};
+  EXPECT_EQ(10.0 / 3, statistic(values, std::vector<uint8_t>(8), 3).median);
+}
+
 TEST(Statistic, LeavesOutDrawsAndTasksWithoutOthers) {
   const std::vector<float> values{1, kInfinity, 5, 3, kInfinity, 7};
   const std::vector<uint8_t> diverged{0, 1, 0, 0, 1, 0};
@@ -34,7 +40,7 @@ TEST(Statistic, LeavesOutDrawsAndTasksWithoutOthers) {
   const Statistic s = statistic(values, diverged, 3);
   EXPECT_EQ(4, s.mean);
   EXPECT_EQ(2, s.tasks);
-  EXPECT_EQ(6, s.median);  // 1 3 5 7 and two that diverged
+  EXPECT_EQ(6, s.median);  // 2 6 and one that diverged
 }
 
 TEST(Statistic, SaysThatItDoesNotKnow) {

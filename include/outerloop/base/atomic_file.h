@@ -3,8 +3,11 @@
 // renamed, and the folder synced. A reader sees the old file or the new one, whatever is killed
 // when. Every function throws SystemFailure with path, step and the system's reason.
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +40,14 @@ class AtomicFile {
   std::filesystem::path temporary_;
   bool committed_ = false;
 };
+
+// What a temporary name says: the name of the file that it stands for, and who writes it.
+struct Temporary {
+  std::string target;
+  pid_t process;
+};
+// Nothing for other names.
+std::optional<Temporary> temporary_named(std::string_view name);
 
 // Waits until the file's (folder's) content is on stable storage.
 void sync_file(const std::filesystem::path& file);

@@ -7,9 +7,8 @@
 
 namespace outerloop {
 
-// "90", "90s", "3h50m", "2d", "1h30": days, hours, minutes, seconds in this order; a last number
-// without a unit counts seconds alone and the next smaller unit after another. BadInput otherwise,
-// and past 10,000 days.
+// "90s", "3h50m", "2d": days, hours, minutes, seconds in this order, each number with its unit.
+// BadInput otherwise, and past 10,000 days.
 std::chrono::seconds parse_duration(std::string_view text);
 
 // The two largest units that are not zero: "3h50m", "1m05s", "42s", "2d03h". Rounded down.

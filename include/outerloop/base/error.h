@@ -39,6 +39,9 @@ class InternalError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+// The system's words for an errno. Of a file that would grow too large, also who sets the limit.
+std::string errno_text(int error);
+
 // A SystemFailure by errno, just after a call of the system failed: "FILE: cannot STEP: why".
 [[noreturn]] void throw_errno(const std::string& file, const char* step);
 

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -47,6 +48,8 @@ class Store {
   // For readers beside a training that may be running: changes nothing, save() is forbidden. Throws
   // BadInput when there is no such folder.
   static Store open_read(std::filesystem::path folder);
+  // Whether a store gives files, or links, this name.
+  static bool gives_name(std::string_view name);
 
   const std::filesystem::path& folder() const { return folder_; }
 
@@ -61,8 +64,8 @@ class Store {
   void keep(std::filesystem::path file);
 
   // Files of later iterations belong to a course that is given up: they are renamed to
-  // *.superseded.
-  void set_aside_later_than(int64_t iteration) const;
+  // *.superseded. Returns how many.
+  int64_t set_aside_later_than(int64_t iteration) const;
 
   // The newest checkpoint that passes every check; each damaged one is told to `skipped`. A writer
   // also removes temporary files that a killed run left. Nothing when there is no checkpoint;

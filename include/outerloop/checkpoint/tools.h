@@ -46,8 +46,9 @@ Difference diff(const Checkpoint& a, const Checkpoint& b);
 std::string to_text(const Difference& difference);
 
 // The last checkpoint with parameters (and ema) replaced by the element-wise mean over all. Sums
-// run in the given order in double. Throws BadInput when names or shapes differ.
-Checkpoint average(std::span<const Checkpoint> checkpoints);
+// run in the given order in double. Throws BadInput when names or shapes differ, and says where by
+// `paths`, one for each checkpoint.
+Checkpoint average(std::span<const Checkpoint> checkpoints, std::span<const std::string> paths);
 
 // `model`: a checkpoint without the optimiser's state. Whatever reads checkpoints reads it, with
 // the same results; no training can go on from it, unless its optimiser has no state.

@@ -28,13 +28,15 @@ class ConfigErrors : public BadInput {
 // A config and where each of its values came from.
 struct Resolved {
   Config config;
-  // By place in schema(): "default", "configs/a.yaml:3:7" or "command line: word 2".
+  // By place in schema(): "default", "configs/a.yaml:3:7", "command line: word 2" or,
+  // of run_dir, "the folder of runs/a/config.yaml".
   std::vector<std::string> origins;
   // Folder of the file; data set names are looked up from it first.
   std::filesystem::path folder;
 };
 
-// Throws ConfigErrors. An empty run_dir becomes runs/<file name>-seed<seed>.
+// Throws ConfigErrors. An empty run_dir becomes runs/<file name>-seed<seed>, and that of a run's
+// own config.yaml, which lies beside a manifest.json, their folder, wherever the run was begun.
 Resolved read_config(const std::filesystem::path& file,
                      std::span<const std::string> overrides = {});
 
@@ -58,9 +60,15 @@ struct Complaint {
   // The value has no effect beside the cause's. That is no fault where the cause was set later: a
   // file keeps what it says of maml when the command line chooses another algorithm.
   bool is_idle = false;
+  // Once accepted: no fault in the config of a run that was trained with it.
+  bool is_harmless = false;
 };
 // Empty = all well.
 std::vector<Complaint> cross_check(const Config& config);
+
+// Whether a training calls the folder its own: config.yaml, ckpt/, and a manifest.json with the
+// config's hash.
+bool is_run_folder(const std::filesystem::path& folder);
 
 // Looks `name` up in `folder`, the working directory, the folder $OUTERLOOP_DATA, and the configs
 // that lie beside the running program (in its source tree or installed). BadInput says where it

@@ -48,6 +48,7 @@ struct Key {
   std::string_view words;       // of a text: the only ones allowed; empty = any
   std::string_view unit;        // empty = none
   std::string_view help;        // one line
+  bool is_path = false;         // a text that names a file or folder: ~/ is $HOME
   bool changes_results = true;  // enters the config hash
   // The key is newer than checkpoints that runs go on from: at its default it does not enter.
   bool newer = false;

@@ -1,5 +1,5 @@
 #pragma once
-// What to say about a key that does not exist.
+// What to say about a key that does not exist, and about text that is no YAML.
 
 #include <string>
 #include <string_view>
@@ -13,6 +13,10 @@ std::string unknown_key(std::string_view path);
 
 // The keys and sections that it names.
 std::vector<std::string_view> likely_meant(std::string_view path);
+
+// About text that the YAML library refused for `reason` at `line`, from 0, or -1 where that is not
+// known. Few of its reasons speak of tabs.
+std::string not_yaml(std::string_view text, int line, std::string_view reason);
 
 // Paths of the keys that begin with `section` and a dot.
 std::vector<std::string_view> keys_of_section(std::string_view section);

@@ -30,6 +30,10 @@ ExampleImages read_example_images(const std::filesystem::path& source,
                                   const ImagePreparation& preparation,
                                   Labels labels = Labels::where_known);
 
+// The files that it reads: the source itself, or a folder's images; of a table those that it names
+// too.
+std::vector<std::filesystem::path> example_image_files(const std::filesystem::path& source);
+
 struct ExamplePoints {
   std::vector<std::string> columns;  // of x
   std::vector<float> x;              // (row, inputs)

@@ -42,6 +42,8 @@ class TaskFamily {
 
   // How many tasks of this shape the split has: slots go round them. 0: no two are the same.
   virtual int64_t tasks(Split split) const;
+  // Theirs, in the order in which slots of validation and test go round them; empty: no names.
+  virtual std::vector<std::string> task_names(Split split) const;
 
   // Writes the task into the buffers. No allocation. Throws InternalError when a buffer's size is
   // not that of the spec.

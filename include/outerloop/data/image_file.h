@@ -51,5 +51,7 @@ struct NamedImage {
 // a folder without images where those beside it hold some.
 std::vector<NamedImage> read_images(const std::filesystem::path& folder_or_zip,
                                     const ImagePreparation& preparation);
+// The files that it reads: the archive itself, or the images of the folder.
+std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder_or_zip);
 
 }  // namespace outerloop::data

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outerloop/data/episode.h"
@@ -101,12 +102,16 @@ struct TableRows {
   std::vector<float> x;             // (row, inputs)
   std::vector<double> y;            // (row,), as in the file; empty with classes
   std::vector<std::string> labels;  // (row,), as in the file; empty with real targets
+  size_t tasks = 0;                 // values of the column of tasks; 0 where there is none
+  // (feature,): cells with a category that no training row had, and so count as none
+  std::vector<int64_t> unknown_categories;
 };
 enum class Targets : uint8_t {
   required,
   where_known,  // rows without: NaN or ""; all of them where there is no such column
 };
+// `task`: the training's column of tasks, which these rows may lack.
 TableRows read_table_rows(const std::filesystem::path& file, const TablePreparation& preparation,
-                          Targets targets);
+                          Targets targets, std::string_view task);
 
 }  // namespace outerloop::data

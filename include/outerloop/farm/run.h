@@ -37,6 +37,7 @@ struct RunOptions {
   // Made when there is none; results of an earlier run of the same job are kept. Empty: results
   // stay in memory.
   std::filesystem::path journal;
+  std::string way_out = "choose another folder";  // for messages, where it is no journal of the job
   Shard shard;
   std::chrono::milliseconds lease{60'000};  // after which another worker may take a cell
   // Why to stop, or empty. Asked on every rank, from any thread, at least ten times a second.

@@ -42,6 +42,7 @@ struct ImportanceFolder {
 
   std::filesystem::path journal(const farm::Shard& shard = {}) const;
   std::filesystem::path journal_of_round(size_t round) const;
+  std::string way_out() const;  // "choose another folder with --out FOLDER"
   std::filesystem::path json() const { return root / "importance.json"; }
   std::filesystem::path csv() const { return root / "importance.csv"; }
   std::filesystem::path report() const { return root / "report.html"; }

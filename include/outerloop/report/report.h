@@ -6,9 +6,11 @@
 
 namespace outerloop::report {
 
-// Writes RUN/report.html from what lies in the run folder and returns its path. A run that is not
-// finished gives what there is so far. Equal folders give equal bytes. Throws BadInput when it is
-// no run folder, SystemFailure when the file cannot be written.
+// Writes the report of what lies in the run folder: RUN/report.html, whose path it returns, or the
+// file that is named. A run that is not finished gives what there is so far. Equal folders give
+// equal bytes. Throws BadInput when it is no run folder, SystemFailure when the file cannot be
+// written.
 std::filesystem::path write(const std::filesystem::path& run);
+void write(const std::filesystem::path& run, const std::filesystem::path& file);
 
 }  // namespace outerloop::report

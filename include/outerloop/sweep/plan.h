@@ -74,7 +74,7 @@ struct SweepFolder {
 Plan read_spec(const std::filesystem::path& spec, const SweepFolder& folder);
 
 // Whether the folder changed: the same plan again leaves it as it is. Throws BadInput when points
-// of another plan have begun there.
+// of another plan have begun there, or when it holds something else than a sweep.
 bool write_plan(const Plan& plan, const SweepFolder& folder);
 
 // What write_plan wrote. Throws BadInput when there is none or it is damaged.

@@ -27,7 +27,8 @@ struct SeedResult {
   std::string seed;
   double score = 0;
   double test = 0;
-  int64_t diverged = 0;  // test tasks
+  int64_t diverged = 0;  // test tasks, as often as they were drawn
+  int64_t tasks = 0;     // all of them
 };
 
 // Points that differ in the seed alone.
@@ -43,10 +44,14 @@ struct Setting {
 int64_t seeds_without_score(const Setting& setting);
 // "2 of 3, 1 without a score"
 std::string seeds_in_words(const Setting& setting);
+int64_t diverged(const Setting& setting);
+// Test tasks of all seeds: "3 of 600"; "-" without a test.
+std::string diverged_in_words(const Setting& setting);
 
 struct Table {
   std::vector<std::string> keys;  // that some point overrides, but for the seed
-  std::string measure;            // "accuracy" or "loss": mean over tasks; loss: their median
+  std::string measure;            // "accuracy" or "loss"
+  std::string statistic;          // of the measure, over tasks: "mean" or "median"
   bool greater_is_better = false;
   bool validated = false;  // score: the best validation; else the test
   int64_t points = 0;
@@ -55,6 +60,11 @@ struct Table {
   // others; those without any score last, in planned order.
   std::vector<Setting> settings;
 };
+
+// "test accuracy", "median test loss": accuracies are means as everywhere.
+std::string measure_in_words(const Table& table, const std::string& split);
+// Some test task did: then tables for people have a column for it.
+bool any_diverged(const Table& table);
 
 // Of the points whose result verifies. Throws CorruptFile where a verified result cannot be read.
 Table tabulate(const SweepFolder& folder, const Plan& plan);

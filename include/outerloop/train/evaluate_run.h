@@ -48,9 +48,4 @@ std::string to_json_text(const RunEvaluation& evaluation);
 // A few lines for people.
 std::string describe(const RunEvaluation& evaluation);
 
-// key=value words that change how tasks are drawn and solved, not what was learned: test.*,
-// tasks.dataset, tasks.split and runtime.*; tasks.ways, tasks.shots, tasks.queries and inner.steps
-// become the keys of test that stand for them. BadInput on others.
-std::vector<std::string> protocol_overrides(std::span<const std::string> words);
-
 }  // namespace outerloop::train

@@ -33,6 +33,7 @@ struct EvaluationResult {
   std::vector<int64_t> diverged;              // tasks whose loss is not finite or above the limit
   int64_t tasks = 0;                          // draws
   int64_t distinct = 0;                       // as in statistic()
+  std::vector<std::string> names;             // of the distinct tasks, where they have any
   std::vector<std::vector<float>> task_loss;  // by step, by task
   std::vector<std::vector<float>> task_accuracy;  // the same
 };
@@ -40,7 +41,8 @@ struct EvaluationResult {
 // The episode of a task of this shape; minibatches for so many inner steps.
 data::EpisodeSpec episode_spec(const meta::TaskShape& shape, int64_t steps);
 
-// One line per task: loss and accuracy after 0 … K steps, as CSV.
+// One line per draw: the name of its task where it has one, loss and accuracy after 0 … K steps, as
+// CSV.
 std::string per_task_csv(const EvaluationResult& result);
 
 // Softmax of one row of logits, in place.

@@ -72,6 +72,7 @@ class Predictor {
   // Answers of a table with a real target are standardised as in the preparation.
   const std::optional<data::ImagePreparation>& image_preparation() const;
   const std::optional<data::TablePreparation>& table_preparation() const;
+  const std::string& task_column() const;  // of the table that it learned from
   const std::filesystem::path& checkpoint_file() const;
 
   // Throws BadInput when the support set does not fit: shapes, labels, too many ways, no rows.

@@ -4,6 +4,7 @@
 // test_tasks.csv (results of each test task), report.html, STOP, begun_from.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,13 @@ struct RunFolder {
   std::filesystem::path stop_file() const { return root / "STOP"; }
   // The content hash of the checkpoint file that it began from, while it is not finished.
   std::filesystem::path begun_from() const { return root / "begun_from"; }
+
+  // Whether a training gives its own files this name: what it wrote there, or is going to.
+  bool owns(const std::filesystem::path& file) const;
 };
+
+// The run that the path lies in or is, if any.
+std::optional<RunFolder> run_around(const std::filesystem::path& path);
 
 // Who computes a run.
 struct Machines {

@@ -11,12 +11,13 @@ namespace outerloop::train {
 struct Statistic {
   double mean = 0;    // over the tasks that did not diverge
   double ci95 = 0;    // Student's t times standard deviation (ddof 1) / sqrt(tasks)
-  double median = 0;  // over all draws; diverged ones count as the largest
+  double median = 0;  // over all tasks; those that diverged count as the largest
   int64_t tasks = 0;  // distinct ones that did not diverge
 };
 
 // `values`: one per draw; `left_out`: draws that diverged. Draw i is of task i % distinct: the task
-// is the unit, so the mean of its draws counts once. distinct = 0: no two draws are of one task.
+// is the unit, so the mean of its draws counts once; it diverged if all of them did. distinct = 0:
+// no two draws are of one task.
 Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out,
                     int64_t distinct);
 

@@ -21,9 +21,13 @@ struct StoredRun {
 
 // `run`: a run folder, or a checkpoint file alone. `which`: "best" (the last where there is none),
 // "last", or a checkpoint file. The data set is where the training found it, if it still lies
-// there. Throws BadInput when there is no run or no checkpoint.
+// there. `overrides`: see protocol_overrides(). Throws BadInput when there is no run or no
+// checkpoint.
 StoredRun open_run(const std::filesystem::path& run, const std::string& which = "best",
                    std::span<const std::string> overrides = {});
+
+// Where the training found its data set; empty when that is not known or there is nothing any more.
+std::filesystem::path known_dataset(const RunFolder& folder);
 
 // With the data of the run. Throws BadInput when that is another data set than the one that the
 // checkpoint was trained on, unless an override chose it. Rows of another table are prepared as

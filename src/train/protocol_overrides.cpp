@@ -1,0 +1,82 @@
+#include "outerloop/train/protocol_overrides.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "outerloop/base/error.h"
+#include "outerloop/config/schema.h"
+
+namespace outerloop::train {
+namespace {
+
+struct Renamed {
+  std::string_view from, to;
+};
+constexpr auto kRenamed = std::to_array<Renamed>({{"tasks.ways", "test.ways"},
+                                                  {"tasks.shots", "test.shots"},
+                                                  {"tasks.queries", "test.queries"},
+                                                  {"tasks.rotation", "test.rotation"},
+                                                  {"tasks.within", "test.within"},
+                                                  {"inner.steps", "test.steps"}});
+
+std::string_view key_of(std::string_view word) {
+  return word.substr(0, word.find('='));
+}
+
+std::string protocol_override(const std::string& word) {
+  const std::string_view key = key_of(word);
+  for (const Renamed& renamed : kRenamed) {
+    if (key == renamed.from) return std::string(renamed.to) + word.substr(key.size());
+  }
+  if (key.starts_with("test.") || key.starts_with("runtime.") || key == "tasks.dataset" ||
+      key == "tasks.split") {
+    return word;
+  }
+  if (config::find_key(key) == nullptr) return word;  // refused by the reader, by the nearest key
+  throw BadInput(
+      fmt::format("'{}' would change what was learned; test.*, tasks.ways, tasks.shots, "
+                  "tasks.queries, tasks.dataset, tasks.split and runtime.* can be set here",
+                  word));
+}
+
+}  // namespace
+
+std::vector<std::string> protocol_overrides(std::span<const std::string> words) {
+  std::vector<std::string> result;
+  for (size_t i = 0; i < words.size(); ++i) {
+    // By the key that was written: 0 steps are no steps, but test.steps = 0 means those of
+    // training.
+    if (const auto refusal = config::refusal_of_word(words[i])) {
+      throw BadInput(fmt::format("command line: word {}: {}", i + 1, *refusal));
+    }
+    std::string word = protocol_override(words[i]);
+    const auto earlier = std::ranges::find(result, key_of(word), key_of);
+    if (earlier != result.end()) {
+      throw BadInput(fmt::format("'{}' and '{}' set the same thing here; remove one",
+                                 words[static_cast<size_t>(earlier - result.begin())], words[i]));
+    }
+    result.push_back(std::move(word));
+  }
+  return result;
+}
+
+config::ConfigErrors by_written_keys(const config::ConfigErrors& refused,
+                                     std::span<const std::string> words) {
+  std::vector<std::string> lines = refused.lines();
+  for (size_t i = 0; i < words.size(); ++i) {
+    const auto renamed = std::ranges::find(kRenamed, key_of(words[i]), &Renamed::from);
+    if (renamed == kRenamed.end()) continue;
+    const std::string place = fmt::format("command line: word {}: ", i + 1);
+    for (std::string& line : lines) {
+      if (!line.starts_with(fmt::format("{}{}: ", place, renamed->to))) continue;
+      line.insert(place.size(), fmt::format("{}, here ", renamed->from));
+    }
+  }
+  return config::ConfigErrors(std::move(lines));
+}
+
+}  // namespace outerloop::train
