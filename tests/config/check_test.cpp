@@ -50,6 +50,16 @@ TEST(CrossCheck, RefusesColumnsThatAreNamedTwice) {
   }
 }
 
+TEST(CrossCheck, KeepsTheConfigsOfRunsThatNameAColumnTwice) {
+  const std::vector<std::string> words{"tasks.family=table", "tasks.dataset=x.csv",
+                                       "tasks.table.target=y", "tasks.table.left_out=[temp, dewp]"};
+  std::string stored = to_yaml(read_config_text("", "a.yaml", words).config);
+  const size_t place = stored.find("dewp");
+  ASSERT_NE(place, stored.npos);
+  stored.replace(place, 4, "temp");
+  EXPECT_TRUE(errors({}, stored).empty());
+}
+
 TEST(CrossCheck, RefusesKeysThatDoNotGoTogether) {
   for (const auto& words : std::vector<std::vector<std::string>>{
            {"tasks.ways=2"},
