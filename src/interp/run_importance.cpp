@@ -10,6 +10,7 @@
 #include "interp/run_importance_impl.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/schema.h"
+#include "outerloop/config/word.h"
 #include "outerloop/train/stored_run.h"
 #include "outerloop/train/theta.h"
 
@@ -105,7 +106,7 @@ std::vector<PlaceBin> bins_of(std::vector<PlaceBin> places) {
 // Refuses words that nothing here would follow.
 std::vector<std::string> overrides_of(const RunImportanceSpec& spec) {
   for (const std::string& word : spec.overrides) {
-    const std::string key = word.substr(0, word.find('='));
+    const std::string key(config::key_of(word));
     if (key == "runtime.threads") {
       throw BadInput(fmt::format("'{}' has no effect here; use --threads", word));
     }

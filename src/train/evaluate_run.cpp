@@ -9,6 +9,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
+#include "outerloop/config/word.h"
 #include "outerloop/io/json_text.h"
 #include "outerloop/train/setup.h"
 #include "outerloop/train/stored_run.h"
@@ -19,10 +20,6 @@
 
 namespace outerloop::train {
 namespace {
-
-std::string_view key_of(std::string_view word) {
-  return word.substr(0, word.find('='));
-}
 
 nlohmann::ordered_json json_of(const RunEvaluation& evaluation) {
   nlohmann::ordered_json json = to_json(evaluation.result);
@@ -58,14 +55,14 @@ std::string curve_in_words(const EvaluationResult& result) {
 
 // The number of tasks comes from elsewhere.
 void refuse_test_tasks(std::span<const std::string> words) {
-  const auto said = std::ranges::find(words, "test.tasks", key_of);
+  const auto said = std::ranges::find(words, "test.tasks", config::key_of);
   if (said == words.end()) return;
   throw BadInput(fmt::format("'{}' has no effect here; give --tasks alone", *said));
 }
 
 // The processor's products are ordered ones.
 void use_own_numerics(std::span<const std::string> words, config::Runtime& runtime) {
-  const bool is_said = std::ranges::find(words, "runtime.numerics", key_of) != words.end();
+  const bool is_said = std::ranges::find(words, "runtime.numerics", config::key_of) != words.end();
   if (is_said || runtime.device != config::Device::cpu) return;
   runtime.numerics = config::Numerics::ordered;
   runtime.precision = config::Precision::float32;

@@ -9,6 +9,7 @@
 
 #include "outerloop/base/error.h"
 #include "outerloop/config/schema.h"
+#include "outerloop/config/word.h"
 #include "outerloop/train/adapter.h"
 #include "outerloop/train/evaluation.h"
 #include "outerloop/train/setup.h"
@@ -185,7 +186,7 @@ constexpr auto kFollowed =
 // Refuses words that nothing here would follow.
 std::vector<std::string> overrides_of(const PredictorOptions& options) {
   for (const std::string& word : options.overrides) {
-    const std::string_view key = std::string_view(word).substr(0, word.find('='));
+    const std::string_view key = config::key_of(word);
     const bool is_of_tasks = key.starts_with("tasks.") || key.starts_with("test.");
     if (!is_of_tasks && !key.starts_with("runtime.")) continue;  // for protocol_overrides()
     if (std::ranges::find(kFollowed, key) != kFollowed.end()) continue;

@@ -9,6 +9,7 @@
 
 #include "outerloop/base/error.h"
 #include "outerloop/config/schema.h"
+#include "outerloop/config/word.h"
 
 namespace outerloop::train {
 namespace {
@@ -23,12 +24,8 @@ constexpr auto kRenamed = std::to_array<Renamed>({{"tasks.ways", "test.ways"},
                                                   {"tasks.within", "test.within"},
                                                   {"inner.steps", "test.steps"}});
 
-std::string_view key_of(std::string_view word) {
-  return word.substr(0, word.find('='));
-}
-
 std::string protocol_override(const std::string& word) {
-  const std::string_view key = key_of(word);
+  const std::string_view key = config::key_of(word);
   for (const Renamed& renamed : kRenamed) {
     if (key == renamed.from) return std::string(renamed.to) + word.substr(key.size());
   }
@@ -54,7 +51,7 @@ std::vector<std::string> protocol_overrides(std::span<const std::string> words) 
       throw BadInput(fmt::format("command line: word {}: {}", i + 1, *refusal));
     }
     std::string word = protocol_override(words[i]);
-    const auto earlier = std::ranges::find(result, key_of(word), key_of);
+    const auto earlier = std::ranges::find(result, config::key_of(word), config::key_of);
     if (earlier != result.end()) {
       throw BadInput(fmt::format("'{}' and '{}' set the same thing here; remove one",
                                  words[static_cast<size_t>(earlier - result.begin())], words[i]));
@@ -68,7 +65,7 @@ config::ConfigErrors by_written_keys(const config::ConfigErrors& refused,
                                      std::span<const std::string> words) {
   std::vector<std::string> lines = refused.lines();
   for (size_t i = 0; i < words.size(); ++i) {
-    const auto renamed = std::ranges::find(kRenamed, key_of(words[i]), &Renamed::from);
+    const auto renamed = std::ranges::find(kRenamed, config::key_of(words[i]), &Renamed::from);
     if (renamed == kRenamed.end()) continue;
     const std::string place = fmt::format("command line: word {}: ", i + 1);
     for (std::string& line : lines) {

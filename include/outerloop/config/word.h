@@ -8,6 +8,11 @@
 
 namespace outerloop::config {
 
+// The key of the word; all of it where it has no '='.
+inline std::string_view key_of(std::string_view word) {
+  return word.substr(0, word.find('='));
+}
+
 // The same text for all ways to write one value: "0.1" for 0.10 and 1e-1. The key exists and takes
 // the value (see refusal_of_word), else InternalError.
 std::string canonical_value(std::string_view key, std::string_view value);
