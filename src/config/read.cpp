@@ -242,7 +242,7 @@ class ConfigReader {
 
   void check_together() {
     for (const Complaint& complaint : cross_check(result_.config)) {
-      if (!is_about_refused(complaint) && !is_overruled(complaint)) complain_of(complaint);
+      if (!is_about_refused(complaint) && !is_pardoned(complaint)) complain_of(complaint);
     }
   }
 
@@ -257,8 +257,8 @@ class ConfigReader {
     return is_refused(complaint.key) || std::ranges::any_of(complaint.causes, is_refused);
   }
 
-  // Whether a key lost its effect by what was set after it, or is of a run that has it.
-  bool is_overruled(const Complaint& complaint) const {
+  // A key that lost its effect by what was set after it, or a harmless one of a stored config.
+  bool is_pardoned(const Complaint& complaint) const {
     const Source source = source_of(complaint.key);
     if (complaint.is_harmless && source == Source::none) return true;
     if (!complaint.is_idle) return false;
