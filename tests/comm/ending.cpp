@@ -57,6 +57,9 @@ int end(const std::string& how) {
             if (verdict.found_here) {
               std::fprintf(stderr, "error: %s\n", verdict.text.c_str());
             }
+            // mpirun ends all at the first exit: the one that was told may be there before the one
+            // that tells has written.
+            std::this_thread::sleep_for(std::chrono::seconds(1));
             std::_Exit(1);
           });
       ranks.barrier("together");
