@@ -7,8 +7,8 @@
 #include <initializer_list>
 #include <iterator>
 
-#include "config/algorithms.h"
 #include "config/idle.h"
+#include "outerloop/config/algorithms.h"
 #include "outerloop/config/limits.h"
 #include "outerloop/config/read.h"
 
@@ -179,10 +179,11 @@ class Checker {
               {"test.steps", "inner.steps", "learner.algorithm"},
               "expected inner.steps = {} at most, because {} has parameters per step; got {}",
               c.inner.steps, algorithm.name, test.steps);
-    refuse_if(algorithm.name == "boil" && c.model.kind == ModelKind::mlp && c.model.hidden.empty(),
+    refuse_if(algorithm.keeps_head && c.model.kind == ModelKind::mlp && c.model.hidden.empty(),
               {"model.hidden", "learner.algorithm", "model.kind"},
-              "boil adapts all layers but the last, and [] has no other: name hidden layers, or "
-              "set learner.algorithm=maml");
+              "{} adapts all layers but the last, and [] has no other: name hidden layers, or set "
+              "learner.algorithm=maml",
+              algorithm.name);
   }
 
   void check_outer_loop() {
@@ -194,10 +195,11 @@ class Checker {
     const bool moves_towards =
         c.outer.optimizer == OuterOptimizer::sgd && c.outer.momentum == 0 && c.outer.rate <= 1;
     refuse_if(
-        algorithm.name == "reptile" && c.inner.optimizer == InnerOptimizer::adam && !moves_towards,
+        algorithm.carries_state && c.inner.optimizer == InnerOptimizer::adam && !moves_towards,
         {"outer.optimizer", "outer.momentum", "outer.rate", "inner.optimizer", "learner.algorithm"},
-        "reptile carries the variances of inner.optimizer = adam from task to task, and others "
-        "would take them far below zero: expected sgd without momentum, outer.rate at most 1");
+        "{} carries the variances of inner.optimizer = adam from task to task, and others would "
+        "take them far below zero: expected sgd without momentum, outer.rate at most 1",
+        algorithm.name);
     refuse_if(c.validation.patience > 0 && c.validation.every == 0,
               {"validation.patience", "validation.every"},
               "early stopping needs validations: set validation.every");

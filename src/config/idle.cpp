@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 
-#include "config/algorithms.h"
 #include "config/value.h"
+#include "outerloop/config/algorithms.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/config/suggest.h"
 #include "outerloop/config/word.h"

@@ -4,7 +4,7 @@
 #include <array>
 #include <type_traits>
 
-#include "config/algorithms.h"
+#include "outerloop/config/algorithms.h"
 #include "outerloop/config/limits.h"
 
 namespace outerloop::config {

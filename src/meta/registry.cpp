@@ -1,38 +1,48 @@
 #include "meta/registry.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
 
 #include "outerloop/base/error.h"
+#include "outerloop/config/algorithms.h"
 
 namespace outerloop::meta {
+namespace {
 
-std::span<const Algorithm> algorithms() {
-  static constexpr Algorithm kAlgorithms[] = {
-      {"anil", "MAML whose inner loop changes the last layer only", make_anil},
-      {"boil", "MAML whose inner loop changes all but the last layer", make_boil},
-      {"fomaml", "MAML without second derivatives", make_fomaml},
-      {"imaml", "implicit meta-gradients of a regularised inner loop", make_imaml},
-      {"learned_optimizer", "an update rule per parameter, learned through the inner loop",
-       make_learned_optimizer},
-      {"maml", "an initialisation from which few gradient steps suffice", make_maml},
-      {"mamlpp", "MAML with rates and norms per step and the losses of all steps", make_mamlpp},
-      {"meta_sgd", "MAML with a learned rate per parameter", make_meta_sgd},
-      {"protonet", "classes by the nearest mean of embeddings", make_protonet},
-      {"r2d2", "ridge regression on embeddings, to classes or to numbers", make_r2d2},
-      {"reptile", "moves the initialisation towards adapted weights", make_reptile},
-  };
-  return kAlgorithms;
-}
+struct Maker {
+  std::string_view algorithm;
+  MakeLearner* make;
+};
+
+constexpr auto kMakers = std::to_array<Maker>({
+    {"maml", make_maml},
+    {"fomaml", make_fomaml},
+    {"anil", make_anil},
+    {"boil", make_boil},
+    {"meta_sgd", make_meta_sgd},
+    {"mamlpp", make_mamlpp},
+    {"reptile", make_reptile},
+    {"imaml", make_imaml},
+    {"protonet", make_protonet},
+    {"r2d2", make_r2d2},
+    {"learned_optimizer", make_learned_optimizer},
+});
+static_assert(std::ranges::equal(kMakers, config::kAlgorithms, {}, &Maker::algorithm,
+                                 &config::Algorithm::name),
+              "the makers are those of config::kAlgorithms, in its order");
+
+}  // namespace
 
 Learner make_learner(const config::Config& config, const TaskShape& shape) {
-  std::vector<std::string_view> names;
-  for (const Algorithm& algorithm : algorithms()) {
-    if (algorithm.name == config.learner.algorithm) return algorithm.make(config, shape);
-    names.push_back(algorithm.name);
+  const std::string& name = config.learner.algorithm;
+  const auto* const found = std::ranges::find(kMakers, name, &Maker::algorithm);
+  if (found == kMakers.end()) {
+    throw BadInput(fmt::format("learner.algorithm: '{}' is not known; use one of {}", name,
+                               config::kAlgorithmWords));
   }
-  throw BadInput(fmt::format("learner.algorithm: '{}' is not known; use one of {}",
-                             config.learner.algorithm, fmt::join(names, ", ")));
+  return found->make(config, shape);
 }
 
 }  // namespace outerloop::meta

@@ -12,10 +12,10 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/duration.h"
 #include "outerloop/base/error.h"
+#include "outerloop/config/algorithms.h"
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
 #include "outerloop/data/csv_table.h"
-#include "outerloop/meta/learner.h"
 #include "outerloop/train/run_folder.h"
 #include "report/gather_examples.h"
 #include "report/ticks.h"
@@ -198,11 +198,8 @@ std::string name_of(const fs::path& run) {
 }
 
 void describe_config(const config::Config& config, ReportData& data) {
-  const auto algorithms = meta::algorithms();
-  const auto algorithm =
-      std::ranges::find(algorithms, config.learner.algorithm, &meta::Algorithm::name);
   data.subtitle = fmt::format("{}; {} ({})", tasks_in_words(config), config.learner.algorithm,
-                              algorithm == algorithms.end() ? "" : algorithm->help);
+                              config::algorithm_of(config.learner.algorithm).help);
   data.classification = config::is_classification(config);
   data.ways = config::test_protocol(config).ways;
   data.training_steps = config::training_protocol(config).steps;

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <set>
 
+#include "outerloop/config/algorithms.h"
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
-#include "outerloop/meta/learner.h"
 
 namespace outerloop::config {
 namespace {
@@ -34,7 +34,7 @@ TEST(ShippedConfigs, CoverEveryAlgorithm) {
   for (const auto& file : shipped_configs()) {
     shipped.insert(read_config(file).config.learner.algorithm);
   }
-  for (const meta::Algorithm& algorithm : meta::algorithms()) {
+  for (const Algorithm& algorithm : kAlgorithms) {
     EXPECT_EQ(shipped.erase(std::string(algorithm.name)), 1u) << algorithm.name;
   }
   EXPECT_TRUE(shipped.empty()) << *shipped.begin();

@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <set>
 
 #include "meta/cases.h"
+#include "outerloop/config/algorithms.h"
 #include "outerloop/config/limits.h"
-#include "outerloop/config/schema.h"
 #include "outerloop/exec/oracle.h"
 
 namespace outerloop::meta::testing {
@@ -47,16 +46,6 @@ TEST_P(AnyExactLearner, EvaluatesToTheTrainingLoss) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AnyExactLearner, ::testing::ValuesIn(exact_cases()), name_of_case);
-
-TEST(Algorithms, AreThoseThatAConfigMayName) {
-  std::set<std::string_view> known, named;
-  for (const Algorithm& algorithm : algorithms()) known.insert(algorithm.name);
-  const std::string_view words = config::find_key("learner.algorithm")->words;
-  for (int i = 0; !config::choice_word(words, i).empty(); ++i) {
-    named.insert(config::choice_word(words, i));
-  }
-  EXPECT_EQ(named, known);
-}
 
 TEST(Adaptation, LowersTheSupportLoss) {
   const Case& test = case_called("maml");
@@ -134,7 +123,7 @@ TEST(Answers, OfFewerWaysUseTheFirstOutputs) {
 // The loss of the first step is that of the same rows as queries before it, in minibatches too.
 TEST(Answers, OfFewerWaysAreLearnedByTheFirstOutputs) {
   ProgramRunner runner(reference::oracle());
-  for (const Algorithm& algorithm : algorithms()) {
+  for (const config::Algorithm& algorithm : config::kAlgorithms) {
     Case test = case_called("maml_classes");
     test.config.learner.algorithm = algorithm.name;
     const Learner learner = learner_of(test);

@@ -6,13 +6,13 @@
 //   loss  phi, query, theta      -> scalar      the outer objective
 //
 // Nothing else in the system knows which learner is running: plans (outerloop/meta/plan.h) turn
-// these into programs. Adding an algorithm touches its own file, one line of the registry, its
-// config and its tests.
+// these into programs. Adding an algorithm touches its own file, its maker in src/meta/registry.h
+// and registry.cpp, its record in outerloop/config/algorithms.h with the keys of its own, and its
+// tests.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,14 +105,6 @@ struct Learner {
 Expr loss_of(Expr prediction, Expr target, bool classification);
 // Fraction of rows whose largest logit, the lowest class at ties, is the label's.
 Expr accuracy_of(Expr logits, Expr labels);
-
-struct Algorithm {
-  std::string_view name;
-  std::string_view help;
-  Learner (*make)(const config::Config& config, const TaskShape& shape);
-};
-// By name, sorted.
-std::span<const Algorithm> algorithms();
 
 // The learner that config.learner names, for training tasks of this shape. Throws BadInput on an
 // unknown algorithm or settings that it cannot use.

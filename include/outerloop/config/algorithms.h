@@ -1,5 +1,5 @@
 #pragma once
-// The algorithms of learner.algorithm and what a config may ask of each.
+// The algorithms of learner.algorithm, what each is in a line, and what a config may ask of them.
 
 #include <algorithm>
 #include <array>
@@ -9,6 +9,7 @@ namespace outerloop::config {
 
 struct Algorithm {
   std::string_view name;
+  std::string_view help = {};
   bool has_steps = false;       // adapts by inner steps
   bool has_inner_rule = false;  // its steps follow inner.optimizer and inner.weight_decay
   bool has_order = false;       // may cut the derivatives through the inner loop
@@ -19,11 +20,14 @@ struct Algorithm {
   bool has_head = false;        // its network ends in a layer of its own for the answers
   bool embeds_jointly = false;  // can embed support and query as one batch
   bool only_classes = false;    // has no answers that are numbers
+  bool keeps_head = false;      // its steps change all layers but the last
+  bool carries_state = false;   // takes the inner optimizer's state from task to task
 };
 
 // The order is that of the help.
 inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
     {.name = "maml",
+     .help = "an initialisation from which few gradient steps suffice",
      .has_steps = true,
      .has_inner_rule = true,
      .has_order = true,
@@ -32,12 +36,14 @@ inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
      .adapts_norm = true,
      .has_head = true},
     {.name = "fomaml",
+     .help = "MAML without second derivatives",
      .has_steps = true,
      .has_inner_rule = true,
      .has_order = true,
      .adapts_norm = true,
      .has_head = true},
     {.name = "anil",
+     .help = "MAML whose inner loop changes the last layer only",
      .has_steps = true,
      .has_inner_rule = true,
      .has_order = true,
@@ -45,14 +51,17 @@ inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
      .learns_rule = true,
      .has_head = true},
     {.name = "boil",
+     .help = "MAML whose inner loop changes all but the last layer",
      .has_steps = true,
      .has_inner_rule = true,
      .has_order = true,
      .is_exact = true,
      .learns_rule = true,
      .adapts_norm = true,
-     .has_head = true},
+     .has_head = true,
+     .keeps_head = true},
     {.name = "meta_sgd",
+     .help = "MAML with a learned rate per parameter",
      .has_steps = true,
      .has_inner_rule = true,
      .has_order = true,
@@ -60,6 +69,7 @@ inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
      .adapts_norm = true,
      .has_head = true},
     {.name = "mamlpp",
+     .help = "MAML with rates and norms per step and the losses of all steps",
      .has_steps = true,
      .has_inner_rule = true,
      .has_order = true,
@@ -68,18 +78,27 @@ inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
      .adapts_norm = true,
      .has_head = true},
     {.name = "reptile",
+     .help = "moves the initialisation towards adapted weights",
      .has_steps = true,
      .has_inner_rule = true,
      .adapts_norm = true,
-     .has_head = true},
+     .has_head = true,
+     .carries_state = true},
     {.name = "imaml",
+     .help = "implicit meta-gradients of a regularised inner loop",
      .has_steps = true,
      .has_inner_rule = true,
      .adapts_norm = true,
      .has_head = true},
-    {.name = "protonet", .embeds_jointly = true, .only_classes = true},
-    {.name = "r2d2", .embeds_jointly = true},
+    {.name = "protonet",
+     .help = "classes by the nearest mean of embeddings",
+     .embeds_jointly = true,
+     .only_classes = true},
+    {.name = "r2d2",
+     .help = "ridge regression on embeddings, to classes or to numbers",
+     .embeds_jointly = true},
     {.name = "learned_optimizer",
+     .help = "an update rule per parameter, learned through the inner loop",
      .has_steps = true,
      .has_order = true,
      .is_exact = true,
