@@ -4,35 +4,21 @@
 
 namespace outerloop::meta {
 
-namespace {
-
-Expr one_by_one(const nn::Model& model, const Values& theta, const Task& task,
-                nn::DropoutSource* dropout) {
-  const int64_t rows = task.shape.support_rows;
-  std::vector<Expr> features;
-  for (int64_t q = 0; q < task.shape.query_rows; ++q) {
-    const Expr batch = concat({task.support_x, slice_axis(task.query_x, 0, q, q + 1)}, 0);
-    features.push_back(slice_axis(model.forward(theta, batch, dropout), 0, rows, rows + 1));
-  }
-  return concat(features, 0);
-}
-
-}  // namespace
-
 Embeddings embed(const nn::Model& model, const Values& theta, const Query& query,
                  const config::Learner& config) {
   const Task& task = query.task;
   nn::DropoutSource source{query.dropout_key, 0};
   nn::DropoutSource* dropout = query.dropout_key.valid() ? &source : nullptr;
+  const auto features = [&](Expr rows) { return model.forward(theta, rows, dropout); };
   if (model.couples_examples && !config.transductive) {
-    const Expr support = model.forward(theta, task.support_x, dropout);
-    return {support, one_by_one(model, theta, task, dropout)};
+    const Expr support = features(task.support_x);
+    return {support, beside_support(task, features)};
   }
   if (!config.joint_batch) {
-    const Expr support = model.forward(theta, task.support_x, dropout);
-    return {support, model.forward(theta, task.query_x, dropout)};
+    const Expr support = features(task.support_x);
+    return {support, features(task.query_x)};
   }
-  const Expr all = model.forward(theta, concat({task.support_x, task.query_x}, 0), dropout);
+  const Expr all = features(concat({task.support_x, task.query_x}, 0));
   const int64_t rows = task.shape.support_rows;
   return {slice_axis(all, 0, 0, rows), slice_axis(all, 0, rows, rows + task.shape.query_rows)};
 }

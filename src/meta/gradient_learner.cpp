@@ -55,6 +55,7 @@ class InnerLoopWriter {
   }
   // What the network is given; `step` chooses the row of per-step parameters (null: the first).
   Values network(const Values& theta, const Values& state, const Step* step) const;
+  Expr descended(Expr loss, int64_t ways) const;
   Expr inner_objective(const Values& theta, const Values& state, Expr loss, int64_t ways) const;
   Expr rate_of(const std::string& parameter, const Values& theta, const Step& step,
                DType dtype) const;
@@ -113,11 +114,15 @@ Values InnerLoopWriter::network(const Values& theta, const Values& state, const 
   return values;
 }
 
+Expr InnerLoopWriter::descended(Expr loss, int64_t ways) const {
+  const bool sums = config_.inner.loss_reduction == config::LossReduction::sum_over_ways;
+  return sums ? loss * static_cast<double>(ways) : loss;
+}
+
 // What a plain gradient step descends: its gradient has the weight decay in it.
 Expr InnerLoopWriter::inner_objective(const Values& theta, const Values& state, Expr loss,
                                       int64_t ways) const {
-  const bool sums = config_.inner.loss_reduction == config::LossReduction::sum_over_ways;
-  Expr objective = sums ? loss * static_cast<double>(ways) : loss;
+  Expr objective = descended(loss, ways);
   for (const nn::ParameterSpec& spec : adapted_) {
     const Expr decay = weight_decay(theta, state.at(spec.name));
     if (decay.valid()) objective = objective + decay * sum(square(state.at(spec.name))) * 0.5;
@@ -187,11 +192,9 @@ void InnerLoopWriter::update(const std::string& parameter, Expr gradient, const 
 StepResult InnerLoopWriter::step(const Values& theta, const Values& state, const Step& step) const {
   const int64_t ways = step.task().shape.outputs;
   const Expr loss = batch_loss(model_, network(theta, state, &step), step);
-  const bool sums = config_.inner.loss_reduction == config::LossReduction::sum_over_ways;
-  const Expr descended = sums ? loss * static_cast<double>(ways) : loss;
   std::vector<Expr> points;
   for (const nn::ParameterSpec& spec : adapted_) points.push_back(state.at(spec.name));
-  const std::vector<Expr> gradients = grad(loss.builder(), descended, points);
+  const std::vector<Expr> gradients = grad(loss.builder(), descended(loss, ways), points);
   StepResult result{state, loss, inner_objective(theta, state, loss, ways)};
   if (carries_variance()) {
     result.state.set(kVarianceLeft, state.at(kVarianceLeft) * config_.inner.beta2);
@@ -260,13 +263,7 @@ Expr answer_queries(const nn::Model& model, const Values& parameters, const Quer
   const auto answer = [&](Expr rows) { return model.forward(parameters, rows, dropout); };
   const auto used = [&](Expr answers) { return slice_axis(answers, 1, 0, task.shape.outputs); };
   if (transductive || !model.couples_examples) return used(answer(task.query_x));
-  std::vector<Expr> answers;
-  for (int64_t q = 0; q < task.shape.query_rows; ++q) {
-    const Expr batch = concat({task.support_x, slice_axis(task.query_x, 0, q, q + 1)}, 0);
-    const int64_t rows = task.shape.support_rows;
-    answers.push_back(slice_axis(answer(batch), 0, rows, rows + 1));
-  }
-  return used(concat(answers, 0));
+  return used(beside_support(task, answer));
 }
 
 Learner make_gradient_learner(const config::Config& config, const TaskShape& shape,

@@ -79,4 +79,14 @@ Expr Step::batch(Expr rows) const {
   return gather(rows, reshape(slice_axis(chosen, 0, row, row + 1), {count}), 0);
 }
 
+Expr beside_support(const Task& task, const std::function<Expr(Expr rows)>& network) {
+  const int64_t rows = task.shape.support_rows;
+  std::vector<Expr> answers;
+  for (int64_t q = 0; q < task.shape.query_rows; ++q) {
+    const Expr batch = concat({task.support_x, slice_axis(task.query_x, 0, q, q + 1)}, 0);
+    answers.push_back(slice_axis(network(batch), 0, rows, rows + 1));
+  }
+  return concat(answers, 0);
+}
+
 }  // namespace outerloop::meta

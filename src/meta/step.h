@@ -100,4 +100,7 @@ struct Query {
   Expr dropout_key;  // invalid: no dropout
 };
 
+// What `network` makes of the query rows, each in a batch with the support set, which it follows.
+Expr beside_support(const Task& task, const std::function<Expr(Expr rows)>& network);
+
 }  // namespace outerloop::meta
