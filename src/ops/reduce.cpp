@@ -217,15 +217,4 @@ Expr broadcast_to(Expr x, const Shape& shape) {
   return broadcast_in_dim(reshape(x, kept), shape, axes);
 }
 
-Expr sum_to(Expr x, const Shape& shape) {
-  rules::require(common_shape(x.shape(), shape) == x.shape(), "{} cannot be summed to {}",
-                 to_string(x.shape()), to_string(shape));
-  Axes axes;
-  for (int axis = 0; axis < x.shape().rank(); ++axis) {
-    const int own = axis - (x.shape().rank() - shape.rank());
-    if (own < 0 || shape[own] != x.shape()[axis]) axes.push_back(axis);
-  }
-  return reshape(sum(x, axes), shape);
-}
-
 }  // namespace outerloop

@@ -55,7 +55,7 @@ Program optimise(const Program& program, const Options& options, std::vector<Tim
     if (std::ranges::find(options.disabled, pass.name) != options.disabled.end()) continue;
     const auto start = std::chrono::steady_clock::now();
     current = pass.run(current);
-    if (options.verify_each) verify(current);
+    verify(current);
     if (timings != nullptr) {
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
       timings->push_back({pass.name, elapsed.count(), current.equations.size()});

@@ -70,7 +70,6 @@ class Executable {
   size_t lane_launches() const;     // kernels that a run of all lanes launches
   size_t shared_launches() const;   // before them, for what depends on shared inputs alone
   size_t library_products() const;  // launches that are Device::multiply()
-  size_t distinct_kernels() const;
   // Bytes that the kernels of a lane read and write of the device's memory as planned: of each the
   // elements of its operands, once. What a library's products take in between is not in it.
   size_t lane_traffic_bytes() const;

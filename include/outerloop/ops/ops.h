@@ -93,8 +93,6 @@ Expr reduce_max_keep(Expr x, const Axes& axes);
 
 // Repeats along missing axes and axes of extent 1 (numpy's rules).
 Expr broadcast_to(Expr x, const Shape& shape);
-// The inverse of its shape change: sums until the value has `shape`.
-Expr sum_to(Expr x, const Shape& shape);
 // Axis i of x becomes axis axes[i] of the result (rising, equal extents); the other axes repeat.
 Expr broadcast_in_dim(Expr x, const Shape& shape, const Axes& axes);
 Shape common_shape(const Shape& a, const Shape& b);

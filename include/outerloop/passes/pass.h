@@ -30,9 +30,9 @@ struct Timing {
 struct Options {
   std::vector<std::string> disabled;  // names; unknown ones and required ones throw BadInput
   std::function<void(const Pass&, const Program&)> after_each;  // may be empty
-  bool verify_each = true;
 };
 
+// Verifies the program after each pass.
 Program optimise(const Program& program, const Options& options = {},
                  std::vector<Timing>* timings = nullptr);
 

@@ -99,9 +99,6 @@ size_t Executable::library_products() const {
   }
   return count;
 }
-size_t Executable::distinct_kernels() const {
-  return impl_->functions.size();
-}
 
 size_t Executable::lane_traffic_bytes() const {
   return impl_->lane_traffic_bytes;
