@@ -1,7 +1,5 @@
 #include "outerloop/train/meta_step.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 
@@ -14,6 +12,7 @@
 #include "train/device_update.h"
 #include "train/host_sum.h"
 #include "train/rank_sum.h"
+#include "train/self_check.h"
 #include "train/slot_plan.h"
 #include "train/task_results.h"
 #include "train/thread_team.h"
@@ -60,41 +59,10 @@ struct MetaStep::Impl {
     const SharedInputs shared = shared_inputs(start);
     const TeamWork work{plan, shared, family, layout, learner.measures};
     const std::vector<comm::Range> groups = parameter_groups(layout);
-    const bool alone = all_ranks == nullptr || all_ranks->size() == 1;
-    std::unique_ptr<GradientSum> sum;
-    if (device) {
-      on_device.emplace(device, std::move(start));
-      if (!alone) between_devices = device_ranks;
-      auto device_update = std::make_unique<DeviceUpdate>(config, learner.parameters, layout,
-                                                          *on_device, between_devices);
-      auto device_team = std::make_unique<DeviceTeam>(
-          work, *on_device, options.passes, alone ? device_update->sum().data() : nullptr);
-      device_data = device_team->plan().device_data();
-      if (!alone) {
-        OL_ASSERT(between_devices != nullptr, "the ranks' devices are not connected");
-        sum = std::make_unique<DeviceRankSum>(*between_devices, *on_device, groups,
-                                              device_update->sum_and_count());
-      }
-      make_steps = [this, t = device_team.get(), u = device_update.get(), n = groups.size()] {
-        std::optional<DevicePeers> peers;
-        if (ranks) peers.emplace(DevicePeers{*ranks, *between_devices, n});
-        steps.emplace(config.outer, layout, learner.measures, *t, *u, peers);
-      };
-      bytes = [held = device] { return held->held_bytes(); };
-      update = std::move(device_update);
-      team = std::move(device_team);
-    } else {
-      auto thread_update = std::make_unique<ThreadUpdate>(config, learner.parameters, layout, pool,
-                                                          compiler, std::move(start));
-      auto thread_team = std::make_unique<ThreadTeam>(work, pool, compiler);
-      auto host_sum = alone ? nullptr : std::make_unique<HostSum>(*all_ranks, pool, groups);
-      bytes = [u = thread_update.get(), t = thread_team.get(), s = host_sum.get()] {
-        return u->bytes() + t->bytes() + (s != nullptr ? s->bytes() : 0);
-      };
-      update = std::move(thread_update);
-      team = std::move(thread_team);
-      sum = std::move(host_sum);
-    }
+    std::unique_ptr<GradientSum> sum =
+        device
+            ? make_on_device(device, device_ranks, options.passes, work, groups, std::move(start))
+            : make_on_threads(pool, work, groups, std::move(start));
     hashes.slots.resize(static_cast<size_t>(results.slots()));
     hashes.gradients.resize(layout.entries.size());
     hashes.state.resize(layout.entries.size());
@@ -104,6 +72,53 @@ struct MetaStep::Impl {
     const RankSum::Speed speed{.at_once = device ? 1 : pool.size(), .rest = device ? kRest : 0};
     if (sum) join(*all_ranks, speed, groups, std::move(sum));
     team->deal(ranks ? ranks->own_slots() : comm::Range{0, results.slots()});
+  }
+
+  bool is_alone() const { return communicator == nullptr || communicator->size() == 1; }
+
+  // The update, the team and what sums between the ranks, null where this one is alone.
+  std::unique_ptr<GradientSum> make_on_device(const std::shared_ptr<exec::Device>& device,
+                                              comm::DeviceRanks* device_ranks,
+                                              const passes::Options& passes, const TeamWork& work,
+                                              std::span<const comm::Range> groups,
+                                              OuterState start) {
+    on_device.emplace(device, std::move(start));
+    if (!is_alone()) between_devices = device_ranks;
+    auto device_update = std::make_unique<DeviceUpdate>(config, learner.parameters, layout,
+                                                        *on_device, between_devices);
+    auto device_team = std::make_unique<DeviceTeam>(
+        work, *on_device, passes, is_alone() ? device_update->sum().data() : nullptr);
+    device_data = device_team->plan().device_data();
+    std::unique_ptr<GradientSum> sum;
+    if (!is_alone()) {
+      OL_ASSERT(between_devices != nullptr, "the ranks' devices are not connected");
+      sum = std::make_unique<DeviceRankSum>(*between_devices, *on_device, groups,
+                                            device_update->sum_and_count());
+    }
+    make_steps = [this, t = device_team.get(), u = device_update.get(), n = groups.size()] {
+      std::optional<DevicePeers> peers;
+      if (ranks) peers.emplace(DevicePeers{*ranks, *between_devices, n});
+      steps.emplace(config.outer, layout, learner.measures, *t, *u, peers);
+    };
+    bytes = [held = device] { return held->held_bytes(); };
+    update = std::move(device_update);
+    team = std::move(device_team);
+    return sum;
+  }
+
+  std::unique_ptr<GradientSum> make_on_threads(ThreadPool& pool, const TeamWork& work,
+                                               std::span<const comm::Range> groups,
+                                               OuterState start) {
+    auto thread_update = std::make_unique<ThreadUpdate>(config, learner.parameters, layout, pool,
+                                                        compiler, std::move(start));
+    auto thread_team = std::make_unique<ThreadTeam>(work, pool, compiler);
+    auto sum = is_alone() ? nullptr : std::make_unique<HostSum>(*communicator, pool, groups);
+    bytes = [u = thread_update.get(), t = thread_team.get(), s = sum.get()] {
+      return u->bytes() + t->bytes() + (s != nullptr ? s->bytes() : 0);
+    };
+    update = std::move(thread_update);
+    team = std::move(thread_team);
+    return sum;
   }
 
   void join(comm::Communicator& all_ranks, const RankSum::Speed& speed,
@@ -188,48 +203,16 @@ struct MetaStep::Impl {
     return team->replay(task(iteration, slot));
   }
 
-  // Every runtime.self_check iterations, another slot each time; else none, -1.
   int64_t slot_to_check(int64_t iteration) const {
-    const int64_t every = config.runtime.self_check;
-    if (every == 0 || (iteration + 1) % every != 0) return -1;
-    return (iteration + 1) / every % results.slots();
+    return train::slot_to_check(config.runtime.self_check, results.slots(), iteration);
   }
 
-  // Collective. The rank behind the one that computed the slot does so too.
   void check(int64_t iteration, int64_t slot) {
-    const size_t parameters = layout.entries.size();
-    const int owner = ranks ? ranks->owner(slot) : 0;
-    const int checker = ranks ? (owner + 1) % communicator->size() : 0;
-    const int rank = ranks ? communicator->rank() : 0;
-    std::vector<int64_t> both(2 * parameters);  // what they got; zeros elsewhere
-    if (rank == owner) {
-      std::vector<uint32_t> own(parameters);
-      team->hash_apart(own);
-      std::ranges::copy(own, both.begin());
-    }
-    if (rank == checker) {
-      std::ranges::copy(recompute(iteration, slot).gradients,
-                        both.begin() + static_cast<std::ptrdiff_t>(parameters));
-    }
-    if (ranks) communicator->all_reduce("self-check", std::span(both), comm::Reduction::sum);
-    for (size_t p = 0; p < parameters; ++p) {
-      if (both[p] == both[parameters + p]) continue;
-      refuse_gradient(iteration, slot, owner, checker, layout.entries[p].name);
-    }
-  }
-
-  [[noreturn]] void refuse_gradient(int64_t iteration, int64_t slot, int owner, int checker,
-                                    const std::string& parameter) const {
-    const auto place = [&](int rank) {
-      if (communicator == nullptr) return std::string("this process");
-      return fmt::format("rank {} on {}", rank, communicator->hosts()[static_cast<size_t>(rank)]);
-    };
-    throw comm::AgreedFailure(fmt::format(
-        "self-check: {} computed another gradient than {} at iteration {}, slot {}, first in "
-        "tensor {}; one of them computes wrongly: test memory and processor there, and run the "
-        "same command again elsewhere",
-        place(owner), owner == checker ? "when it did so again" : place(checker), iteration + 1,
-        slot, parameter));
+    const CheckedSlot checked{iteration, slot, ranks ? ranks->owner(slot) : 0};
+    self_check(checked,
+               {.own = [&](std::span<uint32_t> own) { team->hash_apart(own); },
+                .computed_again = [&] { return recompute(iteration, slot).gradients; }},
+               layout, communicator);
   }
 
   // ---- A step -----------------------------------------------------------------------------
