@@ -148,7 +148,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
                       .dense_flops_per_task = step.flops_per_task().dense,
                       .traffic_bytes_per_task = static_cast<double>(step.device_traffic_bytes()),
                       .seconds_to_first_step = options.since_begin.seconds(),
-                      .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task()),
+                      .kernel_calls_per_task = static_cast<int64_t>(step.kernel_calls_per_task()),
                       .planned_lane_bytes = static_cast<int64_t>(step.planned_lane_bytes()),
                       .buffer_bytes = static_cast<int64_t>(step.buffer_bytes())};
   const Measured measured = measure(step, ranks, pool, device ? exec::Isa::scalar : compile.isa,

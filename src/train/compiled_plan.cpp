@@ -42,10 +42,10 @@ Flops CompiledGradientPlan::flops_per_task() const {
   return flops;
 }
 
-size_t CompiledGradientPlan::steps_per_task() const {
-  size_t steps = 0;
-  for (const CompiledCall& call : calls) steps += call.executable().lane_steps();
-  return steps;
+size_t CompiledGradientPlan::kernel_calls_per_task() const {
+  size_t kernel_calls = 0;
+  for (const CompiledCall& call : calls) kernel_calls += call.executable().lane_kernel_calls();
+  return kernel_calls;
 }
 
 }  // namespace outerloop::train

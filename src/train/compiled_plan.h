@@ -17,7 +17,7 @@ struct CompiledGradientPlan {
   size_t workspace_bytes() const;
   size_t shared_bytes() const;  // arenas that all lanes read
   Flops flops_per_task() const;
-  size_t steps_per_task() const;  // kernel calls
+  size_t kernel_calls_per_task() const;
 
   meta::GradientPlan plan;
   std::vector<CompiledCall> calls;  // in the order of PlacedCalls (lane_plan.h)

@@ -66,7 +66,7 @@ void DeviceBatch::make_results() {
 // One after the other, on lines of their own.
 void DeviceBatch::lay_out_fields() {
   using Operand = data::DrawingOperand;
-  constexpr size_t kAlignment = 256;
+  constexpr size_t kLineBytes = 256;
   const data::EpisodeSpec& spec = plan_.tasks().family().spec();
   const bool named = plan_.tasks().images() != nullptr;
   size_t bytes = 0;
@@ -74,7 +74,7 @@ void DeviceBatch::lay_out_fields() {
     const size_t task_bytes = TensorType{dtype, shape}.bytes();
     fields_[name] = {operand, task_bytes, bytes};
     const size_t size = task_bytes * static_cast<size_t>(tasks_);
-    bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
+    bytes += (size + kLineBytes - 1) / kLineBytes * kLineBytes;
   };
   const auto add_x = [&](const char* name, Operand operand, const data::TensorSpec& x) {
     named ? add(name, operand, DType::i32, Shape{x.shape[0]})

@@ -5,8 +5,8 @@ namespace {
 
 using exec::cuda::SlotSums;
 
-// Lines of a cache, so that sums start on their own.
-constexpr size_t kAlignment = 64 / sizeof(float);
+// Of a line of a cache: sums start on their own.
+constexpr size_t kLineFloats = 64 / sizeof(float);
 
 }  // namespace
 
@@ -42,7 +42,7 @@ DeviceSums::DeviceSums(const DevicePlan& plan, const DeviceBatch& batch,
   if (total != nullptr) {
     nodes_ = {{.level = nodes_.front().level, .data = total, .count = total + elements}};
   } else {
-    const size_t stride = (elements + kAlignment - 1) / kAlignment * kAlignment;
+    const size_t stride = (elements + kLineFloats - 1) / kLineFloats * kLineFloats;
     sums_ = plan.device().allocate(nodes_.size() * stride * sizeof(float));
     sum_counts_ = plan.device().allocate(nodes_.size() * sizeof(float));
     for (size_t n = 0; n < nodes_.size(); ++n) {

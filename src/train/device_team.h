@@ -38,7 +38,7 @@ class DeviceTeam : public SlotTeam {
   void set_gradient_hook(const GradientHook& hook) override { hook_ = hook; }
   bool has_accuracy() const override;
   Flops flops_per_task() const override { return plan_.flops(); }
-  size_t steps_per_task() const override { return plan_.launches(); }
+  size_t kernel_calls_per_task() const override { return plan_.launches(); }
   size_t lane_bytes() const override { return plan_.lane_bytes(); }
   size_t device_traffic_bytes() const override { return plan_.traffic_bytes(); }
   size_t library_products() const override { return plan_.library_products(); }

@@ -21,7 +21,7 @@ MemoryForecast forecast_memory(const config::Resolved& resolved) {
       forecast_meta_step(resolved.config, setup.learner, setup.train_shape, *setup.train_tasks,
                          pool.size(), compile_options(resolved.config));
   MemoryForecast forecast{.flops_per_task = step.flops_per_task,
-                          .kernel_calls_per_task = static_cast<int64_t>(step.steps_per_task),
+                          .kernel_calls_per_task = static_cast<int64_t>(step.kernel_calls_per_task),
                           .lane_bytes = static_cast<int64_t>(step.lane_bytes),
                           .buffer_bytes = static_cast<int64_t>(step.buffer_bytes),
                           .threads = pool.size(),

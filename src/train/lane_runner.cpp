@@ -15,7 +15,7 @@ LaneRunner::LaneRunner(const CompiledGradientPlan& plan,
       accuracy_(number("accuracy")) {
   for (size_t c = 0; c < lane_.calls.size(); ++c) {
     calls_.push_back(memory_.instance(lane_.calls[c], plan.calls[c]));
-    steps_.push_back(plan.calls[c].executable().lane_steps());
+    steps_.push_back(plan.calls[c].executable().lane_kernel_calls());
   }
 }
 

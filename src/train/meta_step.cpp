@@ -38,7 +38,7 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
     if (thread > 0) bytes += SlotWorker::bytes_ahead(family.spec(), end - first);
   }
   return {.flops_per_task = plan.flops_per_task().all,
-          .steps_per_task = plan.steps_per_task(),
+          .kernel_calls_per_task = plan.kernel_calls_per_task(),
           .lane_bytes = lane_bytes,
           .buffer_bytes = bytes};
 }
@@ -395,8 +395,8 @@ std::shared_ptr<DeviceData> MetaStep::device_data() const {
 Flops MetaStep::flops_per_task() const {
   return impl_->team->flops_per_task();
 }
-size_t MetaStep::steps_per_task() const {
-  return impl_->team->steps_per_task();
+size_t MetaStep::kernel_calls_per_task() const {
+  return impl_->team->kernel_calls_per_task();
 }
 size_t MetaStep::planned_lane_bytes() const {
   return impl_->team->lane_bytes();

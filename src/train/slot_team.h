@@ -61,8 +61,8 @@ class SlotTeam {
 
   virtual bool has_accuracy() const = 0;
   virtual Flops flops_per_task() const = 0;
-  virtual size_t steps_per_task() const = 0;  // kernel calls or launches
-  virtual size_t lane_bytes() const = 0;      // working memory of a task
+  virtual size_t kernel_calls_per_task() const = 0;  // a device's: launches
+  virtual size_t lane_bytes() const = 0;             // working memory of a task
   // Of a device; see MetaStep.
   virtual size_t device_traffic_bytes() const { return 0; }
   virtual size_t library_products() const { return 0; }

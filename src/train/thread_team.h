@@ -31,7 +31,7 @@ class ThreadTeam : public SlotTeam {
   void set_gradient_hook(const GradientHook& hook) override;
   bool has_accuracy() const override { return workers_.front()->runner().has_accuracy(); }
   Flops flops_per_task() const override { return plan_.flops_per_task(); }
-  size_t steps_per_task() const override { return plan_.steps_per_task(); }
+  size_t kernel_calls_per_task() const override { return plan_.kernel_calls_per_task(); }
   size_t lane_bytes() const override { return plan_.workspace_bytes(); }
   size_t bytes() const;
   std::vector<exec::StepTime> profile(const data::TaskKey& key, int repeats) override;

@@ -44,7 +44,7 @@ TEST_F(Binding, RefusesNumbersThatTheProgramHasNot) {
   EXPECT_THROW(instance_.bind_input(-1, x_.data()), BadInput);
   EXPECT_THROW(instance_.bind_output(1, y_), BadInput);
   EXPECT_THROW(shared_.bind_input(7, w_.data()), BadInput);
-  EXPECT_THROW(instance_.run(0, executable_->lane_steps() + 1), BadInput);
+  EXPECT_THROW(instance_.run(0, executable_->lane_kernel_calls() + 1), BadInput);
   EXPECT_THROW(instance_.run(1, 0), BadInput);
 }
 

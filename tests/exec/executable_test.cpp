@@ -85,7 +85,7 @@ TEST_P(MetaGradients, HaveTheirOutputsAfterTheStepsThatTheySay) {
         << program.outputs[o].name;
   }
   // The loss is there before the sweep for its gradients.
-  EXPECT_LT(std::ranges::min(steps), executable->lane_steps() / 2);
+  EXPECT_LT(std::ranges::min(steps), executable->lane_kernel_calls() / 2);
 }
 
 TEST_P(MetaGradients, ReportTheOperationsOfTheirEquations) {

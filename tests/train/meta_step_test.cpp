@@ -83,7 +83,7 @@ TEST(Forecast, IsWhatAMetaStepHolds) {
           resolved.config, setup.learner, setup.train_shape, *setup.train_tasks, pool.size());
       EXPECT_EQ(forecast.buffer_bytes, step.buffer_bytes()) << c.config;
       EXPECT_EQ(forecast.lane_bytes, step.planned_lane_bytes()) << c.config;
-      EXPECT_EQ(forecast.steps_per_task, step.steps_per_task()) << c.config;
+      EXPECT_EQ(forecast.kernel_calls_per_task, step.kernel_calls_per_task()) << c.config;
       EXPECT_EQ(forecast.flops_per_task, step.flops_per_task().all) << c.config;
     }
   }

@@ -72,7 +72,7 @@ class Executable {
   double lane_flops() const;          // counted from the records, of the equations run per lane
   double lane_dense_flops() const;    // the part that contractions do (outerloop/ops/records.h)
   double shared_flops() const;        // of the equations run once for all lanes
-  size_t lane_steps() const;          // kernel calls per lane
+  size_t lane_kernel_calls() const;
   // By output: after how many of them it has its value and is read by none any more.
   std::vector<size_t> steps_to_outputs() const;
 

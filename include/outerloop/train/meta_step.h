@@ -73,9 +73,9 @@ struct MetaStepTimes {
 // What a MetaStep would hold and do, by its plans alone.
 struct MetaStepForecast {
   double flops_per_task = 0;
-  size_t steps_per_task = 0;  // kernel calls
-  size_t lane_bytes = 0;      // arena of one thread
-  size_t buffer_bytes = 0;    // as MetaStep::buffer_bytes()
+  size_t kernel_calls_per_task = 0;
+  size_t lane_bytes = 0;    // arena of one thread
+  size_t buffer_bytes = 0;  // as MetaStep::buffer_bytes()
 };
 // Compiles, and allocates nothing that grows with the sizes of the config.
 MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Learner& learner,
@@ -122,8 +122,8 @@ class MetaStep {
   // What the device has of the tasks' data set; null where there is none.
   std::shared_ptr<DeviceData> device_data() const;
 
-  Flops flops_per_task() const;   // counted from the op records
-  size_t steps_per_task() const;  // kernel calls
+  Flops flops_per_task() const;  // counted from the op records
+  size_t kernel_calls_per_task() const;
   size_t planned_lane_bytes() const;
   // Of a device: exec::cuda::Executable::lane_traffic_bytes() of a task's kernels. Else 0.
   size_t device_traffic_bytes() const;

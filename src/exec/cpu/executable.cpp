@@ -63,7 +63,7 @@ double Executable::lane_dense_flops() const {
 double Executable::shared_flops() const {
   return impl_->shared_flops.all;
 }
-size_t Executable::lane_steps() const {
+size_t Executable::lane_kernel_calls() const {
   return impl_->lane.kernels.size();
 }
 

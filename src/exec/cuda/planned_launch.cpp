@@ -9,7 +9,7 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-constexpr int64_t kAlignment = 256;
+constexpr int64_t kAlignmentBytes = 256;
 
 int64_t product_bytes(const DeviceProduct& product) {
   return product.batch * product.c_batch * static_cast<int64_t>(size_of(product.dtype));
@@ -42,7 +42,7 @@ LoopSpec epilogue_loop(const MatmulSpec& spec) {
 
 std::vector<PlannedLaunch> KernelList::launches(const StepTable& table, Place arena,
                                                 int64_t& arena_bytes) {
-  const int64_t room = (arena_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const int64_t room = (arena_bytes + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
   std::vector<PlannedLaunch> result;
   for (size_t s = 0; s < table.specs.size(); ++s) {
     const Location* operands = &table.operands[static_cast<size_t>(table.first_operand[s])];
