@@ -45,8 +45,9 @@ class RankSum {
 
   // After a meta-step: `seconds` that the own slots took. Whether the slots are other ones now.
   bool plan_again(double seconds);
-  // Meta-steps to come of which nobody asks what the slots took; and that so many were made.
+  // Meta-steps to come of which nobody asks what the slots took.
   int64_t resting() const;
+  // Tells that so many of them were made.
   void rested(int64_t steps) { plan_.rested(steps); }
 
  private:

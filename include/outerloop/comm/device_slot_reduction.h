@@ -45,8 +45,8 @@ class DeviceSlotReduction {
   // Counts travel with the first group. Every group once, in one order on all ranks.
   void begin(size_t group, std::span<const SlotNode> roots, DeviceStream ready);
   // Collective, after all groups began. Puts the sums of all elements into `total`, zeros where no
-  // slot counts. `total` is nobody's once the streams of begin() are ready; `after`, a stream, goes
-  // on when the sums are there. The host waits for nothing.
+  // slot counts. `total` must be in no other use once the streams of begin() are ready. `after`, a
+  // stream, goes on when the sums are there. The host waits for nothing.
   void finish(std::span<float> total, DeviceStream after);
   // Collective, in place of finish(): nothing comes of it, and all groups may begin again.
   void drop(DeviceStream after);

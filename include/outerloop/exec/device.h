@@ -91,7 +91,7 @@ class Device {
   virtual ~Device() = default;
 
   virtual std::string name() const = 0;
-  // That no other has: "GPU-5e1f…".
+  // A name that no other device has: "GPU-5e1f…".
   virtual std::string identity() const = 0;
   virtual DeviceLimits limits() const = 0;
   // Throws BadInput where there is none.
