@@ -143,7 +143,6 @@ void sum_can_be_dropped(DeviceRank& rank) {
   check_device_sum(rank, reduction, problem, deal, 0.2, 2);
 }
 
-// As SlotReduction over the host does.
 // The next round's shards come where this one's are read, and another stream makes its roots ready.
 void next_round_waits_for_the_tree(DeviceRank& rank) {
   const Problem problem{8, 100, {0, 100}};
@@ -178,6 +177,7 @@ void next_round_waits_for_the_tree(DeviceRank& rank) {
   }
 }
 
+// As SlotReduction over the host does.
 void sum_sends_what_the_formula_says(DeviceRank& rank) {
   Communicator& host = rank.ranks->host();
   const int64_t others = host.size() - 1;
