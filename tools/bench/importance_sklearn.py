@@ -1,7 +1,6 @@
 """Times scikit-learn's permutation_importance and outerloop's in turn: see importance_sklearn.sh."""
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -21,8 +20,8 @@ import sklearn
 from sklearn.inspection import permutation_importance
 from sklearn.neural_network import MLPRegressor
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+import cpu
+
 ROWS, FEATURES, HIDDEN, REPEATS, SEED = 10_000, 50, (64, 64), 10, 0
 PRECISIONS = {"float64": numpy.float64, "float32": numpy.float32}
 # What scikit-learn computes in, what outerloop does, and how many times as fast it is to be with numbers
@@ -99,44 +98,42 @@ def measure(program, rounds):
 
 
 def table_of(results):
-    lines = ["| scikit-learn, s (processor's) | outerloop, s (processor's) | times | of the processor's time "
-             "| bar | largest difference | cells/s | of sgemm or dgemm |", "|" + " --- |" * 8]
+    lines = []
     for r in results:
         peer, ours = r["scikit_learn"], r["outerloop"]
         bar = "" if r["bar"] is None else f"≥ {r['bar']}"
-        lines.append(
-            f"| {peer['precision']} {peer['seconds']:.3g} ({peer['cpu_seconds']:.3g}) "
-            f"| {ours['precision']} {ours['seconds']:.3g} ({ours['cpu_seconds']:.3g}) "
-            f"| {peer['seconds'] / ours['seconds']:.1f} "
-            f"| {peer['cpu_seconds'] / ours['cpu_seconds']:.1f} | {bar} "
-            f"| {r['largest_difference']:.1e} | {ours['cells_per_s']:.0f} | {ours['fraction_of_gemm']:.2f} |")
-    return "\n".join(lines)
+        lines.append([f"{one['precision']} {one['seconds']:.3g} ({one['cpu_seconds']:.3g})"
+                      for one in (peer, ours)]
+                     + [f"{peer['seconds'] / ours['seconds']:.1f}",
+                        f"{peer['cpu_seconds'] / ours['cpu_seconds']:.1f}", bar,
+                        f"{r['largest_difference']:.1e}", f"{ours['cells_per_s']:.0f}",
+                        f"{ours['fraction_of_gemm']:.2f}"])
+    return cpu.table(["scikit-learn, s (processor's)", "outerloop, s (processor's)", "times",
+                      "of the processor's time", "bar", "largest difference", "cells/s",
+                      "of sgemm or dgemm"], lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--outerloop", default=str(ROOT / "build/release/outerloop"))
+    parser.add_argument("--outerloop", default=str(cpu.ROOT / "build/release/outerloop"))
     options = parser.parse_args()
     core = sorted(os.sched_getaffinity(0))[-1]
-    load = os.getloadavg()[0]
+    about = cpu.about_machine()
     os.sched_setaffinity(0, [core])
     results = measure(options.outerloop, options.rounds)
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"], capture_output=True,
-                            text=True).stdout.strip()
     text = f"""# Permutation importance of a network
 
 Written by `tools/bench/importance_sklearn.sh`: scikit-learn {sklearn.__version__} and outerloop in turn on one core, the same
 MLPRegressor {FEATURES}-{"-".join(map(str, HIDDEN))}-1, {ROWS:,} rows, {REPEATS} repeats, the same permutations; medians over
 {options.rounds} rounds. "Largest difference" is over all {FEATURES * REPEATS} decreases of R². The last column counts dense layers.
 
-{datetime.date.today()}, commit {commit}, load {load:.1f} at the start.
+{about['date']}, commit {about['commit']}, load {about['load_at_start']} at the start.
 
-{table_of(results)}
-"""
-    (HERE / "IMPORTANCE_SKLEARN.md").write_text(text, encoding="utf-8")
-    (HERE / "importance_sklearn.json").write_text(json.dumps(results, indent=1) + "\n",
-                                                  encoding="utf-8")
+{table_of(results)}"""
+    (cpu.HERE / "IMPORTANCE_SKLEARN.md").write_text(text, encoding="utf-8")
+    (cpu.HERE / "importance_sklearn.json").write_text(json.dumps(results, indent=1) + "\n",
+                                                      encoding="utf-8")
     print(text)
     return 0 if all(r["largest_difference"] < 1e-6 for r in results) else 1
 
