@@ -4,6 +4,7 @@
 
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
+#include "support/message_of.h"
 
 namespace outerloop {
 namespace {

@@ -13,6 +13,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/io/hdf5.h"
 #include "outerloop/io/seal.h"
+#include "support/message_of.h"
 
 namespace outerloop::checkpoint {
 namespace {

@@ -15,6 +15,7 @@
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/checkpoint/tools.h"
 #include "support/file_size_limit.h"
+#include "support/message_of.h"
 #include "support/small_disk.h"
 
 namespace outerloop::checkpoint {

@@ -15,6 +15,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/tools.h"
+#include "support/message_of.h"
 
 namespace outerloop::checkpoint {
 namespace {

@@ -14,6 +14,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
+#include "support/message_of.h"
 
 namespace outerloop::checkpoint {
 namespace {

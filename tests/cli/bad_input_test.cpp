@@ -10,11 +10,12 @@
 #include "cli/call.h"
 #include "cli/faults.h"
 #include "cli/process.h"
+#include "cli/stored_runs.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/home.h"
 #include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/io/export.h"
-#include "train/tiny_runs.h"
+#include "support/message_of.h"
 
 namespace outerloop::cli {
 namespace {
@@ -89,13 +90,6 @@ std::string filled_in(std::string text) {
     for (size_t at; (at = text.find(place)) != std::string::npos;) text.replace(at, 3, value);
   }
   return text;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
 }
 
 // Everything below a folder, but logs and locks, which tell of a refused start.

@@ -12,9 +12,12 @@
 
 #include "cli/call.h"
 #include "io/temporary_folder.h"
+#include "support/variable.h"
 
 namespace outerloop::cli {
 namespace {
+
+using testing_support::Variable;
 
 namespace fs = std::filesystem;
 
@@ -174,18 +177,6 @@ TEST(DoctorCommand, ChecksTheMachine) {
   EXPECT_TRUE(fs::is_empty(folder));
   EXPECT_EQ(call({"doctor", "/no/such/folder"}).code, kBadInput);
 }
-
-// A variable of this process for the time of a test.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
-  ~Variable() { unsetenv(name_); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* name_;
-};
 
 TEST(DoctorCommand, KnowsALauncherThatStartsRanksApart) {
   const fs::path folder = fresh_folder("doctor");

@@ -14,6 +14,7 @@
 #include "cli/process.h"
 #include "io/temporary_folder.h"
 #include "outerloop/checkpoint/store.h"
+#include "support/message_of.h"
 #include "support/small_disk.h"
 
 namespace outerloop::cli {

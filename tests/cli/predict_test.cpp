@@ -11,6 +11,7 @@
 #include "cli/stored_runs.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/train/predictor.h"
+#include "support/message_of.h"
 
 namespace outerloop::cli {
 namespace {

@@ -17,6 +17,7 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/checkpoint/checkpoint.h"
 #include "outerloop/exec/cuda.h"
+#include "support/message_of.h"
 #include "train/tiny_runs.h"
 
 namespace outerloop::cli {

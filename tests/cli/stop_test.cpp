@@ -11,6 +11,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/train/run_folder.h"
+#include "support/message_of.h"
 
 namespace outerloop::cli {
 namespace {

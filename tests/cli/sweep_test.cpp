@@ -14,6 +14,7 @@
 #include "cli/program.h"
 #include "io/temporary_folder.h"
 #include "outerloop/sweep/state.h"
+#include "support/message_of.h"
 
 namespace outerloop::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "cli/process.h"
 #include "cli/program.h"
 #include "outerloop/checkpoint/store.h"
+#include "support/message_of.h"
 
 namespace outerloop::cli {
 namespace {

@@ -4,23 +4,13 @@
 
 #include "comm/conformance.h"
 #include "outerloop/comm/agreement.h"
+#include "support/message_of.h"
 
 namespace outerloop::comm {
 namespace {
 
 std::string on_host(const Communicator& ranks, int rank) {
   return "rank " + std::to_string(rank) + " on " + ranks.hosts()[static_cast<size_t>(rank)];
-}
-
-// What `action` throws as an E, or nothing.
-template <class E>
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return {};
 }
 
 void strings_come_in_rank_order(Communicator& ranks) {

@@ -14,6 +14,7 @@
 #include "comm/meeting.h"
 #include "io/temporary_folder.h"
 #include "outerloop/comm/local.h"
+#include "support/message_of.h"
 
 namespace outerloop::comm {
 namespace {

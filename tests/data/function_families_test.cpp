@@ -12,6 +12,7 @@
 #include "data/draws.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
+#include "support/message_of.h"
 
 namespace outerloop::data {
 namespace {

@@ -11,6 +11,7 @@
 #include "data/image_sets.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
+#include "support/message_of.h"
 
 namespace outerloop::data {
 namespace {

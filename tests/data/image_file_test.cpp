@@ -13,6 +13,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/philox.h"
+#include "support/message_of.h"
 
 namespace outerloop::data {
 namespace {

@@ -14,6 +14,7 @@
 #include "outerloop/base/philox.h"
 #include "outerloop/io/hdf5.h"
 #include "outerloop/io/seal.h"
+#include "support/message_of.h"
 
 namespace outerloop::data {
 namespace {

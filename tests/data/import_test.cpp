@@ -16,6 +16,7 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/image_file.h"
+#include "support/message_of.h"
 
 namespace outerloop::data {
 namespace {

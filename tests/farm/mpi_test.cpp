@@ -17,8 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using cli::Ended;
 using cli::Process;
-using cli::Words;
-using cli::operator+;
 
 class MpiFarm : public testing::Test {
  protected:

@@ -13,6 +13,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/interp/permutation_importance.h"
 #include "outerloop/io/export.h"
+#include "support/message_of.h"
 
 namespace outerloop::interp {
 namespace {

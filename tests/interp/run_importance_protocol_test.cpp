@@ -5,6 +5,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/interp/run_importance.h"
 #include "outerloop/interp/statistics.h"
+#include "support/message_of.h"
 
 namespace outerloop::interp {
 namespace {

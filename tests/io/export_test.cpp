@@ -14,6 +14,7 @@
 #include "outerloop/base/error.h"
 #include "outerloop/io/hdf5.h"
 #include "outerloop/io/import.h"
+#include "support/message_of.h"
 
 namespace outerloop::io {
 namespace {

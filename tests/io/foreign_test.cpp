@@ -5,6 +5,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/io/hdf5.h"
+#include "support/message_of.h"
 
 namespace outerloop::io {
 namespace {

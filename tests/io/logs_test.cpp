@@ -16,6 +16,7 @@
 #include "outerloop/io/jsonl.h"
 #include "outerloop/io/tensorboard.h"
 #include "support/file_size_limit.h"
+#include "support/message_of.h"
 
 namespace outerloop::io {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "outerloop/config/print.h"
 #include "outerloop/config/read.h"
+#include "support/message_of.h"
 #include "support/variable.h"
 #include "sweep/sweep_folder.h"
 

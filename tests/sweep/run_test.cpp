@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "support/message_of.h"
 #include "support/variable.h"
 #include "sweep/sweep_folder.h"
 #include "sweep/training.h"

@@ -4,6 +4,7 @@
 
 #include "outerloop/base/file_lock.h"
 #include "outerloop/checkpoint/checkpoint.h"
+#include "support/message_of.h"
 #include "sweep/sweep_folder.h"
 #include "sweep/training.h"
 

@@ -13,6 +13,7 @@
 #include "outerloop/meta/plan.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
+#include "train/problem.h"
 #include "train/runs.h"
 
 namespace {
@@ -56,16 +57,6 @@ int posix_memalign(void** result, size_t alignment, size_t bytes) {
 
 namespace outerloop::train {
 namespace {
-
-struct Problem {
-  std::string name;
-  std::string config;
-  Words words;
-};
-
-void PrintTo(const Problem& problem, std::ostream* out) {
-  *out << problem.name;
-}
 
 class SteadyState : public testing::TestWithParam<Problem> {
  protected:

@@ -7,6 +7,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/comm/local.h"
+#include "support/message_of.h"
 #include "support/variable.h"
 
 namespace outerloop::train {

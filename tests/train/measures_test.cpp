@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "data/image_sets.h"
+#include "support/message_of.h"
 #include "train/runs.h"
 
 namespace outerloop::train {

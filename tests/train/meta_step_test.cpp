@@ -9,6 +9,7 @@
 #include "outerloop/data/image_family.h"
 #include "outerloop/train/forecast.h"
 #include "outerloop/train/setup.h"
+#include "train/problem.h"
 #include "train/runs.h"
 
 namespace outerloop::train {
@@ -40,27 +41,10 @@ class Arranged : public data::TaskFamily {
   std::vector<int> tasks_;
 };
 
-struct Problem {
-  std::string name;
-  std::string config;
-  Words words;
-};
-
-void PrintTo(const Problem& problem, std::ostream* out) {
-  *out << problem.name;
-}
-
 TEST(Forecast, IsWhatAMetaStepHolds) {
   const TemporaryFolder folder;
   data::save_image_set(data::small_set(), folder / "small.h5");
-  const Words images{"tasks.dataset=" + (folder / "small.h5").string(),
-                     "tasks.split=half",
-                     "tasks.ways=3",
-                     "tasks.queries=1",
-                     "model.filters=3",
-                     "model.blocks=2",
-                     "test.tasks=0",
-                     "validation.every=0"};
+  const Words images = small_images(folder / "small.h5") + Words{"outer.meta_batch=7"};
   struct Case {
     std::string config;
     Words words;
@@ -71,7 +55,7 @@ TEST(Forecast, IsWhatAMetaStepHolds) {
            {"sinusoid_maml", {"inner.steps=3", "inner.batch=4", "outer.clip_norm=1"}},
            {"sinusoid_maml", {"outer.optimizer=sgd", "outer.weight_decay=0.1", "outer.ema=0.9"}},
            {"omniglot_imaml", images},
-           {"omniglot_protonet", images},
+           {"omniglot_protonet", images + Words{"outer.meta_batch=1"}},
            {"omniglot_mamlpp", images}}) {
     for (const char* threads : {"runtime.threads=1", "runtime.threads=3"}) {
       const config::Resolved resolved = shipped(c.config, folder / "run", c.words + Words{threads});

@@ -14,6 +14,7 @@
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/data/examples.h"
+#include "support/message_of.h"
 #include "train/tiny_runs.h"
 
 namespace outerloop::train {

@@ -3,6 +3,7 @@
 #include "outerloop/train/protocol_overrides.h"
 
 #include "outerloop/base/error.h"
+#include "support/message_of.h"
 #include "train/runs.h"
 
 namespace outerloop::train {

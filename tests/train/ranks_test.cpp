@@ -15,6 +15,7 @@
 #include "outerloop/data/image_file.h"
 #include "outerloop/train/meta_step.h"
 #include "outerloop/train/setup.h"
+#include "support/message_of.h"
 #include "train/finite.h"
 #include "train/runs.h"
 #include "train/slot_plan.h"

@@ -13,6 +13,7 @@
 #include "outerloop/comm/local.h"
 #include "outerloop/train/divergence.h"
 #include "outerloop/train/setup.h"
+#include "support/message_of.h"
 #include "train/hash_file.h"
 #include "train/runs.h"
 

@@ -7,6 +7,7 @@
 #include "outerloop/config/print.h"
 #include "outerloop/train/build_info.h"
 #include "outerloop/train/evaluate_run.h"
+#include "support/message_of.h"
 #include "train/running.h"
 
 namespace outerloop::train {

@@ -9,6 +9,7 @@
 
 #include "io/overwrite.h"
 #include "outerloop/base/error.h"
+#include "support/message_of.h"
 #include "train/runs.h"
 
 namespace outerloop::train {

@@ -16,26 +16,9 @@
 #include "outerloop/config/read.h"
 #include "outerloop/train/run_folder.h"
 #include "outerloop/train/session.h"
+#include "support/words.h"
 
 namespace outerloop::train {
-
-using Words = std::vector<std::string>;
-
-inline Words operator+(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
-// Later words win over earlier ones of the same key.
-inline Words settled(const Words& words) {
-  Words result;
-  for (const std::string& word : words) {
-    const std::string key = word.substr(0, word.find('=') + 1);
-    std::erase_if(result, [&key](const std::string& other) { return other.starts_with(key); });
-    result.push_back(word);
-  }
-  return result;
-}
 
 // The words beside a shipped config, for a run in `folder`; of two of one key the later counts.
 inline config::Resolved shipped(const std::string& name, const std::filesystem::path& folder,

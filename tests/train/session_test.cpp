@@ -6,6 +6,7 @@
 
 #include "outerloop/base/error.h"
 #include "outerloop/train/evaluate_run.h"
+#include "support/message_of.h"
 #include "support/variable.h"
 #include "train/evaluations.h"
 #include "train/running.h"

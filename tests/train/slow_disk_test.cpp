@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "support/message_of.h"
 #include "train/runs.h"
 
 // Of the whole program, instead of the C library's.

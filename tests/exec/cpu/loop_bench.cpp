@@ -11,11 +11,13 @@
 
 #include "exec/cpu/copy.h"
 #include "exec/cpu/kernel.h"
+#include "loop_check.h"
 
 namespace outerloop::exec {
 namespace {
 
 using Kind = LoopOutputKind;
+using testing::dense;
 
 double thread_seconds() {
   timespec now{};
@@ -42,16 +44,6 @@ struct Case {
   std::string_view name;
   LoopSpec spec;
 };
-
-LoopStrides dense(const std::vector<int64_t>& extents) {
-  LoopStrides strides{};
-  int64_t stride = 1;
-  for (size_t axis = extents.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= extents[axis];
-  }
-  return strides;
-}
 
 template <class Build>
 ScalarBody body_of(DType dtype, int inputs, Build build) {

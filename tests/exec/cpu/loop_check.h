@@ -18,6 +18,17 @@ bool same_bits(T a, T b) {
   return std::memcmp(&a, &b, sizeof(T)) == 0 || (std::isnan(a) && std::isnan(b));
 }
 
+// Strides of elements that lie side by side, the last axis first.
+inline LoopStrides dense(const std::vector<int64_t>& extents) {
+  LoopStrides strides{};
+  int64_t stride = 1;
+  for (size_t axis = extents.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= extents[axis];
+  }
+  return strides;
+}
+
 // The memory of one operand: its elements lie between sentinels.
 template <class T>
 struct Buffer {

@@ -14,6 +14,7 @@ namespace {
 
 using testing::BodyGenerator;
 using testing::count_differences;
+using testing::dense;
 using testing::fill_wild_and_tame;
 using Kind = LoopOutputKind;
 
@@ -37,16 +38,6 @@ class LoopTest : public ::testing::TestWithParam<std::tuple<Isa, DType>> {
     return BodyGenerator(dtype(), inputs, seed).generate(operations, outputs);
   }
 };
-
-LoopStrides dense(const std::vector<int64_t>& extents) {
-  LoopStrides strides{};
-  int64_t stride = 1;
-  for (size_t axis = extents.size(); axis-- > 0;) {
-    strides[axis] = stride;
-    stride *= extents[axis];
-  }
-  return strides;
-}
 
 // Strides of an operand that is the same along some axes.
 LoopStrides broadcast(LoopStrides strides, std::initializer_list<size_t> axes) {

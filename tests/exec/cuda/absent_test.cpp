@@ -6,6 +6,7 @@
 #include "exec/cuda/test_device.h"
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
+#include "support/message_of.h"
 
 namespace outerloop::exec::cuda {
 namespace {

@@ -6,6 +6,7 @@
 #include "io/temporary_folder.h"
 #include "outerloop/base/error.h"
 #include "outerloop/exec/cuda.h"
+#include "support/message_of.h"
 #include "support/variable.h"
 
 namespace outerloop::exec::cuda {
