@@ -1,5 +1,7 @@
-// Prints the time of drawing one task, in nanoseconds: the median of many batches, one thread.
-// Usage: draw_bench [omniglot28.h5]
+// Prints the time of drawing one task, in nanoseconds: the median of many batches, one thread. For
+// work on the families: `outerloop bench meta-step` tells drawing as a share of the step.
+//
+//   build/release/draw_bench [configs/datasets/omniglot28.h5]
 
 #include <algorithm>
 #include <chrono>

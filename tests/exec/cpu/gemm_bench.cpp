@@ -1,7 +1,8 @@
 // Prints the speed of matmul and convolution kernels at the sizes of few-shot learning, in GF/s of
-// dense operations and as a fraction of the FMA peak probed in the same run.
+// dense operations and as a fraction of the FMA peak probed in the same run. For work on their
+// code: more shapes than `outerloop bench ops` has, both types, and what making a kernel takes.
 //
-//   gemm_bench [avx512|avx2] [f32|f64] [part of a name]
+//   build/release/gemm_bench [avx512|avx2] [f32|f64] [part of a name]
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,7 @@
-// A program, not a test: prints what generated loops and copies cost. Thread CPU time, medians.
+// Prints what generated loops and copies cost on each instruction set: thread CPU time, medians.
+// For work on their code: `outerloop bench ops` has no loops of several equations.
+//
+//   build/release/loop_bench
 
 #include <fmt/format.h>
 #include <time.h>
