@@ -1,11 +1,13 @@
 #include "outerloop/train/protocol_overrides.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "outerloop/base/error.h"
 #include "outerloop/config/schema.h"
@@ -14,6 +16,12 @@
 namespace outerloop::train {
 namespace {
 
+// What can be set, by the key or, before a '*', by how the key begins.
+constexpr auto kAsWritten =
+    std::to_array<std::string_view>({"test.*", "runtime.*", "tasks.dataset", "tasks.split"});
+
+// What can be set by the key of training, which is a key of test here. Not inner.batch: its 0 means
+// all of the support set, that of test.batch the inner.batch of training.
 struct Renamed {
   std::string_view from, to;
 };
@@ -24,20 +32,23 @@ constexpr auto kRenamed = std::to_array<Renamed>({{"tasks.ways", "test.ways"},
                                                   {"tasks.within", "test.within"},
                                                   {"inner.steps", "test.steps"}});
 
+bool is_of(std::string_view key, std::string_view pattern) {
+  if (!pattern.ends_with('*')) return key == pattern;
+  pattern.remove_suffix(1);
+  return key.starts_with(pattern);
+}
+
 std::string protocol_override(const std::string& word) {
   const std::string_view key = config::key_of(word);
-  for (const Renamed& renamed : kRenamed) {
-    if (key == renamed.from) return std::string(renamed.to) + word.substr(key.size());
-  }
-  if (key.starts_with("test.") || key.starts_with("runtime.") || key == "tasks.dataset" ||
-      key == "tasks.split") {
-    return word;
-  }
+  const auto renamed = std::ranges::find(kRenamed, key, &Renamed::from);
+  if (renamed != kRenamed.end()) return std::string(renamed->to) + word.substr(key.size());
+  const auto is_of_key = [&](std::string_view pattern) { return is_of(key, pattern); };
+  if (std::ranges::any_of(kAsWritten, is_of_key)) return word;
   if (config::find_key(key) == nullptr) return word;  // refused by the reader, by the nearest key
-  throw BadInput(
-      fmt::format("'{}' would change what was learned; test.*, tasks.ways, tasks.shots, "
-                  "tasks.queries, tasks.dataset, tasks.split and runtime.* can be set here",
-                  word));
+  std::vector<std::string_view> all(kAsWritten.begin(), kAsWritten.end());
+  for (const Renamed& each : kRenamed) all.push_back(each.from);
+  throw BadInput(fmt::format("'{}' would change what was learned; these can be set here: {}", word,
+                             fmt::join(all, ", ")));
 }
 
 }  // namespace

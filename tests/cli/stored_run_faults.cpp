@@ -63,7 +63,7 @@ std::vector<Fault> stored_run_faults() {
       {"EvalWhatWasLearned",
        "eval {d}/sine inner.rate=3",
        2,
-       {"'inner.rate=3' would change what was learned; test.*, tasks.ways, "}},
+       {"'inner.rate=3' would change what was learned; these can be set here: test.*, "}},
       {"EvalOutOfRange",
        "eval {d}/sine test.steps=-1",
        2,

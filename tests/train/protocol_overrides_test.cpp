@@ -40,6 +40,14 @@ TEST(ProtocolOverrides, AreCheckedByTheKeyThatWasWritten) {
             std::vector<std::string>{"test.steps=0"});
 }
 
+TEST(ProtocolOverrides, AreAllNamedWhereAnotherIsRefused) {
+  EXPECT_EQ(
+      message_of<BadInput>([] { protocol_overrides(std::vector<std::string>{"inner.batch=2"}); }),
+      "'inner.batch=2' would change what was learned; these can be set here: test.*, "
+      "runtime.*, tasks.dataset, tasks.split, tasks.ways, tasks.shots, tasks.queries, "
+      "tasks.rotation, tasks.within, inner.steps");
+}
+
 TEST(ProtocolOverrides, AreRefusedByTheKeyThatWasWritten) {
   const std::vector<std::string> words = {"tasks.ways=3", "test.shots=2", "inner.steps=9"};
   const config::ConfigErrors refused(
