@@ -120,7 +120,8 @@ void add_bench_comm(Command bench, Program& program) {
       .one_of({"cpu", "cuda"});
   command
       .add_option("--most-bytes", options->most_bytes,
-                  "largest size; default: 16 MiB, between GPUs 256 MiB")
+                  fmt::format("largest size; default: {} MiB, between GPUs {} MiB",
+                              options->bench.most_bytes >> 20, kMostBytesOfGpus >> 20))
       .range(options->bench.least_bytes, int64_t{1} << 32);
   command.add_option("--seconds", options->bench.seconds, "measured time of each size")
       .real_range(1e-4, 60.0);

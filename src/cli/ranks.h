@@ -1,6 +1,7 @@
 #pragma once
 // Commands that run on all ranks that mpirun or srun started.
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 
@@ -18,6 +19,10 @@ int tasks_of_srun();
 // throw together (comm::Agreed) is told once, by rank 0; an error of one rank's own is told with
 // rank and host and ends all ranks.
 int run_on_ranks(const std::function<int(comm::Communicator&)>& body, ColorMode color);
+
+// What --rank-stall and commands without it take.
+constexpr const char* kRankStall = "1h";
+constexpr std::chrono::seconds kShortestSilence{3};  // three signs of life
 
 // Watches the other ranks while it lives, if there are any. A finding is told at once and written
 // to `log`, and ends this process with kFailed: after half the silence and 5 s, so that the

@@ -10,6 +10,7 @@
 #include "cli/long_run.h"
 #include "cli/program.h"
 #include "cli/ranks.h"
+#include "outerloop/base/duration.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/memory.h"
 #include "outerloop/base/stop_signal.h"
@@ -26,15 +27,13 @@
 namespace outerloop::cli {
 namespace {
 
-constexpr std::chrono::seconds kShortestSilence{3};  // three signs of life
-
 struct TrainArguments {
   std::string config;
   std::vector<std::string> overrides;
   std::string resume = "auto";
   std::optional<std::string> max_wall;
   std::string rank_silence = "30s";
-  std::string rank_stall = "1h";
+  std::string rank_stall = kRankStall;
   bool print_config = false;
   bool dry_run = false;
   bool quiet = false;
@@ -44,7 +43,8 @@ comm::WatchdogOptions watchdog_options(const TrainArguments& options) {
   comm::WatchdogOptions result{.silence = duration_of("--rank-silence", options.rank_silence),
                                .stall = duration_of("--rank-stall", options.rank_stall)};
   if (result.silence < kShortestSilence || result.stall < kShortestSilence) {
-    throw BadInput("--rank-silence and --rank-stall: expected 3s or more");
+    throw BadInput(fmt::format("--rank-silence and --rank-stall: expected {} or more",
+                               format_duration(kShortestSilence)));
   }
   return result;
 }
@@ -137,7 +137,7 @@ void show_forecast(const TrainArguments& options, const config::Resolved& resolv
 
 int train_on(comm::Communicator& ranks, const TrainArguments& options, ColorMode color) {
   train::TrainOptions settings;
-  comm::WatchdogOptions watching;
+  comm::WatchdogOptions watching{};
   config::Resolved resolved;
   comm::fail_together(ranks, "command line and config", [&] {
     settings = train_options(options);

@@ -10,6 +10,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -22,7 +23,7 @@
 namespace outerloop::checkpoint {
 
 struct Retention {
-  int keep_last = 3;       // newest checkpoints; at least 1
+  int keep_last = std::numeric_limits<int>::max();  // newest checkpoints; at least 1
   int64_t keep_every = 0;  // also every checkpoint whose iteration is a multiple; 0: none
   bool keep_best = true;   // also the one that was last saved as best
 
