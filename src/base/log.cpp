@@ -49,7 +49,7 @@ std::string timestamp() {
 }  // namespace
 
 std::string_view name(LogLevel level) {
-  constexpr std::array<std::string_view, 4> kNames{"error", "warning", "info", "debug"};
+  constexpr std::array<std::string_view, 3> kNames{"error", "warning", "info"};
   return kNames[static_cast<std::size_t>(level)];
 }
 

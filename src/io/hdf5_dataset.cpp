@@ -149,7 +149,7 @@ Hdf5Id creation_properties(const Shape& shape, const DatasetOptions& options,
     check(H5Pset_chunk(dcpl.get(), shape.rank(), chunk.data()), place, "set up");
     if (options.deflate > 0)
       check(H5Pset_deflate(dcpl.get(), static_cast<unsigned>(options.deflate)), place, "set up");
-    if (options.checksum) check(H5Pset_fletcher32(dcpl.get()), place, "set up");
+    check(H5Pset_fletcher32(dcpl.get()), place, "set up");
   }
   return dcpl;
 }
@@ -209,7 +209,7 @@ Tensor narrow_integers(const Dataset& dataset) {
 DatasetInfo Hdf5File::info(std::string_view dataset) const {
   const Hdf5Call call;
   const Dataset opened(id_, {path_, dataset});
-  return {opened.element, opened.shape, static_cast<int64_t>(H5Dget_storage_size(opened.id.get()))};
+  return {opened.element, opened.shape};
 }
 
 int64_t Hdf5File::place_of(std::string_view dataset) const {

@@ -89,6 +89,7 @@ void Training::open_files() {
                 hash_names(config, step->layout()), state.iteration, state.best_iteration);
   });
   say_idle_threads();
+  say_rows_left_out();
   run_ = Stopwatch();
 }
 
@@ -100,6 +101,13 @@ void Training::say_idle_threads() {
       fmt::format("outer.meta_batch = {}: so many of {} threads train; validations and the test "
                   "use all",
                   config.outer.meta_batch, threads));
+}
+
+void Training::say_rows_left_out() {
+  const data::TableSet* const table = setup->data.table.get();
+  if (table == nullptr || table->rows_left_out == 0) return;
+  say(LogLevel::info, fmt::format("{}: rows left out, as column {} holds nothing there: {}",
+                                  table->name, table->preparation.target, table->rows_left_out));
 }
 
 Effort Training::effort() const {

@@ -96,6 +96,7 @@ class Training {
   void make_evaluator();
   std::string own_reason_to_stop();
   void say_idle_threads();
+  void say_rows_left_out();
   std::string first_reason(const std::string& own);
 
   std::string stored_config_;

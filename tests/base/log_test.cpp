@@ -20,12 +20,11 @@ TEST(Log, SendsEachSinkWhatItAskedFor) {
   Log log;
   std::string few, all;
   log.add(LogLevel::warning, [&](LogLevel, std::string_view text) { few += text; });
-  log.add(LogLevel::debug, [&](LogLevel, std::string_view text) { all += text; });
+  log.add(LogLevel::info, [&](LogLevel, std::string_view text) { all += text; });
   log.error("a{}", 1);
   log.info("b{}", 2);
-  log.debug("c");
   EXPECT_EQ(few, "a1");
-  EXPECT_EQ(all, "a1b2c");
+  EXPECT_EQ(all, "a1b2");
 }
 
 TEST(Log, WritesWholeLinesFromManyThreads) {

@@ -54,6 +54,14 @@ void write_everything(const fs::path& path) {
   file.close();
 }
 
+TEST(Hdf5, EqualBytesTakeLittleRoomOnceDeflated) {
+  const TemporaryFolder folder;
+  Hdf5File file = Hdf5File::create(folder / "a.h5");
+  file.write_bytes("images", {100, 100, 10}, std::vector<uint8_t>(100'000, 7), {.deflate = 6});
+  file.close();
+  EXPECT_LT(fs::file_size(folder / "a.h5"), 20'000);
+}
+
 TEST(Hdf5, ReadsBackWhatItWrote) {
   const TemporaryFolder folder;
   write_everything(folder / "a.h5");
@@ -65,7 +73,6 @@ TEST(Hdf5, ReadsBackWhatItWrote) {
   expect_same(file.read("none"), Tensor(DType::f32, {0, 3}));
   EXPECT_EQ(file.read_bytes("images").shape, Shape({100, 9, 9}));
   EXPECT_EQ(file.read_bytes("images").values, std::vector<uint8_t>(8100, 7));
-  EXPECT_LT(file.info("images").stored_bytes, 1000);
   EXPECT_EQ(file.info("images").type, ElementType::u8);
   EXPECT_EQ(file.read_texts("names"), (Texts{"alpha", "", "Ђirilica"}));
   EXPECT_EQ(file.attribute_int("/", "version"), -3);

@@ -11,7 +11,7 @@
 
 namespace outerloop {
 
-enum class LogLevel { error, warning, info, debug };
+enum class LogLevel { error, warning, info };
 
 std::string_view name(LogLevel level);
 
@@ -37,10 +37,6 @@ class Log {
   template <class... Args>
   void info(fmt::format_string<Args...> text, Args&&... args) {
     write(LogLevel::info, text, std::forward<Args>(args)...);
-  }
-  template <class... Args>
-  void debug(fmt::format_string<Args...> text, Args&&... args) {
-    write(LogLevel::debug, text, std::forward<Args>(args)...);
   }
 
  private:

@@ -30,8 +30,7 @@ enum class Purpose : uint16_t {
   initial_value = 7,  // slot = index of the parameter
   dropout = 8,
   data_split = 9,  // class splits made by importers
-  bootstrap = 10,
-  search = 11,
+  search = 11,     // 10 was another
   importance = 12,
   sign_flip = 13,  // sign vectors of a test, iteration = place of the vector
 };

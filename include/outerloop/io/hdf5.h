@@ -39,14 +39,13 @@ enum class ElementType { f32, f64, i32, u8, text, other };
 struct DatasetInfo {
   ElementType type = ElementType::other;
   Shape shape;
-  int64_t stored_bytes = 0;  // in the file, after filters
 };
 
+// Each has a checksum (fletcher32), but scalars, empty data sets and those in one piece.
 struct DatasetOptions {
-  bool checksum = true;                // fletcher32; scalars and empty data sets carry none
   int deflate = 0;                     // 0 off, 1–9 level; for images, useless on weights
   int64_t chunk_elements = 32 * 1024;  // at most this many elements a chunk
-  bool contiguous = false;  // one piece at place_of(), without chunks, filters and checksum
+  bool contiguous = false;             // one piece at place_of(), without chunks and filters
 };
 
 struct CreateOptions {
