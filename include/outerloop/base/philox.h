@@ -60,7 +60,7 @@ class Philox {
   float uniform() { return draws::uniform(next()); }
   // low + (high - low) * uniform(), each operation rounded.
   float uniform(float low, float high) { return draws::uniform(next(), low, high); }
-  // (0, 1): 53 bits, never 0 or 1. Takes two words.
+  // (0, 1): 52 bits and half a step, so never 0 or 1. Takes two words.
   double uniform_double();
   // 0 … bound - 1, unbiased (Lemire, "Fast random integer generation in an interval", 2019).
   // bound must not be 0.
