@@ -41,10 +41,8 @@ EpisodeSpec image_spec(const ImageSet& set, const EpisodeShape& shape) {
           .classification = true};
 }
 
-// Refused before rows are multiplied out.
 const EpisodeShape& checked(const EpisodeShape& shape) {
-  if (shape.ways > kMostWays || shape.shots > kMostExamples || shape.queries > kMostExamples ||
-      shape.shots + shape.queries > kMostExamples) {
+  if (is_too_large(shape)) {
     throw BadInput(
         fmt::format("tasks of {} ways with {} + {} images each are too large (at most {} "
                     "ways and {} images of a class)",

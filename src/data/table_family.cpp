@@ -40,8 +40,7 @@ const EpisodeShape& checked(const TableSet& set, const EpisodeShape& shape) {
                 : fmt::format("tasks of {} ways: column {} of '{}' holds numbers: set ways to 1",
                               shape.ways, set.preparation.target, set.name));
   }
-  if (shape.ways > kMostWays || shape.shots > kMostExamples || shape.queries > kMostExamples ||
-      shape.shots + shape.queries > kMostExamples) {
+  if (is_too_large(shape)) {
     throw BadInput(fmt::format("tasks of {} + {} rows are too large (at most {})", shape.shots,
                                shape.queries, kMostExamples));
   }
