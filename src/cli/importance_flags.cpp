@@ -23,10 +23,8 @@ interp::Estimand estimand_named(const std::string& name) {
   throw BadInput(fmt::format("--estimands: expected some of {}, got '{}'", words, name));
 }
 
-data::Split split_named(const std::string& name) {
-  for (const data::Split split : data::kSplits) {
-    if (name == data::name_of(split)) return split;
-  }
+data::Split split_of_flag(const std::string& name) {
+  if (const auto split = data::split_named(name)) return *split;
   throw BadInput(fmt::format("--split: expected train, validation or test, got '{}'", name));
 }
 
@@ -159,7 +157,7 @@ interp::RunImportanceSpec run_importance_spec(const std::string& run,
     throw BadInput("--out: expected a folder, got an empty text");
   }
   if (flags.checkpoint) spec.checkpoint = *flags.checkpoint;
-  if (flags.split) spec.split = split_named(*flags.split);
+  if (flags.split) spec.split = split_of_flag(*flags.split);
   spec.tasks = flags.tasks;
   if (flags.seed) spec.seed = within("--seed", *flags.seed, 0, kGreatestSeed);
   if (flags.repeats) spec.repeats = within("--repeats", *flags.repeats, 1, kMostRepeats);

@@ -1,5 +1,7 @@
 #include "outerloop/data/episode.h"
 
+#include <algorithm>
+
 namespace outerloop::data {
 namespace {
 
@@ -17,6 +19,12 @@ Tensor tensor_of(const TensorSpec& spec) {
 std::string_view name_of(Split split) {
   constexpr std::array<std::string_view, 3> kNames = {"train", "validation", "test"};
   return kNames[static_cast<size_t>(split)];
+}
+
+std::optional<Split> split_named(std::string_view name) {
+  if (name == "val" || name == "valid") return Split::validation;
+  const auto found = std::ranges::find(kSplits, name, name_of);
+  return found == kSplits.end() ? std::nullopt : std::optional(*found);
 }
 
 Episode::Episode(const EpisodeSpec& spec)

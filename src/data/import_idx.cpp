@@ -109,9 +109,7 @@ std::string class_name(int64_t label, const ClassInfo& info) {
 }
 
 size_t split_index(const std::string& text, const std::string& where) {
-  if (text == "train") return 0;
-  if (text == "val" || text == "validation" || text == "valid") return 1;
-  if (text == "test") return 2;
+  if (const auto split = split_named(text)) return static_cast<size_t>(*split);
   throw BadInput(fmt::format("{}: split '{}': expected train, validation or test", where, text));
 }
 

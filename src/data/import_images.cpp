@@ -28,33 +28,26 @@ std::string without_first_part(const std::string& name) {
   return slash == std::string::npos ? "" : name.substr(slash + 1);
 }
 
-std::optional<Split> split_of(const std::string& folder) {
-  if (folder == "train") return Split::train;
-  if (folder == "validation" || folder == "val" || folder == "valid") return Split::validation;
-  if (folder == "test") return Split::test;
-  return std::nullopt;
-}
-
 // Archives often hold one folder around everything. It is no part of the names, unless the images
 // lie right in it: then it is the class.
 void drop_outer_folder(std::vector<NamedImage>& images) {
   std::vector<std::string> labels;
   for (const NamedImage& image : images) labels.push_back(image.label);
   const std::string outer = outer_folder(labels);
-  if (outer.empty() || split_of(outer)) return;
+  if (outer.empty() || split_named(outer)) return;
   for (NamedImage& image : images) image.label = without_first_part(image.label);
 }
 
 // Of the class folder that the image lies in; nothing: it is in no folder named after a split.
 std::optional<Split> split_around(const NamedImage& image) {
   if (without_first_part(image.label).empty()) return std::nullopt;
-  return split_of(first_part(image.label));
+  return split_named(first_part(image.label));
 }
 
 // What lies beside the splits: a folder, or an image that is in no class folder.
 std::string misplaced(const NamedImage& image) {
   const std::string folder = first_part(image.label);
-  return folder.empty() || split_of(folder) ? image.name : folder;
+  return folder.empty() || split_named(folder) ? image.name : folder;
 }
 
 // Whether the images lie in folders named after splits. Throws BadInput when some beside train and
@@ -85,7 +78,7 @@ std::map<std::string, Split> take_splits(std::vector<NamedImage>& images,
   std::map<std::string, Split> split_by_class;
   if (!have_splits(images, where)) return split_by_class;
   for (NamedImage& image : images) {
-    const Split split = *split_of(first_part(image.label));
+    const Split split = *split_named(first_part(image.label));
     image.label = without_first_part(image.label);
     const auto [place, added] = split_by_class.emplace(image.label, split);
     if (!added && place->second != split) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <optional>
 
 #include "data/content.h"
 #include "data/table_encoding.h"
@@ -13,14 +12,6 @@
 
 namespace outerloop::data {
 namespace {
-
-std::optional<Split> split_named(const std::string& name) {
-  for (const Split split : kSplits) {
-    if (name == name_of(split)) return split;
-  }
-  if (name == "val" || name == "valid") return Split::validation;
-  return std::nullopt;
-}
 
 // A row with a target.
 struct Row {

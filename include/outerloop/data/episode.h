@@ -15,6 +15,8 @@ enum class Split : uint8_t { train, validation, test };
 inline constexpr std::array<Split, 3> kSplits = {Split::train, Split::validation, Split::test};
 
 std::string_view name_of(Split split);  // "train", "validation", "test"
+// By that name; validation also as val or valid.
+std::optional<Split> split_named(std::string_view name);
 
 // Names one task. The episode is a pure function of the family and of these four numbers.
 struct TaskKey {
