@@ -1,10 +1,8 @@
 #include "outerloop/comm/local.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +11,8 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+
+#include "outerloop/base/host_name.h"
 
 namespace outerloop::comm {
 namespace {
@@ -59,11 +59,6 @@ std::optional<std::string> deliver(const Post& from, int sender, const Post& to,
 }
 
 }  // namespace
-
-std::string host_name() {
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
-}
 
 struct LocalGroup::State {
   std::mutex mutex;

@@ -15,6 +15,7 @@
 
 #include "io/raw_bytes.h"
 #include "outerloop/base/crc32.h"
+#include "outerloop/base/host_name.h"
 #include "outerloop/io/append_file.h"
 
 namespace outerloop::io {
@@ -68,11 +69,9 @@ std::string make_record(std::string_view data) {
 
 std::filesystem::path new_file(const std::filesystem::path& folder) {
   static std::atomic<int> count = 0;
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  return folder / fmt::format("events.out.tfevents.{:010}.{}.{}.{}", seconds.count(), host.data(),
+  return folder / fmt::format("events.out.tfevents.{:010}.{}.{}.{}", seconds.count(), host_name(),
                               ::getpid(), count++);
 }
 

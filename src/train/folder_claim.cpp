@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "outerloop/base/error.h"
+#include "outerloop/base/host_name.h"
 
 namespace outerloop::train {
 namespace {
@@ -54,12 +55,6 @@ std::string owner(int descriptor) {
   std::array<char, 512> text{};
   const ssize_t length = ::pread(descriptor, text.data(), text.size(), 0);
   return length > 0 ? std::string(text.data(), static_cast<size_t>(length)) : std::string();
-}
-
-std::string host_name() {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return host.data();
 }
 
 void sign(int descriptor) {

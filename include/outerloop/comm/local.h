@@ -37,7 +37,4 @@ void run_ranks(int ranks, const std::function<void(Communicator&)>& body);
 void run_ranks(const std::vector<std::string>& hosts,
                const std::function<void(Communicator&)>& body);
 
-// This machine's name.
-std::string host_name();
-
 }  // namespace outerloop::comm

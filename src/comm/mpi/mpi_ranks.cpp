@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "comm/mpi/check.h"
+#include "outerloop/base/host_name.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/comm/local.h"
 #include "outerloop/comm/mpi.h"
