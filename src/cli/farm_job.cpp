@@ -65,7 +65,7 @@ void FarmSession::show(const farm::Progress& progress) {
 void FarmSession::say(LogLevel level, std::string_view message) {
   const std::lock_guard lock(mutex_);
   if (bar_) bar_->clear();
-  tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
+  tell(line_of(level, message));
 }
 
 }  // namespace outerloop::cli

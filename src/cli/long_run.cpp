@@ -12,6 +12,10 @@ std::string name_of_signal(int signal) {
   return signal == 0 ? std::string() : fmt::format("SIG{}", sigabbrev_np(signal));
 }
 
+std::string line_of(LogLevel level, std::string_view message) {
+  return fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message);
+}
+
 std::chrono::seconds duration_of(std::string_view option, const std::string& text) {
   try {
     return parse_duration(text);

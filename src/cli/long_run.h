@@ -6,10 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "outerloop/base/log.h"
+
 namespace outerloop::cli {
 
 // "SIGTERM"; empty for 0.
 std::string name_of_signal(int signal);
+
+// A message as a line for people: warnings say that they are.
+std::string line_of(LogLevel level, std::string_view message);
 
 // What was given to the option. Throws BadInput, which names it.
 std::chrono::seconds duration_of(std::string_view option, const std::string& text);

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <optional>
 
+#include "cli/long_run.h"
 #include "cli/program.h"
 #include "outerloop/base/duration.h"
 #include "outerloop/base/error.h"
@@ -58,13 +59,8 @@ class BlockedSignals {
 
 class Supervisor {
  public:
-  explicit Supervisor(const SuperviseArguments& options) : options_(options) {
-    try {
-      pause_ = parse_duration(options.pause);
-    } catch (const BadInput& error) {
-      throw BadInput(fmt::format("--pause: {}", error.what()));
-    }
-  }
+  explicit Supervisor(const SuperviseArguments& options)
+      : options_(options), pause_(duration_of("--pause", options.pause)) {}
 
   int run() {
     int failures = 0;
@@ -136,7 +132,7 @@ class Supervisor {
   }
 
   const SuperviseArguments& options_;
-  seconds pause_{};
+  seconds pause_;
   BlockedSignals signals_;
   bool asked_to_end_ = false;
 };

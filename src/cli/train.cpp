@@ -79,7 +79,7 @@ class Display {
     if (quiet_) return;
     log_.add(LogLevel::info, [this](LogLevel level, std::string_view message) {
       progress_.clear();
-      tell(fmt::format("{}{}\n", level == LogLevel::warning ? "warning: " : "", message));
+      tell(line_of(level, message));
     });
   }
 
