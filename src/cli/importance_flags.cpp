@@ -16,11 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 interp::Estimand estimand_named(const std::string& name) {
-  const std::string_view words = choice_words(interp::Estimand{});
-  for (int i = 0; !config::choice_word(words, i).empty(); ++i) {
-    if (config::choice_word(words, i) == name) return static_cast<interp::Estimand>(i);
-  }
-  throw BadInput(fmt::format("--estimands: expected some of {}, got '{}'", words, name));
+  if (const auto estimand = config::choice_named<interp::Estimand>(name)) return *estimand;
+  throw BadInput(fmt::format("--estimands: expected some of {}, got '{}'",
+                             choice_words(interp::Estimand{}), name));
 }
 
 data::Split split_of_flag(const std::string& name) {

@@ -187,10 +187,9 @@ bool wants_list(const Key& key) {
 }
 
 bool assign_choice(const ChoiceMember& member, const RawValue& raw, Config& config) {
-  const auto words = split_words(member.words);
-  const auto found = std::ranges::find(words, raw.text);
-  if (found == words.end()) return false;
-  member.write(config, static_cast<int>(found - words.begin()));
+  const std::optional<int> place = choice_place(member.words, raw.text);
+  if (!place) return false;
+  member.write(config, *place);
   return true;
 }
 

@@ -89,13 +89,10 @@ Refusal read_number(const YAML::Node& node, ImportanceSpec& spec, double low, do
 template <auto Member>
 Refusal read_choice(const YAML::Node& node, ImportanceSpec& spec) {
   using Enum = std::remove_reference_t<decltype(spec.*Member)>;
-  const std::string_view words = choice_words(Enum{});
-  for (int place = 0; !config::choice_word(words, place).empty(); ++place) {
-    if (!node.IsScalar() || node.Scalar() != config::choice_word(words, place)) continue;
-    spec.*Member = static_cast<Enum>(place);
-    return std::nullopt;
-  }
-  return expected(fmt::format("one of {}", words), node);
+  const auto value = node.IsScalar() ? config::choice_named<Enum>(node.Scalar()) : std::nullopt;
+  if (!value) return expected(fmt::format("one of {}", choice_words(Enum{})), node);
+  spec.*Member = *value;
+  return std::nullopt;
 }
 
 Refusal read_model(const YAML::Node& node, ImportanceSpec& spec) {

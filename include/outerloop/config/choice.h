@@ -1,6 +1,7 @@
 #pragma once
 // Enumerations whose names are also the words of the config file: one list gives both.
 
+#include <optional>
 #include <string_view>
 
 // Declares `enum class Type { … }` and choice_words(Type{}), the enumerators' names in order,
@@ -28,6 +29,21 @@ constexpr std::string_view choice_word(std::string_view words, int index) {
 template <class Enum>
 constexpr std::string_view word(Enum value) {
   return choice_word(choice_words(Enum{}), static_cast<int>(value));
+}
+
+// The place of `word` in such a list.
+constexpr std::optional<int> choice_place(std::string_view words, std::string_view word) {
+  for (int place = 0; !choice_word(words, place).empty(); ++place) {
+    if (choice_word(words, place) == word) return place;
+  }
+  return std::nullopt;
+}
+
+// What `word` stands for; nothing where the Enum has no such word.
+template <class Enum>
+constexpr std::optional<Enum> choice_named(std::string_view word) {
+  const std::optional<int> place = choice_place(choice_words(Enum{}), word);
+  return place ? std::optional(static_cast<Enum>(*place)) : std::nullopt;
 }
 
 }  // namespace outerloop::config
