@@ -15,9 +15,9 @@
 #include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/exec/executable.h"
-#include "outerloop/exec/fma_peak.h"
 #include "outerloop/farm/run.h"
 #include "outerloop/interp/importance_bench.h"
+#include "outerloop/train/bench.h"
 
 namespace outerloop::cli {
 namespace {
@@ -43,19 +43,6 @@ struct Speed {
     return peak_gflops > 0 ? per_s(flops_per_task) * 1e-9 / peak_gflops : 0;
   }
 };
-
-double peak_of(comm::Communicator& ranks, ThreadPool& pool) {
-  const exec::Isa isa = exec::CompileOptions{}.isa;
-  if (isa == exec::Isa::scalar) return 0;
-  std::vector<double> peaks(static_cast<size_t>(pool.size()));
-  pool.run([&](int thread) {
-    peaks[static_cast<size_t>(thread)] = exec::measure_fma_peak(isa, DType::f32);
-  });
-  double sum = 0;
-  for (const double peak : peaks) sum += peak;
-  ranks.all_reduce("peak", std::span(&sum, 1), comm::Reduction::sum);
-  return sum;
-}
 
 // Compiles on every thread, so that no measured task has to.
 void warm_up(farm::Job& job, ThreadPool& pool) {
@@ -94,7 +81,8 @@ Speed measure(interp::RunImportanceJob& job, comm::Communicator& ranks, ThreadPo
   farm::run(job, ranks, pool, {});
   speed.seconds = watch.seconds();
   count(job, before, ranks, speed);
-  speed.peak_gflops = peak_of(ranks, pool);
+  const exec::Isa isa = exec::CompileOptions{}.isa;
+  if (isa != exec::Isa::scalar) speed.peak_gflops = train::measure_peak(ranks, pool, isa);
   return speed;
 }
 

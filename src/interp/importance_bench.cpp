@@ -1,7 +1,6 @@
 #include "outerloop/interp/importance_bench.h"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -43,12 +42,6 @@ ImportanceProblem standard_problem() {
   problem.groups = feature_groups(problem.table.features);
   problem.metrics = {metric_named("r2")};
   return problem;
-}
-
-double thread_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 double gemm_gflops(MlpPrecision precision) {

@@ -38,17 +38,6 @@ double status_mib(const std::string& field) {
   return 0;
 }
 
-double peak_of_teams(comm::Communicator& ranks, ThreadPool& pool, exec::Isa isa) {
-  std::vector<double> peaks(static_cast<size_t>(pool.size()));
-  pool.run([&](int thread) {
-    peaks[static_cast<size_t>(thread)] = exec::measure_fma_peak(isa, DType::f32);
-  });
-  double sum = 0;
-  for (double peak : peaks) sum += peak;
-  ranks.all_reduce("peak", std::span(&sum, 1), comm::Reduction::sum);
-  return sum;
-}
-
 // What was measured of a meta-step.
 struct Measured {
   std::vector<double> seconds;       // per step, by batch
@@ -77,7 +66,7 @@ Measured measure(MetaStep& step, comm::Communicator& ranks, ThreadPool& pool, ex
   for (int i = 0; i < kBatches; ++i) {
     result.seconds.push_back(batch(per_batch));
     if (isa != exec::Isa::scalar && i % 5 == 0)
-      result.peaks.push_back(peak_of_teams(ranks, pool, isa));
+      result.peaks.push_back(measure_peak(ranks, pool, isa));
   }
   if (device != nullptr) {
     result.launches = static_cast<double>(device->launched_kernels() - launched) /
@@ -117,6 +106,17 @@ void add_speeds(MetaStepBench& bench, const Measured& measured) {
 }
 
 }  // namespace
+
+double measure_peak(comm::Communicator& ranks, ThreadPool& pool, exec::Isa isa) {
+  std::vector<double> peaks(static_cast<size_t>(pool.size()));
+  pool.run([&](int thread) {
+    peaks[static_cast<size_t>(thread)] = exec::measure_fma_peak(isa, DType::f32);
+  });
+  double sum = 0;
+  for (const double peak : peaks) sum += peak;
+  ranks.all_reduce("peak", std::span(&sum, 1), comm::Reduction::sum);
+  return sum;
+}
 
 MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptions& options,
                               comm::Communicator& ranks) {

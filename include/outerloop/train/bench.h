@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "outerloop/base/stopwatch.h"
+#include "outerloop/base/thread_pool.h"
 #include "outerloop/comm/communicator.h"
 #include "outerloop/config/read.h"
 #include "outerloop/exec/device.h"
 #include "outerloop/exec/executable.h"
 
 namespace outerloop::train {
+
+// GF/s of float32 on all ranks' threads' cores, each probed by exec::measure_fma_peak. Collective.
+double measure_peak(comm::Communicator& ranks, ThreadPool& pool, exec::Isa isa);
 
 struct MetaStepBench {
   std::string isa;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 
 #include "exec/cpu/jit.h"
+#include "outerloop/base/stopwatch.h"
 
 namespace outerloop::exec {
 namespace {
@@ -31,12 +31,6 @@ Kernel make_fma_loop(Isa isa, DType dtype) {
   assembler.jnz(next);
   assembler.leave();
   return assembler.finish();
-}
-
-double thread_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 }  // namespace

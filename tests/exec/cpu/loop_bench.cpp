@@ -4,7 +4,6 @@
 //   build/release/loop_bench
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstring>
@@ -15,18 +14,13 @@
 #include "exec/cpu/copy.h"
 #include "exec/cpu/kernel.h"
 #include "loop_check.h"
+#include "outerloop/base/stopwatch.h"
 
 namespace outerloop::exec {
 namespace {
 
 using Kind = LoopOutputKind;
 using testing::dense;
-
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 // Nanoseconds a call, the median of 25 batches of about a millisecond.
 double time_call(const std::function<void()>& call) {
