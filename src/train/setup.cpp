@@ -13,18 +13,6 @@ data::Range range(const config::Interval& interval) {
   return {static_cast<float>(interval.low), static_cast<float>(interval.high)};
 }
 
-data::Rotation rotation(config::Rotation rotation) {
-  switch (rotation) {
-    case config::Rotation::none:
-      return data::Rotation::none;
-    case config::Rotation::per_class:
-      return data::Rotation::per_class;
-    case config::Rotation::as_classes:
-      break;
-  }
-  return data::Rotation::as_classes;
-}
-
 data::EpisodeShape episode_shape(const config::Protocol& protocol) {
   data::EpisodeShape shape{.ways = static_cast<int>(protocol.ways),
                            .shots = static_cast<int>(protocol.shots),
@@ -44,7 +32,7 @@ data::TableColumns table_columns(const config::Table& table) {
           .features = table.features,
           .left_out = table.left_out,
           .categories = table.categories,
-          .missing = static_cast<data::MissingCells>(table.missing),
+          .missing = table.missing,
           .flag_missing = table.flag_missing,
           .standardise = table.standardise};
 }
@@ -86,7 +74,7 @@ std::shared_ptr<const data::TaskFamily> make_family(const config::Config& config
     case config::TaskFamily::images:
       break;
   }
-  const data::Rotation turned = rotation(protocol.rotation);
+  const config::Rotation turned = protocol.rotation;
   return data::make_image_family(data.images, shape,
                                  {.split_scheme = tasks.split,
                                   .rotation = {turned, turned, turned},

@@ -5,16 +5,15 @@
 #include <memory>
 #include <string>
 
+#include "outerloop/config/config.h"
 #include "outerloop/data/family.h"
 #include "outerloop/data/image_set.h"
 
 namespace outerloop::data {
 
-enum class Rotation : uint8_t {
-  none,
-  per_class,  // each class of a task turned by a multiple of 90 degrees, drawn once per task (Finn)
-  as_classes,  // every class gives four: itself turned by 0, 90, 180, 270 degrees (Snell, Vinyals)
-};
+// per_class: each class of a task turned by a multiple of 90 degrees, drawn once per task (Finn);
+// as_classes: every class gives four, itself turned by 0, 90, 180, 270 degrees (Snell, Vinyals).
+using config::Rotation;
 
 struct ImageFamilyOptions {
   std::string split_scheme;  // empty: the data set's own default

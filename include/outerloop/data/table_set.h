@@ -12,15 +12,12 @@
 #include <string_view>
 #include <vector>
 
+#include "outerloop/config/config.h"
 #include "outerloop/data/episode.h"
 
 namespace outerloop::data {
 
-enum class MissingCells : uint8_t {
-  refuse,
-  mean,    // of the column's training rows
-  median,  // of the column's training rows
-};
+using config::MissingCells;  // mean and median: of the column's training rows
 
 // What the columns are.
 struct TableColumns {
