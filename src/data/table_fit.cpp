@@ -7,6 +7,7 @@
 #include <set>
 
 #include "data/table_encoding.h"
+#include "outerloop/base/averages.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/csv_table.h"
 
@@ -45,14 +46,6 @@ Moments moments(const std::vector<double>& values) {
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   return {mean, std::sqrt(squares / static_cast<double>(values.size()))};
-}
-
-// Of an even count the mean of the middle two.
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
 class Fit {
@@ -113,7 +106,8 @@ class Fit {
     const std::vector<double> known = numbers_in(column);
     const Moments m = moments(known);
     TableFeature feature{.name = name};
-    feature.fill = columns_.missing == MissingCells::median ? median(known) : m.mean;
+    const bool by_median = columns_.missing == MissingCells::median && !known.empty();
+    feature.fill = by_median ? median(known) : m.mean;
     feature.has_flag = columns_.flag_missing && known.size() < rows_.size();
     if (!columns_.standardise) return feature;
     // Of the filled column: its deviation is smaller.

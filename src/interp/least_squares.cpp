@@ -4,9 +4,9 @@
 #include <limits>
 #include <optional>
 
-#include "interp/pairwise_sum.h"
 #include "interp/simple_fit.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 
 namespace outerloop::interp {
 

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "interp/cholesky.h"
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 
 namespace outerloop::interp {
 

@@ -9,8 +9,8 @@
 #include <numeric>
 #include <string>
 
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 
 namespace outerloop::interp {
 

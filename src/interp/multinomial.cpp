@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include "interp/cholesky.h"
-#include "interp/pairwise_sum.h"
 #include "interp/simple_fit.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 
 namespace outerloop::interp {
 

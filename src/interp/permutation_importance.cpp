@@ -6,9 +6,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 
 namespace outerloop::interp {
 

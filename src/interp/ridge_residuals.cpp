@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 #include "outerloop/interp/exchange.h"
 #include "outerloop/interp/lime.h"
 

@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "interp/cholesky.h"
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 
 namespace outerloop::interp {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 #include "outerloop/base/philox.h"
 #include "outerloop/base/student_t.h"
 #include "outerloop/interp/statistics.h"

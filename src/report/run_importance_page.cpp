@@ -116,8 +116,7 @@ std::string class_maps(const RunImportance& result) {
   if (result.classes.empty()) return {};
   double most = 0;
   for (const ClassFinding& one : result.classes) {
-    for (const interp::MeanInterval& group : one.groups)
-      most = std::max(most, std::abs(group.mean));
+    for (const MeanInterval& group : one.groups) most = std::max(most, std::abs(group.mean));
   }
   std::string cards;
   for (const ClassFinding& one : result.classes) {
@@ -125,7 +124,7 @@ std::string class_maps(const RunImportance& result) {
     map.about = "Importance of places of the image in the class " + one.name;
     map.most = most;
     int64_t clear = 0;  // intervals without 0
-    for (const interp::MeanInterval& group : one.groups) {
+    for (const MeanInterval& group : one.groups) {
       map.values.push_back(group.mean);
       map.halves.push_back(one.tasks > 1 ? group.half : 0);
       clear += std::abs(group.mean) > group.half ? 1 : 0;

@@ -7,10 +7,10 @@
 #include <sstream>
 
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/averages.h"
 #include "outerloop/base/error.h"
 #include "outerloop/config/read.h"
 #include "outerloop/config/word.h"
-#include "outerloop/interp/statistics.h"
 #include "outerloop/sweep/result.h"
 #include "outerloop/sweep/state.h"
 
@@ -83,7 +83,7 @@ OverSeeds over_seeds(const std::vector<double>& values) {
   std::ranges::copy_if(values, std::back_inserter(finite),
                        [](double v) { return std::isfinite(v); });
   if (finite.empty()) return {.mean = kNone, .half = kNone};
-  const interp::MeanInterval interval = interp::mean_interval(finite);
+  const MeanInterval interval = mean_interval(finite);
   return {interval.mean, interval.half, static_cast<int64_t>(finite.size())};
 }
 

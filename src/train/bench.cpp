@@ -5,6 +5,7 @@
 #include <optional>
 #include <sstream>
 
+#include "outerloop/base/averages.h"
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
 #include "outerloop/config/choice.h"
@@ -19,11 +20,6 @@ namespace {
 
 constexpr int kBatches = 15;
 constexpr int kBatchesOfParts = 5;
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 // A field of /proc/self/status in MiB.
 double status_mib(const std::string& field) {

@@ -5,17 +5,11 @@
 #include <limits>
 #include <numeric>
 
+#include "outerloop/base/averages.h"
 #include "outerloop/base/student_t.h"
 
 namespace outerloop::train {
 namespace {
-
-double median_of(std::vector<double> values) {
-  std::ranges::sort(values);
-  const size_t n = values.size();
-  if (n == 0) return std::numeric_limits<double>::quiet_NaN();
-  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
 
 size_t count_of_tasks(size_t draws, int64_t distinct) {
   return distinct > 0 ? std::min(static_cast<size_t>(distinct), draws) : draws;
@@ -40,6 +34,8 @@ std::vector<double> means_of_tasks(std::span<const float> values, std::span<cons
   return means;
 }
 
+// By plain sums in the order of the tasks: the pairwise ones of mean_interval() would change the
+// last bits of results that are stored.
 Statistic statistic(std::span<const float> values, std::span<const uint8_t> left_out,
                     int64_t distinct) {
   const std::vector<double> means = means_of_tasks(values, left_out, distinct);
@@ -54,7 +50,7 @@ Statistic statistic(std::span<const float> values, std::span<const uint8_t> left
   }
   std::vector<double> all = means;
   all.resize(count_of_tasks(values.size(), distinct), std::numeric_limits<double>::infinity());
-  result.median = median_of(std::move(all));
+  result.median = median(std::move(all));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "interp/simulated_tasks.h"
+#include "outerloop/base/averages.h"
 #include "outerloop/interp/statistics.h"
 
 namespace outerloop::interp {

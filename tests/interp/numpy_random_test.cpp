@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 
 namespace outerloop::interp {
 namespace {

@@ -7,29 +7,13 @@
 #include <random>
 #include <set>
 
+#include "outerloop/base/averages.h"
 #include "outerloop/base/error.h"
 
 namespace outerloop::interp {
 namespace {
 
 using Numbers = std::vector<double>;
-
-TEST(MeanInterval, IsTheTextbookOne) {
-  const auto interval = mean_interval(Numbers{1, 2, 3, 4});
-  EXPECT_EQ(interval.mean, 2.5);
-  EXPECT_DOUBLE_EQ(interval.deviation, std::sqrt(5.0 / 3));
-  EXPECT_DOUBLE_EQ(interval.error, std::sqrt(5.0 / 3) / 2);
-  EXPECT_DOUBLE_EQ(interval.half, 3.1824463052837086 * interval.error);
-  EXPECT_DOUBLE_EQ(interval.upper - interval.lower, 2 * interval.half);
-  EXPECT_DOUBLE_EQ(interval.normal_half, 1.959963984540054 * interval.error);
-}
-
-TEST(MeanInterval, OfOneValueIsUnknown) {
-  const auto interval = mean_interval(Numbers{3});
-  EXPECT_EQ(interval.mean, 3);
-  EXPECT_TRUE(std::isnan(interval.half));
-  EXPECT_THROW(mean_interval(Numbers{}), BadInput);
-}
 
 TEST(ConditionalValueAtRisk, AveragesTheWorstShare) {
   const Numbers losses = {1, 4, 2, 3};

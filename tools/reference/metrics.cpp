@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 
+#include "outerloop/base/averages.h"
 #include "outerloop/base/error.h"
 #include "outerloop/interp/calibration.h"
 #include "outerloop/interp/fairness.h"
@@ -229,7 +230,7 @@ void add_sign_flips(Answers& answers, const Numbers& values) {
 
 Answers values_over_tasks(const Case& c) {
   const Numbers values = c["values"];
-  const auto interval = interp::mean_interval(values);
+  const auto interval = mean_interval(values);
   Numbers magnitudes = values;
   for (double& value : magnitudes) value = std::abs(value);
   const double scale = std::max(mean_of(magnitudes), interval.half);

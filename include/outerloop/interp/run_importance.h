@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "outerloop/base/averages.h"
 #include "outerloop/farm/job.h"
 #include "outerloop/farm/results.h"
 #include "outerloop/interp/budget.h"

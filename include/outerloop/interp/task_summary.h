@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "outerloop/interp/statistics.h"
+#include "outerloop/base/averages.h"
 
 namespace outerloop::interp {
 

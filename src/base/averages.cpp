@@ -1,19 +1,17 @@
-// Intervals and tails of values over tasks.
+#include "outerloop/base/averages.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
-#include "interp/pairwise_sum.h"
 #include "outerloop/base/error.h"
+#include "outerloop/base/pairwise_sum.h"
 #include "outerloop/base/philox.h"
 #include "outerloop/base/student_t.h"
-#include "outerloop/interp/statistics.h"
 
-namespace outerloop::interp {
+namespace outerloop {
 
 MeanInterval mean_interval(std::span<const double> values, double level) {
   if (values.empty() || !(level > 0 && level < 1)) {
@@ -40,19 +38,11 @@ MeanInterval mean_interval(std::span<const double> values, double level) {
   return result;
 }
 
-double conditional_value_at_risk(std::span<const double> losses, double share) {
-  if (losses.empty() || !(share > 0 && share <= 1)) {
-    throw BadInput(fmt::format(
-        "the worst share of losses needs losses and a share in (0, 1], got {} losses, {}",
-        losses.size(), share));
-  }
-  std::vector<double> sorted(losses.begin(), losses.end());
-  std::ranges::sort(sorted, std::greater());
-  const double count = share * static_cast<double>(losses.size());
-  const auto whole = static_cast<size_t>(count);
-  std::vector<double> worst(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(whole));
-  if (whole < sorted.size()) worst.push_back((count - std::floor(count)) * sorted[whole]);
-  return pairwise_sum(worst) / count;
+double median(std::vector<double> values) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::ranges::sort(values);
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-}  // namespace outerloop::interp
+}  // namespace outerloop

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace outerloop::interp {
+namespace outerloop {
 
 template <class T>
 T pairwise_sum(std::span<const T> x) {
@@ -48,4 +48,4 @@ T mean_of(const std::vector<T>& x) {
   return mean_of(std::span<const T>(x));
 }
 
-}  // namespace outerloop::interp
+}  // namespace outerloop
