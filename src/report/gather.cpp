@@ -17,6 +17,7 @@
 #include "outerloop/config/read.h"
 #include "outerloop/data/csv_table.h"
 #include "outerloop/train/run_folder.h"
+#include "outerloop/train/statistic_json.h"
 #include "report/gather_examples.h"
 #include "report/ticks.h"
 
@@ -24,18 +25,12 @@ namespace outerloop::report {
 namespace {
 
 namespace fs = std::filesystem;
+using train::number_of;
 using Json = nlohmann::ordered_json;
-
-// Numbers that were not finite are stored as null.
-double number(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_number()) return std::nan("");
-  return found->get<double>();
-}
 
 std::optional<double> optional_number(const Json& json, const char* key) {
   if (!json.contains(key)) return std::nullopt;
-  return number(json, key);
+  return number_of(json, key);
 }
 
 // Calls `read`, which takes values out of JSON from this file.
@@ -64,20 +59,15 @@ void read_metrics(const fs::path& file, ReportData& data) {
     const int64_t iteration = line.value("iteration", int64_t{0});
     data.iterations = std::max(data.iterations, iteration);
     if (line.value("kind", "") == "train") {
-      data.training.push_back({iteration, number(line, "loss"), optional_number(line, "accuracy")});
+      data.training.push_back(
+          {iteration, number_of(line, "loss"), optional_number(line, "accuracy")});
       data.nonfinite = line.value("nonfinite", int64_t{0});
     } else {
-      data.validation.push_back({iteration, number(line, "loss"), number(line, "loss_ci95"),
-                                 optional_number(line, "accuracy"), number(line, "accuracy_ci95")});
+      data.validation.push_back({iteration, number_of(line, "loss"), number_of(line, "loss_ci95"),
+                                 optional_number(line, "accuracy"),
+                                 number_of(line, "accuracy_ci95")});
     }
   }
-}
-
-Statistic statistic(const Json& json) {
-  return {.mean = number(json, "mean"),
-          .ci95 = number(json, "ci95"),
-          .median = number(json, "median"),
-          .tasks = json.value("tasks", int64_t{0})};
 }
 
 void read_test(const Json& test, ReportData& data) {
@@ -85,9 +75,9 @@ void read_test(const Json& test, ReportData& data) {
   data.test_tasks = std::min(test.value("distinct", data.test_draws), data.test_draws);
   for (const Json& point : test.value("curve", Json::array())) {
     StepResult result{.step = point.value("step", int64_t{0}),
-                      .loss = statistic(point.at("loss")),
+                      .loss = train::statistic_of(point.at("loss")),
                       .diverged = point.value("diverged", int64_t{0})};
-    if (point.contains("accuracy")) result.accuracy = statistic(point.at("accuracy"));
+    if (point.contains("accuracy")) result.accuracy = train::statistic_of(point.at("accuracy"));
     data.test.push_back(result);
   }
 }
@@ -99,10 +89,10 @@ void read_summary(const fs::path& file, ReportData& data) {
   data.iterations = summary.value("iterations", data.iterations);
   if (summary.contains("best_iteration")) data.best_iteration = summary["best_iteration"];
   if (summary.contains("test")) read_test(summary["test"], data);
-  data.run.emplace_back("Training time", fmt::format("{:.1f} s", number(summary, "wall_s")));
+  data.run.emplace_back("Training time", fmt::format("{:.1f} s", number_of(summary, "wall_s")));
   data.run.emplace_back(
       "Speed",
-      fmt::format("{} tasks/s", with_commas(std::llround(number(summary, "tasks_per_s")))));
+      fmt::format("{} tasks/s", with_commas(std::llround(number_of(summary, "tasks_per_s")))));
   if (summary.value("early_stopped", false)) data.run.emplace_back("Stopped early", "yes");
   data.run.emplace_back("Tested checkpoint",
                         fs::path(summary.value("checkpoint", "")).filename().string());

@@ -13,28 +13,26 @@
 #include "outerloop/config/word.h"
 #include "outerloop/sweep/result.h"
 #include "outerloop/sweep/state.h"
+#include "outerloop/train/statistic_json.h"
 
 namespace outerloop::sweep {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// Values that were not finite are stored as null.
-double number(const nlohmann::json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_number() ? found->get<double>() : kNone;
-}
+using train::number_of;
+using Json = nlohmann::ordered_json;
 
 // What settings are compared by.
 struct Measure {
   bool accuracy = false;
 
-  double in_validation(const nlohmann::json& line) const {
-    return number(line, accuracy ? "accuracy" : "loss_median");
+  double in_validation(const Json& line) const {
+    return number_of(line, accuracy ? "accuracy" : "loss_median");
   }
-  double in_test(const nlohmann::json& test) const {
+  double in_test(const Json& test) const {
     const auto found = test.find(accuracy ? "accuracy" : "loss");
-    return found == test.end() ? kNone : number(*found, statistic());
+    return found == test.end() ? kNone : number_of(*found, statistic());
   }
   const char* statistic() const { return accuracy ? "mean" : "median"; }
   bool better(double a, double b) const { return accuracy ? a > b : a < b; }
@@ -49,7 +47,7 @@ struct Course {
 void read_curve(const std::filesystem::path& file, const Measure& measure, Course& course) {
   std::istringstream lines(read_file(file));
   for (std::string text; std::getline(lines, text);) {
-    const nlohmann::json line = nlohmann::json::parse(text);
+    const Json line = Json::parse(text);
     if (line.value("kind", "") != "validation") continue;
     const double value = measure.in_validation(line);
     course.curve[line.at("iteration").get<int64_t>()] = value;
@@ -62,14 +60,14 @@ Course read_course(const SweepFolder& folder, const Point& point, const Measure&
   const train::RunFolder run = folder.run(point);
   Course course{.result = {.number = point.number, .test = kNone}};
   try {
-    const nlohmann::json summary = nlohmann::json::parse(read_file(run.summary()));
+    const Json summary = Json::parse(read_file(run.summary()));
     if (const auto test = summary.find("test"); test != summary.end()) {
       course.result.test = measure.in_test(*test);
       course.result.diverged = test->value("diverged", int64_t{0});
       course.result.tasks = test->value("tasks", int64_t{0});
     }
     read_curve(run.metrics(), measure, course);
-  } catch (const nlohmann::json::exception&) {
+  } catch (const Json::exception&) {
     throw CorruptFile(
         fmt::format("{}: damaged: summary.json or metrics.jsonl is no JSON; remove "
                     "the folder and run the sweep again",

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 namespace outerloop::train {
 
 nlohmann::ordered_json to_json(const Statistic& statistic) {
@@ -9,6 +12,19 @@ nlohmann::ordered_json to_json(const Statistic& statistic) {
           {"ci95", statistic.ci95},
           {"median", statistic.median},
           {"tasks", statistic.tasks}};
+}
+
+Statistic statistic_of(const nlohmann::ordered_json& json) {
+  return {.mean = number_of(json, "mean"),
+          .ci95 = number_of(json, "ci95"),
+          .median = number_of(json, "median"),
+          .tasks = json.value("tasks", int64_t{0})};
+}
+
+double number_of(const nlohmann::ordered_json& json, const char* key) {
+  const auto found = json.find(key);
+  const bool is_there = found != json.end() && found->is_number();
+  return is_there ? found->get<double>() : std::numeric_limits<double>::quiet_NaN();
 }
 
 nlohmann::ordered_json to_json(const EvaluationResult& result) {

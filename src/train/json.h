@@ -5,11 +5,9 @@
 
 #include "outerloop/config/config.h"
 #include "outerloop/train/evaluation.h"
+#include "outerloop/train/statistic_json.h"
 
 namespace outerloop::train {
-
-// {"mean", "ci95", "median", "tasks"}; numbers that are not finite become null.
-nlohmann::ordered_json to_json(const Statistic& statistic);
 
 // The results after the last step, and the curve over steps 0 … K.
 nlohmann::ordered_json to_json(const EvaluationResult& result);

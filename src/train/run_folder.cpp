@@ -8,7 +8,6 @@
 #include <cmath>
 #include <ctime>
 #include <fstream>
-#include <limits>
 
 #include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
@@ -82,21 +81,14 @@ std::string describe_run(const config::Config& config, const Data& data, const M
 
 std::string describe_summary(const RunFolder& folder) {
   std::ifstream file(folder.summary());
-  const auto summary = nlohmann::json::parse(file);
+  const auto summary = nlohmann::ordered_json::parse(file);
   std::string text =
       fmt::format("{} in {:.1f} s, {:.0f} tasks/s\n",
                   counted(summary["iterations"].get<int64_t>(), "iteration"),
                   summary["wall_s"].get<double>(), summary["tasks_per_s"].get<double>());
-  // null: a number that does not exist, such as the mean of no tasks.
-  const auto number = [](const nlohmann::json& statistic, const char* key) {
-    const nlohmann::json& value = statistic.at(key);
-    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-  };
-  const auto line = [&](const char* name, const nlohmann::json& json, const Measure& measure) {
-    const Statistic s{.mean = number(json, "mean"),
-                      .ci95 = number(json, "ci95"),
-                      .median = number(json, "median"),
-                      .tasks = json.at("tasks").get<int64_t>()};
+  const auto line = [&](const char* name, const nlohmann::ordered_json& json,
+                        const Measure& measure) {
+    const Statistic s = statistic_of(json);
     if (s.tasks == 0) {
       text += fmt::format("test {}: none, {}\n", name, tasks_in_words(s));
       return;
