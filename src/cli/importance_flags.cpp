@@ -1,6 +1,7 @@
 #include "cli/importance_flags.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -76,7 +77,7 @@ std::optional<interp::BudgetRule> budget_of(const RunImportanceFlags& flags) {
 
 void add_scoring_flags(Command command, RunImportanceFlags& flags) {
   const std::string runs = kOfRuns;
-  const auto add = [&](const char* name, auto& value, const char* help) {
+  const auto add = [&](const char* name, auto& value, const std::string& help) {
     return command.add_option(name, value, help).group(runs);
   };
   add("--checkpoint", flags.checkpoint, "best, last or a file [best]");
@@ -93,10 +94,16 @@ void add_scoring_flags(Command command, RunImportanceFlags& flags) {
       .group(runs);
   command.add_flag("--curve", flags.curve, "The estimand query after each inner step").group(runs);
   add("--estimands", flags.estimands,
-      "Some of prior, query, support, support_query, drop, across, labels [all that the learner "
-      "has; drop where the data set has training tasks]")
+      fmt::format("Some of {} [all that the learner has; drop where the data set has training "
+                  "tasks]",
+                  choice_words(interp::Estimand{})))
       .delimiter(',');
-  add("--metrics", flags.metrics, "mse, mae, r2; log_loss, accuracy, … [mse; log_loss,accuracy]")
+  add("--metrics", flags.metrics,
+      fmt::format("{}; of classes {} [{}; {}]",
+                  fmt::join(interp::metrics_for(interp::Output::number), ", "),
+                  fmt::join(interp::metrics_for(interp::Output::probabilities), ", "),
+                  fmt::join(interp::usual_metrics(false), ","),
+                  fmt::join(interp::usual_metrics(true), ",")))
       .delimiter(',');
   add("--group", flags.groups, "NAME=FEATURE,FEATURE…: features that change rows together");
   add("--patch", flags.patch,

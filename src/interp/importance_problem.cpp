@@ -30,15 +30,16 @@ void check_mlp(const ImportanceSpec& spec, const ImportanceProblem& problem) {
     throw BadInput(fmt::format("{}: the network takes {} features, {} are given", where,
                                mlp.inputs(), problem.table.features.size()));
   }
+  const auto known = alike.metrics();
   for (const std::string& metric : spec.metrics) {
-    if (std::ranges::find(alike.metrics, metric) != alike.metrics.end()) continue;
+    if (std::ranges::find(known, metric) != known.end()) continue;
     throw BadInput(fmt::format("{}: metrics: a network of {} output(s) has {}, not '{}'", where,
-                               mlp.outputs(), fmt::join(alike.metrics, ", "), metric));
+                               mlp.outputs(), fmt::join(known, ", "), metric));
   }
-  if (spec.donors == DonorRule::within_class && !alike.classifies) {
+  if (spec.donors == DonorRule::within_class && !alike.classifies()) {
     throw BadInput(where + ": donors: within_class needs classes, the network has one output");
   }
-  if (!alike.classifies) return;
+  if (!alike.classifies()) return;
   const size_t classes = count_classes(problem.table.targets);
   if (classes > mlp.outputs()) {
     throw BadInput(fmt::format("{}: the network says {} classes, the target has {}", where,
@@ -81,7 +82,7 @@ ImportanceProblem read_problem(const ImportanceSpec& spec) {
   read_model(spec, problem);
   for (const std::string& name : spec.metrics) problem.metrics.push_back(metric_named(name));
   if (problem.metrics.empty()) {
-    problem.metrics.push_back(metric_named(answers_like(*problem.mlp).metrics.front()));
+    problem.metrics.push_back(metric_named(answers_like(*problem.mlp).metrics().front()));
   }
   if (spec.donors == DonorRule::ridge_residual) {
     problem.residuals = ridge_residuals(problem.table.view(), problem.groups, spec.ridge);

@@ -27,7 +27,7 @@ using Refusal = std::optional<std::string>;
 
 struct Key {
   std::string_view name;
-  std::string_view help;
+  std::string help;
   Refusal (*read)(const YAML::Node& node, ImportanceSpec& spec);
 };
 
@@ -127,6 +127,14 @@ Refusal read_groups(const YAML::Node& node, ImportanceSpec& spec) {
   return std::nullopt;
 }
 
+std::string help_on_metrics() {
+  std::string text = "list of ";
+  for (const SimpleModelKind& kind : simple_models()) {
+    text += fmt::format("{} ({}); ", fmt::join(kind.metrics(), ", "), kind.name);
+  }
+  return text + "mlp: as linear or, of classes, logistic [the first]";
+}
+
 using Spec = ImportanceSpec;
 const std::vector<Key> kKeys = {
     {"table",
@@ -146,10 +154,7 @@ const std::vector<Key> kKeys = {
     {"activation", "of mlp, after all layers but the last: relu or tanh [relu]",
      read_choice<&Spec::activation>},
     {"precision", "of mlp: float32 or float64 [float32]", read_choice<&Spec::precision>},
-    {"metrics",
-     "list of r2, mse, mae (linear), accuracy, balanced_accuracy (the others), log_loss, "
-     "auroc, brier (logistic); mlp: as linear or, of classes, logistic [r2 or accuracy]",
-     read_texts<&Spec::metrics>},
+    {"metrics", help_on_metrics(), read_texts<&Spec::metrics>},
     {"groups", "features that change rows together: {name: [feature, …]}; others are alone",
      read_groups},
     {"mode", "sampled: random permutations; exact: all donor rows, no random error [sampled]",
@@ -303,13 +308,14 @@ class Reader {
   }
 
   void check_metrics(const SimpleModelKind& kind) {
-    if (spec_.metrics.empty()) spec_.metrics.emplace_back(kind.metrics.front());
+    if (spec_.metrics.empty()) spec_.metrics.emplace_back(kind.metrics().front());
+    const auto known = kind.metrics();
     for (const std::string& metric : spec_.metrics) {
-      refuse_if(std::ranges::find(kind.metrics, metric) == kind.metrics.end(), "metrics",
-                fmt::format("the {} model has {}, not '{}'", kind.name,
-                            fmt::join(kind.metrics, ", "), metric));
+      refuse_if(
+          std::ranges::find(known, metric) == known.end(), "metrics",
+          fmt::format("the {} model has {}, not '{}'", kind.name, fmt::join(known, ", "), metric));
     }
-    refuse_if(spec_.donors == DonorRule::within_class && !kind.classifies, "donors",
+    refuse_if(spec_.donors == DonorRule::within_class && !kind.classifies(), "donors",
               fmt::format("within_class needs a classifier, the {} model is none", kind.name));
   }
 

@@ -259,14 +259,14 @@ double auroc(std::span<const double> targets, const Predictions& predictions,
 
 std::span<const Metric> metrics() {
   static constexpr Metric kMetrics[] = {
-      {"r2", true, true, r2_score, "two rows or more"},
-      {"mse", false, true, mean_squared_error},
-      {"mae", false, true, mean_absolute_error},
-      {"accuracy", true, true, accuracy},
-      {"balanced_accuracy", true, true, balanced_accuracy},
-      {"log_loss", false, true, log_loss},
-      {"auroc", true, false, auroc, "rows of both classes"},
-      {"brier", false, true, brier_loss},
+      {"r2", Output::number, true, true, r2_score, "two rows or more"},
+      {"mse", Output::number, false, true, mean_squared_error},
+      {"mae", Output::number, false, true, mean_absolute_error},
+      {"accuracy", Output::label, true, true, accuracy},
+      {"balanced_accuracy", Output::label, true, true, balanced_accuracy},
+      {"log_loss", Output::probabilities, false, true, log_loss},
+      {"auroc", Output::probabilities, true, false, auroc, "rows of both classes", true},
+      {"brier", Output::probabilities, false, true, brier_loss},
   };
   return kMetrics;
 }
@@ -278,6 +278,15 @@ const Metric& metric_named(std::string_view name) {
     known += fmt::format("{}{}", known.empty() ? "" : ", ", metric.name);
   }
   throw BadInput(fmt::format("no metric is called '{}'; there are {}", name, known));
+}
+
+std::vector<std::string_view> metrics_for(Output said) {
+  std::vector<std::string_view> names;
+  for (const Metric& metric : metrics()) {
+    const bool of_label = metric.of == Output::label && said == Output::probabilities;
+    if (metric.of == said || of_label) names.push_back(metric.name);
+  }
+  return names;
 }
 
 }  // namespace outerloop::interp

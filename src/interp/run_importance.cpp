@@ -151,28 +151,24 @@ std::vector<Metric> metrics_of(const RunImportanceSpec& spec, const train::Setup
   const bool classification = setup.test_shape.classification;
   const int64_t ways = setup.test_tasks->shape().ways;
   std::vector<std::string> names = spec.metrics;
-  if (names.empty()) {
-    names = classification ? std::vector<std::string>{"log_loss", "accuracy"}
-                           : std::vector<std::string>{"mse"};
-  }
-  const std::vector<std::string_view> values{"r2", "mse", "mae"};
+  if (names.empty()) names = usual_metrics(classification);
   std::vector<Metric> metrics;
   for (auto at = names.begin(); at != names.end(); ++at) {
     const std::string& name = *at;
-    metrics.push_back(metric_named(name));
+    const Metric& metric = metrics.emplace_back(metric_named(name));
     if (std::find(names.begin(), at, name) != at) {
       throw BadInput(fmt::format("--metrics: '{}' is named twice", name));
     }
-    if (name == "auroc" && classification && ways > 2) {
+    if (metric.of_two_classes && classification && ways > 2) {
       throw BadInput(fmt::format(
-          "--metrics: auroc tells two classes apart, this run's tasks have {}; leave it out",
+          "--metrics: {} tells two classes apart, this run's tasks have {}; leave it out", name,
           ways));
     }
-    const bool of_values = std::ranges::find(values, name) != values.end();
-    if (of_values != classification) continue;
+    const bool of_numbers = metric.of == Output::number;
+    if (of_numbers != classification) continue;
     throw BadInput(fmt::format("--metrics: {} is for {}, this run's tasks have {}", name,
-                               of_values ? "numbers" : "classes",
-                               of_values ? "classes" : "numbers"));
+                               of_numbers ? "numbers" : "classes",
+                               of_numbers ? "classes" : "numbers"));
   }
   return metrics;
 }
@@ -260,6 +256,11 @@ int64_t tasks_of(const RunProblem& job) {
 }
 
 }  // namespace
+
+std::vector<std::string> usual_metrics(bool classification) {
+  if (classification) return {"log_loss", "accuracy"};
+  return {"mse"};
+}
 
 RunProblem::RunProblem(const RunImportanceSpec& s)
     : spec(s),

@@ -108,21 +108,11 @@ SimpleModel fit_centroids(const TableView& x, std::span<const double> targets,
 
 const std::vector<SimpleModelKind>& simple_models() {
   static const std::vector<SimpleModelKind> kinds = {
-      {"linear",
-       "least squares; classes count as numbers 0, 1, …",
-       false,
-       {"r2", "mse", "mae"},
+      {"linear", "least squares; classes count as numbers 0, 1, …", Output::number,
        fit_least_squares},
-      {"logistic",
-       "multinomial logistic regression with a ridge of 1",
-       true,
-       {"accuracy", "balanced_accuracy", "log_loss", "auroc", "brier"},
+      {"logistic", "multinomial logistic regression with a ridge of 1", Output::probabilities,
        fit_logistic},
-      {"centroid",
-       "the class of the nearest mean",
-       true,
-       {"accuracy", "balanced_accuracy"},
-       fit_centroids},
+      {"centroid", "the class of the nearest mean", Output::label, fit_centroids},
   };
   return kinds;
 }

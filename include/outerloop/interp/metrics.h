@@ -9,6 +9,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "outerloop/interp/table.h"
 
@@ -38,14 +39,19 @@ MetricFunction brier_loss;
 // Class said for each row by predictions as above.
 double predicted_class(const Predictions& predictions, size_t row);
 
+// What a model says of a row.
+enum class Output { number, label, probabilities };
+
 // A metric as users name it.
 struct Metric {
   std::string_view name;
+  Output of;  // of a label: of probabilities too
   bool greater_is_better;
   // For fixed targets the (weighted) mean of a number per row, times and plus something.
   bool mean_over_rows;
   MetricFunction* function;
   std::string_view needs = {};  // of the scored rows, or it is NaN
+  bool of_two_classes = false;
 
   // The greater, the better: what importance is a decrease of.
   double score(std::span<const double> targets, const Predictions& predictions,
@@ -58,5 +64,7 @@ struct Metric {
 std::span<const Metric> metrics();
 // Throws BadInput with the known names when there is none.
 const Metric& metric_named(std::string_view name);
+// Names of those that such an output can be scored by, in their order.
+std::vector<std::string_view> metrics_for(Output said);
 
 }  // namespace outerloop::interp

@@ -34,7 +34,7 @@ struct RunImportanceSpec {
   bool within_classes = false;  // donors of the row's class alone
   bool curve = false;
   std::vector<Estimand> estimands;   // empty: all that the learner and its data have
-  std::vector<std::string> metrics;  // empty: mse, or log_loss and accuracy
+  std::vector<std::string> metrics;  // empty: usual_metrics()
   std::vector<NamedGroup> groups;    // of a table's features; other features are alone
   std::optional<int64_t> bins;       // one input: places along it as groups, estimand labels
   // Images, at most one of them; none: patch = 4.
@@ -43,6 +43,9 @@ struct RunImportanceSpec {
   std::optional<int64_t> strokes;      // so many pieces of the lines of each image, by size
   int threads = 1;
 };
+
+// What the answers to a run's tasks are scored by if nothing else is asked.
+std::vector<std::string> usual_metrics(bool classification);
 
 // What is known of one group by one estimand at one step.
 struct GroupFinding {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "outerloop/interp/metrics.h"
 #include "outerloop/interp/table.h"
 
 namespace outerloop::interp {
@@ -23,12 +24,14 @@ struct SimpleModel {
 struct SimpleModelKind {
   std::string_view name;
   std::string_view help;
-  bool classifies;  // targets are classes 0, 1, …
-  std::vector<std::string_view>
-      metrics;  // that its predictions can be scored by, the default first
+  Output output;  // but of a number the targets are classes 0, 1, …
   // columns: names for messages. Throws BadInput when the data do not determine the model.
   SimpleModel (*fit)(const TableView& x, std::span<const double> targets,
                      std::span<const double> weights, std::span<const std::string> columns);
+
+  bool classifies() const { return output != Output::number; }
+  // That its predictions can be scored by, the default first.
+  std::vector<std::string_view> metrics() const { return metrics_for(output); }
 };
 const std::vector<SimpleModelKind>& simple_models();
 
