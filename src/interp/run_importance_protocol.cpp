@@ -6,31 +6,11 @@
 #include <algorithm>
 
 #include "outerloop/base/counted.h"
+#include "outerloop/interp/findings.h"
 #include "outerloop/interp/run_importance.h"
 
 namespace outerloop::interp {
 namespace {
-
-struct Meaning {
-  std::string_view finding, says;
-};
-constexpr Meaning kMeanings[] = {
-    {"prior", "before any step, the group's values change rows among the queries"},
-    {"query", "after adaptation, the group's values change rows among the queries"},
-    {"support",
-     "the group's values change rows in the support set, and the learner adapts to that"},
-    {"support_query",
-     "they change rows in both sets, by draws of their own and never from one set to the other"},
-    {"drop", "the group stands at its mean over training tasks in both sets; nothing is drawn"},
-    {"across", "the queries have the group's values of queries of other tasks"},
-    {"labels",
-     "support points in the place have labels of support points anywhere in the task, and the "
-     "learner adapts to that"},
-    {"adaptation", "query less prior, task by task"},
-    {"interaction", "support and query less support_query, task by task"},
-    {"shapley_support", "the Shapley share of the support set in support_query"},
-    {"shapley_query", "the Shapley share of the queries in support_query"},
-};
 
 bool has(const RunImportance& result, std::string_view finding) {
   const auto& found = result.metrics.front().estimands;
@@ -39,10 +19,10 @@ bool has(const RunImportance& result, std::string_view finding) {
 
 std::string describe_estimands(const RunImportance& result) {
   std::vector<std::string> said;
-  for (const Meaning& meaning : kMeanings) {
-    if (!has(result, meaning.finding)) continue;
-    said.push_back(fmt::format("{}: {}", meaning.finding, meaning.says));
-    if (meaning.finding == "query" && result.spec.curve) said.back() += ", and so after each step";
+  for (const FindingKind& kind : finding_kinds()) {
+    if (!has(result, kind.name)) continue;
+    said.push_back(fmt::format("{}: {}", kind.name, kind.meaning));
+    if (kind.name == "query" && result.spec.curve) said.back() += ", and so after each step";
   }
   return fmt::format(
       "A decrease is the score of a task less its score with one group changed; the score of a "

@@ -9,6 +9,7 @@
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/base/counted.h"
 #include "outerloop/data/image_file.h"
+#include "outerloop/interp/findings.h"
 #include "outerloop/report/importance_report.h"
 #include "report/bar_chart.h"
 #include "report/heat_map.h"
@@ -22,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using interp::ClassFinding;
 using interp::EstimandFinding;
+using interp::finding_kind;
 using interp::GroupFinding;
 using interp::MetricFinding;
 using interp::RunImportance;
@@ -30,29 +32,6 @@ constexpr const char* kNoBand = "Too few tasks for a joint band.";
 constexpr size_t kMostBars = 30;
 constexpr size_t kMostTasks = 60;  // rows of the matrix
 constexpr size_t kMostCurves = 4;  // as many as there are colours
-
-struct About {
-  std::string_view name, heading, question;
-};
-constexpr About kAbout[] = {
-    {"prior", "Before adaptation", "What the prior reads: queries permuted, no inner step taken."},
-    {"query", "After adaptation", "What the adapted model reads: queries permuted."},
-    {"support", "In the support set", "What adaptation learns from: support permuted."},
-    {"support_query", "In both", "What a group is worth in all: support and query permuted apart."},
-    {"drop", "Left out", "What a group is worth when it is replaced by its mean in both sets."},
-    {"across", "From other tasks",
-     "Values from other tasks' queries: task-level inputs show here."},
-    {"labels", "Where adaptation reads", "Support labels permuted at the points of a place."},
-    {"adaptation", "Added by adaptation", "After less before adaptation, task by task."},
-    {"interaction", "Interaction",
-     "Support and query together say less than apart, where above 0."},
-    {"shapley_support", "Share of the support", "Shapley share of the total worth."},
-    {"shapley_query", "Share of the queries", "Shapley share of the total worth."},
-};
-
-const About& about(const std::string& name) {
-  return *std::ranges::find(kAbout, name, &About::name);
-}
 
 const EstimandFinding* find(const MetricFinding& metric, std::string_view name, int64_t step) {
   for (const EstimandFinding& finding : metric.estimands) {
@@ -108,7 +87,8 @@ std::string map_card(const RunImportance& result, const EstimandFinding& finding
     map.values.push_back(group.tasks.interval.mean);
     map.halves.push_back(group.has_band() ? group.band_half : 0);
   }
-  return card(about(finding.name).heading, region_map(map), escape(about(finding.name).question));
+  return card(finding_kind(finding.name).heading, region_map(map),
+              escape(finding_kind(finding.name).question));
 }
 
 // One map for each class, over one of its images, all on one scale.
@@ -149,10 +129,10 @@ std::string bars_card(const EstimandFinding& finding, const std::string& metric)
     const double mean = group.tasks.interval.mean;
     bars.push_back({group.group, mean, mean - group.band_half, mean + group.band_half});
   }
-  return card(about(finding.name).heading,
+  return card(finding_kind(finding.name).heading,
               bar_chart(fmt::format("Importance by {}, {}", metric, finding.name),
                         "fall of the score (" + metric + ")", bars),
-              escape(about(finding.name).question) + note_on_groups(finding.groups.size()));
+              escape(finding_kind(finding.name).question) + note_on_groups(finding.groups.size()));
 }
 
 std::string places_card(const RunImportance& result, const EstimandFinding& finding,
@@ -169,8 +149,8 @@ std::string places_card(const RunImportance& result, const EstimandFinding& find
     series.points.push_back({place, mean, mean - half, mean + half});
   }
   plot.series.push_back(std::move(series));
-  return card(about(finding.name).heading, to_svg(plot),
-              fmt::format("{} {}", escape(about(finding.name).question),
+  return card(finding_kind(finding.name).heading, to_svg(plot),
+              fmt::format("{} {}", escape(finding_kind(finding.name).question),
                           finding.has_band() ? "Band: all places together, 95 %." : kNoBand));
 }
 
@@ -184,7 +164,7 @@ std::string about_whiskers(const MetricFinding& metric) {
 std::string findings(const RunImportance& result, const MetricFinding& metric) {
   const bool image = !result.regions.empty();
   std::string cards, bars;
-  for (const About& one : kAbout) {
+  for (const interp::FindingKind& one : interp::finding_kinds()) {
     const int64_t step = one.name == "prior" ? 0 : result.steps;
     const EstimandFinding* finding = find(metric, one.name, step);
     if (finding == nullptr) continue;

@@ -63,10 +63,7 @@ struct GroupFinding {
 };
 
 struct EstimandFinding {
-  std::string name;  // of an estimand, or derived from several, task by task:
-                     //   adaptation       query - prior: what adapting adds
-                     //   interaction      support + query - support_query
-                     //   shapley_support, shapley_query   their shares of support_query
+  std::string name;  // of finding_kinds()
   int64_t step = 0;
   std::vector<GroupFinding> groups;
 
