@@ -107,9 +107,9 @@ void add_scoring_flags(Command command, RunImportanceFlags& flags) {
       .delimiter(',');
   add("--group", flags.groups, "NAME=FEATURE,FEATURE…: features that change rows together");
   add("--patch", flags.patch,
-      "Images: side of the square of pixels that is a group; their values come from the same "
-      "pixels "
-      "of another image of the task [4]");
+      fmt::format("Images: side of the square of pixels that is a group; their values come from "
+                  "the same pixels of another image of the task [{}]",
+                  interp::kUsualPatch));
   add("--superpixels", flags.superpixels,
       "Images: about so many regions of like pixels as groups, by SLIC on the mean training image, "
       "so "

@@ -44,7 +44,7 @@ std::vector<FeatureGroup> groups_of(const std::vector<int32_t>& regions, const I
 
 // "row,column" of a square
 std::vector<FeatureGroup> named_squares(RunProblem& problem, const ImageSize& size) {
-  const int64_t side = problem.spec.patch.value_or(4);
+  const int64_t side = problem.spec.patch.value_or(kUsualPatch);
   require("--patch", side, 1, std::min(size.height, size.width), size);
   problem.regions = squares(size, side);
   std::vector<FeatureGroup> groups = groups_of(problem.regions, size);

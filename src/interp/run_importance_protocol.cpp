@@ -58,7 +58,7 @@ std::string describe_groups(const RunImportance& result) {
            "where lines meet, which without the pen's path stands for its strokes. ";
   }
   return fmt::format("Groups: squares of {0} x {0} pixels, named by their row and column. ",
-                     spec.patch.value_or(4));
+                     spec.patch.value_or(kUsualPatch));
 }
 
 // Another data set than the learner's gives training tasks of its own.

@@ -19,6 +19,8 @@
 
 namespace outerloop::interp {
 
+inline constexpr int64_t kUsualPatch = 4;
+
 struct RunImportanceSpec {
   std::filesystem::path run;        // run folder or checkpoint file
   std::string checkpoint = "best";  // as in train::open_run()
@@ -37,7 +39,7 @@ struct RunImportanceSpec {
   std::vector<std::string> metrics;  // empty: usual_metrics()
   std::vector<NamedGroup> groups;    // of a table's features; other features are alone
   std::optional<int64_t> bins;       // one input: places along it as groups, estimand labels
-  // Images, at most one of them; none: patch = 4.
+  // Images, at most one of them; none: patch = kUsualPatch.
   std::optional<int64_t> patch;        // side of a square of pixels, a group each
   std::optional<int64_t> superpixels;  // about so many regions of the mean training image
   std::optional<int64_t> strokes;      // so many pieces of the lines of each image, by size
