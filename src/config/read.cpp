@@ -1,54 +1,23 @@
 #include "outerloop/config/read.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "config/value.h"
 #include "outerloop/base/atomic_file.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/config/suggest.h"
+#include "outerloop/config/yaml_errors.h"
 
 namespace outerloop::config {
 namespace {
 
 constexpr std::size_t kLargestFile = 1 << 20;
-
-// Looks at the structure alone.
-class DocumentMarks : public YAML::EventHandler {
- public:
-  std::vector<YAML::Mark> starts;
-
-  void OnDocumentStart(const YAML::Mark& mark) override { starts.push_back(mark); }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-};
-
-// Where a second document begins, which YAML::Load would ignore. YAML::LoadAll is no way to find
-// it: on some damaged files yaml-cpp 0.7 gives documents without end.
-std::optional<YAML::Mark> second_document(std::string_view text) {
-  std::istringstream in{std::string(text)};
-  YAML::Parser parser(in);
-  DocumentMarks marks;
-  parser.HandleNextDocument(marks);
-  if (!parser.HandleNextDocument(marks) || marks.starts.size() < 2) return std::nullopt;
-  return marks.starts[1];
-}
 
 std::size_t number_of(const Key& key) {
   return static_cast<std::size_t>(&key - schema().data());
@@ -66,24 +35,22 @@ enum class Source { none, file, words };
 // Reads keys from both sources into one config and collects what is wrong.
 class ConfigReader {
  public:
-  explicit ConfigReader(std::string_view file_name) : file_(file_name) {
+  explicit ConfigReader(std::string_view file_name) : errors_(file_name) {
     result_.origins.assign(schema().size(), "default");
     sources_.assign(schema().size(), Source::none);
   }
 
   void read_yaml(std::string_view text) {
-    try {
-      if (const auto second = second_document(text)) {
-        return give_up(place(*second), "expected one YAML document, here begins another");
-      }
-      const YAML::Node document = YAML::Load(std::string(text));
+    const bool to_its_end = errors_.read(std::string(text), [this](const YAML::Node& document) {
       if (document.IsNull()) return;
-      if (!document.IsMap()) return give_up(place(document.Mark()), "expected `key: value` lines");
+      if (!document.IsMap()) {
+        gave_up_ = true;
+        return errors_.add(errors_.place(document.Mark()), "expected `key: value` lines");
+      }
       read_map(document, "");
       if (is_stored_config()) std::ranges::fill(sources_, Source::none);
-    } catch (const YAML::Exception& error) {
-      give_up(place(error.mark), not_yaml(text, error.mark.line, error.msg));
-    }
+    });
+    gave_up_ |= !to_its_end;
   }
 
   void read_word(int number, std::string_view word) {
@@ -106,13 +73,13 @@ class ConfigReader {
 
   Resolved finish() {
     if (!gave_up_) check_together();
-    if (!errors_.empty()) throw ConfigErrors(std::move(errors_));
+    errors_.raise();
     return std::move(result_);
   }
 
   std::vector<std::string> idle_words() const {
     std::vector<std::string> keys;
-    if (!errors_.empty()) return keys;
+    if (errors_.count() > 0) return keys;
     for (const Complaint& complaint : cross_check(result_.config)) {
       const bool of_words = source_of(complaint.key) == Source::words &&
                             source_of(complaint.causes.front()) == Source::words;
@@ -124,51 +91,31 @@ class ConfigReader {
   Config& config() { return result_.config; }
 
  private:
-  // yaml-cpp counts lines and columns from 0.
-  std::string place(const YAML::Mark& mark) const {
-    if (mark.is_null()) return file_;
-    return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
-  }
-
-  void complain(const std::string& origin, std::string_view text) {
-    errors_.push_back(fmt::format("{}: {}", origin, text));
-  }
-
   // About a key or section, of which no more is said.
   void refuse(std::string_view path, const std::string& origin, std::string_view text) {
     refused_.emplace_back(path);
-    complain(origin, text);
+    errors_.add(origin, text);
   }
 
   void refuse_unknown(std::string_view path, const std::string& origin) {
     for (const std::string_view meant : likely_meant(path)) refused_.emplace_back(meant);
-    complain(origin, unknown_key(path));
-  }
-
-  // About a file that cannot be read to its end.
-  void give_up(const std::string& origin, std::string_view text) {
-    gave_up_ = true;
-    complain(origin, text);
+    errors_.add(origin, unknown_key(path));
   }
 
   // Complains about a second `path` in the same source.
-  bool given_before(std::string_view path, const std::string& origin,
-                    std::map<std::string, std::string, std::less<>>& seen) {
-    const auto [earlier, is_new] = seen.emplace(path, origin);
-    if (!is_new) {
-      refuse(path, origin,
-             fmt::format("'{}' is given twice, first at {}; remove one", path, earlier->second));
-    }
-    return !is_new;
+  bool given_before(std::string_view path, const std::string& origin, YamlErrors::Places& seen) {
+    const bool is_second = errors_.given_before(path, origin, seen);
+    if (is_second) refused_.emplace_back(path);
+    return is_second;
   }
 
   // Sections nest as deep as the schema, whatever the file holds.
   void read_map(const YAML::Node& map, const std::string& prefix) {
     for (const auto& entry : map) {
       const YAML::Node& name = entry.first;
-      const std::string origin = place(name.Mark());
+      const std::string origin = errors_.place(name.Mark());
       if (!name.IsScalar()) {
-        complain(origin, "expected the name of a key");
+        errors_.add(origin, "expected the name of a key");
         continue;
       }
       const std::string path = prefix + name.Scalar();
@@ -191,7 +138,7 @@ class ConfigReader {
   }
 
   void read_value(const Key& key, const YAML::Node& node, const std::string& name_origin) {
-    const std::string origin = node.IsNull() ? name_origin : place(node.Mark());
+    const std::string origin = node.IsNull() ? name_origin : errors_.place(node.Mark());
     if (node.IsMap()) {
       return refuse(key.path, origin,
                     fmt::format("{}: expected {}, got keys", key.path, expectation(key)));
@@ -277,20 +224,19 @@ class ConfigReader {
     const std::string_view other = source_of(complaint.key) == Source::file && last != complaint.key
                                        ? result_.origins[number_of(complaint.key)]
                                        : std::string_view{};
-    complain(
-        origin == "default" ? file_ : origin,
+    errors_.add(
+        origin == "default" ? errors_.file() : origin,
         fmt::format("{}: {}{}", complaint.key, complaint.text,
                     other.empty() ? "" : fmt::format(" ({} is set at {})", complaint.key, other)));
   }
 
-  std::string file_;
+  YamlErrors errors_;
   Resolved result_;
-  std::vector<Source> sources_;  // by place in schema()
-  std::vector<std::string> errors_;
+  std::vector<Source> sources_;       // by place in schema()
   std::vector<std::string> refused_;  // keys and sections
   bool gave_up_ = false;
-  std::map<std::string, std::string, std::less<>> lines_;  // where the file has which key
-  std::map<std::string, std::string, std::less<>> words_;  // the same for the command line
+  YamlErrors::Places lines_;  // where the file has which key
+  YamlErrors::Places words_;  // the same for the command line
 };
 
 Resolved read(std::string_view text, std::string_view name, const std::filesystem::path& folder,

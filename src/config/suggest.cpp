@@ -89,6 +89,14 @@ std::string unknown_key(std::string_view path) {
   return text + "; `outerloop config help` lists all keys";
 }
 
+std::string unknown_among(std::string_view kind, std::string_view name,
+                          std::span<const std::string_view> there) {
+  if (const auto near = nearest_word(name, there)) {
+    return fmt::format("unknown {} '{}'; did you mean '{}'?", kind, name, *near);
+  }
+  return fmt::format("unknown {} '{}'; there are {}", kind, name, fmt::join(there, ", "));
+}
+
 std::string not_yaml(std::string_view text, int line, std::string_view reason) {
   for (int i = 0; i < line; ++i) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   const bool may_be_tab =

@@ -9,10 +9,10 @@
 #include <optional>
 
 #include "outerloop/base/atomic_file.h"
-#include "outerloop/base/edit_distance.h"
 #include "outerloop/base/home.h"
 #include "outerloop/config/read.h"
 #include "outerloop/config/suggest.h"
+#include "outerloop/config/yaml_errors.h"
 #include "outerloop/interp/metrics.h"
 #include "outerloop/interp/simple_models.h"
 
@@ -200,80 +200,62 @@ bool is_of_training(const YAML::Node& document) {
 
 class Reader {
  public:
-  explicit Reader(const fs::path& file) : file_(file.string()) {
+  explicit Reader(const fs::path& file) : errors_(file.string()) {
     spec_.name = file.stem().string();
     spec_.folder = file.parent_path();
   }
 
   void read_file_text(const std::string& text) {
-    try {
-      const YAML::Node document = YAML::Load(text);
-      if (!document.IsMap()) return complain(file_, "expected `key: value` lines");
+    errors_.read(text, [this](const YAML::Node& document) {
+      if (!document.IsMap()) return errors_.add(errors_.file(), "expected `key: value` lines");
       if (is_of_training(document)) {
-        return complain(file_,
-                        "is the config of a training, not of a model of a table; train it, then "
-                        "name its run folder or a checkpoint file");
+        return errors_.add(errors_.file(),
+                           "is the config of a training, not of a model of a table; train it, then "
+                           "name its run folder or a checkpoint file");
       }
-      std::map<std::string, bool> seen;
+      config::YamlErrors::Places seen;
       for (const auto& entry : document) {
         const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "";
-        const std::string origin = place(entry.first.Mark());
-        if (std::exchange(seen[name], true)) {
-          complain(origin, fmt::format("'{}' is given twice; remove one", name));
-        } else {
-          take(name, entry.second, origin);
-        }
+        const std::string origin = errors_.place(entry.first.Mark());
+        if (!errors_.given_before(name, origin, seen)) take(name, entry.second, origin);
       }
-    } catch (const YAML::Exception& error) {
-      complain(place(error.mark), config::not_yaml(text, error.mark.line, error.msg));
-    }
+    });
   }
 
   void read_word(int number, const std::string& word) {
     const std::string origin = fmt::format("command line: word {}", number);
     const auto equals = word.find('=');
     if (equals == word.npos || equals == 0) {
-      return complain(origin, fmt::format("expected key=value, got '{}'", word));
+      return errors_.add(origin, fmt::format("expected key=value, got '{}'", word));
     }
+    const std::string name = word.substr(0, equals);
+    if (errors_.given_before(name, origin, words_)) return;
     try {
-      take(word.substr(0, equals), YAML::Load(word.substr(equals + 1)), origin);
+      take(name, YAML::Load(word.substr(equals + 1)), origin);
     } catch (const YAML::Exception& error) {
-      complain(origin, fmt::format("not readable as YAML: {}", error.msg));
+      errors_.add(origin, fmt::format("not readable as YAML: {}", error.msg));
     }
   }
 
   ImportanceSpec finish() {
-    if (errors_.empty()) check_together();
-    if (!errors_.empty()) throw config::ConfigErrors(std::move(errors_));
+    if (errors_.count() == 0) check_together();
+    errors_.raise();
     if (spec_.run_dir.empty())
       spec_.run_dir = fmt::format("runs/{}-seed{}", spec_.name, spec_.seed);
     return std::move(spec_);
   }
 
  private:
-  // yaml-cpp counts from 0.
-  std::string place(const YAML::Mark& mark) const {
-    if (mark.is_null()) return file_;
-    return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
-  }
-  void complain(const std::string& origin, std::string_view text) {
-    errors_.push_back(fmt::format("{}: {}", origin, text));
-  }
-
   void take(const std::string& name, const YAML::Node& value, const std::string& origin) {
     const auto key = std::ranges::find(kKeys, name, &Key::name);
     if (key == kKeys.end()) {
       std::vector<std::string_view> names;
       for (const Key& one : kKeys) names.push_back(one.name);
-      const auto near = nearest_word(name, names);
-      return complain(
-          origin,
-          near ? fmt::format("unknown key '{}'; did you mean '{}'?", name, *near)
-               : fmt::format("unknown key '{}'; there are {}", name, fmt::join(names, ", ")));
+      return errors_.add(origin, config::unknown_among("key", name, names));
     }
     ImportanceSpec fresh;  // so that a list on the command line replaces that of the file
     const auto refusal = key->read(value, fresh);
-    if (refusal) return complain(origin, fmt::format("{}: {}", name, *refusal));
+    if (refusal) return errors_.add(origin, fmt::format("{}: {}", name, *refusal));
     if (name == "features") spec_.features.clear();
     if (name == "metrics") spec_.metrics.clear();
     if (name == "groups") spec_.groups.clear();
@@ -284,7 +266,8 @@ class Reader {
   void refuse_if(bool wrong, const std::string& key, std::string_view text) {
     const auto given = origins_.find(key);
     if (wrong)
-      complain(given == origins_.end() ? file_ : given->second, fmt::format("{}: {}", key, text));
+      errors_.add(given == origins_.end() ? errors_.file() : given->second,
+                  fmt::format("{}: {}", key, text));
   }
   bool is_given(const std::string& key) const { return origins_.contains(key); }
 
@@ -332,9 +315,9 @@ class Reader {
               fmt::format("within_class needs a classifier, the {} model is none", kind.name));
   }
 
-  std::string file_;
+  config::YamlErrors errors_;
   ImportanceSpec spec_;
-  std::vector<std::string> errors_;
+  config::YamlErrors::Places words_;
   std::map<std::string, std::string> origins_;
 };
 

@@ -4,14 +4,13 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
-#include <set>
 
 #include "outerloop/base/atomic_file.h"
-#include "outerloop/base/edit_distance.h"
 #include "outerloop/config/read.h"
 #include "outerloop/config/schema.h"
 #include "outerloop/config/suggest.h"
 #include "outerloop/config/word.h"
+#include "outerloop/config/yaml_errors.h"
 #include "sweep/spec.h"
 
 namespace outerloop::sweep {
@@ -37,17 +36,13 @@ std::string word_of(const YAML::Node& node) {
 
 class Reader {
  public:
-  explicit Reader(const fs::path& file) : folder_(file.parent_path()) {
+  explicit Reader(const fs::path& file) : folder_(file.parent_path()), errors_(file.string()) {
     spec_.name = file.string();
   }
 
   Spec read(const std::string& text) {
-    try {
-      read_top(YAML::Load(text));
-    } catch (const YAML::Exception& error) {
-      complain(error.mark, config::not_yaml(text, error.mark.line, error.msg));
-    }
-    if (!errors_.empty()) throw config::ConfigErrors(std::move(errors_));
+    errors_.read(text, [this](const YAML::Node& document) { read_top(document); });
+    errors_.raise();
     return std::move(spec_);
   }
 
@@ -55,26 +50,16 @@ class Reader {
   using Entry =
       std::function<void(const std::string& name, const YAML::Node& at, const YAML::Node& value)>;
 
-  // yaml-cpp counts from 0.
-  std::string place(const YAML::Mark& mark) const {
-    if (mark.is_null()) return spec_.name;
-    return fmt::format("{}:{}:{}", spec_.name, mark.line + 1, mark.column + 1);
-  }
-  void complain(const YAML::Mark& mark, const std::string& text) {
-    errors_.push_back(fmt::format("{}: {}", place(mark), text));
-  }
+  std::string place(const YAML::Node& node) const { return errors_.place(node.Mark()); }
+  void complain(const YAML::Node& at, std::string_view text) { errors_.add(place(at), text); }
 
   void each(const YAML::Node& map, const std::string& what, const Entry& take) {
-    if (!map.IsMap())
-      return complain(map.Mark(), fmt::format("{}: expected `key: value` lines", what));
-    std::set<std::string> seen;
+    if (!map.IsMap()) return complain(map, fmt::format("{}: expected `key: value` lines", what));
+    config::YamlErrors::Places seen;
     for (const auto& entry : map) {
       const std::string name = word_of(entry.first);
-      if (!seen.insert(name).second) {
-        complain(entry.first.Mark(), fmt::format("'{}' is given twice; remove one", name));
-      } else {
-        take(name, entry.first, entry.second);
-      }
+      if (errors_.given_before(name, place(entry.first), seen)) continue;
+      take(name, entry.first, entry.second);
     }
   }
 
@@ -87,11 +72,7 @@ class Reader {
       if (found != handlers.end()) return found->second(value);
       std::vector<std::string_view> words;
       for (const auto& [word, handler] : handlers) words.push_back(word);
-      const auto near = nearest_word(name, words);
-      complain(at.Mark(),
-               near ? fmt::format("{}: unknown word '{}'; did you mean '{}'?", what, name, *near)
-                    : fmt::format("{}: unknown word '{}'; it has: {}", what, name,
-                                  fmt::join(words, ", ")));
+      complain(at, fmt::format("{}: {}", what, config::unknown_among("word", name, words)));
     });
   }
 
@@ -105,20 +86,19 @@ class Reader {
          {"random", [this](const YAML::Node& n) { read_random(n); }},
          {"leave_out", [this](const YAML::Node& n) { read_leave_out(n); }},
          {"seeds", [this](const YAML::Node& n) { read_seeds(n); }}});
-    if (!document.IsMap() || !errors_.empty()) return;
-    if (!document["config"]) complain(document.Mark(), "config: name the base config");
+    if (!document.IsMap() || errors_.count() > 0) return;
+    if (!document["config"]) complain(document, "config: name the base config");
     for (const auto& condition : spec_.leave_out) {
-      for (const Choice& choice : condition)
-        require_varied(choice.key, document["leave_out"].Mark());
+      for (const Choice& choice : condition) require_varied(choice.key, document["leave_out"]);
     }
   }
 
   void read_config_name(const YAML::Node& node) {
-    spec_.config_place = place(node.Mark());
-    if (word_of(node).empty()) return complain(node.Mark(), "config: expected the name of a file");
+    spec_.config_place = place(node);
+    if (word_of(node).empty()) return complain(node, "config: expected the name of a file");
     spec_.config = (folder_ / word_of(node)).lexically_normal();
     if (!fs::is_regular_file(spec_.config)) {
-      complain(node.Mark(), fmt::format("config: {}: no such config file", spec_.config.string()));
+      complain(node, fmt::format("config: {}: no such config file", spec_.config.string()));
     }
   }
 
@@ -126,9 +106,9 @@ class Reader {
   bool check_key(const std::string& key, const YAML::Node& at, bool is_fixed) {
     if (config::find_key(key) == nullptr) {
       const bool section = config::is_section(key);
-      complain(at.Mark(), section ? fmt::format("'{}' is a section; write whole keys, such as {}",
-                                                key, config::keys_of_section(key).front())
-                                  : config::unknown_key(key));
+      complain(at, section ? fmt::format("'{}' is a section; write whole keys, such as {}", key,
+                                         config::keys_of_section(key).front())
+                           : config::unknown_key(key));
       return false;
     }
     std::string why;
@@ -137,7 +117,7 @@ class Reader {
     if (why.empty() && !is_fixed && !config::changes_results(key)) {
       why = "cannot change results, so its points would be one; put it under `set`";
     }
-    if (!why.empty()) complain(at.Mark(), fmt::format("{}: {}", key, why));
+    if (!why.empty()) complain(at, fmt::format("{}: {}", key, why));
     return why.empty();
   }
 
@@ -145,7 +125,7 @@ class Reader {
   std::optional<std::string> value(const std::string& key, const YAML::Node& node) {
     const std::string text = word_of(node);
     if (const auto refusal = config::refusal_of_word(key + "=" + text)) {
-      complain(node.Mark(), *refusal);
+      complain(node, *refusal);
       return std::nullopt;
     }
     return config::canonical_value(key, text);
@@ -155,7 +135,7 @@ class Reader {
     std::vector<Override> result;
     each(map, what, [&](const std::string& key, const YAML::Node& at, const YAML::Node& node) {
       if (!check_key(key, at, is_fixed)) return;
-      spec_.places.emplace(key, place(at.Mark()));
+      spec_.places.emplace(key, place(at));
       if (auto text = value(key, node)) result.push_back({key, std::move(*text)});
     });
     return result;
@@ -167,7 +147,7 @@ class Reader {
     std::vector<Choice> result;
     each(map, what, [&](const std::string& key, const YAML::Node& at, const YAML::Node& node) {
       if (!check_key(key, at, false)) return;
-      if (use != RangeUse::condition) spec_.places.emplace(key, place(at.Mark()));
+      if (use != RangeUse::condition) spec_.places.emplace(key, place(at));
       Choice choice{.key = key};
       if (node.IsMap()) {
         choice.range = range(key, node, use);
@@ -176,7 +156,7 @@ class Reader {
       } else if (use == RangeUse::condition) {
         if (auto text = value(key, node)) choice.values.push_back(std::move(*text));
       } else {
-        complain(node.Mark(),
+        complain(node,
                  fmt::format("{}: expected a list of values or a range {{from: …, to: …}}", key));
       }
       result.push_back(std::move(choice));
@@ -189,11 +169,11 @@ class Reader {
       if (auto text = value(choice.key, node)) choice.values.push_back(std::move(*text));
     }
     if (list.size() == 0)
-      complain(list.Mark(), fmt::format("{}: expected at least one value", choice.key));
+      complain(list, fmt::format("{}: expected at least one value", choice.key));
   }
 
   std::optional<Range> range(const std::string& key, const YAML::Node& node, RangeUse use) {
-    const size_t errors = errors_.size();
+    const size_t errors = errors_.count();
     Range result;
     bool has_from = false, has_to = false;
     const auto bound = [&](double& to, bool& has) {
@@ -204,7 +184,7 @@ class Reader {
       };
     };
     if (!config::takes_number(key)) {
-      complain(node.Mark(), fmt::format("{}: takes no number, so no range; list its values", key));
+      complain(node, fmt::format("{}: takes no number, so no range; list its values", key));
       return std::nullopt;
     }
     Handlers handlers{{"from", bound(result.from, has_from)}, {"to", bound(result.to, has_to)}};
@@ -215,7 +195,7 @@ class Reader {
       handlers["points"] = [&](const YAML::Node& n) { result.points = count(n, "points", 1); };
     }
     each_word(node, key, handlers);
-    if (errors_.size() > errors) return std::nullopt;
+    if (errors_.count() > errors) return std::nullopt;
     check_range(key, node, use, result, has_from && has_to);
     return result;
   }
@@ -232,13 +212,13 @@ class Reader {
     else if (use == RangeUse::grid && !r.points &&
              (r.logarithmic || !config::takes_whole_number(key)))
       why = "a range in a grid needs points, how many values to take";
-    if (!why.empty()) complain(node.Mark(), fmt::format("{}: {}", key, why));
+    if (!why.empty()) complain(node, fmt::format("{}: {}", key, why));
   }
 
   bool is_logarithmic(const std::string& key, const YAML::Node& node) {
     const std::string text = word_of(node);
     if (text != "linear" && text != "log") {
-      complain(node.Mark(), fmt::format("{}: scale: expected linear or log, got '{}'", key, text));
+      complain(node, fmt::format("{}: scale: expected linear or log, got '{}'", key, text));
     }
     return text == "log";
   }
@@ -246,33 +226,33 @@ class Reader {
   int64_t count(const YAML::Node& node, const char* what, int64_t least) {
     const auto read = number<int64_t>(word_of(node));
     if (read && *read >= least && *read <= kMostPoints) return *read;
-    complain(node.Mark(), fmt::format("{}: expected a whole number from {} to {}, got '{}'", what,
-                                      least, kMostPoints, word_of(node)));
+    complain(node, fmt::format("{}: expected a whole number from {} to {}, got '{}'", what, least,
+                               kMostPoints, word_of(node)));
     return least;
   }
 
   void read_list(const YAML::Node& node) {
     if (!node.IsSequence())
-      return complain(node.Mark(), "list: expected entries like `- {inner.rate: 0.1}`");
+      return complain(node, "list: expected entries like `- {inner.rate: 0.1}`");
     for (const YAML::Node& entry : node) spec_.list.push_back(overrides(entry, "list", false));
   }
 
   void read_random(const YAML::Node& node) {
-    const size_t errors = errors_.size();
+    const size_t errors = errors_.count();
     each_word(
         node, "random",
         {{"points", [this](const YAML::Node& n) { spec_.random_points = count(n, "points", 1); }},
          {"seed", [this](const YAML::Node& n) { spec_.random_seed = count(n, "seed", 0); }},
          {"keys",
           [this](const YAML::Node& n) { spec_.random = choices(n, "keys", RangeUse::random); }}});
-    if (errors_.size() == errors && (spec_.random_points == 0 || spec_.random.empty())) {
-      complain(node.Mark(), "random: needs points, how many to draw, and keys");
+    if (errors_.count() == errors && (spec_.random_points == 0 || spec_.random.empty())) {
+      complain(node, "random: needs points, how many to draw, and keys");
     }
   }
 
   void read_leave_out(const YAML::Node& node) {
     if (!node.IsSequence()) {
-      return complain(node.Mark(), "leave_out: expected entries like `- {inner.steps: 5}`");
+      return complain(node, "leave_out: expected entries like `- {inner.steps: 5}`");
     }
     for (const YAML::Node& entry : node) {
       spec_.leave_out.push_back(choices(entry, "leave_out", RangeUse::condition));
@@ -287,20 +267,20 @@ class Reader {
     for (const YAML::Node& entry : node) {
       if (auto text = value("seed", entry)) spec_.seeds.push_back(std::move(*text));
     }
-    if (node.size() == 0) complain(node.Mark(), "seeds: expected at least one");
+    if (node.size() == 0) complain(node, "seeds: expected at least one");
   }
 
-  void require_varied(const std::string& key, const YAML::Mark& mark) {
+  void require_varied(const std::string& key, const YAML::Node& at) {
     const auto has = [&key](const auto& all) {
       return std::ranges::any_of(all, [&key](const auto& one) { return one.key == key; });
     };
     if (has(spec_.grid) || has(spec_.random) || std::ranges::any_of(spec_.list, has)) return;
-    complain(mark, fmt::format("leave_out: {} is not varied here, so it leaves nothing out", key));
+    complain(at, fmt::format("leave_out: {} is not varied here, so it leaves nothing out", key));
   }
 
   fs::path folder_;
   Spec spec_;
-  std::vector<std::string> errors_;
+  config::YamlErrors errors_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 // What to say about a key that does not exist, and about text that is no YAML.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,11 @@ namespace outerloop::config {
 // could stand there.
 std::string unknown_key(std::string_view path);
 
-// The keys and sections that it names.
+// "unknown word 'gird'; did you mean 'grid'?" or, with nothing near, what there is. `kind`: "word".
+std::string unknown_among(std::string_view kind, std::string_view name,
+                          std::span<const std::string_view> there);
+
+// The keys and sections that unknown_key() names.
 std::vector<std::string_view> likely_meant(std::string_view path);
 
 // About text that the YAML library refused for `reason` at `line`, from 0, or -1 where that is not
