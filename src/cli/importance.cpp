@@ -33,6 +33,7 @@ struct ImportanceArguments {
 // A job, where its files go, and what is made of its results.
 struct Work {
   std::unique_ptr<farm::Job> job;
+  std::unique_ptr<interp::RunBudget> budget;  // gives jobs instead, round by round
   interp::ImportanceFolder folder;
   int threads = 1;
   std::function<void(const farm::Results&)> conclude;
@@ -47,8 +48,12 @@ comm::Watchdog watch_outside_farm(comm::Communicator& ranks, std::chrono::millis
                /*log=*/{});
 }
 
-void name_files(const std::vector<std::filesystem::path>& files) {
-  for (const auto& file : files) fmt::print("{}\n", file.string());
+template <class Result>
+void present(const interp::ImportanceFolder& folder, const Result& result) {
+  fmt::print("{}", interp::to_text(result));
+  for (const auto& file : report::write_importance(folder, result)) {
+    fmt::print("{}\n", file.string());
+  }
 }
 
 Work work_on_table(const ImportanceArguments& options) {
@@ -57,9 +62,7 @@ Work work_on_table(const ImportanceArguments& options) {
   auto job = std::make_unique<interp::ImportanceJob>(spec);
   Work work{.folder = {spec.run_dir}, .threads = static_cast<int>(spec.threads)};
   work.conclude = [&job = *job, folder = work.folder](const farm::Results& results) {
-    const interp::ImportanceResult result = job.fold(results);
-    fmt::print("{}", interp::to_text(result));
-    name_files(report::write_importance(folder, result));
+    present(folder, job.fold(results));
   };
   work.job = std::move(job);
   return work;
@@ -68,13 +71,15 @@ Work work_on_table(const ImportanceArguments& options) {
 Work work_on_run(const ImportanceArguments& options) {
   const interp::RunImportanceSpec spec =
       run_importance_spec(options.source, options.words, options.of_run);
-  auto job = std::make_unique<interp::RunImportanceJob>(spec);
   Work work{.folder = {run_importance_folder(options.source, options.of_run), "--out"},
             .threads = spec.threads};
+  if (spec.budget) {
+    work.budget = std::make_unique<interp::RunBudget>(spec);
+    return work;
+  }
+  auto job = std::make_unique<interp::RunImportanceJob>(spec);
   work.conclude = [&job = *job, folder = work.folder](const farm::Results& results) {
-    const interp::RunImportance result = job.fold(results);
-    fmt::print("{}", interp::to_text(result));
-    name_files(report::write_importance(folder, result));
+    present(folder, job.fold(results));
   };
   work.job = std::move(job);
   return work;
@@ -110,102 +115,110 @@ void say_hung(comm::Communicator& ranks, const farm::Outcome& outcome, int code)
 
 constexpr int64_t kStopNow = -1;  // in place of the tasks of the next round
 
-bool is_to_stop(const farm::RunOptions& settings, const Stopwatch& since_begin,
-                const std::optional<std::chrono::seconds>& max_wall) {
-  if (!settings.stop_requested().empty()) return true;
-  return max_wall && since_begin.seconds() >= static_cast<double>(max_wall->count());
-}
-
 // Rounds until the budget is spent, each with a journal of its own.
-int run_in_rounds(comm::Communicator& ranks, const ImportanceArguments& options, ColorMode color) {
-  const bool leads = ranks.rank() == 0;
-  farm::RunOptions settings;
-  interp::RunImportanceSpec spec;
-  std::optional<interp::RunBudget> budget;
-  const interp::ImportanceFolder folder{run_importance_folder(options.source, options.of_run),
-                                        "--out"};
-  comm::fail_together(ranks, "command line", [&] {
-    settings = farm_options(options.farm);
-    if (settings.shard.count > 1) {
-      throw BadInput(
-          "--budget auto decides after each round from all of its results, which a shard does not "
-          "have; give --tasks and --repeats, or start it on several ranks");
-    }
-  });
-  {
-    const comm::Watchdog watchdog = watch_outside_farm(ranks, settings.lease);
-    comm::fail_together(ranks, "config", [&] {
-      spec = run_importance_spec(options.source, options.words, options.of_run);
-      budget.emplace(spec);
-      if (leads) folder.prepare(interp::Repeats::in_rounds);
-    });
+struct Rounds {
+  comm::Communicator& ranks;
+  const Work& work;
+  const farm::RunOptions& settings;  // max_wall: of all rounds
+  FarmSession& session;
+  ThreadPool& pool;
+  Stopwatch since_begin = {};
+
+  bool leads() const { return ranks.rank() == 0; }
+
+  bool is_to_stop() const {
+    if (!settings.stop_requested().empty()) return true;
+    const auto& most = settings.max_wall;
+    return most && since_begin.seconds() >= static_cast<double>(most->count());
   }
-  FarmSession session(leads && !options.farm.quiet, color);
-  session.attend(settings);
-  ThreadPool pool(spec.threads);
-  settings.way_out = folder.way_out();
-  std::vector<int64_t> plan(budget->plan_size());
-  const Stopwatch since_begin;
-  const auto max_wall = settings.max_wall;
-  while (true) {
-    if (max_wall) {
+
+  farm::Outcome run_jobs() const {
+    farm::RunOptions own = settings;
+    own.journal = work.folder.journal_of_round(work.budget->number());
+    if (own.max_wall) {
       const auto left =
-          *max_wall - std::chrono::seconds(static_cast<int64_t>(since_begin.seconds()));
-      settings.max_wall = std::max(left, std::chrono::seconds(0));
+          *own.max_wall - std::chrono::seconds(static_cast<int64_t>(since_begin.seconds()));
+      own.max_wall = std::max(left, std::chrono::seconds(0));
     }
-    settings.journal = folder.journal_of_round(budget->number());
-    farm::Outcome outcome = farm::run(budget->round(), ranks, pool, settings);
+    farm::Outcome outcome = farm::run(work.budget->round(), ranks, pool, own);
     session.finish();
+    return outcome;
+  }
+
+  // What is next, the same on all ranks.
+  std::vector<int64_t> plan_after(farm::Outcome outcome) const {
+    std::vector<int64_t> plan(work.budget->plan_size());
+    bool stops = false;
+    comm::fail_together(ranks, "budget", [&] {
+      if (!leads()) return;
+      plan = work.budget->plan(std::move(outcome.results));
+      // A short round may be over before the farm looks at the signal or the clock.
+      stops = plan.front() > 0 && is_to_stop();
+    });
+    if (stops) plan.front() = kStopNow;
+    ranks.broadcast("budget", std::span(plan), 0);
+    return plan;
+  }
+
+  // The exit code, if no round follows.
+  std::optional<int> run_one() const {
+    farm::Outcome outcome = run_jobs();
     const bool goes_on = outcome.stopped.empty() && outcome.hung.empty();
-    if (leads && !goes_on) {
+    if (leads() && !goes_on) {
       session.log().info("round {} has {} of {} cells done; the same command goes on",
-                         budget->number(), outcome.progress.done, outcome.progress.cells);
+                         work.budget->number(), outcome.progress.done, outcome.progress.cells);
       if (!outcome.hung.empty()) say_hung(ranks, outcome, kStopped);
     }
     if (!goes_on) return kStopped;
     const comm::Watchdog watchdog = watch_outside_farm(ranks, settings.lease);
-    bool stops = false;
-    comm::fail_together(ranks, "budget", [&] {
-      if (!leads) return;
-      plan = budget->plan(std::move(outcome.results));
-      // A short round may be over before the farm looks at the signal or the clock.
-      stops = plan.front() > 0 && is_to_stop(settings, since_begin, max_wall);
-    });
-    if (stops) plan.front() = kStopNow;
-    ranks.broadcast("budget", std::span(plan), 0);
+    const std::vector<int64_t> plan = plan_after(std::move(outcome));
     if (plan.front() == kStopNow) {
-      session.log().info("stopped after round {}; the same command goes on", budget->number());
+      session.log().info("stopped after round {}; the same command goes on", work.budget->number());
       return kStopped;
     }
-    const bool is_over = !budget->begin(plan);
-    if (is_over && leads) {
-      const interp::RunImportance result = budget->fold();
-      fmt::print("{}", interp::to_text(result));
-      name_files(report::write_importance(folder, result));
-    }
+    const bool is_over = !work.budget->begin(plan);
+    if (is_over && leads()) present(work.folder, work.budget->fold());
     ranks.barrier("end of round");
     if (is_over) return kDone;
+    return std::nullopt;
+  }
+};
+
+int run_in_rounds(const Rounds& rounds) {
+  while (true) {
+    if (const std::optional<int> code = rounds.run_one()) return *code;
   }
 }
 
+farm::RunOptions farm_options_of(const ImportanceArguments& options) {
+  farm::RunOptions settings = farm_options(options.farm);
+  if (settings.shard.count > 1 && options.of_run.budget && is_run(options.source)) {
+    throw BadInput(
+        "--budget auto decides after each round from all of its results, which a shard does not "
+        "have; give --tasks and --repeats, or start it on several ranks");
+  }
+  return settings;
+}
+
 int run_on(comm::Communicator& ranks, const ImportanceArguments& options, ColorMode color) {
-  if (options.of_run.budget && is_run(options.source)) return run_in_rounds(ranks, options, color);
   farm::RunOptions settings;
   Work work;
   const bool leads = ranks.rank() == 0;
-  comm::fail_together(ranks, "command line", [&] { settings = farm_options(options.farm); });
+  comm::fail_together(ranks, "command line", [&] { settings = farm_options_of(options); });
   {
     const comm::Watchdog watchdog = watch_outside_farm(ranks, settings.lease);
     comm::fail_together(ranks, "config", [&] {
       work = is_run(options.source) ? work_on_run(options) : work_on_table(options);
       settings.journal = work.folder.journal(settings.shard);
       settings.way_out = work.folder.way_out();
-      if (leads) work.folder.prepare(interp::Repeats::fixed);
+      if (!leads) return;
+      work.folder.prepare(work.budget ? interp::Repeats::in_rounds : interp::Repeats::fixed);
     });
   }
   FarmSession session(leads && !options.farm.quiet, color);
   session.attend(settings);
   ThreadPool pool(work.threads);
+  if (work.budget) return run_in_rounds({ranks, work, settings, session, pool});
   const farm::Outcome outcome = farm::run(*work.job, ranks, pool, settings);
   session.finish();
   if (!outcome.hung.empty()) {
