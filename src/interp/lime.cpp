@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "interp/cholesky.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/pairwise_sum.h"
@@ -94,18 +92,5 @@ template RidgeFit<float> weighted_ridge(std::span<const float> z, std::span<cons
                                         std::span<const float> weights, float alpha);
 template RidgeFit<double> weighted_ridge(std::span<const double> z, std::span<const double> y,
                                          std::span<const double> weights, double alpha);
-
-std::vector<double> lime_weights(const TableView& z, double width) {
-  if (!(width > 0)) throw BadInput(fmt::format("a kernel width must be above 0, got {}", width));
-  std::vector<double> weights;
-  for (size_t i = 0; i < z.rows(); ++i) {
-    const double squared = sum_over<double>(z.columns(), [&](size_t j) {
-      const double difference = z.row(i)[j] - z.row(0)[j];
-      return difference * difference;
-    });
-    weights.push_back(std::sqrt(std::exp(-squared / (width * width))));
-  }
-  return weights;
-}
 
 }  // namespace outerloop::interp

@@ -20,7 +20,7 @@ TEST(BestRepeats, LeaveTheLeastVarianceForTheirCost) {
         const auto variance = [&](int64_t repeats) {
           const auto r = static_cast<double>(repeats);
           const double tasks = 1000 / (per_task + 0.5 * r * static_cast<double>(groups));
-          return split.of_mean(tasks, r);
+          return (split.between_tasks + split.between_repeats / r) / tasks;
         };
         const int64_t best = best_repeats(split, costs, groups, 16);
         for (int64_t other = 1; other <= 16; ++other) {

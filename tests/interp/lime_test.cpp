@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "outerloop/base/error.h"
 
 namespace outerloop::interp {
@@ -54,15 +52,6 @@ TEST(WeightedRidge, RefusesWhatDoesNotFit) {
   EXPECT_THROW(fit({1, 2}, {1, 2}, {1, -1}, 1), BadInput);
   EXPECT_THROW(fit({1, 2}, {1, 2}, {0, 0}, 1), BadInput);
   EXPECT_THROW(fit({}, {}, {}, 1), BadInput);
-}
-
-TEST(LimeWeights, FallWithTheDistanceToTheFirstRow) {
-  const Numbers z = {1, 1, 1, 0, 0, 0};
-  const Numbers weights = lime_weights(TableView(z, 2), 2);
-  EXPECT_EQ(weights[0], 1);
-  EXPECT_DOUBLE_EQ(weights[1], std::exp(-1.0 / 8));
-  EXPECT_DOUBLE_EQ(weights[2], std::exp(-2.0 / 8));
-  EXPECT_THROW(lime_weights(TableView(z, 2), 0), BadInput);
 }
 
 }  // namespace

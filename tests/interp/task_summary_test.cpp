@@ -41,7 +41,6 @@ TEST(VarianceSplit, IsTheTextbookAnalysis) {
   const VarianceSplit split = split_variance(Numbers{1, 2, 3, 5, 9, 10}, 2);
   EXPECT_DOUBLE_EQ(split.between_repeats, 1);
   EXPECT_DOUBLE_EQ(split.between_tasks, 16.75 - 0.5);
-  EXPECT_DOUBLE_EQ(split.of_mean(10, 4), (16.25 + 0.25) / 10);
 }
 
 TEST(VarianceSplit, FindsWhatValuesWereMadeOf) {
@@ -62,15 +61,6 @@ TEST(VarianceSplit, OfEqualTasksIsNotNegative) {
   EXPECT_THROW(split_variance(Numbers{1, 2, 3, 4}, 1), BadInput);
   EXPECT_THROW(split_variance(Numbers{1, 2}, 2), BadInput);
   EXPECT_THROW(split_variance(Numbers{1, 2, 3, 4, 5}, 2), BadInput);
-}
-
-// Property 7 of importance over tasks: the error of a mean is that of its tasks. More repeats make
-// the repeats' part of it small and leave the rest.
-TEST(MoreRepeats, DoNotReplaceTasks) {
-  const VarianceSplit split{.between_tasks = 1, .between_repeats = 1};
-  EXPECT_DOUBLE_EQ(split.of_mean(10, 1), 0.2);
-  EXPECT_NEAR(split.of_mean(10, 1000), 0.1, 1e-3);
-  EXPECT_DOUBLE_EQ(split.of_mean(1000, 1), 0.002);
 }
 
 }  // namespace

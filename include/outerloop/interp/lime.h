@@ -5,8 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "outerloop/interp/table.h"
-
 namespace outerloop::interp {
 
 template <class T>
@@ -23,9 +21,5 @@ struct RidgeFit {
 template <class T>
 RidgeFit<T> weighted_ridge(std::span<const T> z, std::span<const T> y, std::span<const T> weights,
                            T alpha);
-
-// LIME's kernel: sqrt(exp(-d^2 / width^2)), d the Euclidean distance of a row to row 0, which is
-// the instance itself.
-std::vector<double> lime_weights(const TableView& z, double width);
 
 }  // namespace outerloop::interp

@@ -31,9 +31,6 @@ TaskSummary summarise_tasks(std::span<const double> values, size_t worst = 5, do
 struct VarianceSplit {
   double between_tasks = 0;    // variance of the tasks' true values; 0 where the estimate is less
   double between_repeats = 0;  // of one repeat within a task
-  double of_mean(double tasks, double repeats) const {
-    return (between_tasks + between_repeats / repeats) / tasks;
-  }
 };
 
 // values: (tasks, repeats), row-major. Throws BadInput unless there are two tasks and two repeats.
