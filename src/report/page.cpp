@@ -15,7 +15,7 @@
 namespace outerloop::report {
 namespace {
 
-struct Measure {
+struct ShownStatistic {
   Statistic statistic;
   Unit unit = Unit::number;
 
@@ -30,7 +30,7 @@ struct Measure {
   std::string median() const { return in_words(statistic.median, unit); }
 };
 
-Measure measure_of(const StepResult& result) {
+ShownStatistic shown_of(const StepResult& result) {
   if (result.accuracy) return {*result.accuracy, Unit::percent};
   return {result.loss, Unit::number};
 }
@@ -46,7 +46,7 @@ std::string headline(const ReportData& data) {
         data.finished ? "test.tasks was 0" : "the training is not finished: no test yet");
   }
   const StepResult& last = data.test.back();
-  const Measure result = measure_of(last);
+  const ShownStatistic result = shown_of(last);
   return fmt::format(
       "<div class=\"tile head\"><b>{}{}</b><span>{} on {} unseen test {} after {}, "
       "{}</span></div>\n",
@@ -59,9 +59,8 @@ std::string headline(const ReportData& data) {
 std::string tiles(const ReportData& data) {
   std::string html;
   if (!data.test.empty()) {
-    if (data.test.size() > 1)
-      html += tile(measure_of(data.test.front()).mean(), "before adaptation");
-    html += tile(measure_of(data.test.back()).median(), "median over tasks");
+    if (data.test.size() > 1) html += tile(shown_of(data.test.front()).mean(), "before adaptation");
+    html += tile(shown_of(data.test.back()).median(), "median over tasks");
     html += tile(
         fmt::format("{} of {}", with_commas(data.test.back().diverged),
                     with_commas(data.test_draws)),

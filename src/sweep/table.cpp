@@ -24,7 +24,7 @@ using train::number_of;
 using Json = nlohmann::ordered_json;
 
 // What settings are compared by.
-struct Measure {
+struct Criterion {
   bool accuracy = false;
 
   double in_validation(const Json& line) const {
@@ -44,29 +44,29 @@ struct Course {
   double best = kNone;              // of the curve
 };
 
-void read_curve(const std::filesystem::path& file, const Measure& measure, Course& course) {
+void read_curve(const std::filesystem::path& file, const Criterion& criterion, Course& course) {
   std::istringstream lines(read_file(file));
   for (std::string text; std::getline(lines, text);) {
     const Json line = Json::parse(text);
     if (line.value("kind", "") != "validation") continue;
-    const double value = measure.in_validation(line);
+    const double value = criterion.in_validation(line);
     course.curve[line.at("iteration").get<int64_t>()] = value;
     const bool first = std::isnan(course.best);
-    if (!std::isnan(value) && (first || measure.better(value, course.best))) course.best = value;
+    if (!std::isnan(value) && (first || criterion.better(value, course.best))) course.best = value;
   }
 }
 
-Course read_course(const SweepFolder& folder, const Point& point, const Measure& measure) {
+Course read_course(const SweepFolder& folder, const Point& point, const Criterion& criterion) {
   const train::RunFolder run = folder.run(point);
   Course course{.result = {.number = point.number, .test = kNone}};
   try {
     const Json summary = Json::parse(read_file(run.summary()));
     if (const auto test = summary.find("test"); test != summary.end()) {
-      course.result.test = measure.in_test(*test);
+      course.result.test = criterion.in_test(*test);
       course.result.diverged = test->value("diverged", int64_t{0});
       course.result.tasks = test->value("tasks", int64_t{0});
     }
-    read_curve(run.metrics(), measure, course);
+    read_curve(run.metrics(), criterion, course);
   } catch (const Json::exception&) {
     throw CorruptFile(
         fmt::format("{}: damaged: summary.json or metrics.jsonl is no JSON; remove "
@@ -124,7 +124,7 @@ std::string value_at(const Point& point, const std::string& key, const config::C
 
 // Settings in planned order, each with its points that are done.
 std::vector<Group> grouped(const SweepFolder& folder, const Plan& plan, const config::Config& base,
-                           const std::vector<std::string>& keys, const Measure& measure) {
+                           const std::vector<std::string>& keys, const Criterion& criterion) {
   std::vector<Group> groups;
   std::map<std::vector<std::string>, size_t> places;
   for (const Point& point : plan.points) {
@@ -135,7 +135,7 @@ std::vector<Group> grouped(const SweepFolder& folder, const Plan& plan, const co
     Group& group = groups[place->second];
     ++group.setting.planned;
     if (why_not_done(folder, point)) continue;
-    group.courses.push_back(read_course(folder, point, measure));
+    group.courses.push_back(read_course(folder, point, criterion));
     group.courses.back().result.seed = value_at(point, "seed", base);
   }
   return groups;
@@ -161,13 +161,13 @@ Setting concluded(Group group, bool validated) {
 
 Table tabulate(const SweepFolder& folder, const Plan& plan) {
   const config::Config base = config::read_config_text(plan.base, folder.base().string()).config;
-  const Measure measure{.accuracy = config::is_classification(base)};
+  const Criterion criterion{.accuracy = config::is_classification(base)};
   const std::vector<std::string> keys = keys_of(plan);
-  std::vector<Group> groups = grouped(folder, plan, base, keys, measure);
+  std::vector<Group> groups = grouped(folder, plan, base, keys, criterion);
   Table table{.keys = keys,
-              .measure = measure.accuracy ? "accuracy" : "loss",
-              .statistic = measure.statistic(),
-              .greater_is_better = measure.accuracy,
+              .measure = criterion.accuracy ? "accuracy" : "loss",
+              .statistic = criterion.statistic(),
+              .greater_is_better = criterion.accuracy,
               .points = static_cast<int64_t>(plan.points.size())};
   bool all_validated = true;
   for (const Group& group : groups) {
@@ -182,7 +182,7 @@ Table tabulate(const SweepFolder& folder, const Plan& plan) {
     // A median that is no number is of a training that diverged: worse than any number.
     const bool a_lost = seeds_without_score(a) > 0, b_lost = seeds_without_score(b) > 0;
     if (a_lost != b_lost) return b_lost;
-    return measure.better(a.score.mean, b.score.mean);
+    return criterion.better(a.score.mean, b.score.mean);
   });
   return table;
 }

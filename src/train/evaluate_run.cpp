@@ -37,12 +37,12 @@ nlohmann::ordered_json json_of(const RunEvaluation& evaluation) {
 std::string curve_in_words(const EvaluationResult& result) {
   const bool classes = !result.accuracy.empty();
   const auto& curve = classes ? result.accuracy : result.loss;
-  const Measure measure = measure_of(classes);
+  const Units units = units_of(classes);
   std::string text = classes ? "  step  accuracy\n" : "  step  loss\n";
   for (size_t k = 0; k < curve.size(); ++k) {
-    text += fmt::format("  {:>4}  {}", k, mean_in_words(curve[k], measure));
+    text += fmt::format("  {:>4}  {}", k, mean_in_words(curve[k], units));
     if (curve[k].tasks > 0) {
-      text += fmt::format(" (median {})", median_in_words(curve[k], measure));
+      text += fmt::format(" (median {})", median_in_words(curve[k], units));
     }
     if (result.diverged[k] > 0) text += fmt::format(", {} diverged", result.diverged[k]);
     text += '\n';

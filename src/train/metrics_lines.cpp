@@ -41,12 +41,12 @@ Json validation_line(int64_t iteration, const EvaluationResult& result) {
 std::string describe_validation(int64_t iteration, const EvaluationResult& result) {
   const bool shares = classification(result);
   const Statistic& s = shares ? result.accuracy.back() : result.loss.back();
-  const Measure measure = measure_of(shares);
+  const Units units = units_of(shares);
   std::string text =
       fmt::format("iteration {}: validation {} {} ({})", iteration, shares ? "accuracy" : "loss",
-                  mean_in_words(s, measure), tasks_in_words(s));
+                  mean_in_words(s, units), tasks_in_words(s));
   // What decides on the best checkpoint is said: see score().
-  if (!shares) text += ", median " + median_in_words(s, measure);
+  if (!shares) text += ", median " + median_in_words(s, units);
   return text;
 }
 

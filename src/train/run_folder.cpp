@@ -86,21 +86,20 @@ std::string describe_summary(const RunFolder& folder) {
       fmt::format("{} in {:.1f} s, {:.0f} tasks/s\n",
                   counted(summary["iterations"].get<int64_t>(), "iteration"),
                   summary["wall_s"].get<double>(), summary["tasks_per_s"].get<double>());
-  const auto line = [&](const char* name, const nlohmann::ordered_json& json,
-                        const Measure& measure) {
+  const auto line = [&](const char* name, const nlohmann::ordered_json& json, const Units& units) {
     const Statistic s = statistic_of(json);
     if (s.tasks == 0) {
       text += fmt::format("test {}: none, {}\n", name, tasks_in_words(s));
       return;
     }
-    text += fmt::format("test {} {} ({}{}), median {}\n", name, mean_in_words(s, measure),
+    text += fmt::format("test {} {} ({}{}), median {}\n", name, mean_in_words(s, units),
                         std::isfinite(s.ci95) ? "95 %, " : "", tasks_in_words(s),
-                        median_in_words(s, measure));
+                        median_in_words(s, units));
   };
   if (summary.contains("test")) {
     const auto& test = summary["test"];
-    if (test.contains("accuracy")) line("accuracy", test["accuracy"], measure_of(true));
-    line("loss", test["loss"], measure_of(false));
+    if (test.contains("accuracy")) line("accuracy", test["accuracy"], units_of(true));
+    line("loss", test["loss"], units_of(false));
     if (test["diverged"].get<int64_t>() > 0) {
       const auto draws = test["tasks"].get<int64_t>();
       text += fmt::format("{} of {} {}test tasks diverged\n", test["diverged"].get<int64_t>(),

@@ -6,19 +6,19 @@
 
 namespace outerloop::train {
 
-Measure measure_of(bool accuracy) {
-  return accuracy ? Measure{.scale = 100, .unit = " %"} : Measure{};
+Units units_of(bool accuracy) {
+  return accuracy ? Units{.scale = 100, .unit = " %"} : Units{};
 }
 
-std::string mean_in_words(const Statistic& s, const Measure& measure) {
+std::string mean_in_words(const Statistic& s, const Units& units) {
   if (s.tasks == 0) return "none";
   const std::string interval =
-      std::isfinite(s.ci95) ? fmt::format(" ± {:.2g}", measure.scale * s.ci95) : "";
-  return fmt::format("{:.4g}{}{}", measure.scale * s.mean, interval, measure.unit);
+      std::isfinite(s.ci95) ? fmt::format(" ± {:.2g}", units.scale * s.ci95) : "";
+  return fmt::format("{:.4g}{}{}", units.scale * s.mean, interval, units.unit);
 }
 
-std::string median_in_words(const Statistic& s, const Measure& measure) {
-  return fmt::format("{:.4g}{}", measure.scale * s.median, measure.unit);
+std::string median_in_words(const Statistic& s, const Units& units) {
+  return fmt::format("{:.4g}{}", units.scale * s.median, units.unit);
 }
 
 std::string tasks_in_words(const Statistic& s) {
