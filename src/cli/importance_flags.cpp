@@ -87,8 +87,8 @@ void add_scoring_flags(Command command, RunImportanceFlags& flags) {
   add("--repeats", flags.repeats, "Permutations of a group in a task, between rows of a set [2]");
   add("--donors", flags.donors,
       "Rows that give values: any, or within_class, which leaves out across, and the support set "
-      "where a class has one row [any]; ridge_residual "
-      "is of YAML files alone, as a task has too few rows to fit what other features leave");
+      "where a class has one row [any]; ridge_residual is of YAML files alone, as a task has too "
+      "few rows to fit what other features leave");
   command
       .add_flag("--exact", flags.exact, "Estimands prior and query over all donors, without chance")
       .group(runs);
@@ -112,8 +112,7 @@ void add_scoring_flags(Command command, RunImportanceFlags& flags) {
                   interp::kUsualPatch));
   add("--superpixels", flags.superpixels,
       "Images: about so many regions of like pixels as groups, by SLIC on the mean training image, "
-      "so "
-      "that a region is the same pixels in all images");
+      "so that a region is the same pixels in all images");
   add("--strokes", flags.strokes,
       "Drawings: each image's own pieces of line as groups, the largest first, the last with all "
       "smaller ones. Without the pen's path: the ink is thinned and cut where lines meet, so a "

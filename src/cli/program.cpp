@@ -87,8 +87,7 @@ int run(Program& program, int argc, const char* const* argv) {
       "To begin: outerloop train configs/sinusoid_maml.yaml\n"
       "Keys of configs: outerloop config help. Options of a command: outerloop COMMAND --help.\n"
       "Exit codes: 0 done, 1 failure, 2 wrong input, 75 stopped with a checkpoint (the same "
-      "command "
-      "goes on).");
+      "command goes on).");
   try {
     if (!program.line.read(argc, argv)) return written(kDone);
   } catch (const BadInput&) {

@@ -29,8 +29,8 @@ std::string describe_protocol(const ImportanceResult& result) {
       "is better. ",
       result.groups.size(), result.features.size());
   text += result.is_exact()
-              ? "Every row meets every donor once, itself included, so the numbers have no random "
-                "error. "
+              ? "Every row meets every donor once, itself included, so the numbers have no "
+                "random error. "
               : fmt::format(
                     "Values were permuted {} times over {} rows with seed {}{}; "
                     "± is the standard deviation over these permutations, not an interval "

@@ -235,8 +235,7 @@ int64_t tasks_of(const RunProblem& job) {
   if (job.spec.split == data::Split::train && config.tasks.family == config::TaskFamily::table) {
     throw BadInput(
         "--split train: the tasks that a training draws from a table come again and again, and "
-        "here "
-        "each counts once; take validation or test");
+        "here each counts once; take validation or test");
   }
   const int64_t there = job.setup.test_tasks->tasks(job.spec.split);
   const int64_t own =

@@ -104,8 +104,7 @@ struct TaskScorer::Impl {
     if (wants(Estimand::across)) {
       throw BadInput(
           "importance: across has donors of other tasks, whose classes are others; leave across "
-          "out, "
-          "or give donors of any class");
+          "out, or give donors of any class");
     }
     if ((changes_support && support_rows <= learner.width()) ||
         (changes_queries && query_rows <= learner.width())) {
