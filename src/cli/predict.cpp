@@ -17,6 +17,7 @@
 #include "outerloop/base/csv_field.h"
 #include "outerloop/base/error.h"
 #include "outerloop/data/examples.h"
+#include "outerloop/train/evaluation.h"
 
 namespace outerloop::cli {
 
@@ -50,12 +51,6 @@ SupportClasses classes_of(const data::ExampleImages& support) {
   return classes;
 }
 
-// The class of the largest probability; nothing where they are not finite.
-std::optional<size_t> answered_class(std::span<const float> row) {
-  if (!std::ranges::all_of(row, [](float p) { return std::isfinite(p); })) return std::nullopt;
-  return static_cast<size_t>(std::ranges::max_element(row) - row.begin());
-}
-
 }  // namespace
 
 std::string class_table(const std::string& first, const std::vector<std::string>& queries,
@@ -66,7 +61,7 @@ std::string class_table(const std::string& first, const std::vector<std::string>
   const size_t ways = classes.names.size();
   for (size_t i = 0; i < queries.size(); ++i) {
     const auto row = answers.as<float>().subspan(i * ways, ways);
-    const std::optional<size_t> answer = answered_class(row);
+    const std::optional<size_t> answer = train::answered_class(row);
     text += csv_field(queries[i]) + "," + (answer ? csv_field(classes.names[*answer]) : "");
     for (const float p : row) text += fmt::format(",{:.6f}", p);
     text += '\n';
@@ -83,7 +78,7 @@ void report_accuracy(const std::vector<std::string>& labels, const SupportClasse
     const auto truth = std::ranges::find(classes.names, labels[i]);
     if (truth == classes.names.end()) continue;
     ++known;
-    const auto answer = answered_class(answers.as<float>().subspan(i * ways, ways));
+    const auto answer = train::answered_class(answers.as<float>().subspan(i * ways, ways));
     if (answer && classes.names[*answer] == *truth) ++right;
   }
   if (known == 0) return;

@@ -28,42 +28,64 @@ std::string without_first_part(const std::string& name) {
   return slash == std::string::npos ? "" : name.substr(slash + 1);
 }
 
-// Archives often hold one folder around everything. It is no part of the names, unless the images
-// lie right in it: then it is the class.
-void drop_outer_folder(std::vector<NamedImage>& images) {
+// Of the class folder that an image with this label lies in; nothing: it is in no folder named
+// after a split.
+std::optional<Split> split_around(const std::string& label) {
+  if (without_first_part(label).empty()) return std::nullopt;
+  return split_named(first_part(label));
+}
+
+// What lies beside the splits: a folder, or an image that is in no class folder.
+std::string misplaced(const NamedImage& image, const std::string& label) {
+  const std::string folder = first_part(label);
+  return folder.empty() || split_named(folder) ? image.name : folder;
+}
+
+struct SplitFolders {
+  std::set<Split> splits;
+  std::set<std::string> others;  // beside them
+
+  // Whether the folders are splits, not classes that are called so.
+  bool are_meant() const {
+    return others.empty() || (splits.contains(Split::train) && splits.contains(Split::test));
+  }
+};
+
+// `label_of`: the label of an image, from the folder on that may be a split.
+template <class LabelOf>
+SplitFolders split_folders(const std::vector<NamedImage>& images, LabelOf label_of) {
+  SplitFolders found;
+  for (const NamedImage& image : images) {
+    const std::string label = label_of(image);
+    if (const std::optional<Split> split = split_around(label)) {
+      found.splits.insert(*split);
+    } else {
+      found.others.insert(misplaced(image, label));
+    }
+  }
+  return found;
+}
+
+// One folder around everything is no part of the names, unless the images lie right in it: then it
+// is the class. Archives often have one. In a folder it may group classes: there it must hold
+// splits.
+void drop_outer_folder(std::vector<NamedImage>& images, bool in_archive) {
   std::vector<std::string> labels;
   for (const NamedImage& image : images) labels.push_back(image.label);
   const std::string outer = outer_folder(labels);
   if (outer.empty() || split_named(outer)) return;
-  for (NamedImage& image : images) image.label = without_first_part(image.label);
-}
-
-// Of the class folder that the image lies in; nothing: it is in no folder named after a split.
-std::optional<Split> split_around(const NamedImage& image) {
-  if (without_first_part(image.label).empty()) return std::nullopt;
-  return split_named(first_part(image.label));
-}
-
-// What lies beside the splits: a folder, or an image that is in no class folder.
-std::string misplaced(const NamedImage& image) {
-  const std::string folder = first_part(image.label);
-  return folder.empty() || split_named(folder) ? image.name : folder;
+  const auto inner_label = [](const NamedImage& image) { return without_first_part(image.label); };
+  if (!in_archive && !split_folders(images, inner_label).are_meant()) return;
+  for (NamedImage& image : images) image.label = inner_label(image);
 }
 
 // Whether the images lie in folders named after splits. Throws BadInput when some beside train and
 // test do not.
 bool have_splits(const std::vector<NamedImage>& images, const std::string& where) {
-  std::set<Split> splits;
-  std::set<std::string> others;
-  for (const NamedImage& image : images) {
-    if (const std::optional<Split> split = split_around(image)) {
-      splits.insert(*split);
-    } else {
-      others.insert(misplaced(image));
-    }
-  }
-  if (others.empty()) return true;
-  if (!splits.contains(Split::train) || !splits.contains(Split::test)) return false;
+  const SplitFolders found =
+      split_folders(images, [](const NamedImage& image) { return image.label; });
+  const std::set<std::string>& others = found.others;
+  if (others.empty() || !found.are_meant()) return others.empty();
   const std::vector<std::string> named(
       others.begin(), std::next(others.begin(), std::min(std::ssize(others), kMostNamed)));
   throw BadInput(
@@ -108,7 +130,7 @@ ImageSet import_images(const std::filesystem::path& folder_or_zip,
                        const ImageImportOptions& options) {
   const std::string where = folder_or_zip.string();
   std::vector<NamedImage> images = read_images(folder_or_zip, options.preparation);
-  if (!std::filesystem::is_directory(folder_or_zip)) drop_outer_folder(images);
+  drop_outer_folder(images, !std::filesystem::is_directory(folder_or_zip));
   const std::map<std::string, Split> split_by_class = take_splits(images, where);
   if (!split_by_class.empty()) refuse_dealing(options, where);
 

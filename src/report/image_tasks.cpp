@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <optional>
 
 #include "outerloop/base/counted.h"
+#include "outerloop/train/evaluation.h"
 
 namespace outerloop::report {
 namespace {
@@ -30,10 +31,6 @@ class ImageSheet {
   std::string rules_;
 };
 
-size_t answer(const std::vector<float>& probabilities) {
-  return static_cast<size_t>(std::ranges::max_element(probabilities) - probabilities.begin());
-}
-
 // The classes that a table has columns for: those of the queries, then others, in label order.
 std::vector<size_t> columns_of(const ImageTask& task) {
   std::vector<size_t> columns;
@@ -52,6 +49,7 @@ std::string cell(double probability, bool is_truth, bool is_answer) {
   const char* mark = !is_answer ? ""
                      : is_truth ? "<b class=\"right\">✓</b>"
                                 : "<b class=\"wrong\">✗</b>";
+  if (!std::isfinite(probability)) return is_truth ? "<td class=\"p truth\">–</td>" : "<td>–</td>";
   // The darkness of a cell says the same as its number.
   return fmt::format("<td class=\"p{}{}\" style=\"--p:{:.2f}\">{}{:.0f}</td>",
                      is_truth ? " truth" : "", is_answer ? " answer" : "", probability, mark,
@@ -63,14 +61,14 @@ std::string answer_cells(const std::vector<float>& probabilities, size_t truth,
                          const std::vector<size_t>& columns) {
   std::string cells;
   double others = 1;
-  const size_t chosen = answer(probabilities);
-  bool shown = false;
+  const std::optional<size_t> chosen = train::answered_class(probabilities);
+  bool shown = !chosen;
   for (const size_t c : columns) {
     cells += cell(static_cast<double>(probabilities[c]), c == truth, c == chosen);
     others -= static_cast<double>(probabilities[c]);
     shown = shown || c == chosen;
   }
-  if (columns.size() < probabilities.size()) cells += cell(std::max(0.0, others), false, !shown);
+  if (columns.size() < probabilities.size()) cells += cell(std::max(others, 0.0), false, !shown);
   return cells;
 }
 
@@ -115,7 +113,7 @@ std::string answer_table(const ImageTask& task, const std::vector<size_t>& colum
 
 size_t right_answers(const ImageTask& task, bool after) {
   return static_cast<size_t>(std::ranges::count_if(task.queries, [&](const ImageQuery& query) {
-    return answer(after ? query.after : query.before) == query.truth;
+    return train::answered_class(after ? query.after : query.before) == query.truth;
   }));
 }
 

@@ -67,6 +67,11 @@ void to_probabilities(std::span<double> row) {
   soften(row);
 }
 
+std::optional<size_t> answered_class(std::span<const float> row) {
+  if (!std::ranges::all_of(row, [](float p) { return std::isfinite(p); })) return std::nullopt;
+  return static_cast<size_t>(std::ranges::max_element(row) - row.begin());
+}
+
 struct Evaluator::Impl {
   Impl(const meta::Learner& learner, const meta::TaskShape& shape, int64_t steps,
        std::shared_ptr<const data::TaskFamily> f, ThreadPool& pool,

@@ -158,6 +158,23 @@ TEST(ImportImages, FoldersNamedAfterSplitsAreTheSplits) {
                   "class 'x' is in test and in train");
 }
 
+TEST(ImportImages, AFolderMayHoldOneFolderAroundItsSplits) {
+  const TemporaryFolder folder;
+  copy_images(folder, {"mini/train/x/1.png", "mini/train/y/1.png", "mini/test/w/1.png"});
+  const ImageSet set = import_images(folder.path(), {});
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"w", "x", "y"}));
+  EXPECT_EQ(set.default_split, "folders");
+  copy_images(folder, {"mini/extra/v/1.png"});
+  EXPECT_CONTAINS(message_of<BadInput>([&] { import_images(folder.path(), {}); }),
+                  "beside them: extra; ");
+
+  // Without splits in it, it is a group of classes.
+  const TemporaryFolder groups;
+  copy_images(groups, {"pets/cat/1.png", "pets/dog/1.png"});
+  EXPECT_EQ(import_images(groups.path(), {}).class_names,
+            (std::vector<std::string>{"pets/cat", "pets/dog"}));
+}
+
 // They would be dealt out with all others, in silence.
 TEST(ImportImages, RefusesWhatLiesBesideSplits) {
   const std::vector<std::string> splits = {"train/x/1.png", "val/z/1.png", "test/w/1.png"};

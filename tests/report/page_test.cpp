@@ -143,6 +143,15 @@ TEST(Page, MarksRightAndWrongAnswersByMoreThanColour) {
   EXPECT_TRUE(contains(html, "--p:0.90\"><b class=\"right\">✓</b>90</td>"));
 }
 
+TEST(Page, CountsNoAnswerOfADivergedTaskAsRight) {
+  ReportData data = classification();
+  for (ImageQuery& query : data.image_tasks.front().queries) query.after = {NAN, NAN};
+  const std::string html = page(data);
+  EXPECT_TRUE(contains(html, "After 1 step: 0 of 2 right"));
+  EXPECT_EQ(count(html, "class=\"p truth\">–</td>"), 2);
+  EXPECT_FALSE(contains(html, "nan"));
+}
+
 TEST(Page, SumsUpClassesThatHaveNoColumn) {
   ReportData data = classification();
   ImageTask& task = data.image_tasks.front();

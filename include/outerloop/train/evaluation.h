@@ -49,6 +49,9 @@ std::string per_task_csv(const EvaluationResult& result);
 void to_probabilities(std::span<float> row);
 void to_probabilities(std::span<double> row);
 
+// The class of the largest probability in a row; nothing where they are not finite.
+std::optional<size_t> answered_class(std::span<const float> row);
+
 // A learner compiled for tasks of one shape. Calls, const too, share its memory: one at a time.
 class Evaluator {
  public:
