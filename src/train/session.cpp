@@ -37,7 +37,7 @@ class Session {
     window_ = Stopwatch();
     window_began_at_ = state_.iteration;
     if (state_.owes_validation) {
-      if (std::string why = settle(); !why.empty()) return stop_in_evaluation(std::move(why));
+      if (std::string why = settle(); !why.empty()) return stop(std::move(why));
       has_progress_ = true;
     }
     while (!training_.is_over()) {
@@ -55,9 +55,7 @@ class Session {
     }
     // The test can be made later, so it does not delay a stop.
     if (std::string why = training_.reason_to_stop(); !why.empty()) return stop(std::move(why));
-    if (std::string why = finish(training_); !why.empty()) {
-      return stop_in_evaluation(std::move(why));
-    }
+    if (std::string why = finish(training_); !why.empty()) return stop(std::move(why));
     return result(Outcome::done);
   }
 
@@ -76,21 +74,22 @@ class Session {
     }
     say(LogLevel::info,
         fmt::format("stopped by {} at iteration {} with a checkpoint", why, state_.iteration));
+    require_progress(why);
     TrainResult stopped = result(Outcome::stopped);
     stopped.why = std::move(why);
     return stopped;
   }
 
-  // An evaluation is made anew by the next process. One that has done nothing else would end there
-  // again, and who starts it again after each stop would do so for ever.
-  TrainResult stop_in_evaluation(std::string why) {
-    TrainResult stopped = stop(why);
-    has_progress_ = has_progress_ || state_.iteration != training_.resumed_from;
-    if (has_progress_ || !is_time_limit(why)) return stopped;
+  // What a process leaves undone is done anew by the next. One that has done nothing would end
+  // there again, and who starts it again after each stop would do so for ever.
+  void require_progress(const std::string& why) const {
+    if (has_progress_ || state_.iteration != training_.resumed_from || !is_time_limit(why)) return;
+    const bool evaluates = state_.owes_validation == 1 || training_.is_over();
     throw comm::AgreedFailure(fmt::format(
-        "{} came before the end of the evaluation of iteration {}, with which this process began; "
-        "give it more time, or set validation.tasks or test.tasks lower",
-        why, state_.iteration));
+        "{} came before the end of {}, with which this process began; give it more time{}", why,
+        evaluates ? fmt::format("the evaluation of iteration {}", state_.iteration)
+                  : fmt::format("iteration {}", state_.iteration + 1),
+        evaluates ? ", or set validation.tasks or test.tasks lower" : ""));
   }
 
   // One iteration; where a device needs no host, so many as it can, up to the next line of metrics,
@@ -128,7 +127,7 @@ class Session {
     if (training_.options.on_iteration) {
       const bool any_finite = step.nonfinite < config_.outer.meta_batch;
       Progress::Sample sample{.done = state_.iteration, .loss = any_finite ? step.loss : kNone};
-      if (training_.step->has_accuracy()) sample.accuracy = step.accuracy;
+      if (any_finite && training_.step->has_accuracy()) sample.accuracy = step.accuracy;
       training_.options.on_iteration(sample);
     }
     return {};

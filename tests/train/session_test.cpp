@@ -231,6 +231,20 @@ TEST_F(Running, ATimeLimitThatNoTestFitsIntoIsAFailure) {
   EXPECT_TRUE(fs::exists(folder_ / "run/summary.json"));
 }
 
+TEST_F(Running, ATimeLimitThatNoIterationFitsIntoIsAFailure) {
+  const testing_support::Variable slurm("SLURM_JOB_ID", "7");
+  const config::Resolved resolved = shipped("sinusoid_maml", folder_ / "run", kShort);
+  int asked = 0, stop_at = 11;
+  TrainOptions options;
+  options.stop_requested = [&] { return ++asked >= stop_at ? "SIGUSR1" : ""; };
+  EXPECT_EQ(train(resolved, options).iterations, 10);
+  asked = 0;
+  stop_at = 1;
+  EXPECT_CONTAINS(message_of<SystemFailure>([&] { train(resolved, options); }),
+                  "SIGUSR1 came before the end of iteration 11, with which this process began");
+  EXPECT_EQ(train(resolved, {}).iterations, 120);
+}
+
 TEST_F(Running, TheTestIsGivenUpForAStopAndMadeAgain) {
   const Words words{"test.tasks=2000", "runtime.threads=2"};
   const fs::path whole = go("whole", words);
