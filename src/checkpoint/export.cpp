@@ -90,6 +90,12 @@ Checkpoint average(std::span<const Checkpoint> checkpoints, std::span<const std:
   result.parameters =
       average_trees(checkpoints, paths, {"the parameters", &Checkpoint::parameters});
   result.ema = average_trees(checkpoints, paths, {"the running mean", &Checkpoint::ema});
+  result.optimizer.clear();
+  std::string& origin = result.texts["averaged_from"];
+  for (const Checkpoint& each : checkpoints) {
+    origin += fmt::format("{}iteration {} of config {}", origin.empty() ? "" : ", ", each.iteration,
+                          each.config_hash);
+  }
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/output_file.h"
 #include "cli/program.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/counted.h"
 #include "outerloop/base/error.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/checkpoint/tools.h"
@@ -181,6 +182,13 @@ int average(const std::vector<std::string>& paths, const fs::path& out) {
   AtomicFile file(out);
   checkpoint::write_checkpoint(checkpoint::average(checkpoints, paths), file.temporary());
   file.commit();
+  for (size_t i = 0; i < paths.size(); ++i) {
+    if (checkpoints[i].config_hash == checkpoints.back().config_hash) continue;
+    tell(fmt::format(
+        "warning: {} is of a training with another config than {}, whose config the mean has\n",
+        paths[i], paths.back()));
+  }
+  fmt::print("mean of {} -> {}\n", counted(paths.size(), "checkpoint"), out.string());
   return kDone;
 }
 

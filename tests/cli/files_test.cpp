@@ -120,6 +120,16 @@ TEST_F(CkptCommand, Averages) {
   const checkpoint::Checkpoint averaged = checkpoint::read_checkpoint(mean);
   EXPECT_EQ(averaged.parameters.at(0).value.as<float>()[0], 2.0F);
   EXPECT_EQ(call(words).code, kBadInput);  // the file exists now
+
+  checkpoint::Checkpoint other = make(20, 5.0F);
+  other.config_hash = "another";
+  checkpoint::write_checkpoint(other, folder / "other.h5");
+  const Result mixed = call({"ckpt", "average", words[2], (folder / "other.h5").string(), "--out",
+                             (folder / "mixed.h5").string()});
+  EXPECT_EQ(mixed.code, kDone);
+  EXPECT_TRUE(
+      contains(mixed.error, "warning: " + words[2] + " is of a training with another config"))
+      << mixed.error;
 }
 
 // Four classes with three 4x4 grey images each, as PGM files.
