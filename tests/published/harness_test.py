@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -34,6 +35,7 @@ def ending_at(iterations):
 def accuracy_run(mean, ci95=0.002):
     point = {"step": 10, "diverged": 0, "mean": mean, "ci95": ci95, "median": 1}
     return {"0": {"curve": [point], "tasks": 600, "iterations": 60000, "wall_s": 60,
+                  "checkpoint": "ckpt-000060000.h5",
                   "threads": 2, "commit": "abc", "date": "2026-01-01"}}
 
 
@@ -51,6 +53,17 @@ class Rows(unittest.TestCase):
                          "run tests/published/run.sh --table")
 
 
+    def test_commits_are_in_the_repository(self):
+        if run.git("rev-parse", "--is-shallow-repository") != "false":
+            self.skipTest("needs git and the whole history")
+        files = (store.RESULTS, letters.FILE)
+        named = set(re.findall(r'"commit": "([0-9a-f]{10})"', "".join(
+            file.read_text(encoding="utf-8") for file in files)))
+        self.assertTrue(named)
+        for commit in named - set(table.RENAMED):
+            self.assertEqual(run.git("cat-file", "-t", commit), "commit", commit)
+
+
 class Table(unittest.TestCase):
     row = store.Row(name="r", title="t", config="omniglot_maml",
                     published={"mean": 98.7, "ci95": 0.4})
@@ -61,6 +74,13 @@ class Table(unittest.TestCase):
     def test_an_accuracy_whose_interval_reaches_the_published_one_is_reproduced(self):
         self.assertIn("| reproduced |", self.status(0.982))
         self.assertIn("| below by 0.10 |", self.status(0.980))
+
+    def test_says_which_checkpoint_was_tested(self):
+        seeds = accuracy_run(0.98)
+        for name, said in (("ckpt-000060000.h5", "| 60,000 iterations, 1 min "),
+                           ("ckpt-000026000.h5", "| 60,000 iterations, tested as of 26,000, 1 min ")):
+            seeds["0"]["checkpoint"] = name
+            self.assertIn(said, table.render([self.row], {"r": {"seeds": seeds}}, {}, {}))
 
     def test_a_row_that_is_not_finished_says_how_far_it_is(self):
         half = {"r": {"seeds": {}, "progress": self.row.iterations // 2}}

@@ -1,6 +1,8 @@
 """The rows of the table and what is known about them: rows.json (ours) and results.json (measured)."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
@@ -104,9 +106,20 @@ def checkpoints(folder):
 
 def write_text(path, text):
     """All or nothing: a kill leaves the old file."""
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def results_to_change():
+    """As they are now; other processes that would change them wait."""
+    folder = os.open(RESULTS.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield load_results()
+    finally:
+        os.close(folder)
 
 
 def save_results(results):

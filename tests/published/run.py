@@ -91,19 +91,20 @@ def reproduce(row, rows, options, deadline):
             code = STOPPED if left is not None and left <= 0 else train(row, seed, options, left)
             origin["wall_s"] = round(origin["wall_s"] + time.monotonic() - started, 1)
             store.write_text(row.origin(seed), json.dumps(origin))
-        results = store.load_results()  # other rows may have come meanwhile
-        entry = results.setdefault(row.name, {"seeds": {}})
         if code == 0:
-            entry["seeds"][str(seed)] = store.summarise(folder, origin)
-            entry.pop("progress", None)
-            entry.pop("so_far", None)
             keep_model(row, folder, options)
-            shutil.rmtree(row.kept(seed), ignore_errors=True)
-        else:
-            entry["progress"] = store.iterations_done(folder)
-        write_table(rows, results)
+        with store.results_to_change() as results:
+            entry = results.setdefault(row.name, {"seeds": {}})
+            if code == 0:
+                entry["seeds"][str(seed)] = store.summarise(folder, origin)
+                entry.pop("progress", None)
+                entry.pop("so_far", None)
+            else:
+                entry["progress"] = store.iterations_done(folder)
+            write_table(rows, results)
         if code != 0:
             return code
+        shutil.rmtree(row.kept(seed), ignore_errors=True)
     return 0
 
 
@@ -126,17 +127,17 @@ def missing_seed(row, results):
 
 def refresh(rows):
     """Notes how far unfinished rows are: where they run, or in what was kept of them."""
-    results = store.load_results()
-    for row in rows:
-        seed = missing_seed(row, results)
-        if seed is None:
-            continue
-        entry = results.setdefault(row.name, {"seeds": {}})
-        entry["progress"] = max(store.iterations_done(row.folder(seed)),
-                                store.iterations_kept(row, seed))
-        if not entry["seeds"] and not entry["progress"]:
-            del results[row.name]
-    write_table(rows, results)
+    with store.results_to_change() as results:
+        for row in rows:
+            seed = missing_seed(row, results)
+            if seed is None:
+                continue
+            entry = results.setdefault(row.name, {"seeds": {}})
+            entry["progress"] = max(store.iterations_done(row.folder(seed)),
+                                    store.iterations_kept(row, seed))
+            if not entry["seeds"] and not entry["progress"]:
+                del results[row.name]
+        write_table(rows, results)
 
 
 def keep_unfinished(rows, options):
@@ -153,10 +154,10 @@ def keep_unfinished(rows, options):
         if row.is_regression or not kept or store.iterations_of(kept[0]) == known:
             continue
         so_far = reached(kept[0], options)
-        newest = store.load_results()  # other rows, or this one, may have come meanwhile
-        if so_far is not None and missing_seed(row, newest) == seed:
-            newest.setdefault(row.name, {"seeds": {}})["so_far"] = so_far
-            store.save_results(newest)
+        with store.results_to_change() as newest:
+            if so_far is not None and missing_seed(row, newest) == seed:
+                newest.setdefault(row.name, {"seeds": {}})["so_far"] = so_far
+                store.save_results(newest)
     refresh(rows)
 
 
@@ -205,7 +206,8 @@ def write_baselines(rows, options):
         else:
             print(f"{table_name}: {found.stderr.strip()}", file=sys.stderr)
     store.write_text(store.BASELINES, json.dumps(known, indent=1) + "\n")
-    write_table(rows, store.load_results())
+    with store.results_to_change() as results:
+        write_table(rows, results)
 
 
 def print_list(rows):
@@ -273,7 +275,8 @@ def main():
         return 0
     if options.letters:
         letters.measure(rows, options.outerloop, options.letters, commit())
-        write_table(rows, store.load_results())
+        with store.results_to_change() as results:
+            write_table(rows, results)
         return 0
     deadline = None
     if options.max_minutes is not None:

@@ -1,6 +1,7 @@
 """RESULTS.md from results.json: a pure function, so that a test can tell a stale table."""
 
 import math
+import pathlib
 import statistics
 
 import letters as printed
@@ -8,19 +9,25 @@ import rows as store
 
 MEDIAN_TOLERANCE = 0.25  # the source gives medians without their spread over seeds
 
-HEAD = """# Published results, reproduced
+# Commits of trainings that came into the repository under other names, and when.
+RENAMED = {"4220306fe8": "2026-11-21", "7160bea101": "2026-11-22"}
+
+HEAD = f"""# Published results, reproduced
 
 Written by `tests/published/run.sh` from `results.json`; `tests/published/run.sh --list` shows the
 rows, `tests/published/run.sh ROW` trains one from its shipped config and the words that the list
 shows beside it, goes on where it was stopped, and writes it here. Protocols are in the configs. Pretrained models are in `models/`, with their
-config inside: `outerloop eval tests/published/models/ROW.h5` tests one again.
+config inside: `outerloop eval tests/published/models/ROW.h5` tests one again. Commits are those
+that a training began with. Some came into the repository under other names and after others:
+{", ".join(f"{commit} ({date})" for commit, date in RENAMED.items())}.
 """
 
 ACCURACY_HEAD = """
 ## Omniglot, accuracy on unseen classes in percent
 
 The interval is 95 % over test tasks. Reproduced: the interval reaches the published one. Of a row
-that is not trained to its end: the test of its checkpoint so far. Images are Lanczos grey levels; those
+that is not trained to its end: the test of its checkpoint so far. Tested and kept is the best
+checkpoint by validation, or the last where the row's config says so. Images are Lanczos grey levels; those
 of most sources came out as nearest-pixel black and white, which may be harder (configs). Trainings shared their machine
 with other work: their times are upper bounds.
 
@@ -150,9 +157,11 @@ def accuracy_lines(row, results):
                    f"{so_far['tasks']:,}"] if so_far else ["", ""]
         return [cells + [*reached, "", progress(row, results), "", "", ""]]
     point = runs[0]["curve"][-1]
+    tested = store.iterations_of(pathlib.Path(runs[0]["checkpoint"]))
+    of = "" if tested == runs[0]["iterations"] else f", tested as of {tested:,}"
     return [cells + [percent(point), f"{runs[0]['tasks']:,}",
                      str(len(runs)), accuracy_status(point, row.published),
-                     f"{runs[0]['iterations']:,} iterations, {runs[0]['wall_s'] / 60:.0f} min "
+                     f"{runs[0]['iterations']:,} iterations{of}, {runs[0]['wall_s'] / 60:.0f} min "
                      f"on {runs[0]['threads']} thread(s)",
                      runs[0]["commit"], runs[0]["date"]]]
 
