@@ -135,7 +135,9 @@ class CurveExamples {
     config::Config config = setup.config;
     config.tasks.harmonic.noise = 0;
     config::Protocol protocol = config::test_protocol(config);
-    protocol.queries = kCurvePoints;
+    // Where the answers to queries depend on each other, only the protocol's are those of the test.
+    const bool coupled = config.model.norm == config::Norm::batch && config.learner.transductive;
+    if (!coupled) protocol.queries = kCurvePoints;
     return train::make_family(config, protocol, setup.data);
   }
 

@@ -49,6 +49,16 @@ TEST(Report, ShowsFunctionsBeforeAndAfterAdaptation) {
   }
 }
 
+// Batch norm: the answer to a query depends on the others, so a dense curve would be none of the
+// test's answers.
+TEST(Report, ShowsAnswersThatDependOnEachOtherAtTheQueriesOfTheTestAlone) {
+  std::string yaml = train::kTinySine;
+  yaml.replace(yaml.find("init: he"), 8, "norm: batch, init: he");
+  const ReportData data = gather(train::train_tiny("report_coupled", yaml));
+  ASSERT_FALSE(data.curve_tasks.empty());
+  EXPECT_EQ(data.curve_tasks.front().truth.size(), 10u);
+}
+
 TEST(Report, IsAFunctionOfTheRunFolder) {
   const fs::path run = train::train_tiny("report_images", train::kTinyImages);
   const fs::path file = write(run);
