@@ -81,6 +81,10 @@ std::string learning_chart(const ReportData& data, bool accuracy) {
     note = fmt::format("Inner steps: {} in training, {} in validation.", data.training_steps,
                        data.test_steps);
   }
+  if (!accuracy && !data.training_loss.empty()) {
+    note +=
+        fmt::format("{}The loss of training is {}.", note.empty() ? "" : " ", data.training_loss);
+  }
   return card(fmt::format("{} while learning", measure), to_svg(plot), note);
 }
 

@@ -187,12 +187,24 @@ std::string name_of(const fs::path& run) {
   return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
 }
 
+// Empty where it is that of the queries after adaptation.
+std::string training_loss_in_words(const config::Config& config) {
+  if (config::algorithm_of(config.learner.algorithm).has_support_loss) {
+    return "of a task's last support minibatch, before its step";
+  }
+  const int64_t epochs = config.learner.multi_step_loss_epochs;
+  if (epochs == 0) return {};
+  return fmt::format("a weighted sum over inner steps up to iteration {}",
+                     epochs * config.outer.epoch);
+}
+
 void describe_config(const config::Config& config, ReportData& data) {
   data.subtitle = fmt::format("{}; {} ({})", tasks_in_words(config), config.learner.algorithm,
                               config::algorithm_of(config.learner.algorithm).help);
   data.classification = config::is_classification(config);
   data.ways = config::test_protocol(config).ways;
   data.training_steps = config::training_protocol(config).steps;
+  data.training_loss = training_loss_in_words(config);
   data.test_steps = config::test_protocol(config).steps;
   data.planned_iterations = config.outer.iterations;
   data.config = config::to_yaml(config);

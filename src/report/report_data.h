@@ -92,6 +92,7 @@ struct ReportData {
   bool classification = false;
   int64_t ways = 1;
   int64_t training_steps = 0;  // inner steps
+  std::string training_loss;   // what it is, where not of queries after adaptation
   int64_t test_steps = 0;      // and at test and validation
   int64_t iterations = 0;      // done
   int64_t planned_iterations = 0;

@@ -165,6 +165,14 @@ TEST(Page, SumsUpClassesThatHaveNoColumn) {
   EXPECT_TRUE(contains(html, ">17</td></tr>"));  // 2 / 12
 }
 
+TEST(Page, SaysWhatTheLossOfTrainingIsWhereItIsOfNoQueries) {
+  ReportData data = classification();
+  const std::string said = "The loss of training is of the support.";
+  EXPECT_EQ(count(page(data), said), 0);
+  data.training_loss = "of the support";
+  EXPECT_EQ(count(page(data), said), 1);
+}
+
 TEST(Page, SaysWhatIsMissing) {
   ReportData data = classification();
   data.test.clear();

@@ -59,6 +59,13 @@ TEST(Report, ShowsAnswersThatDependOnEachOtherAtTheQueriesOfTheTestAlone) {
   EXPECT_EQ(data.curve_tasks.front().truth.size(), 10u);
 }
 
+TEST(Report, SaysThatReptilesTrainingLossIsOfItsSupport) {
+  std::string yaml = train::kTinySine;
+  yaml.replace(yaml.find("maml"), 4, "reptile");
+  EXPECT_EQ(gather(train::train_tiny("report_reptile", yaml)).training_loss,
+            "of a task's last support minibatch, before its step");
+}
+
 TEST(Report, IsAFunctionOfTheRunFolder) {
   const fs::path run = train::train_tiny("report_images", train::kTinyImages);
   const fs::path file = write(run);

@@ -10,18 +10,19 @@ namespace outerloop::config {
 struct Algorithm {
   std::string_view name;
   std::string_view help = {};
-  bool has_steps = false;       // adapts by inner steps
-  bool has_inner_rule = false;  // its steps follow inner.optimizer and inner.weight_decay
-  bool has_order = false;       // may cut the derivatives through the inner loop
-  bool is_exact = false;        // can take them to second order
-  bool learns_rule = false;     // can learn inner.rate and inner.weight_decay
-  bool is_per_step = false;     // has parameters and losses of each step
-  bool adapts_norm = false;     // may adapt norm scale and shift
-  bool has_head = false;        // its network ends in a layer of its own for the answers
-  bool embeds_jointly = false;  // can embed support and query as one batch
-  bool only_classes = false;    // has no answers that are numbers
-  bool keeps_head = false;      // its steps change all layers but the last
-  bool carries_state = false;   // takes the inner optimizer's state from task to task
+  bool has_steps = false;         // adapts by inner steps
+  bool has_inner_rule = false;    // its steps follow inner.optimizer and inner.weight_decay
+  bool has_order = false;         // may cut the derivatives through the inner loop
+  bool is_exact = false;          // can take them to second order
+  bool learns_rule = false;       // can learn inner.rate and inner.weight_decay
+  bool is_per_step = false;       // has parameters and losses of each step
+  bool adapts_norm = false;       // may adapt norm scale and shift
+  bool has_head = false;          // its network ends in a layer of its own for the answers
+  bool embeds_jointly = false;    // can embed support and query as one batch
+  bool only_classes = false;      // has no answers that are numbers
+  bool keeps_head = false;        // its steps change all layers but the last
+  bool carries_state = false;     // takes the inner optimizer's state from task to task
+  bool has_support_loss = false;  // the loss of a training step is of the support's last minibatch
 };
 
 // The order is that of the help.
@@ -83,7 +84,8 @@ inline constexpr auto kAlgorithms = std::to_array<Algorithm>({
      .has_inner_rule = true,
      .adapts_norm = true,
      .has_head = true,
-     .carries_state = true},
+     .carries_state = true,
+     .has_support_loss = true},
     {.name = "imaml",
      .help = "implicit meta-gradients of a regularised inner loop",
      .has_steps = true,
