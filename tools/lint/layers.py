@@ -32,7 +32,7 @@ MAY_INCLUDE = {
     "interp": ["train", "farm"],
     "trust": ["meta", "exec", "data", "checkpoint", "farm"],
     "search": ["meta", "exec", "data", "checkpoint", "farm"],
-    "sweep": ["train"],
+    "sweep": ["train", "farm"],
     "report": ["train", "interp", "trust", "search", "sweep"],
     "cli": ["report"],
 }

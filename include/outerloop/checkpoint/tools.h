@@ -46,9 +46,9 @@ Difference diff(const Checkpoint& a, const Checkpoint& b);
 std::string to_text(const Difference& difference);
 
 // The last checkpoint with parameters (and ema) replaced by the element-wise mean over all, without
-// the optimiser's state, which is of no mean; the text "averaged_from" says of what. Sums run in the
-// given order in double. Throws BadInput when names or shapes differ, and says where by `paths`, one
-// for each checkpoint.
+// the optimiser's state, which is of no mean; the text "averaged_from" says of what. Sums run in
+// the given order in double. Throws BadInput when names or shapes differ, and says where by
+// `paths`, one for each checkpoint.
 Checkpoint average(std::span<const Checkpoint> checkpoints, std::span<const std::string> paths);
 
 // `model`: a checkpoint without the optimiser's state. Whatever reads checkpoints reads it, with
