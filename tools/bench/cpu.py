@@ -73,6 +73,11 @@ def speed(a, b):
     return lambda r: r[a]["tasks_per_s"] / r[b]["tasks_per_s"]
 
 
+def times_best_jax(r):
+    """Its second core may cost it more than it brings."""
+    return r["sine_2"]["tasks_per_s"] / max(r[case]["tasks_per_s"] for case in ("sine_jax", "sine_jax_2"))
+
+
 def value(case, key):
     return lambda r: r[case][key]
 
@@ -98,7 +103,7 @@ BARS = [
     ("sinusoid: times JAX, one thread", speed("sine", "sine_jax"), 3.0, True),
     ("sinusoid: fraction of the FMA peak", value("sine", "fraction_of_peak"), 0.45, True),
     *two_threads("sinusoid", "sine_2 pairs", 1.8),
-    ("sinusoid: two threads over JAX on both cores", speed("sine_2", "sine_jax_2"), 5.0, True),
+    ("sinusoid: two threads over the best of JAX, on one core or both", times_best_jax, 5.0, True),
     ("sinusoid: task drawing, % of a step", share_of_drawing("sine"), 5, False),
     ("sinusoid: AVX2, fraction of its FMA peak", value("sine_avx2", "fraction_of_peak"), None, True),
     ("sinusoid: time of 5 steps over 1", speed("sine", "sine_5"), 5.3, False),
