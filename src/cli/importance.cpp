@@ -11,7 +11,6 @@
 #include "cli/importance_flags.h"
 #include "cli/program.h"
 #include "cli/ranks.h"
-#include "outerloop/base/duration.h"
 #include "outerloop/base/error.h"
 #include "outerloop/base/stopwatch.h"
 #include "outerloop/comm/agreement.h"
@@ -42,9 +41,7 @@ struct Work {
 // While it lives a rank that does not answer for as long as a lease, or as kShortestSilence where
 // that is longer, ends the run. The farm needs none: it leaves such a rank behind. Collective.
 comm::Watchdog watch_outside_farm(comm::Communicator& ranks, std::chrono::milliseconds lease) {
-  return watch(ranks,
-               {.silence = std::max<std::chrono::milliseconds>(lease, kShortestSilence),
-                .stall = parse_duration(kRankStall)},
+  return watch(ranks, {.silence = std::max<std::chrono::milliseconds>(lease, kShortestSilence)},
                /*log=*/{});
 }
 

@@ -20,8 +20,6 @@ int tasks_of_srun();
 // rank and host and ends all ranks.
 int run_on_ranks(const std::function<int(comm::Communicator&)>& body, ColorMode color);
 
-// What --rank-stall and commands without it take.
-constexpr const char* kRankStall = "1h";
 constexpr std::chrono::seconds kShortestSilence{3};  // three signs of life
 
 // Watches the other ranks while it lives, if there are any. A finding is told at once and written

@@ -27,13 +27,17 @@
 namespace outerloop::cli {
 namespace {
 
+std::string in_words(std::chrono::milliseconds duration) {
+  return format_duration(std::chrono::duration_cast<std::chrono::seconds>(duration));
+}
+
 struct TrainArguments {
   std::string config;
   std::vector<std::string> overrides;
   std::string resume = "auto";
   std::optional<std::string> max_wall;
-  std::string rank_silence = "30s";
-  std::string rank_stall = kRankStall;
+  std::string rank_silence = in_words(comm::WatchdogOptions{}.silence);
+  std::string rank_stall = in_words(comm::WatchdogOptions{}.stall);
   bool print_config = false;
   bool dry_run = false;
   bool quiet = false;

@@ -19,13 +19,13 @@ namespace outerloop::comm {
 struct WatchdogOptions {
   std::chrono::milliseconds interval{1000};  // between signs of life
   // A rank that gave none for so long ends the run, be its process stopped, dead or cut off.
-  std::chrono::milliseconds silence;
+  std::chrono::milliseconds silence{30'000};
   // A rank whose connection closed without a leave ends the run after this time: ranks that are
   // ended together do not name each other.
   std::chrono::milliseconds grace{200};
   // Living ranks of which one waits for so long in a collective that another did not enter. Longer
   // than any work between two collectives, and than the steps that devices take at once.
-  std::chrono::milliseconds stall;
+  std::chrono::milliseconds stall{3'600'000};
   // What `end` takes until the launcher has ended all ranks.
   std::chrono::milliseconds ending{20'000};
 };
