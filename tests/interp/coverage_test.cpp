@@ -29,6 +29,35 @@ TEST(MeanInterval, CoversTheMeanAsOftenAsItSays) {
   EXPECT_NEAR(covered / double{kDraws}, 0.95, 0.015);
 }
 
+// Property 7 of importance over tasks: the error of a mean is that of its tasks, and repeats do not
+// replace them. Over the tasks' means an interval holds the truth as often as it says, however many
+// repeats each has; over all values as if they were tasks it does not.
+TEST(MeanInterval, IsOverTasksNotOverRepeats) {
+  constexpr int kDraws = 4000;
+  constexpr int64_t kTasks = 6;
+  for (const int64_t repeats : {1, 20}) {
+    int covered = 0;
+    int covered_by_values = 0;
+    for (int draw = 0; draw < kDraws; ++draw) {
+      const World world({{.mean = 0.3, .task = 1, .repeat = 1}}, static_cast<uint64_t>(draw));
+      Numbers values;
+      Numbers means;
+      for (int64_t task = 0; task < kTasks; ++task) {
+        double sum = 0;
+        for (int64_t k = 0; k < repeats; ++k) sum += values.emplace_back(world.value(0, task, k));
+        means.push_back(sum / static_cast<double>(repeats));
+      }
+      const auto holds = [](const MeanInterval& interval) {
+        return interval.lower <= 0.3 && 0.3 <= interval.upper ? 1 : 0;
+      };
+      covered += holds(mean_interval(means));
+      covered_by_values += holds(mean_interval(values));
+    }
+    EXPECT_NEAR(covered / double{kDraws}, 0.95, 0.015) << repeats;
+    EXPECT_EQ(covered_by_values / double{kDraws} < 0.7, repeats > 1);
+  }
+}
+
 // The joint band holds all true means in 95 % ± 1.5 of draws, given tasks enough.
 TEST(MaxT, BandCoversAllMeansTogether) {
   std::mt19937 generator(2);

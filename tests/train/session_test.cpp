@@ -10,11 +10,23 @@
 #include "support/variable.h"
 #include "train/evaluations.h"
 #include "train/running.h"
+#include "train/tiny_runs.h"
 
 namespace outerloop::train {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What a training tells at this level and above.
+std::string told(const config::Resolved& resolved, LogLevel level) {
+  std::string text;
+  Log log;
+  log.add(level, [&text](LogLevel, std::string_view line) { text.append(line).append("\n"); });
+  TrainOptions options;
+  options.log = &log;
+  train(resolved, options);
+  return text;
+}
 
 TEST_F(Running, ValidationDoesNotChangeTheTrainingAndIsTheSameWheneverItComes) {
   const fs::path often = go("often", {"validation.every=20"});
@@ -183,12 +195,7 @@ TEST_F(Running, ADamagedBestCheckpointIsNamedAndTheLastOneTested) {
   const fs::path best = fs::canonical(run / "ckpt/best");
   fs::resize_file(best, fs::file_size(best) / 2);
   fs::remove(run / "summary.json");
-  Log log;
-  std::string text;
-  log.add(LogLevel::warning, [&text](LogLevel, std::string_view message) { text += message; });
-  TrainOptions options;
-  options.log = &log;
-  train(shipped("sinusoid_maml", run, kShort + words), options);
+  const std::string text = told(shipped("sinusoid_maml", run, kShort + words), LogLevel::warning);
   EXPECT_CONTAINS(text, best.filename().string());
   EXPECT_CONTAINS(text, "the last checkpoint is tested");
   EXPECT_CONTAINS(summary_of(run)["checkpoint"].get<std::string>(), "ckpt-000000120.h5");
@@ -263,13 +270,9 @@ TEST_F(Running, TheTestIsGivenUpForAStopAndMadeAgain) {
 }
 
 TEST_F(Running, ValidationsAndAnEarlyEndAreTold) {
-  std::string text;
-  Log log;
-  log.add(LogLevel::info, [&text](LogLevel, std::string_view line) { text += line; });
-  TrainOptions options;
-  options.log = &log;
   const Words words{"outer.rate=0", "validation.every=10", "validation.patience=3"};
-  train(shipped("sinusoid_maml", folder_ / "run", kShort + words), options);
+  const std::string text =
+      told(shipped("sinusoid_maml", folder_ / "run", kShort + words), LogLevel::info);
   // The median, too: it decides on the best.
   const nlohmann::json last = lines_of_kind(folder_ / "run", "validation").back();
   EXPECT_CONTAINS(text, fmt::format("iteration {}: validation loss {:.4g} ± ",
@@ -281,17 +284,28 @@ TEST_F(Running, ValidationsAndAnEarlyEndAreTold) {
 }
 
 TEST_F(Running, ThreadsThatATrainingLeavesIdleAreTold) {
-  for (const auto& [threads, told] :
+  for (const auto& [threads, idle] :
        {std::pair{"runtime.threads=2", false}, {"runtime.threads=3", true}}) {
-    std::string text;
-    Log log;
-    log.add(LogLevel::info, [&text](LogLevel, std::string_view line) { text += line; });
-    TrainOptions options;
-    options.log = &log;
     const Words words{"outer.meta_batch=2", "outer.iterations=2", threads};
-    train(shipped("sinusoid_maml", folder_ / threads, kShort + words), options);
+    const std::string text =
+        told(shipped("sinusoid_maml", folder_ / threads, kShort + words), LogLevel::info);
     EXPECT_EQ(text.find("outer.meta_batch = 2: so many of 3 threads train") != std::string::npos,
-              told)
+              idle)
+        << text;
+  }
+}
+
+TEST_F(Running, RowsWithoutATargetAreTold) {
+  write_file_atomically(folder_ / "tiny.yaml", kTinyTable);
+  for (const std::string extra : {"", "line2,train,11,3,x,\nline5,train,12,4,x,\n"}) {
+    write_file_atomically(folder_ / "tiny.csv", tiny_table() + extra);
+    const Words words{"outer.iterations=1",
+                      "run_dir=" + (folder_ / ("run" + extra.substr(0, 1))).string()};
+    const std::string text =
+        told(config::read_config(folder_ / "tiny.yaml", words), LogLevel::info);
+    EXPECT_EQ(
+        text.find("rows left out, as column height holds nothing there: 2\n") != std::string::npos,
+        !extra.empty())
         << text;
   }
 }

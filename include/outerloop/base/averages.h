@@ -1,11 +1,12 @@
 #pragma once
+// Means with intervals, and medians.
 
 #include <span>
 #include <vector>
 
 namespace outerloop {
 
-// mean +- t * sd / sqrt(n). One value: sd and all that follows is NaN.
+// Student's interval (1908): mean +- t * sd / sqrt(n). One value: sd and all that follows is NaN.
 struct MeanInterval {
   double mean = 0;
   double deviation = 0;  // n - 1 in the denominator

@@ -36,8 +36,7 @@ class SlotReduction {
   // Moves data along without waiting. For libraries that do so only inside calls.
   void poll();
   // Collective, after all groups began. Writes the sums of all elements to `total`, zeros where no
-  // slot is present, and returns whether any is. `total` must not overlap any
-  // node's data.
+  // slot is present, and returns whether any is. `total` must not overlap any node's data.
   bool finish(std::span<float> total);
   // Collective, in place of finish(): nothing comes of it, and all groups may begin again.
   void drop();

@@ -30,16 +30,16 @@ struct ImageImportOptions {
 };
 
 // A folder or zip; class = folder, nested names joined by '/', group = the class's parent folder.
-// Where all top-level folders are named after splits (see split_named()), those are the splits.
-// Throws BadInput when there are no images, when images lie outside class folders, when others lie
-// beside those of train and test, or when a class is in two splits.
+// Where all top-level folders are named after splits (see split_named()), those are the splits; one
+// folder around them is no part of the names, nor is one around everything in a zip. Throws
+// BadInput when there are no images, when images lie outside class folders, when others lie beside
+// those of train and test, or when a class is in two splits.
 ImageSet import_images(const std::filesystem::path& folder_or_zip,
                        const ImageImportOptions& options);
 
 // IDX files (.gz or not): images (count, height, width) bytes and labels (count). Optional class
 // table, CSV (.gz or not) with a header: class,…; columns name, split (see split_named()) and
-// script or group are used where present. Without a split column fractions deal the
-// classes out.
+// script or group are used where present. Without a split column fractions deal the classes out.
 ImageSet import_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
                     const std::filesystem::path& class_table, const ImageImportOptions& options);
 
