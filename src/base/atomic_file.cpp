@@ -50,10 +50,6 @@ class Descriptor {
   int descriptor_;
 };
 
-fs::path folder_of(const fs::path& file) {
-  return file.has_parent_path() ? file.parent_path() : fs::path(".");
-}
-
 // Unique among the processes of a host and the threads of a process.
 fs::path temporary_name(const fs::path& target) {
   static std::atomic<int> counter = 0;
@@ -73,6 +69,10 @@ fs::path make_temporary(const fs::path& target, const char* step, const Make& ma
 }
 
 }  // namespace
+
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
 
 void write_file_atomically(const fs::path& file, std::span<const std::byte> content) {
   int opened = -1;

@@ -7,18 +7,12 @@
 #include <cstring>
 #include <optional>
 
+#include "outerloop/base/atomic_file.h"
 #include "outerloop/base/error.h"
 #include "outerloop/train/run_folder.h"
 #include "outerloop/train/stored_run.h"
 
 namespace outerloop::cli {
-namespace {
-
-std::filesystem::path folder_of(const std::filesystem::path& file) {
-  return file.has_parent_path() ? file.parent_path() : ".";
-}
-
-}  // namespace
 
 void require_writable(const std::filesystem::path& file, std::string_view cure) {
   const std::filesystem::path folder = folder_of(file);

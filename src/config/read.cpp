@@ -260,7 +260,7 @@ Resolved read(std::string_view text, std::string_view name, const std::filesyste
 void stay_in_run(const std::filesystem::path& file, Resolved& resolved) {
   std::string& origin = resolved.origins[number_of("run_dir")];
   if (file.filename() != "config.yaml" || !origin.starts_with(file.string() + ":")) return;
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  const std::filesystem::path folder = folder_of(file);
   std::error_code error;
   if (!is_run_folder(folder)) return;
   if (std::filesystem::equivalent(resolved.config.run_dir, folder, error)) return;

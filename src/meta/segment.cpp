@@ -95,11 +95,6 @@ Call Segment::finish() {
   return call;
 }
 
-Expr plus(Expr a, Expr b) {
-  if (!a.valid()) return b;
-  return b.valid() ? a + b : a;
-}
-
 void add_to(Values& sums, const Values& terms) {
   for (const auto& [name, term] : terms) sums.set(name, plus(sums.find(name), term));
 }

@@ -63,9 +63,6 @@ class Segment {
   std::vector<StepResult> results_;
 };
 
-// a + b, where an invalid Expr is zero.
-Expr plus(Expr a, Expr b);
-
 // d loss / d theta and d loss / d state, zeros left out.
 struct Cotangents {
   Values theta;

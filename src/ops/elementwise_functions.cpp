@@ -100,6 +100,11 @@ Expr select(Expr mask, Expr if_true, Expr if_false) {
                                             broadcast_to(if_false, shape)});
 }
 
+Expr plus(Expr a, Expr b) {
+  if (!a.valid()) return b;
+  return b.valid() ? a + b : a;
+}
+
 Expr operator+(Expr a, Expr b) {
   return add(a, b);
 }

@@ -26,11 +26,6 @@ DType dtype_attribute(const Attributes& attributes) {
   return static_cast<DType>(value);
 }
 
-Expr plus(Expr a, Expr b) {
-  if (!a.valid()) return b;
-  return b.valid() ? a + b : a;
-}
-
 Expr minus(Expr a, Expr b) {
   if (!b.valid()) return a;
   return a.valid() ? a - b : -b;

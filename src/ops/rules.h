@@ -26,8 +26,7 @@ void require_indices(const TensorType& type, std::string_view what);
 void require_same(const TensorType& a, const TensorType& b, std::string_view what);
 DType dtype_attribute(const Attributes& attributes);
 
-// Sums in which an invalid Expr is zero.
-Expr plus(Expr a, Expr b);
+// a - b, where an invalid Expr is zero.
 Expr minus(Expr a, Expr b);
 
 // The tangent of an op that is linear in input 0, the others being constants.

@@ -7,27 +7,23 @@
 
 #include "outerloop/base/error.h"
 #include "outerloop/base/vector_clones.h"
+#include "outerloop/comm/exchange_plan.h"
 #include "train/finite.h"
 
 namespace outerloop::train {
 namespace {
 
-struct Range {
-  int64_t begin;
-  int64_t end;
-};
-
 // Fewer are done before another thread has heard of them.
 constexpr int64_t kLeastElements = 2048;
 
 // A norm over all elements cannot be cut; everything else is elementwise.
-std::vector<Range> ranges_of_threads(const config::Outer& config, int64_t elements,
-                                     int64_t threads) {
+std::vector<comm::Range> ranges_of_threads(const config::Outer& config, int64_t elements,
+                                           int64_t threads) {
   const int64_t most = std::max<int64_t>(elements / kLeastElements, 1);
   const int64_t pieces = config.clip_norm ? 1 : std::min(threads, most);
   const int64_t blocks = elements / optim::kThetaAlignment;
   const auto border = [&](int64_t t) { return t * blocks / pieces * optim::kThetaAlignment; };
-  std::vector<Range> ranges;
+  std::vector<comm::Range> ranges;
   for (int64_t t = 0; t < pieces; ++t) ranges.push_back({border(t), border(t + 1)});
   return ranges;
 }

@@ -54,7 +54,7 @@ TEST(MeanInterval, IsOverTasksNotOverRepeats) {
       covered_by_values += holds(mean_interval(values));
     }
     EXPECT_NEAR(covered / double{kDraws}, 0.95, 0.015) << repeats;
-    EXPECT_EQ(covered_by_values / double{kDraws} < 0.7, repeats > 1);
+    EXPECT_EQ(covered_by_values / double{kDraws}<0.7, repeats> 1);
   }
 }
 

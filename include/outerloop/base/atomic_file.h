@@ -14,6 +14,9 @@
 
 namespace outerloop {
 
+// The folder that a file of this name lies in: "." where the name has none.
+std::filesystem::path folder_of(const std::filesystem::path& file);
+
 // Replaces `file` by `content`.
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> content);

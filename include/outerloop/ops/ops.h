@@ -64,6 +64,7 @@ Expr less_equal(Expr a, Expr b);
 Expr equal(Expr a, Expr b);
 Expr select(Expr mask, Expr if_true, Expr if_false);  // mask != 0
 
+Expr plus(Expr a, Expr b);  // a + b, where an invalid Expr is zero
 Expr operator+(Expr a, Expr b);
 Expr operator-(Expr a, Expr b);
 Expr operator*(Expr a, Expr b);
