@@ -33,6 +33,7 @@ build_packages='
 test_packages='
   busybox-static      command  busybox
   clang-format        command  clang-format
+  clang-tidy          command  clang-tidy
   git                 command  git
   python3             command  python3
   python3-h5py        python   h5py

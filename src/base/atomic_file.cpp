@@ -95,7 +95,7 @@ void write_file_atomically(const fs::path& file, std::string_view content) {
   write_file_atomically(file, std::as_bytes(std::span(content.data(), content.size())));
 }
 
-AtomicFile::AtomicFile(fs::path target) : AtomicFile(target, temporary_name(target)) {}
+AtomicFile::AtomicFile(const fs::path& target) : AtomicFile(target, temporary_name(target)) {}
 
 AtomicFile::AtomicFile(fs::path target, fs::path temporary)
     : target_(std::move(target)), temporary_(std::move(temporary)) {

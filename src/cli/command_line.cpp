@@ -240,9 +240,9 @@ template Option Command::add_option(const std::string&, std::vector<std::string>
 template Option Command::add_option(const std::string&, uint64_t&, const std::string&);
 
 Option Command::add_option_function(const std::string& name,
-                                    std::function<void(const std::string&)> read,
+                                    const std::function<void(const std::string&)>& read,
                                     const std::string& help) {
-  return Option(app_->add_option_function<std::string>(name, std::move(read), help));
+  return Option(app_->add_option_function<std::string>(name, read, help));
 }
 Option Command::add_flag(const std::string& names, bool& value, const std::string& help) {
   return Option(app_->add_flag(names, value, help)->disable_flag_override());

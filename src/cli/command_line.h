@@ -52,7 +52,8 @@ class Command {
   // and vectors of them.
   template <typename T>
   Option add_option(const std::string& names, T& value, const std::string& help);
-  Option add_option_function(const std::string& name, std::function<void(const std::string&)> read,
+  Option add_option_function(const std::string& name,
+                             const std::function<void(const std::string&)>& read,
                              const std::string& help);
   Option add_flag(const std::string& names, bool& value, const std::string& help);
   void remove_help_flag();

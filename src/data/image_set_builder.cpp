@@ -29,7 +29,7 @@ ImageSet ImageSetBuilder::build() const {
   if (std::ranges::find(set.image_maker, kUnknownMaker) != set.image_maker.end()) {
     set.image_maker.clear();
   }
-  if (groups.empty() || *groups.rbegin() == "") return set;
+  if (groups.empty() || groups.rbegin()->empty()) return set;
   set.group_names.assign(groups.begin(), groups.end());
   for (const auto& [name, entry] : classes_) {
     const auto at = std::ranges::lower_bound(set.group_names, entry.group);

@@ -25,7 +25,7 @@ TensorType Expr::type() const {
 
 Expr Builder::input(std::string name, TensorType type, Binding binding) {
   OL_ASSERT(program_.input_index(name) < 0, fmt::format("two inputs are called '{}'", name));
-  const ValueId id = program_.add_value(std::move(type));
+  const ValueId id = program_.add_value(type);
   program_.inputs.push_back({id, binding, std::move(name)});
   return {this, id};
 }
@@ -49,8 +49,8 @@ std::vector<Expr> Builder::apply_multiple(const OpDef& op, std::span<const Expr>
   OL_ASSERT(op.arity < 0 || static_cast<size_t>(op.arity) == inputs.size(),
             fmt::format("[{}] takes {} inputs, got {}", op.name, op.arity, inputs.size()));
   std::vector<Expr> results;
-  for (TensorType& type : infer(op, types, equation.attributes)) {
-    const ValueId id = program_.add_value(std::move(type));
+  for (const TensorType& type : infer(op, types, equation.attributes)) {
+    const ValueId id = program_.add_value(type);
     equation.outputs.push_back(id);
     results.emplace_back(this, id);
   }

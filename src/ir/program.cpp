@@ -78,7 +78,7 @@ bool Attributes::operator==(const Attributes& other) const {
 }
 
 ValueId Program::add_value(TensorType type) {
-  values.push_back(std::move(type));
+  values.push_back(type);
   return {static_cast<int32_t>(values.size()) - 1};
 }
 

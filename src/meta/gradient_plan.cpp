@@ -54,7 +54,7 @@ Values through_init(Segment& segment, const Values& cotangents) {
 
 // The reverse sweep over the segment's steps, down to the rule's boundary. Writes the outputs
 // grad/… and, where the sweep goes on below the segment, cotangent/….
-void sweep_back(Segment& segment, int64_t boundary, Cotangents cotangents,
+void sweep_back(Segment& segment, int64_t boundary, const Cotangents& cotangents,
                 const Values& gradients_so_far) {
   Values gradients = gradients_so_far;
   Values state = cotangents.state;

@@ -44,10 +44,10 @@ double no_flops(TypeSpan inputs, TypeSpan outputs, const Attributes& attributes)
 double one_flop_per_input(TypeSpan inputs, TypeSpan outputs, const Attributes& attributes);
 
 inline TensorType f32(Shape shape) {
-  return {DType::f32, std::move(shape)};
+  return {DType::f32, shape};
 }
 inline TensorType i32(Shape shape) {
-  return {DType::i32, std::move(shape)};
+  return {DType::i32, shape};
 }
 
 }  // namespace outerloop::rules

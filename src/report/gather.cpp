@@ -160,8 +160,8 @@ void read_manifest(const fs::path& file, ReportData& data) {
         if (name == "within" && entry == "none") continue;
         data.protocol.emplace_back(in_plain_words(name, data.classification), text_of(entry));
       }
-    } else if (value != "") {
-      data.environment.emplace_back(in_plain_words(key, data.classification), text_of(value));
+    } else if (std::string text = text_of(value); !text.empty()) {
+      data.environment.emplace_back(in_plain_words(key, data.classification), std::move(text));
     }
   }
 }

@@ -45,7 +45,7 @@ void DeviceSteps::make_kernels_with_peers(const std::shared_ptr<exec::Device>& d
   results.measures.resize(static_cast<size_t>(own.measures));
   const exec::DeviceMemory any = device->allocate(sizeof(float));
   if (own.has_accuracy) results.accuracies = any.data;
-  exec::cuda::StepLog(device, own, kMostWithPeers, results, any.data);
+  const exec::cuda::StepLog log(device, own, kMostWithPeers, results, any.data);
   const DeviceTree tree(device, 1);
 }
 

@@ -338,8 +338,9 @@ struct MetaStep::Impl {
 };
 
 MetaStep::MetaStep(const config::Config& config, const meta::Learner& learner,
-                   const meta::TaskShape& shape, std::shared_ptr<const data::TaskFamily> family,
-                   ThreadPool& pool, const exec::CompileOptions& options, comm::Communicator* ranks,
+                   const meta::TaskShape& shape,
+                   const std::shared_ptr<const data::TaskFamily>& family, ThreadPool& pool,
+                   const exec::CompileOptions& options, comm::Communicator* ranks,
                    const std::shared_ptr<exec::Device>& device, comm::DeviceRanks* device_ranks)
     : impl_(std::make_unique<Impl>(config, learner, shape, family, pool, options, ranks, device,
                                    device_ranks)) {}

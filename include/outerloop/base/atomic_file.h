@@ -26,7 +26,7 @@ void write_file_atomically(const std::filesystem::path& file, std::span<const st
 class AtomicFile {
  public:
   // `temporary` must lie in the folder of `target`; the one-argument form makes a name of its own.
-  explicit AtomicFile(std::filesystem::path target);
+  explicit AtomicFile(const std::filesystem::path& target);
   AtomicFile(std::filesystem::path target, std::filesystem::path temporary);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

@@ -112,7 +112,7 @@ class Lanes {
 // and tools.
 class CopiedLanes {
  public:
-  CopiedLanes(std::shared_ptr<const Executable> executable, int64_t count);
+  CopiedLanes(const std::shared_ptr<const Executable>& executable, int64_t count);
   ~CopiedLanes();
   CopiedLanes(CopiedLanes&&) noexcept;
 

@@ -88,7 +88,7 @@ MetaStepForecast forecast_meta_step(const config::Config& config, const meta::Le
 class MetaStep {
  public:
   MetaStep(const config::Config& config, const meta::Learner& learner, const meta::TaskShape& shape,
-           std::shared_ptr<const data::TaskFamily> family, ThreadPool& pool,
+           const std::shared_ptr<const data::TaskFamily>& family, ThreadPool& pool,
            const exec::CompileOptions& options = {}, comm::Communicator* ranks = nullptr,
            const std::shared_ptr<exec::Device>& device = nullptr,
            comm::DeviceRanks* device_ranks = nullptr);

@@ -62,7 +62,7 @@ struct CopiedLanes::Impl {
   std::vector<Side> inputs, outputs;
 };
 
-CopiedLanes::CopiedLanes(std::shared_ptr<const Executable> executable, int64_t count)
+CopiedLanes::CopiedLanes(const std::shared_ptr<const Executable>& executable, int64_t count)
     : impl_(std::make_unique<Impl>(executable, executable->device(), count)) {}
 CopiedLanes::~CopiedLanes() = default;
 CopiedLanes::CopiedLanes(CopiedLanes&&) noexcept = default;
