@@ -369,8 +369,8 @@ TEST(ConditionalDonors, TakeWhatOtherColumnsDoNotSay) {
   EXPECT_NEAR(conditional.mean("a") / marginal.mean("a"), 0.5, 0.1);
 }
 
-// Property 7: the spread over repeats is an error of the draws, not of the data: the mean over R
-// repeats has 1/sqrt(R) of it, and exact donors have none.
+// Property 7, first part: the spread over repeats is an error of the draws, not of the data: the
+// mean over R repeats has 1/sqrt(R) of it, and exact donors have none.
 TEST(Repeats, MeasureTheErrorOfTheDrawsAlone) {
   const Data data = make_data(40);
   const auto spread_of_means = [&](size_t repeats) {

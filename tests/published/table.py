@@ -25,11 +25,10 @@ that a training began with. Some came into the repository under other names and 
 ACCURACY_HEAD = """
 ## Omniglot, accuracy on unseen classes in percent
 
-The interval is 95 % over test tasks. Reproduced: the interval reaches the published one. Of a row
-that is not trained to its end: the test of its checkpoint so far. Tested and kept is the best
-checkpoint by validation, or the last where the row's config says so. Images are Lanczos grey levels; those
-of most sources came out as nearest-pixel black and white, which may be harder (configs). Trainings shared their machine
-with other work: their times are upper bounds.
+The interval is 95 % over test tasks. Reproduced: the interval reaches the published one. Tested and
+kept is the best checkpoint by validation, or the last where the row's config says so. Images are
+Lanczos grey levels; those of most sources came out as nearest-pixel black and white, which may be
+harder (configs). Trainings shared their machine with other work: their times are upper bounds.
 
 | row | what | published | here | tasks | seeds | status | trained | commit | date |
 |---|---|---|---|---|---|---|---|---|---|

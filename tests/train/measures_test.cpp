@@ -20,14 +20,7 @@ class ImplicitRun : public testing::Test {
 
   // Everything of level warning.
   std::string go(const std::string& name, const Words& words) const {
-    Log log;
-    std::string text;
-    log.add(LogLevel::warning,
-            [&text](LogLevel, std::string_view line) { text += std::string(line) + "\n"; });
-    TrainOptions options;
-    options.log = &log;
-    train(config(name, words), options);
-    return text;
+    return told(config(name, words), LogLevel::warning);
   }
 
   TemporaryFolder folder_;

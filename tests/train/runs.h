@@ -11,6 +11,7 @@
 
 #include "io/temporary_folder.h"
 #include "outerloop/base/atomic_file.h"
+#include "outerloop/base/log.h"
 #include "outerloop/checkpoint/store.h"
 #include "outerloop/checkpoint/tools.h"
 #include "outerloop/config/read.h"
@@ -25,6 +26,17 @@ inline config::Resolved shipped(const std::string& name, const std::filesystem::
                                 const Words& words) {
   return config::read_config(OUTERLOOP_SOURCE_DIR "/configs/" + name + ".yaml",
                              settled(words + Words{"run_dir=" + folder.string()}));
+}
+
+// What a training tells at this level and above, a line each.
+inline std::string told(const config::Resolved& resolved, LogLevel level) {
+  std::string text;
+  Log log;
+  log.add(level, [&text](LogLevel, std::string_view line) { text.append(line).append("\n"); });
+  TrainOptions options;
+  options.log = &log;
+  train(resolved, options);
+  return text;
 }
 
 // Beside a sinusoid's config, and beside one of images with a file of data::small_set().

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every lint check (that of clang-tidy on the sources of build/release), then prints the table of sizes. The suite runs the checks too (label lint).
+# Runs every lint check, that of clang-tidy on what is in build/release, then prints the table of
+# sizes. The suite runs the checks too (label lint).
 set -uo pipefail
 here=$(CDPATH="" cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 status=0

@@ -31,7 +31,7 @@ struct ImageImportOptions {
 
 // A folder or zip; class = folder, nested names joined by '/', group = the class's parent folder.
 // Where all top-level folders are named after splits (see split_named()), those are the splits; one
-// folder around them is no part of the names, nor is one around everything in a zip. Throws
+// folder around them is no part of the names, nor is one around all class folders of a zip. Throws
 // BadInput when there are no images, when images lie outside class folders, when others lie beside
 // those of train and test, or when a class is in two splits.
 ImageSet import_images(const std::filesystem::path& folder_or_zip,

@@ -7,7 +7,7 @@ namespace outerloop::exec::cuda {
 
 struct Cublas::Impl {};
 
-Cublas::Cublas(Products, DeviceMemory, int) {  // NOLINT: takes what the other Cublas keeps
+Cublas::Cublas(Products, DeviceMemory, int) {  // NOLINT(performance-unnecessary-value-param)
   throw BadInput(
       "this program was built without cuBLAS, which makes fast products: build it where "
       "cublas_v2.h is, or set runtime.numerics=ordered");
