@@ -20,12 +20,12 @@ echo ready >{home}/"$1".ready
 while :; do sleep 1000; done
 """
 
-# mpirun calls it as: [options] HOST COMMAND…
+# mpirun calls it as: [options] HOST COMMAND… The root is a host's own where this is a chroot.
 SHELL = """#!/usr/bin/env bash
 while [[ $1 == -* ]]; do shift; done
 host=$1
 shift
-exec nsenter -t "$(cat {home}/"$host".pid)" -a -- bash -c "cd $PWD; $*"
+exec nsenter -t "$(cat {home}/"$host".pid)" -a -r -- bash -c "cd $PWD; $*"
 """
 
 

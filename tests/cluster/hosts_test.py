@@ -69,10 +69,17 @@ class HostsTraining(unittest.TestCase):
         self.assertIn(f"resuming {run.folder} at iteration", text)
         run.expect_bytes_of_an_undisturbed_run(self)
 
+    def await_in(self, started, happened, what, context=lambda: ""):
+        """As await_that, unless the run ends first: that is told at once, with its words."""
+        await_that(lambda: happened() or started.poll() is not None, LONG, what, context)
+        if not happened():
+            self.fail(f"ended with exit code {started.returncode} before: {what}\n"
+                      f"{started.communicate()[0]}{context()}")
+
     def end_after(self, run, fault, *more, before=()):
         """The words of a run on all hosts that `fault` befell."""
         started = self.start(run, HOSTS, *more, before=before)
-        await_that(lambda: run.newest() >= 50, LONG, "checkpoints", run.log)
+        self.await_in(started, lambda: run.newest() >= 50, "checkpoints", run.log)
         fault()
         at = time.monotonic()
         text = self.end_of(started, run, DEADLINE)
@@ -145,7 +152,7 @@ class HostsTraining(unittest.TestCase):
         whole, run = FarmJob("farm-whole"), FarmJob("farm")
         call(PROGRAM, *whole.words())
         started = self.start(run, HOSTS)
-        await_that(lambda: run.done() > 5000, LONG, "results")
+        self.await_in(started, lambda: run.done() > 5000, "results")
         self.hosts.kill("h3")
         self.end_of(started, run, DEADLINE)
         self.assertNotEqual(started.returncode, 0)
@@ -160,7 +167,7 @@ class HostsTraining(unittest.TestCase):
     def test_supervise_starts_a_run_again_whose_rank_was_killed(self):
         run = Training("killed")
         started = self.start(run, HOSTS, before=[PROGRAM, "supervise", "--pause=20s", "--"])
-        await_that(lambda: run.newest() >= 50, LONG, "checkpoints", run.log)
+        self.await_in(started, lambda: run.newest() >= 50, "checkpoints", run.log)
         self.hosts.signal_rank("h3", signal.SIGKILL)
         self.hosts.await_without("outerloop", ["h2", "h3"])
         run.set_iterations(run.newest() + 30)
