@@ -27,8 +27,9 @@ check() {  # words to run in a clone inside a new bare system
   printf '127.0.0.1 localhost %s\n' "$(uname -n)" >"$place/run/etc/hosts"
   # This network's settings.
   cp -a /etc/apt/apt.conf.d/. "$place/run/etc/apt/apt.conf.d/"
-  mkdir -p "$place/run/etc/ssl/certs"
+  mkdir -p "$place/run/etc/ssl/certs" "$place/run/usr/local/share/ca-certificates"
   cp -L /etc/pip.conf "$place/run/etc/" 2>/dev/null || true
+  cp -a /usr/local/share/ca-certificates/. "$place/run/usr/local/share/ca-certificates/"
   cp -L /etc/ssl/certs/ca-certificates.crt "$place/run/etc/ssl/certs/" 2>/dev/null || true
   git clone -q "$repository" "$place/run/root/outerloop"
   echo "bare_check: $*"
