@@ -18,8 +18,7 @@ struct BaselinesArguments {
 
 int run(const BaselinesArguments& options) {
   const config::Resolved resolved = config::read_config(options.file, options.words);
-  const interp::TaskBaselines baselines =
-      interp::compute_baselines(resolved.config, resolved.folder, options.shots);
+  const interp::TaskBaselines baselines = interp::compute_baselines(resolved, options.shots);
   fmt::print("{}", options.json ? interp::to_json_text(baselines) : interp::describe(baselines));
   return kDone;
 }

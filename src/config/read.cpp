@@ -258,11 +258,12 @@ Resolved read(std::string_view text, std::string_view name, const std::filesyste
 // The config.yaml of a run means the run that it lies in: what it stores is where that was begun,
 // seen from another folder maybe, and the run may have been moved or copied since.
 void stay_in_run(const std::filesystem::path& file, Resolved& resolved) {
-  std::string& origin = resolved.origins[number_of("run_dir")];
-  if (file.filename() != "config.yaml" || !origin.starts_with(file.string() + ":")) return;
   const std::filesystem::path folder = folder_of(file);
+  if (file.filename() != "config.yaml" || !is_run_folder(folder)) return;
+  resolved.run = folder;
+  std::string& origin = resolved.origins[number_of("run_dir")];
+  if (!origin.starts_with(file.string() + ":")) return;
   std::error_code error;
-  if (!is_run_folder(folder)) return;
   if (std::filesystem::equivalent(resolved.config.run_dir, folder, error)) return;
   resolved.config.run_dir = folder.string();
   origin = fmt::format("the folder of {}", file.string());

@@ -8,6 +8,7 @@
 
 #include "outerloop/base/error.h"
 #include "outerloop/interp/linear_tasks.h"
+#include "outerloop/train/stored_run.h"
 
 namespace outerloop::interp {
 namespace {
@@ -195,13 +196,13 @@ class Baselines {
 
 }  // namespace
 
-TaskBaselines compute_baselines(const config::Config& config, const std::filesystem::path& folder,
-                                std::vector<int64_t> shots) {
+TaskBaselines compute_baselines(const config::Resolved& resolved, std::vector<int64_t> shots) {
+  const config::Config config = train::with_known_dataset(resolved);
   if (config.test.tasks < 1) {
     throw BadInput("baselines need tasks to test on: test.tasks = 0; set it to 1 or more");
   }
   if (shots.empty()) shots = {config::test_protocol(config).shots};
-  return Baselines(config, folder).run(shots);
+  return Baselines(config, resolved.folder).run(shots);
 }
 
 std::string describe(const TaskBaselines& baselines) {

@@ -119,7 +119,7 @@ MetaStepBench bench_meta_step(const config::Resolved& resolved, const BenchOptio
   const config::Config& config = resolved.config;
   std::optional<Setup> made;
   comm::fail_together(ranks, "data and tasks",
-                      [&] { made.emplace(make_training_setup(config, resolved.folder)); });
+                      [&] { made.emplace(make_training_setup(resolved)); });
   const Setup& setup = *made;
   const exec::CompileOptions compile = compile_options(config);
   const std::shared_ptr<exec::Device> device =

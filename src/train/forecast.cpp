@@ -15,7 +15,7 @@ double in_mib(int64_t bytes) {
 }  // namespace
 
 MemoryForecast forecast_memory(const config::Resolved& resolved) {
-  const Setup setup = make_training_setup(resolved.config, resolved.folder);
+  const Setup setup = make_training_setup(resolved);
   ThreadPool pool(static_cast<int>(resolved.config.runtime.threads));
   const MetaStepForecast step =
       forecast_meta_step(resolved.config, setup.learner, setup.train_shape, *setup.train_tasks,

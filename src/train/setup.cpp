@@ -4,6 +4,7 @@
 #include "outerloop/data/function_families.h"
 #include "outerloop/data/image_family.h"
 #include "outerloop/data/table_family.h"
+#include "outerloop/train/stored_run.h"
 #include "train/device_choice.h"
 
 namespace outerloop::train {
@@ -115,9 +116,10 @@ Setup make_setup(const config::Config& config, const std::filesystem::path& fold
   return setup;
 }
 
-Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder) {
+Setup make_training_setup(const config::Resolved& resolved) {
+  const config::Config config = with_known_dataset(resolved);
   check_device(config);
-  Setup setup = make_setup(config, folder);
+  Setup setup = make_setup(config, resolved.folder);
   meta::check_task(setup.learner, setup.train_shape, setup.learner.steps);
   meta::check_task(setup.learner, setup.test_shape, setup.test_steps);
   setup.train_tasks->check(data::Split::train);

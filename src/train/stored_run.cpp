@@ -75,6 +75,14 @@ fs::path known_dataset(const RunFolder& folder) {
   return fs::is_regular_file(dataset, error) ? dataset : fs::path();
 }
 
+config::Config with_known_dataset(const config::Resolved& resolved) {
+  config::Config config = resolved.config;
+  if (resolved.run.empty() || dataset_was_overridden(resolved)) return config;
+  const fs::path dataset = known_dataset(RunFolder{resolved.run});
+  if (!dataset.empty()) config.tasks.dataset = dataset.string();
+  return config;
+}
+
 StoredRun open_run(const fs::path& path, const std::string& which,
                    std::span<const std::string> overrides) {
   const std::vector<std::string> words = protocol_overrides(overrides);
@@ -104,12 +112,9 @@ StoredRun open_run(const fs::path& path, const std::string& which,
   } catch (const config::ConfigErrors& refused) {
     throw by_written_keys(refused, overrides);
   }
-  run.config.folder = run.folder.root;
+  run.config.folder = run.config.run = run.folder.root;
   if (run.checkpoint_file == which) require_family_of(run.folder, run);
-  if (!dataset_was_overridden(run.config)) {
-    const fs::path dataset = known_dataset(run.folder);
-    if (!dataset.empty()) run.config.config.tasks.dataset = dataset.string();
-  }
+  run.config.config = with_known_dataset(run.config);
   return run;
 }
 

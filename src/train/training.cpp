@@ -22,7 +22,7 @@ Training::Training(const config::Resolved& resolved, const TrainOptions& train_o
       ranks(options.ranks != nullptr ? *options.ranks : alone_.rank(0)),
       stored_config_(config::to_yaml(config::without_incidentals(config))) {
   comm::fail_together(ranks, "data and tasks",
-                      [&] { setup.emplace(make_training_setup(config, resolved.folder)); });
+                      [&] { setup.emplace(make_training_setup(resolved)); });
   require_one_run();
   std::vector<std::string> notes;
   device = options.device != nullptr ? options.device : choose_device(config, &ranks, &notes);

@@ -14,7 +14,7 @@ namespace outerloop::kernels {
 namespace {
 
 KernelsByName asked_for(const config::Resolved& resolved, size_t shared_bytes, int size) {
-  const train::Setup setup = train::make_training_setup(resolved.config, resolved.folder);
+  const train::Setup setup = train::make_training_setup(resolved);
   std::vector<KernelsByName> by_rank(static_cast<size_t>(size));
   comm::run_ranks(size, [&](comm::Communicator& ranks) {
     const auto recorder = std::make_shared<Recorder>();

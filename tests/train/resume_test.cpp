@@ -7,8 +7,10 @@
 #include <random>
 #include <thread>
 
+#include "data/image_sets.h"
 #include "io/overwrite.h"
 #include "outerloop/base/error.h"
+#include "outerloop/data/image_set.h"
 #include "support/message_of.h"
 #include "train/runs.h"
 
@@ -460,6 +462,38 @@ TEST_F(Resuming, TheTestMayHaveAnotherSize) {
   EXPECT_EQ(summary_of(folder_ / "run")["test"]["tasks"], 7);
   go("run", {"outer.iterations=30", "test.tasks=9"});
   EXPECT_EQ(summary_of(folder_ / "run")["test"]["tasks"], 9);
+}
+
+// A data set that is named from the folder of the first config, in config.yaml too.
+TEST_F(Resuming, ARunsOwnConfigMeansTheDataThatItWasTrainedOn) {
+  const fs::path first = folder_ / "first";
+  fs::create_directories(first);
+  data::save_image_set(data::small_set(), first / "small.h5");
+  fs::copy_file(OUTERLOOP_SOURCE_DIR "/configs/omniglot_maml.yaml", first / "mine.yaml");
+  const Words words = small_images("small.h5") + Words{"outer.schedule=constant"};
+  const auto from_first = [&](const std::string& name, const Words& more) {
+    const Words all = words + more + Words{"run_dir=" + (folder_ / name).string()};
+    train(config::read_config(first / "mine.yaml", settled(all)), {});
+  };
+  const auto from_run = [&](const Words& more) {
+    return train(config::read_config(folder_ / "run/config.yaml", more), {}).outcome;
+  };
+  from_first("whole", {"outer.iterations=8"});
+  from_first("run", {"outer.iterations=4"});
+  EXPECT_EQ(from_run({"outer.iterations=8"}), Outcome::done);
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("run")));
+  const std::string again = "run_dir=" + (folder_ / "again").string();
+  EXPECT_EQ(from_run({again, "outer.iterations=8"}), Outcome::done);
+  EXPECT_TRUE(same_checkpoints(newest("whole"), newest("again")));
+
+  const auto refusal = [&](const Words& more) {
+    return message_of<BadInput>([&] { from_run(more); });
+  };
+  EXPECT_CONTAINS(refusal({again, "tasks.dataset=none.h5"}), "none.h5: no such file");
+  fs::remove(first / "small.h5");
+  EXPECT_CONTAINS(refusal({again}), "small.h5: no such file");
+  data::save_image_set(data::small_set(), folder_ / "run/small.h5");
+  EXPECT_EQ(from_run({"outer.iterations=9"}), Outcome::done) << "it lies beside the config now";
 }
 
 TEST_F(Resuming, AFolderOfAnotherKindIsNotTouched) {

@@ -86,11 +86,11 @@ TEST_F(Tasks, TheTestHasItsOwnShape) {
 
 // Before anything of the run is written.
 TEST_F(Tasks, OfATestThatTheLearnerCannotSolveAreRefused) {
-  config::Config config =
-      shipped("omniglot_maml", folder_ / "run", small_images(folder_ / "small.h5")).config;
-  EXPECT_NO_THROW(make_training_setup(config, folder_.path()));
-  config.test.ways = 4;
-  EXPECT_THROW(make_training_setup(config, folder_.path()), BadInput);
+  config::Resolved resolved =
+      shipped("omniglot_maml", folder_ / "run", small_images(folder_ / "small.h5"));
+  EXPECT_NO_THROW(make_training_setup(resolved));
+  resolved.config.test.ways = 4;
+  EXPECT_THROW(make_training_setup(resolved), BadInput);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ std::string add_training(const config::Resolved& resolved, const std::string& or
       return missing.what();
     }
   }
-  const train::Setup setup = train::make_training_setup(config, resolved.folder);
+  const train::Setup setup = train::make_training_setup(resolved);
   const meta::EvaluationPlan test =
       meta::make_evaluation_plan(setup.learner, setup.test_shape, setup.test_steps);
   const exec::CompileOptions options = train::compile_options(config);

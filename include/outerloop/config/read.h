@@ -33,6 +33,8 @@ struct Resolved {
   std::vector<std::string> origins;
   // Folder of the file; data set names are looked up from it first.
   std::filesystem::path folder;
+  // The folder of the run whose own config this is; empty for any other.
+  std::filesystem::path run;
 };
 
 // Throws ConfigErrors. An empty run_dir becomes runs/<file name>-seed<seed>, and that of a run's

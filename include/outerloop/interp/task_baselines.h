@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "outerloop/train/setup.h"
+#include "outerloop/config/read.h"
 #include "outerloop/train/statistic.h"
 
 namespace outerloop::interp {
@@ -35,8 +35,7 @@ struct TaskBaselines {
 
 // shots: empty for the config's. Tasks are those of outerloop eval: by seed, test protocol and
 // number. Throws BadInput unless the tasks are regression on a table and test.tasks is 1 or more.
-TaskBaselines compute_baselines(const config::Config& config, const std::filesystem::path& folder,
-                                std::vector<int64_t> shots);
+TaskBaselines compute_baselines(const config::Resolved& resolved, std::vector<int64_t> shots);
 
 std::string describe(const TaskBaselines& baselines);
 std::string to_json_text(const TaskBaselines& baselines);

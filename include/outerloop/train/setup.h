@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "outerloop/config/config.h"
+#include "outerloop/config/read.h"
 #include "outerloop/data/family.h"
 #include "outerloop/data/image_set.h"
 #include "outerloop/data/table_set.h"
@@ -50,7 +50,8 @@ struct Setup {
 Setup make_setup(const config::Config& config, const std::filesystem::path& folder,
                  const data::TablePreparation* known = nullptr);
 // Throws BadInput when a split that a training needs cannot give its tasks, when the learner cannot
-// solve those of the test, or where the processor is to make fast products.
-Setup make_training_setup(const config::Config& config, const std::filesystem::path& folder);
+// solve those of the test, or where the processor is to make fast products. The data set is that of
+// with_known_dataset().
+Setup make_training_setup(const config::Resolved& resolved);
 
 }  // namespace outerloop::train

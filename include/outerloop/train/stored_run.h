@@ -29,6 +29,9 @@ StoredRun open_run(const std::filesystem::path& run, const std::string& which = 
 // Where the training found its data set; empty when that is not known or there is nothing any more.
 std::filesystem::path known_dataset(const RunFolder& folder);
 
+// The config with that file as its data set, where it is a run's own and no override chose one.
+config::Config with_known_dataset(const config::Resolved& resolved);
+
 // With the data of the run. Throws BadInput when that is another data set than the one that the
 // checkpoint was trained on, unless an override chose it. Rows of another table are prepared as
 // those of the training's.
