@@ -9,7 +9,7 @@
 namespace outerloop {
 namespace {
 
-struct Case {
+struct QuotaCase {
   std::string name;
   SystemFiles files;
   std::optional<double> quota;
@@ -17,7 +17,7 @@ struct Case {
 
 TEST(CpuQuota, IsTheLeastOfAllControlGroups) {
   const std::string v1 = "sys/fs/cgroup/cpu/", v2 = "sys/fs/cgroup/", own = "proc/self/cgroup";
-  const Case cases[] = {
+  const QuotaCase cases[] = {
       {"unknown", {}, std::nullopt},
       {"no limit", {{own, "0::/\n"}, {v2 + "cpu.max", "max 100000\n"}}, std::nullopt},
       {"a container", {{own, "0::/\n"}, {v2 + "cpu.max", "250000 100000\n"}}, 2.5},

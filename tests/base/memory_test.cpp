@@ -8,7 +8,7 @@
 namespace outerloop {
 namespace {
 
-struct Case {
+struct MemoryCase {
   std::string name;
   SystemFiles files;
   std::optional<int64_t> available;
@@ -19,7 +19,7 @@ const std::string kMachine =
 
 TEST(Memory, IsTheLeastThatMachineAndControlGroupsLeave) {
   const std::string v1 = "sys/fs/cgroup/memory/", v2 = "sys/fs/cgroup/";
-  const Case cases[] = {
+  const MemoryCase cases[] = {
       {"unknown", {}, std::nullopt},
       {"machine", {{"proc/meminfo", kMachine}}, 5024 * 1024},
       {"a container",

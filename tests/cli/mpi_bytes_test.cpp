@@ -12,18 +12,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Case {
+struct BytesCase {
   std::string name;
   std::string config;
   Words words;
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const BytesCase& c, std::ostream* out) {
   *out << c.name;
 }
 
 // Meta-batches that no number of ranks divides.
-std::vector<Case> cases() {
+std::vector<BytesCase> cases() {
   const Words few{"validation.tasks=5", "test.tasks=9",           "outer.meta_batch=7",
                   "validation.every=4", "log.every_iterations=3", "report.write=false"};
   const Words images =
@@ -36,13 +36,13 @@ std::vector<Case> cases() {
   };
 }
 
-class MpiRun : public testing::TestWithParam<Case> {
+class MpiRun : public testing::TestWithParam<BytesCase> {
  protected:
   TemporaryFolder folder_;
 };
 
 TEST_P(MpiRun, GivesTheSameBytesOnAnyRanksAndThreads) {
-  const Case& c = GetParam();
+  const BytesCase& c = GetParam();
   const fs::path one = folder_ / "one";
   train::train(train::shipped(c.config, one, c.words + Words{"runtime.threads=1"}), {});
   const bool on_gpu = testing_support::on_gpu();

@@ -21,7 +21,7 @@ Words command_with(const fs::path& starts, const std::string& codes) {
   return {"--", "sh", "-c", script};
 }
 
-struct Case {
+struct SuperviseCase {
   const char* name;
   const char* codes;
   int code;
@@ -29,13 +29,13 @@ struct Case {
   const char* said;
 };
 
-class Supervised : public testing::TestWithParam<Case> {
+class Supervised : public testing::TestWithParam<SuperviseCase> {
  protected:
   TemporaryFolder folder_;
 };
 
 TEST_P(Supervised, IsStartedAgainUntilItsEnd) {
-  const Case& c = GetParam();
+  const SuperviseCase& c = GetParam();
   const fs::path starts = folder_ / "starts";
   const Ended ended = run_process(Words{"supervise", "--retries", "2", "--pause", "0s"} +
                                   command_with(starts, c.codes));
@@ -46,14 +46,16 @@ TEST_P(Supervised, IsStartedAgainUntilItsEnd) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, Supervised,
-    testing::Values(
-        Case{"Done", "0", kDone, 1, ""}, Case{"BadInput", "2 0", kBadInput, 1, ""},
-        Case{"Failures", "1 139 0", kDone, 3, "exit code 139; starting it again in 0s (2 of 2)\n"},
-        Case{"TooManyFailures", "1 1 7 0", 7, 3, "exit code 7, and 2 new starts did not help\n"},
-        Case{"Stops", "75 75 75 75 0", kDone, 5,
-             "it stopped with a checkpoint; starting it again\n"},
-        // A stop begins the count anew.
-        Case{"FailuresBetweenStops", "1 1 75 1 1 0", kDone, 6, "(2 of 2)"}),
+    testing::Values(SuperviseCase{"Done", "0", kDone, 1, ""},
+                    SuperviseCase{"BadInput", "2 0", kBadInput, 1, ""},
+                    SuperviseCase{"Failures", "1 139 0", kDone, 3,
+                                  "exit code 139; starting it again in 0s (2 of 2)\n"},
+                    SuperviseCase{"TooManyFailures", "1 1 7 0", 7, 3,
+                                  "exit code 7, and 2 new starts did not help\n"},
+                    SuperviseCase{"Stops", "75 75 75 75 0", kDone, 5,
+                                  "it stopped with a checkpoint; starting it again\n"},
+                    // A stop begins the count anew.
+                    SuperviseCase{"FailuresBetweenStops", "1 1 75 1 1 0", kDone, 6, "(2 of 2)"}),
     [](const auto& one) { return one.param.name; });
 
 // Daemons that ignore the ends of their children start commands that inherit this.

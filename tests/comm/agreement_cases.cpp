@@ -80,7 +80,7 @@ void other_fingerprints_are_named(Communicator& ranks) {
                 " ranks, xyz on " + on_host(ranks, odd) + "; copy it to all hosts");
 }
 
-constexpr ConformanceCase kCases[]{
+constexpr ConformanceCase kAgreementCases[]{
     {"StringsComeInRankOrder", strings_come_in_rank_order},
     {"NoFailureIsNoFailure", no_failure_is_no_failure},
     {"TheLowestFailingRankIsToldToAll", the_lowest_failing_rank_is_told_to_all},
@@ -92,7 +92,7 @@ constexpr ConformanceCase kCases[]{
 }  // namespace
 
 std::span<const ConformanceCase> agreement_cases() {
-  return kCases;
+  return kAgreementCases;
 }
 
 }  // namespace outerloop::comm

@@ -9,6 +9,7 @@
 
 #include "comm/conformance.h"
 #include "outerloop/comm/agreement.h"
+#include "support/message_of.h"
 
 namespace outerloop::comm {
 namespace {
@@ -44,18 +45,13 @@ INSTANTIATE_TEST_SUITE_P(reduction, Local,
                          name_of);
 
 template <class E>
-std::string message_of(int ranks, const std::function<void(Communicator&)>& body) {
-  try {
-    run_ranks(ranks, body);
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+std::string message_on_ranks(int ranks, const std::function<void(Communicator&)>& body) {
+  return message_of<E>([&] { run_ranks(ranks, body); });
 }
 
 TEST(LocalGroup, ReleasesTheOthersWhenARankThrows) {
   std::atomic<int> released = 0;
-  const std::string message = message_of<BadInput>(4, [&](Communicator& ranks) {
+  const std::string message = message_on_ranks<BadInput>(4, [&](Communicator& ranks) {
     std::vector<float> values(10);
     ranks.broadcast("theta", std::span(values), 0);
     if (ranks.rank() == 2) throw BadInput("no more");
@@ -73,7 +69,7 @@ TEST(LocalGroup, ReleasesTheOthersWhenARankThrows) {
 }
 
 TEST(LocalGroup, ReleasesTheOthersWhenARankEndsEarly) {
-  const std::string message = message_of<RankFailure>(3, [](Communicator& ranks) {
+  const std::string message = message_on_ranks<RankFailure>(3, [](Communicator& ranks) {
     if (ranks.rank() != 1) ranks.barrier("end of step");
   });
   EXPECT_NE(message.find("rank 1 on"), message.npos) << message;
@@ -110,7 +106,7 @@ TEST(LocalGroup, WaitingForLettersEndsWhenARankFailsButNotWhenOneEnds) {
 }
 
 TEST(LocalGroup, AnAbandonedExchangeTouchesNoMemoryAfterwards) {
-  EXPECT_EQ(message_of<BadInput>(
+  EXPECT_EQ(message_on_ranks<BadInput>(
                 2,
                 [](Communicator& ranks) {
                   std::vector<double> out(1000, 1.0), in(1000);
@@ -157,7 +153,7 @@ TEST(LocalGroup, NamesRanksThatDoNotCallTheSame) {
        "more is sent than expected"},
   };
   for (const Misuse& misuse : cases) {
-    const std::string message = message_of<InternalError>(2, misuse.body);
+    const std::string message = message_on_ranks<InternalError>(2, misuse.body);
     EXPECT_NE(message.find(misuse.said), message.npos) << misuse.name << ": " << message;
   }
 }

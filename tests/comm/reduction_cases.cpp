@@ -81,7 +81,7 @@ void nodes_of_other_slots_are_refused(Communicator& ranks) {
   EXPECT_THROW(reduction.begin(0, {&other, 1}), InternalError);
 }
 
-constexpr ConformanceCase kCases[]{
+constexpr ConformanceCase kReductionCases[]{
     {"SumHasTheBitsOfTheDefinition", sum_has_the_bits_of_the_definition},
     {"SumIsTheSameOnMoreThreads", sum_is_the_same_on_more_threads},
     {"SumSendsWhatTheFormulaSays", sum_sends_what_the_formula_says},
@@ -91,7 +91,7 @@ constexpr ConformanceCase kCases[]{
 }  // namespace
 
 std::span<const ConformanceCase> reduction_cases() {
-  return kCases;
+  return kReductionCases;
 }
 
 }  // namespace outerloop::comm

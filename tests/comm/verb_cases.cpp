@@ -369,7 +369,7 @@ void letters_to_nobody_are_refused(Communicator& ranks) {
   EXPECT_THROW(ranks.post(ranks.rank(), {}), InternalError);
 }
 
-constexpr ConformanceCase kCases[]{
+constexpr ConformanceCase kVerbCases[]{
     {"BarrierWaitsForTheLast", barrier_waits_for_the_last},
     {"BroadcastCopiesTheRootsValues", broadcast_copies_the_roots_values},
     {"AllGatherOrdersByRank", all_gather_orders_by_rank},
@@ -390,7 +390,7 @@ constexpr ConformanceCase kCases[]{
 }  // namespace
 
 std::span<const ConformanceCase> verb_cases() {
-  return kCases;
+  return kVerbCases;
 }
 
 }  // namespace outerloop::comm

@@ -3,15 +3,15 @@
 #include <iterator>
 #include <sstream>
 
+#include "config/read_text.h"
 #include "outerloop/config/print.h"
-#include "outerloop/config/read.h"
 
 namespace outerloop::config {
 namespace {
 
 std::vector<std::string> errors(std::vector<std::string> words, std::string_view file = "") {
   try {
-    read_config_text(file, "a.yaml", words);
+    read(file, words);
   } catch (const ConfigErrors& refused) {
     return refused.lines();
   }
@@ -53,7 +53,7 @@ TEST(CrossCheck, RefusesColumnsThatAreNamedTwice) {
 TEST(CrossCheck, KeepsTheConfigsOfRunsThatNameAColumnTwice) {
   const std::vector<std::string> words{"tasks.family=table", "tasks.dataset=x.csv",
                                        "tasks.table.target=y", "tasks.table.left_out=[temp, dewp]"};
-  std::string stored = to_yaml(read_config_text("", "a.yaml", words).config);
+  std::string stored = to_yaml(read("", words).config);
   const size_t place = stored.find("dewp");
   ASSERT_NE(place, stored.npos);
   stored.replace(place, 4, "temp");
@@ -243,7 +243,7 @@ TEST(CrossCheck, TakesWhatTheCommandLineLeavesWithoutEffect) {
 
 TEST(CrossCheck, TakesStoredConfigsButNoIdleWordsBesideThem) {
   const std::vector<std::string> words{"learner.algorithm=r2d2"};
-  const Config config = read_config_text("inner: {steps: 5}\n", "a.yaml", words).config;
+  const Config config = read("inner: {steps: 5}\n", words).config;
   const std::string stored = to_yaml(config);
   EXPECT_TRUE(errors({}, stored).empty());
   EXPECT_EQ(errors({"inner.steps=4"}, stored).size(), 1u);

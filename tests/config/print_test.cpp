@@ -4,15 +4,12 @@
 
 #include <set>
 
+#include "config/read_text.h"
 #include "config/value.h"
 #include "outerloop/config/schema.h"
 
 namespace outerloop::config {
 namespace {
-
-Resolved read(std::string_view text, const std::vector<std::string>& words = {}) {
-  return read_config_text(text, "a.yaml", words);
-}
 
 TEST(Schema, DescribesEveryKeyOnce) {
   std::set<std::string_view> paths;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "config/read_text.h"
 #include "io/temporary_folder.h"
 #include "outerloop/config/word.h"
 #include "support/variable.h"
@@ -14,10 +15,6 @@ namespace outerloop::config {
 namespace {
 
 using Lines = std::vector<std::string>;
-
-Resolved read(std::string_view text, const Lines& words = {}) {
-  return read_config_text(text, "a.yaml", words);
-}
 
 // What the reader says about a config; empty if it takes it.
 Lines errors(std::string_view text, const Lines& words = {}) {

@@ -7,23 +7,23 @@
 namespace outerloop::interp {
 namespace {
 
-const std::vector<std::string> kColumns = {"length", "width", "colour", "age"};
+const std::vector<std::string> kMeasures = {"length", "width", "colour", "age"};
 
 TEST(FeatureGroups, LeaveOtherColumnsAlone) {
   const auto groups =
-      feature_groups(kColumns, std::vector<NamedGroup>{{"size", {"width", "length"}}});
+      feature_groups(kMeasures, std::vector<NamedGroup>{{"size", {"width", "length"}}});
   ASSERT_EQ(groups.size(), 3u);
   EXPECT_EQ(groups[0].name, "size");
   EXPECT_EQ(groups[0].columns, (std::vector<uint32_t>{0, 1}));
   EXPECT_EQ(groups[1].name, "colour");
   EXPECT_EQ(groups[2].columns, (std::vector<uint32_t>{3}));
-  EXPECT_EQ(feature_groups(kColumns).size(), 4u);
+  EXPECT_EQ(feature_groups(kMeasures).size(), 4u);
 }
 
 TEST(FeatureGroups, RefuseWhatIsNoDivision) {
   const auto message = [](std::vector<NamedGroup> groups) -> std::string {
     try {
-      feature_groups(kColumns, groups);
+      feature_groups(kMeasures, groups);
     } catch (const BadInput& error) {
       return error.what();
     }

@@ -19,7 +19,7 @@ using Numbers = std::vector<double>;
 
 // y = 3 x0 + x1 + x2 + x4 + noise, x2 a copy of x1; x3 is not used, x4 is constant, x5 depends on
 // x0 and is not used.
-constexpr size_t kColumns = 6;
+constexpr size_t kDrawnColumns = 6;
 
 double answer(std::span<const double> row) {
   return 3 * row[0] + (row[1] + row[2]) + row[4];
@@ -35,7 +35,7 @@ struct Data {
   Numbers x;
   Numbers y;
   Numbers classes;  // of unequal sizes
-  TableView table() const { return {x, kColumns}; }
+  TableView table() const { return {x, kDrawnColumns}; }
 };
 
 Data make_data(size_t rows) {
@@ -192,7 +192,7 @@ TEST_P(EveryWay, LeavesNumbersAsTheyAreWhenAColumnIsDropped) {
   const std::vector<FeatureGroup> groups = {{"c", {1}}, {"b", {0}}};
   const Metric& metric = metric_named("mse");
   const auto dropped = permutation_importance({.model = rest,
-                                               .x = TableView(fewer.x, kColumns - 1),
+                                               .x = TableView(fewer.x, kDrawnColumns - 1),
                                                .targets = data.y,
                                                .metrics = {&metric, 1},
                                                .groups = groups},

@@ -76,7 +76,7 @@ BlockModel by_definition(const Mlp& mlp) {
        }});
 }
 
-struct Case {
+struct MlpCase {
   const char* name;
   std::vector<size_t> widths;
   MlpActivation activation;
@@ -93,7 +93,7 @@ Numbers eight_of_a_class_and_the_rest() {
   return classes;
 }
 
-std::vector<Case> cases() {
+std::vector<MlpCase> cases() {
   const std::vector<FeatureGroup> pairs = {{"", {0, 2}}, {"", {1}}};
   const KeyedDraws all = {.seed = 3, .rows = 200, .samples = 200, .repeats = 2};
   const KeyedDraws some = {.seed = 3, .rows = 200, .samples = 70, .repeats = 2};
@@ -114,7 +114,7 @@ std::vector<Case> cases() {
           {"Residuals", {3, 16, 1}, MlpActivation::relu, keyed_exchange(all), pairs, true}};
 }
 
-Importance importance_of(const BlockModel& model, const Case& c, const TableView& x) {
+Importance importance_of(const BlockModel& model, const MlpCase& c, const TableView& x) {
   Numbers y(x.rows());
   for (size_t i = 0; i < y.size(); ++i) {
     y[i] = model.width > 1 ? double(i % model.width) : std::cos(double(i));
@@ -135,7 +135,7 @@ Importance importance_of(const BlockModel& model, const Case& c, const TableView
 TEST(MlpOnTable, ImportanceIsThatOfTheNetworkOnCopiedRows) {
   const Numbers rows = wave_rows(200, 3);
   const TableView x(rows, 3);
-  for (const Case& c : cases()) {
+  for (const MlpCase& c : cases()) {
     const Mlp mlp = wave_mlp(c.widths, c.activation);
     const Importance expected = importance_of(by_definition(mlp), c, x);
     for (const auto& [precision, tolerance] :
@@ -229,7 +229,7 @@ TEST(MlpOnTable, WhatIsConstantOrNotReadHasNoImportanceAtAll) {
   const TableView x(values, kColumns);
   Mlp mlp = wave_mlp({kColumns, 12, 1}, MlpActivation::relu);
   for (size_t h = 0; h < 12; ++h) mlp.layers[0].weight[2 * 12 + h] = 0;
-  const Case c = {
+  const MlpCase c = {
       .name = "",
       .widths = {},
       .activation = {},

@@ -10,7 +10,7 @@ namespace outerloop::interp {
 namespace {
 
 using Numbers = std::vector<double>;
-const std::vector<std::string> kColumns = {"a", "b", "c"};
+const std::vector<std::string> kInputs = {"a", "b", "c"};
 
 Numbers predictions(const SimpleModel& fitted, const TableView& x) {
   Numbers out(x.rows() * fitted.model.width);
@@ -23,7 +23,7 @@ const Numbers kX = {1, 2, 7, 2, 1, 7, 3, 5, 7, 4, 4, 7, 0, 1, 7};
 const Numbers kY = {5, 8, 6, 9, 4};
 
 TEST(LeastSquares, FindsALinearRule) {
-  const SimpleModel fitted = fit_least_squares(TableView(kX, 3), kY, {}, kColumns);
+  const SimpleModel fitted = fit_least_squares(TableView(kX, 3), kY, {}, kInputs);
   EXPECT_NEAR(fitted.coefficients[0], 2, 1e-14);
   EXPECT_NEAR(fitted.coefficients[1], -1, 1e-14);
   EXPECT_EQ(fitted.coefficients[2], 0);
@@ -37,8 +37,8 @@ TEST(LeastSquares, CountsARowOfWeightTwoTwice) {
   const Numbers y = {1, 3, 2, 2};
   const Numbers once = {1, 2, 4};
   const Numbers weights = {1, 1, 2};
-  const auto twice = fit_least_squares(TableView(x, 1), y, {}, kColumns);
-  const auto weighted = fit_least_squares(TableView(once, 1), Numbers{1, 3, 2}, weights, kColumns);
+  const auto twice = fit_least_squares(TableView(x, 1), y, {}, kInputs);
+  const auto weighted = fit_least_squares(TableView(once, 1), Numbers{1, 3, 2}, weights, kInputs);
   EXPECT_NEAR(weighted.coefficients[0], twice.coefficients[0], 1e-15);
   EXPECT_NEAR(weighted.offsets[0], twice.offsets[0], 1e-14);
 }
@@ -47,7 +47,7 @@ TEST(LeastSquares, NamesADependentColumn) {
   const Numbers x = {1, 2, 3, 2, 1, 3, 3, 5, 8, 4, 4, 8, 0, 1, 1};  // c = a + b
   const auto message = [](const Numbers& table, const Numbers& y) -> std::string {
     try {
-      fit_least_squares(TableView(table, 3), y, {}, kColumns);
+      fit_least_squares(TableView(table, 3), y, {}, kInputs);
     } catch (const BadInput& error) {
       return error.what();
     }
@@ -64,7 +64,7 @@ TEST(Logistic, HasNoSlopeAtItsFit) {
   const Numbers x = {-2, 0.5, -1, 1.5, 0.5, -1, 1, 0, 2, 1, 3, -2};
   const Numbers y = {0, 0, 1, 2, 1, 2};
   const Numbers weights = {1, 2, 1, 1, 0.5, 1};
-  const SimpleModel fitted = fit_logistic(TableView(x, 2), y, weights, kColumns);
+  const SimpleModel fitted = fit_logistic(TableView(x, 2), y, weights, kInputs);
   const Numbers p = predictions(fitted, TableView(x, 2));
   for (size_t c = 0; c < 3; ++c) {
     double of_offset = 0;
@@ -83,7 +83,7 @@ TEST(Logistic, HasNoSlopeAtItsFit) {
 
 TEST(Centroids, SayTheNearestMean) {
   const Numbers x = {0, 0, 2, 0, 10, 1, 12, 3};
-  const SimpleModel fitted = fit_centroids(TableView(x, 2), Numbers{0, 0, 1, 1}, {}, kColumns);
+  const SimpleModel fitted = fit_centroids(TableView(x, 2), Numbers{0, 0, 1, 1}, {}, kInputs);
   EXPECT_EQ(fitted.coefficients, (Numbers{1, 0, 11, 2}));
   const Numbers scores = predictions(fitted, TableView(x, 2));
   EXPECT_EQ(scores[0], -1);
@@ -93,10 +93,10 @@ TEST(Centroids, SayTheNearestMean) {
 TEST(Classifiers, NeedClasses) {
   const Numbers x = {1, 2, 3};
   for (const Numbers& y : {Numbers{0, 0.5, 1}, Numbers{0, 0, 0}, Numbers{0, -1, 1}}) {
-    EXPECT_THROW(fit_logistic(TableView(x, 1), y, {}, kColumns), BadInput);
-    EXPECT_THROW(fit_centroids(TableView(x, 1), y, {}, kColumns), BadInput);
+    EXPECT_THROW(fit_logistic(TableView(x, 1), y, {}, kInputs), BadInput);
+    EXPECT_THROW(fit_centroids(TableView(x, 1), y, {}, kInputs), BadInput);
   }
-  EXPECT_THROW(fit_centroids(TableView(x, 1), Numbers{0, 2, 2}, {}, kColumns), BadInput);
+  EXPECT_THROW(fit_centroids(TableView(x, 1), Numbers{0, 2, 2}, {}, kInputs), BadInput);
 }
 
 }  // namespace

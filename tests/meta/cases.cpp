@@ -280,4 +280,12 @@ NamedTensors inputs_of(const Case& test, const Learner& learner, DType dtype, ui
   return inputs;
 }
 
+std::string name_of_case(const ::testing::TestParamInfo<Case>& info) {
+  return info.param.name;
+}
+
+double number(const NamedTensors& values, std::string_view name) {
+  return values.find(name)->second.to_doubles()[0];
+}
+
 }  // namespace outerloop::meta::testing

@@ -1,7 +1,10 @@
 #pragma once
 // Small learners and tasks that together use every option, for tests that hold for all of them.
 
+#include <gtest/gtest.h>
+
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outerloop/meta/plan.h"
@@ -30,5 +33,10 @@ Learner learner_of(const Case& test);
 // theta/…, hyper/…, a task, minibatches and a dropout key, as the case needs them. Theta is the
 // initial values with noise, so that nothing starts at zero.
 NamedTensors inputs_of(const Case& test, const Learner& learner, DType dtype, uint32_t seed = 1);
+
+std::string name_of_case(const ::testing::TestParamInfo<Case>& info);
+
+// The only element of one of `values`.
+double number(const NamedTensors& values, std::string_view name);
 
 }  // namespace outerloop::meta::testing

@@ -9,14 +9,6 @@
 namespace outerloop::meta::testing {
 namespace {
 
-std::string name_of_case(const ::testing::TestParamInfo<Case>& info) {
-  return info.param.name;
-}
-
-double number(const NamedTensors& values, std::string_view name) {
-  return values.find(name)->second.to_doubles()[0];
-}
-
 // A direction in theta: the same numbers for each call.
 Tensor direction(const Tensor& like, size_t place) {
   Tensor result(DType::f64, like.shape());

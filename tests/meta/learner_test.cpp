@@ -18,14 +18,6 @@ std::vector<NamedTensors> evaluate(const Case& test, const NamedTensors& inputs,
                         inputs, runner);
 }
 
-double number(const NamedTensors& values, std::string_view name) {
-  return values.find(name)->second.to_doubles()[0];
-}
-
-std::string name_of_case(const ::testing::TestParamInfo<Case>& info) {
-  return info.param.name;
-}
-
 class AnyExactLearner : public ::testing::TestWithParam<Case> {};
 
 // The same adaptation in training and test: their last losses agree.

@@ -13,18 +13,18 @@ namespace {
 
 using testing_support::test_device;
 
-struct Case {
+struct DeviceRunCase {
   std::string name;
   std::string config;
   Words words;
   bool of_images = false;
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const DeviceRunCase& c, std::ostream* out) {
   *out << c.name;
 }
 
-const Case kCases[] = {
+const DeviceRunCase kDeviceRunCases[] = {
     {"sinusoid", "sinusoid_maml", {"inner.steps=2"}},
     {"average_and_clipped_norm",
      "sinusoid_maml",
@@ -33,14 +33,14 @@ const Case kCases[] = {
     {"images", "omniglot_maml", {}, true},
 };
 
-class DeviceRun : public testing::TestWithParam<Case> {
+class DeviceRun : public testing::TestWithParam<DeviceRunCase> {
  protected:
   DeviceRun() { data::save_image_set(data::small_set(), folder_ / "small.h5"); }
 
   static int64_t iterations() { return testing_support::on_gpu() ? 1000 : 8; }
 
   config::Resolved config(const std::string& name) const {
-    const Case& c = GetParam();
+    const DeviceRunCase& c = GetParam();
     return shipped(c.config, folder_ / name,
                    (c.of_images ? small_images(folder_ / "small.h5") : tiny_sinusoid()) + c.words +
                        Words{fmt::format("outer.iterations={}", iterations()),
@@ -90,7 +90,7 @@ TEST_P(DeviceRun, DoesNotDependOnTheRanks) {
   expect_that_of_the_cpu("ranks");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DeviceRun, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(All, DeviceRun, testing::ValuesIn(kDeviceRunCases),
                          [](const auto& one) { return one.param.name; });
 
 // What is due at different iterations. Progress is told of every one.

@@ -19,14 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const Words kShort{"outer.meta_batch=4",   "validation.every=100",  "validation.tasks=20",
-                   "test.tasks=20",        "test.steps=2",          "log.every_iterations=50",
-                   "checkpoint.every=100", "checkpoint.keep_last=3"};
+const Words kInPieces{"outer.meta_batch=4",   "validation.every=100",  "validation.tasks=20",
+                      "test.tasks=20",        "test.steps=2",          "log.every_iterations=50",
+                      "checkpoint.every=100", "checkpoint.keep_last=3"};
 
 class Resuming : public testing::Test {
  protected:
   config::Resolved sinusoid(const std::string& name, const Words& words) const {
-    return shipped("sinusoid_maml", folder_ / name, kShort + words);
+    return shipped("sinusoid_maml", folder_ / name, kInPieces + words);
   }
   TrainResult go(const std::string& name, const Words& words, TrainOptions options = {}) const {
     return train(sinusoid(name, words), options);
@@ -84,7 +84,7 @@ TEST_F(Resuming, WhatAKilledProcessWasWritingIsRemoved) {
 TEST_F(Resuming, KeysThatCannotChangeResultsMayDiffer) {
   go("whole", {"outer.iterations=150"});
   train_until(sinusoid("run", {"outer.iterations=150"}), 70);
-  Words words = kShort;
+  Words words = kInPieces;
   words.pop_back();
   words.push_back("checkpoint.keep_last=1");
   train(shipped("sinusoid_maml", folder_ / "run",

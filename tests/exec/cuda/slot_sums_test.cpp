@@ -19,14 +19,14 @@ namespace {
 const std::vector<int64_t> kEnds{160, 304};
 const auto kElements = static_cast<size_t>(kEnds.back());
 
-struct Case {
+struct SlotCase {
   const char* name;
   std::vector<int> levels;
   std::vector<size_t> bad_losses;
   std::vector<size_t> bad_gradients;
 };
 
-const std::vector<Case> kCases{
+const std::vector<SlotCase> kSlotCases{
     {"one task", {0}, {}, {}},
     {"one that does not count", {0}, {}, {0}},
     {"a pair of which one counts", {1}, {0}, {}},
@@ -70,7 +70,7 @@ class SlotSum : public ::testing::Test {
     return values;
   }
 
-  void draw(const Case& c) {
+  void draw(const SlotCase& c) {
     size_t tasks = 0;
     for (int level : c.levels) tasks += size_t{1} << level;
     losses_.assign(tasks, 1);
@@ -97,7 +97,7 @@ class SlotSum : public ::testing::Test {
     return static_cast<float>(present);
   }
 
-  void check(const Case& c, SlotSums::Sums which) {
+  void check(const SlotCase& c, SlotSums::Sums which) {
     draw(c);
     const auto tasks = static_cast<int64_t>(losses_.size());
     const DeviceMemory gradients = uploaded(gradients_), losses = uploaded(losses_);
@@ -147,14 +147,14 @@ class SlotSum : public ::testing::Test {
 };
 
 TEST_F(SlotSum, OfEachSubtree) {
-  for (const Case& c : kCases) {
+  for (const SlotCase& c : kSlotCases) {
     SCOPED_TRACE(c.name);
     check(c, SlotSums::Sums::of_subtrees);
   }
 }
 
 TEST_F(SlotSum, OfAll) {
-  for (const Case& c : kCases) {
+  for (const SlotCase& c : kSlotCases) {
     SCOPED_TRACE(c.name);
     check(c, SlotSums::Sums::of_all);
   }

@@ -12,14 +12,14 @@
 namespace outerloop::exec::cuda {
 namespace {
 
-struct Case {
+struct VectorCase {
   const char* name;
   int64_t elements;
   std::vector<int64_t> additions;  // after each vector
   std::vector<float> counts;
 };
 
-const std::vector<Case> kCases{
+const std::vector<VectorCase> kVectorCases{
     {"none", 70, {}, {}},
     {"one vector", 70, {0}, {3}},
     {"one that is absent", 70, {0}, {0}},
@@ -56,7 +56,8 @@ std::vector<float> drawn(size_t elements, size_t seed) {
   return values;
 }
 
-std::vector<float> by_definition(const Case& c, const std::vector<std::vector<float>>& vectors) {
+std::vector<float> by_definition(const VectorCase& c,
+                                 const std::vector<std::vector<float>>& vectors) {
   std::vector<std::vector<float>> stack;  // empty: absent
   for (size_t t = 0; t < vectors.size(); ++t) {
     stack.push_back(c.counts[t] != 0 ? vectors[t] : std::vector<float>());
@@ -72,9 +73,9 @@ std::vector<float> by_definition(const Case& c, const std::vector<std::vector<fl
 }
 
 TEST_F(VectorSum, IsMadeInTheOrderThatIsAskedFor) {
-  VectorSums sums(device_, kCases.size());
-  for (size_t number = 0; number < kCases.size(); ++number) {
-    const Case& c = kCases[number];
+  VectorSums sums(device_, kVectorCases.size());
+  for (size_t number = 0; number < kVectorCases.size(); ++number) {
+    const VectorCase& c = kVectorCases[number];
     SCOPED_TRACE(c.name);
     const auto elements = static_cast<size_t>(c.elements);
     std::vector<std::vector<float>> vectors;
