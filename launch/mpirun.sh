@@ -52,9 +52,9 @@ stop() {
   trap '' HUP # a closed terminal sends two
 }
 trap stop INT TERM USR1 HUP
-# A signal ends a wait early.
+# A signal ends a wait early, with a code of its own; the last wait gives the job's.
 while true; do
-  code=0
-  wait "$job" || code=$?
-  kill -0 "$job" 2>/dev/null || exit "$code"
+  wait "$job" || :
+  kill -0 "$job" 2>/dev/null || break
 done
+wait "$job"

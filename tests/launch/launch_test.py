@@ -71,6 +71,14 @@ NEWS = {
     "farm.sbatch": ("journal/importance-0of1.h5", 'echo row >"$NEWS"'),
 }
 
+# Words with which a script starts `program` or mpirun.
+STOPPED = {
+    "sweep.sbatch": [".", "program"],
+    "farm.sbatch": ["program", "importance"],
+    "slurm.sbatch": ["train", "c.yaml"],
+    "mpirun.sh": ["--", "train", "c.yaml"],
+}
+
 
 def launch(script, words, variables=(), path=ROOT / "launch", **options):
     without = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
@@ -177,6 +185,31 @@ class Launch(unittest.TestCase):
                     self.assertEqual(job.wait(timeout=60), 75)
                     self.assertEqual(text_of(Path(folder, "queued")), "requeue 7\n" if queued else None)
                     self.assertEqual(text_of(turns), None if after is None else f"{after}\n")
+
+    # The worker ends while its script is held, which then hears of both the signal and the end.
+    def test_a_worker_that_ends_at_the_signal_gives_its_code(self):
+        for script, words in STOPPED.items():
+            with self.subTest(script=script), tempfile.TemporaryDirectory() as folder:
+                worker = ('trap "exit 75" USR1; echo $$ >"$HERE/pid"; mv "$HERE/pid" "$HERE/begun"; '
+                          "while true; do sleep 0.05; done")
+                write_program(folder, "program", worker)
+                write_program(folder, "mpirun", f'case "$*" in *train*) {worker};; esac')
+                write_program(folder, "scontrol", ":")
+                variables = {**os.environ, **first_of_path(folder), **JOB,
+                             "OUTERLOOP": f"{folder}/program", "OUTERLOOP_LAUNCH": "env"}
+                job = subprocess.Popen(["bash", ROOT / "launch" / script, *words], env=variables,
+                                       cwd=folder, start_new_session=True)
+                self.addCleanup(end_group, job)
+                begun = Path(folder, "begun")
+                self.await_file(job, begun)
+                job.send_signal(signal.SIGSTOP)
+                job.send_signal(signal.SIGUSR1)
+                pid = int(begun.read_text())
+                os.kill(pid, signal.SIGUSR1)
+                while " Z " not in Path(f"/proc/{pid}/stat").read_text():
+                    time.sleep(0.01)
+                job.send_signal(signal.SIGCONT)
+                self.assertEqual(job.wait(timeout=60), 75)
 
     def await_file(self, process, file):
         end = time.monotonic() + 120
